@@ -1,0 +1,33 @@
+//! The vocabulary of Carillon: what travels on a wire, and the types of every operation.
+//!
+//! This crate knows nobody: no async, no I/O, no clock. The server, the SDKs and the load tester
+//! share it, and the documents are generated from it. The contract in prose is the protocol page
+//! in `server/ARCHITECTURE.md`.
+
+pub mod codec;
+pub mod conv;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod json;
+pub mod limits;
+pub mod log;
+pub mod msg;
+mod msgpack;
+pub mod operation;
+pub mod org;
+pub mod receipt;
+pub mod session;
+pub mod topic;
+
+pub use codec::{Codec, Raw};
+pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
+pub use event::{Ephemeral, Event};
+pub use id::{Cid, ConvId, DeviceId, EventId, OrgId, SessionId, UserId};
+pub use json::Json;
+pub use operation::{Access, Command, Effect};
+pub use topic::Topic;
+
+/// The version of the protocol that `hello.v` must name.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,114 @@
+//! Messages.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConvId, Event, EventId, Topic, UserId,
+    operation::{READ, WRITE, operations},
+};
+
+operations! {
+    /// Writes a message; answered when it is on disk, with its final position.
+    "msg.send": Send => Sent, Once, WRITE;
+    /// Messages and nothing else, for a screen.
+    "msg.list": List => Listed, Read, READ;
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// Plain text.
+    Text {
+        /// The text, 1 byte to 16 KiB.
+        text: String,
+        /// Who is mentioned, at most 200; everyone who is mentioned gets `msg.mentioned`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentions: Vec<UserId>,
+    },
+}
+
+/// `msg.send`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Send {
+    /// Where.
+    pub conv: ConvId,
+    /// What.
+    pub body: Body,
+    /// The message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<u64>,
+}
+
+/// The answer of `msg.send`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sent {
+    /// The final position.
+    pub seq: u64,
+    /// The event's id.
+    pub id: EventId,
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    /// Whether an earlier try had written it already.
+    pub dup: bool,
+}
+
+/// `msg.list`; at most one of `before`, `after` and `around`; none of them: the newest.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct List {
+    /// Where.
+    pub conv: ConvId,
+    /// Messages before this position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Messages after this position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Messages on both sides of this position, and the one at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<u64>,
+    /// At most so many, 1 to 200; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// The answer of `msg.list`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// The messages, oldest first.
+    pub events: Vec<Event>,
+    /// Whether there are more in the direction that was asked for.
+    pub more: bool,
+}
+
+/// `data` of `msg.sent`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SentData {
+    /// What it says.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<u64>,
+    /// The `seq` of the last change; written by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev: Option<u64>,
+}
+
+/// `data` of `msg.mentioned`, in the log of the person who is mentioned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MentionedData {
+    /// Where.
+    pub topic: Topic,
+    /// The `cid` of the message: it stands on the message's own event.
+    pub cid: crate::Cid,
+}
+
+/// The names of the events.
+pub mod kind {
+    /// A message was written.
+    pub const SENT: &str = "msg.sent";
+    /// A message mentions the person whose log this is.
+    pub const MENTIONED: &str = "msg.mentioned";
+}

@@ -1,0 +1,61 @@
+//! What can be asked: one name, one argument type, one result type, one permission an operation.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What a command does to the world; decides whether it needs a `cid` and keeps its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Nothing: it may overtake others and be repeated at will.
+    Read,
+    /// It sets a state that is the same however often it is set: ordered, without a `cid`.
+    State,
+    /// It emits an event or creates something: ordered, and takes effect once for each `cid`.
+    Once,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody, signed in or not.
+    Public,
+    /// Whoever is signed in with this scope: `read`, `write` or `admin`.
+    Scope(&'static str),
+    /// Only the node itself and the command line beside it.
+    System,
+}
+
+/// The scope that reading needs.
+pub const READ: Access = Access::Scope("read");
+/// The scope that writing needs.
+pub const WRITE: Access = Access::Scope("write");
+/// The scope that administration needs.
+pub const ADMIN: Access = Access::Scope("admin");
+
+/// The arguments of an operation, which say everything else about it.
+pub trait Command: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
+    /// What it answers.
+    type Reply: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    /// Its name, `noun.verb`.
+    const OP: &'static str;
+    /// What it is for, in a sentence.
+    const DOC: &'static str;
+    /// What it does to the world.
+    const EFFECT: Effect;
+    /// Who may call it.
+    const ACCESS: Access;
+}
+
+/// Declares operations: doc comment, name, argument type, result type, effect, access.
+macro_rules! operations {
+    ($(#[doc = $doc:literal] $op:literal: $args:ty => $reply:ty, $effect:ident, $access:expr;)+) => {
+        $(impl $crate::operation::Command for $args {
+            type Reply = $reply;
+            const OP: &'static str = $op;
+            const DOC: &'static str = $doc;
+            const EFFECT: $crate::operation::Effect = $crate::operation::Effect::$effect;
+            const ACCESS: $crate::operation::Access = $access;
+        })+
+    };
+}
+pub(crate) use operations;

@@ -1,0 +1,200 @@
+//! Signing in and out. A session belongs to one person, or to one program.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    OrgId, SessionId, UserId,
+    operation::{ADMIN, Access, READ, operations},
+};
+
+operations! {
+    /// Makes the first organisation and its administrator, with the one-time token of the first start.
+    "session.setup": Setup => Grant, State, Access::Public;
+    /// Signs a person in by name and password.
+    "session.login": Login => Grant, State, Access::Public;
+    /// Ends the caller's own session; its sockets close within a second.
+    "session.logout": Logout => Ended, State, READ;
+    /// Who the caller is.
+    "session.whoami": Whoami => Identity, Read, READ;
+    /// The caller's sessions.
+    "session.devices": Devices => DevicesListed, Read, READ;
+    /// Ends one of the caller's sessions, or as an administrator anybody's in the organisation.
+    "session.revoke": Revoke => Ended, State, READ;
+    /// A ticket that opens one socket within 60 seconds.
+    "session.token": Ticket => Ticketed, State, READ;
+    /// A token for a person's device or a program, shown once.
+    "session.issue": Issue => Grant, State, ADMIN;
+    /// Whom a bearer token or ticket belongs to; asked by the node for every connection.
+    "session.resolve": Resolve => Resolved, State, Access::System;
+}
+
+/// `session.setup`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Setup {
+    /// The one-time token that the first start printed.
+    pub token: String,
+    /// The organisation's name.
+    pub org: String,
+    /// The administrator's sign-in name.
+    pub login: String,
+    /// The administrator's name, as people see it.
+    pub name: String,
+    /// At least 8 characters.
+    pub password: String,
+}
+
+/// `session.login`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Login {
+    /// The sign-in name.
+    pub login: String,
+    /// The password.
+    pub password: String,
+    /// What to call this session in the list of devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A token, which is never shown again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Grant {
+    /// The bearer token.
+    pub token: String,
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// When it ends, in milliseconds since the epoch.
+    pub expires_at: i64,
+}
+
+/// `session.logout`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Logout {}
+
+/// The answer of `session.logout` and `session.revoke`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ended {}
+
+/// `session.whoami`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Whoami {}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Identity {
+    /// The person or program.
+    pub user: UserId,
+    /// The organisation.
+    pub org: OrgId,
+    /// The name that people see.
+    pub name: String,
+    /// The language, as `zh-HK`.
+    pub locale: String,
+    /// The time zone, as `Asia/Hong_Kong`.
+    pub tz: String,
+    /// What the session may do: `read`, `write`, `admin`.
+    pub scopes: Vec<String>,
+}
+
+/// `session.devices`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Devices {}
+
+/// A session in the list of devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Device {
+    /// The session.
+    pub session: SessionId,
+    /// What it is called.
+    pub label: String,
+    /// When it was made, in milliseconds since the epoch.
+    pub created_at: i64,
+    /// When it ends, in milliseconds since the epoch.
+    pub expires_at: i64,
+    /// Whether it is the caller's own.
+    pub current: bool,
+}
+
+/// The answer of `session.devices`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DevicesListed {
+    /// The live sessions, newest first, at most 100.
+    pub devices: Vec<Device>,
+}
+
+/// `session.revoke`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Revoke {
+    /// Which session ends.
+    pub session: SessionId,
+}
+
+/// `session.token`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Ticket {}
+
+/// The answer of `session.token`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Ticketed {
+    /// For `hello.token`; good for one socket.
+    pub token: String,
+    /// Until when, in milliseconds since the epoch.
+    pub expires_at: i64,
+}
+
+/// `session.issue`; `user` or `app`, not both.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Issue {
+    /// The organisation; needed only by the command line where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
+    /// The sign-in name of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The name of a program; made if there is none of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// What the token may do, of `read`, `write` and `admin`; `read` and `write` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    /// For how long, in milliseconds; 90 days if absent, at most 10 years.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<i64>,
+}
+
+/// `session.resolve`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Resolve {
+    /// The bearer token or ticket.
+    pub token: String,
+}
+
+/// The answer of `session.resolve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolved {
+    /// The session.
+    pub session: SessionId,
+    /// The person or program.
+    pub user: UserId,
+    /// The organisation.
+    pub org: OrgId,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it ends, in milliseconds since the epoch.
+    pub expires_at: i64,
+}
+
+/// `data` of `session.ended`, in the person's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndedData {
+    /// Which session.
+    pub session: SessionId,
+}
+
+/// The names of the events.
+pub mod kind {
+    /// A session was signed out.
+    pub const ENDED: &str = "session.ended";
+}

@@ -1,0 +1,79 @@
+//! On whose behalf a command runs.
+
+use carillon_protocol::{Access, OrgId, SessionId, UserId, id::Ulid};
+
+/// Who calls, with what rights. Cheap to clone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The person or program; nil for the system and for strangers.
+    pub user: UserId,
+    /// The tenant; nil for the system and for strangers.
+    pub org: OrgId,
+    /// The session that the call came through, if it came from outside.
+    pub session: Option<SessionId>,
+    rights: u8,
+}
+
+const READ: u8 = 1;
+const WRITE: u8 = 2;
+const ADMIN: u8 = 4;
+const SYSTEM: u8 = 8;
+
+/// The bit of a scope; 0 for one that does not exist.
+fn bit(scope: &str) -> u8 {
+    match scope {
+        "read" => READ,
+        "write" => WRITE,
+        "admin" => ADMIN,
+        _ => 0,
+    }
+}
+
+impl Caller {
+    /// Somebody who is not signed in.
+    pub const STRANGER: Caller =
+        Caller { user: UserId(Ulid::nil()), org: OrgId(Ulid::nil()), session: None, rights: 0 };
+
+    /// The node itself, and the command line beside it: may do everything.
+    pub const SYSTEM: Caller = Caller { rights: READ | WRITE | ADMIN | SYSTEM, ..Caller::STRANGER };
+
+    /// A person or program with a session.
+    pub fn signed_in<'a>(
+        user: UserId,
+        org: OrgId,
+        session: SessionId,
+        scopes: impl IntoIterator<Item = &'a str>,
+    ) -> Caller {
+        let rights = scopes.into_iter().fold(0, |rights, scope| rights | bit(scope));
+        Caller { user, org, session: Some(session), rights }
+    }
+
+    /// A person as the system speaks for them, with everything but administration.
+    pub fn on_behalf_of(user: UserId, org: OrgId) -> Caller {
+        Caller { user, org, session: None, rights: READ | WRITE }
+    }
+
+    /// Whether the caller may call an operation with this access.
+    pub fn may(&self, access: Access) -> bool {
+        match access {
+            Access::Public => true,
+            Access::Scope(scope) => self.rights & bit(scope) != 0,
+            Access::System => self.is_system(),
+        }
+    }
+
+    /// Whether it is the node itself or the command line beside it.
+    pub fn is_system(&self) -> bool {
+        self.rights & SYSTEM != 0
+    }
+
+    /// Whether nobody is signed in.
+    pub fn is_stranger(&self) -> bool {
+        self.rights == 0
+    }
+
+    /// Whether it has administration rights.
+    pub fn is_admin(&self) -> bool {
+        self.rights & ADMIN != 0
+    }
+}

@@ -1,0 +1,183 @@
+//! What a handler sees of the world.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use carillon_protocol::{Cid, Command, Event, Json, Topic, UserId, event::Ephemeral, id::Ulid};
+use serde::Serialize;
+
+use crate::{Caller, Committed, Head, Host, Look, Result, Row, Tail, Tx, Value, Window};
+
+/// The context of one command. Cheap to clone.
+#[derive(Clone)]
+pub struct Ctx(Arc<Inner>);
+
+struct Inner {
+    host: Host,
+    caller: Caller,
+    now: i64,
+    cid: Option<Cid>,
+    prev: Option<Cid>,
+    hash: i64,
+    state: Arc<dyn Any + Send + Sync>,
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("caller", &self.0.caller).field("cid", &self.0.cid).finish()
+    }
+}
+
+impl Ctx {
+    pub(crate) fn new(
+        host: Host,
+        caller: Caller,
+        now: i64,
+        (cid, prev, hash): (Option<Cid>, Option<Cid>, i64),
+        state: Arc<dyn Any + Send + Sync>,
+    ) -> Ctx {
+        Ctx(Arc::new(Inner { host, caller, now, cid, prev, hash, state }))
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> Caller {
+        self.0.caller
+    }
+
+    /// The time of the command, in milliseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.0.now
+    }
+
+    /// A new id.
+    pub fn new_id(&self) -> Ulid {
+        self.0.host.new_id()
+    }
+
+    /// The intent of the command.
+    pub fn cid(&self) -> Option<Cid> {
+        self.0.cid
+    }
+
+    pub(crate) fn prev(&self) -> Option<Cid> {
+        self.0.prev
+    }
+
+    pub(crate) fn hash(&self) -> i64 {
+        self.0.hash
+    }
+
+    /// The plugin's own state, as it was given to [`crate::Plugin::state`].
+    ///
+    /// # Panics
+    /// If the plugin has no state of this type: a fault of the plugin.
+    pub fn state<S: Any + Send + Sync>(&self) -> Arc<S> {
+        self.0.state.clone().downcast().expect("the plugin registered a state of this type")
+    }
+
+    /// Runs a reading statement on the plugin's tables.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn query(&self, sql: &str, args: impl Into<Vec<Value>>) -> Result<Vec<Row>> {
+        self.0.host.storage().query(sql, args.into()).await
+    }
+
+    /// The first row of a reading statement.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn query_one(&self, sql: &str, args: impl Into<Vec<Value>>) -> Result<Option<Row>> {
+        Ok(self.query(sql, args).await?.into_iter().next())
+    }
+
+    /// The newest positions of a topic.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn head(&self, topic: &Topic) -> Result<Head> {
+        let heads = self.0.host.storage().heads(vec![topic.clone()]).await?;
+        Ok(heads.first().copied().unwrap_or_default())
+    }
+
+    /// The newest positions of many topics, in the order asked.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn heads(&self, topics: Vec<Topic>) -> Result<Vec<Head>> {
+        self.0.host.storage().heads(topics).await
+    }
+
+    /// Events of a topic inside a window, oldest first; with `counted` only those that count.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn events(
+        &self,
+        topic: &Topic,
+        window: &Window,
+        look: Look,
+        counted: bool,
+        limit: u32,
+    ) -> Result<Vec<Event>> {
+        let (topic, window) = (topic.clone(), window.clone());
+        self.0.host.storage().events(topic, window, look, counted, limit).await
+    }
+
+    /// The events at some positions of a topic.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn events_at(&self, topic: &Topic, seqs: Vec<u64>) -> Result<Vec<Event>> {
+        self.0.host.storage().events_at(topic.clone(), seqs).await
+    }
+
+    /// The newest events of many topics, in the order asked, each oldest first.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn tails(&self, tails: Vec<Tail>, counted: bool) -> Result<Vec<Vec<Event>>> {
+        self.0.host.storage().tails(tails, counted).await
+    }
+
+    /// The host's window on a topic, as its plugin declares it for this caller.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` if the caller may not listen.
+    pub async fn window(&self, topic: &Topic) -> Result<Window> {
+        self.0.host.window(self.0.caller, topic).await
+    }
+
+    /// Begins a transaction.
+    pub fn tx(&self) -> Tx {
+        Tx::new(self)
+    }
+
+    /// Commits a transaction that sets a state. Handlers of operations that take effect once
+    /// return theirs instead.
+    ///
+    /// # Errors
+    /// What [`crate::Storage::commit`] says.
+    pub async fn commit(&self, tx: Tx) -> Result<Committed> {
+        self.0.host.commit(tx.value).await
+    }
+
+    /// Calls another plugin's operation as the system.
+    ///
+    /// # Errors
+    /// What that operation answers.
+    pub async fn call<C: Command>(&self, args: &C) -> Result<C::Reply> {
+        self.0.host.call_typed(Caller::SYSTEM, None, args).await
+    }
+
+    /// Tells the live connections that listen to a topic something that matters only now.
+    pub fn push<T: Serialize>(&self, topic: &Topic, k: &str, data: &T) {
+        let eph = Ephemeral { k: k.into(), topic: Some(topic.clone()), data: Json::of(data) };
+        self.0.host.live().push(topic, None, eph);
+    }
+
+    /// Tells one person's live connections something about a topic that matters only now.
+    pub fn push_to<T: Serialize>(&self, user: UserId, topic: &Topic, k: &str, data: &T) {
+        let eph = Ephemeral { k: k.into(), topic: Some(topic.clone()), data: Json::of(data) };
+        self.0.host.live().push(&Topic::User(user), self.0.caller.session, eph);
+    }
+}

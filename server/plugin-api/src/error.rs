@@ -1,0 +1,118 @@
+//! How a handler refuses, and how the machinery under it fails.
+
+use std::{fmt, sync::Arc};
+
+use carillon_protocol::{ErrorBody, ErrorCode, codec::BadValue};
+
+/// The result of a handler.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or a failure. The source is logged once, by the host, and never sent.
+#[derive(Debug, Clone)]
+pub struct Error {
+    body: Box<ErrorBody>,
+    raced: bool,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with this code; `msg` is lower-case, without a full stop, and says what to do.
+    pub fn new(code: ErrorCode, msg: impl Into<String>) -> Error {
+        Error { body: Box::new(ErrorBody::new(code, msg)), raced: false, source: None }
+    }
+
+    /// There is no such thing, or it is not the caller's to know of. The message never tells which.
+    pub fn not_found(what: &str) -> Error {
+        Error::new(ErrorCode::NotFound, format!("there is no such {what}"))
+    }
+
+    /// The caller may see it but not do this.
+    pub fn denied(msg: impl Into<String>) -> Error {
+        Error::new(ErrorCode::Forbidden, msg)
+    }
+
+    /// It exists already, or somebody else changed it first.
+    pub fn conflict(msg: impl Into<String>) -> Error {
+        Error::new(ErrorCode::Conflict, msg)
+    }
+
+    /// An argument is out of range.
+    pub fn bad_arg(field: &str, msg: impl Into<String>) -> Error {
+        let mut error = Error::new(ErrorCode::BadArg, msg);
+        error.body.field = Some(field.to_owned());
+        error
+    }
+
+    /// Something is larger than the limits allow.
+    pub fn too_large(field: &str, msg: impl Into<String>) -> Error {
+        let mut error = Error::new(ErrorCode::TooLarge, msg);
+        error.body.field = Some(field.to_owned());
+        error
+    }
+
+    /// A fault of the server: what went wrong is logged, not sent.
+    pub fn internal(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        let mut error = Error::new(ErrorCode::Unavailable, "the server could not do it; try again");
+        error.body.retry_ms = Some(1_000);
+        error.source = Some(Arc::new(source));
+        error
+    }
+
+    /// A statement that must change one row changed none: the host runs the handler again.
+    pub fn raced() -> Error {
+        let mut error = Error::conflict("somebody else changed it first; look again");
+        error.raced = true;
+        error
+    }
+
+    /// Adds how long to wait before trying again.
+    pub fn retry_ms(mut self, retry_ms: u64) -> Error {
+        self.body.retry_ms = Some(retry_ms);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.body.code
+    }
+
+    /// Whether the host should run the handler again.
+    pub fn is_raced(&self) -> bool {
+        self.raced
+    }
+
+    /// What went wrong underneath, for the server's own log.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
+        self.source.as_deref()
+    }
+
+    /// What is answered.
+    pub fn body(&self) -> &ErrorBody {
+        &self.body
+    }
+
+    /// What is answered.
+    pub fn into_body(self) -> ErrorBody {
+        *self.body
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<BadValue> for Error {
+    fn from(bad: BadValue) -> Error {
+        Error { body: Box::new(bad.into()), raced: false, source: None }
+    }
+}
+
+impl From<ErrorBody> for Error {
+    fn from(body: ErrorBody) -> Error {
+        Error { body: Box::new(body), raced: false, source: None }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the host needs of a database. `carillon-store` implements it.
+
+use carillon_protocol::{Cid, Event, Topic, UserId};
+
+use crate::{BoxFuture, Result, Row, Transaction, Value, Window};
+
+/// A numbered step of a plugin's tables, forward only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// Whose.
+    pub plugin: &'static str,
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// One or several statements, one text for both engines.
+    pub sql: &'static str,
+}
+
+/// The newest positions of a topic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The newest `seq`; 0 if nothing happened yet.
+    pub head: u64,
+    /// The newest `n`.
+    pub n: u64,
+    /// The position of the newest event in commit order.
+    pub pos: u64,
+}
+
+/// Which part of a topic's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The oldest after a position.
+    After(u64),
+    /// The newest before a position.
+    Before(u64),
+}
+
+/// The end of one topic's log, for reading many at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tail {
+    /// Which topic.
+    pub topic: Topic,
+    /// What of it the reader may see.
+    pub window: Window,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What a transaction became.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// Whether the `cid` had been committed before; then nothing happened now, and `events` is
+    /// the one event that the `cid` stands on.
+    pub dup: bool,
+    /// The events with their final positions, in the order in which they were emitted.
+    pub events: Vec<Event>,
+}
+
+/// The log and the tables.
+pub trait Storage: Send + Sync + 'static {
+    /// Commits a transaction, or refuses it as a whole with `E_CONFLICT` (raced),
+    /// `E_IDEMPOTENCY_CONFLICT`, `E_PREV_MISSING`, `E_BUSY` (the queue is full) or
+    /// `E_UNAVAILABLE`.
+    ///
+    /// The transaction has its place in the queue when this returns, before the future is polled:
+    /// what is committed next by the same caller comes after it.
+    fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>>;
+
+    /// Runs a reading statement on a plugin's tables.
+    fn query(&self, sql: &str, args: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>>>;
+
+    /// The heads of topics, in the order asked; zeros for topics without events.
+    fn heads(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Vec<Head>>>;
+
+    /// Events of a topic inside a window, oldest first, at most `limit`; with `counted` only those
+    /// that count in `n`.
+    fn events(
+        &self,
+        topic: Topic,
+        window: Window,
+        look: Look,
+        counted: bool,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<Event>>>;
+
+    /// The events at some positions of a topic, by position; those that do not exist are left out.
+    fn events_at(&self, topic: Topic, seqs: Vec<u64>) -> BoxFuture<'_, Result<Vec<Event>>>;
+
+    /// The newest events of many topics, in the order asked, each oldest first.
+    fn tails(&self, tails: Vec<Tail>, counted: bool) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
+
+    /// The event that a `cid` of this person stands on, with the hash of its command.
+    fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;
+
+    /// The newest position in commit order that every reader sees, and the log's epoch.
+    fn position(&self) -> (u64, u64);
+}

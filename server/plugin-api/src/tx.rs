@@ -1,0 +1,135 @@
+//! A transaction as a value: what a handler decided, not yet done.
+
+use std::{borrow::Cow, sync::Arc};
+
+use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
+use serde::Serialize;
+
+use crate::{Ctx, Value};
+
+/// How many rows a statement must change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Any number.
+    Any,
+    /// Exactly one, else the transaction is undone and the handler runs again.
+    One,
+}
+
+/// A statement on the plugin's own tables.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The text, with `$1`, `$2` …; or with `{rows}` where a list of rows goes.
+    pub sql: Cow<'static, str>,
+    /// One list of values; or, for a text with `{rows}`, as many as there are rows.
+    pub rows: Vec<Vec<Value>>,
+    /// How many rows it must change.
+    pub expect: Expect,
+}
+
+/// An event to be appended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Emit {
+    /// Where.
+    pub topic: Topic,
+    /// What.
+    pub k: Arc<str>,
+    /// Its id.
+    pub id: EventId,
+    /// The rest, by kind: a JSON object.
+    pub data: Json,
+    /// Whether it counts in `n`; then the log writes `rev` into `data`.
+    pub counts: bool,
+}
+
+/// What the storage commits, all or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transaction {
+    /// The tenant that new topics belong to.
+    pub org: OrgId,
+    /// Who causes it.
+    pub by: UserId,
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    /// The intent; stands on the first event.
+    pub cid: Option<Cid>,
+    /// The `cid` that the same person must have committed before.
+    pub prev: Option<Cid>,
+    /// The hash of the command, kept with `cid`.
+    pub hash: i64,
+    /// In this order. Those that use [`Value::Seq`], [`Value::N`] or [`Value::Pos`] run after the
+    /// events have their positions, the others before.
+    pub statements: Vec<Statement>,
+    /// In this order.
+    pub emits: Vec<Emit>,
+}
+
+/// Builds a [`Transaction`].
+#[derive(Debug, Clone)]
+pub struct Tx {
+    pub(crate) value: Transaction,
+    ctx: Ctx,
+}
+
+impl Tx {
+    pub(crate) fn new(ctx: &Ctx) -> Tx {
+        let caller = ctx.caller();
+        let value = Transaction {
+            org: caller.org,
+            by: caller.user,
+            at: ctx.now(),
+            cid: ctx.cid(),
+            prev: ctx.prev(),
+            hash: ctx.hash(),
+            statements: Vec::new(),
+            emits: Vec::new(),
+        };
+        Tx { value, ctx: ctx.clone() }
+    }
+
+    /// Runs a statement on the plugin's tables.
+    pub fn run(&mut self, sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Value>>) {
+        self.push(sql.into(), vec![args.into()], Expect::Any);
+    }
+
+    /// Runs a statement that must change exactly one row.
+    pub fn run_one(&mut self, sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Value>>) {
+        self.push(sql.into(), vec![args.into()], Expect::One);
+    }
+
+    /// Runs a statement once for a list of rows, as
+    /// `INSERT INTO poll_vote (poll, user_id) VALUES {rows} ON CONFLICT DO NOTHING`.
+    pub fn run_rows(&mut self, sql: impl Into<Cow<'static, str>>, rows: Vec<Vec<Value>>) {
+        if !rows.is_empty() {
+            self.push(sql.into(), rows, Expect::Any);
+        }
+    }
+
+    fn push(&mut self, sql: Cow<'static, str>, rows: Vec<Vec<Value>>, expect: Expect) {
+        self.value.statements.push(Statement { sql, rows, expect });
+    }
+
+    /// Appends an event. Answers its number, for [`Value::Seq`] and [`Value::N`].
+    pub fn emit<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T) -> usize {
+        self.append(topic, k, data, false)
+    }
+
+    /// Appends an event that is worth an unread badge.
+    pub fn emit_counted<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T) -> usize {
+        self.append(topic, k, data, true)
+    }
+
+    fn append<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T, counts: bool) -> usize {
+        let id = EventId(self.ctx.new_id());
+        self.value.emits.push(Emit { topic, k: k.into(), id, data: Json::of(data), counts });
+        self.value.emits.len() - 1
+    }
+
+    /// Says whose tenant the transaction belongs to and who causes it, where that is not the
+    /// caller: the system makes an organisation, a stranger signs in.
+    pub fn on_behalf_of(mut self, user: UserId, org: OrgId) -> Tx {
+        self.value.by = user;
+        self.value.org = org;
+        self
+    }
+}
