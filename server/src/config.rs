@@ -1,0 +1,188 @@
+//! The configuration: one struct whose `Default` is a working single node.
+//!
+//! A value comes from the default, then the file, then the environment, then the flags; the later
+//! one wins. The doc comments of the settings are their documentation: [`Config::commented_default`]
+//! prints them, and a test refuses a setting without one.
+
+mod load;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Origins, Source, Sources};
+
+/// The settings of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address and port to listen on; port 0 picks a free one.
+    #[schemars(with = "String", example = &"127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The folder of the database and of everything else that must survive a restart.
+    #[schemars(example = &"data")]
+    pub data: PathBuf,
+    /// Where people reach the server, if that is not the address it listens on, as behind a proxy.
+    #[schemars(with = "Option<String>", example = &"https://chat.example.org")]
+    pub public_url: Option<WebOrigin>,
+    /// Other sites whose pages may connect; the server's own is always allowed.
+    #[schemars(with = "Vec<String>", example = &["https://intranet.example.org"])]
+    pub allowed_origins: Vec<WebOrigin>,
+    /// How many threads carry the connections; 0 means one for each core.
+    pub shards: u8,
+    /// What one caller may take of the server.
+    pub limits: Limits,
+    /// What the server says about itself on its standard error.
+    pub log: Log,
+}
+
+/// What one caller may take of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How many calls that change something a person may make a second; three times as many in a
+    /// burst.
+    pub writes_per_s: NonZeroU32,
+    /// How many calls that only read a person may make a second; three times as many in a burst.
+    pub reads_per_s: NonZeroU32,
+    /// How many sockets the node holds at once; the next one is told to try later.
+    pub connections_max: NonZeroU32,
+    /// How many of them one network address may have. A whole office often shares one.
+    pub connections_per_address_max: NonZeroU32,
+}
+
+/// What the server says about itself on its standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How much it says.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How much is logged; each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What failed and needs somebody.
+    Error,
+    /// What is odd but was dealt with.
+    Warn,
+    /// What an operator wants to know: starts, stops, migrations.
+    Info,
+    /// A line for each call.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as the `tracing` crate writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("data"),
+            public_url: None,
+            allowed_origins: Vec::new(),
+            shards: 0,
+            limits: Limits::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// A limit of at least one.
+const fn at_least_one(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).expect("the default limits are not zero")
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            writes_per_s: at_least_one(20),
+            reads_per_s: at_least_one(100),
+            connections_max: at_least_one(50_000),
+            connections_per_address_max: at_least_one(20_000),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: LogLevel::Info, format: LogFormat::Text }
+    }
+}
+
+/// A web origin (RFC 6454) as a browser writes it in `Origin`: scheme, host and port, nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WebOrigin(String);
+
+impl WebOrigin {
+    /// The text, to be compared byte for byte with the header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether browsers reach it over TLS; cookies are marked `Secure` then.
+    pub fn is_secure(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl fmt::Display for WebOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<WebOrigin> for String {
+    fn from(origin: WebOrigin) -> String {
+        origin.0
+    }
+}
+
+impl TryFrom<String> for WebOrigin {
+    type Error = &'static str;
+
+    /// Accepts one `/` at the end, which people copy from the address bar.
+    fn try_from(text: String) -> Result<WebOrigin, Self::Error> {
+        const REASON: &str = "expected http:// or https://, a host in lower case and nothing after";
+        let origin = text.strip_suffix('/').unwrap_or(&text);
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c);
+        match host {
+            Some(host) if !host.is_empty() && host.chars().all(allowed) => {
+                Ok(WebOrigin(origin.to_owned()))
+            }
+            _ => Err(REASON),
+        }
+    }
+}
