@@ -1,0 +1,3 @@
+//! The gateway: from sockets to sessions.
+
+pub mod frame;
