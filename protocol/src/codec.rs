@@ -2,7 +2,17 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{ErrorBody, ErrorCode, limits::DEPTH_MAX, msgpack};
+use crate::{
+    ErrorBody, ErrorCode,
+    limits::DEPTH_MAX,
+    msgpack::{self, Malformed},
+};
+
+/// A reader goes deeper than a client may write: in a page of the log, what a client wrote lies
+/// below the page, its topic and its event.
+const READ_DEPTH_MAX: usize = 2 * DEPTH_MAX;
+/// The longest explanation, in bytes: it may quote what the client sent.
+const WHY_LEN_MAX: usize = 200;
 
 /// How values are written on a connection; fixed by the WebSocket's subprotocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,9 +45,18 @@ impl Codec {
     /// # Panics
     /// If the type cannot be written, as a map whose keys are not strings: a fault of the type.
     pub fn encode<T: Serialize + ?Sized>(self, value: &T) -> Vec<u8> {
+        let mut out = Vec::with_capacity(128);
+        self.encode_into(&mut out, value);
+        out
+    }
+
+    /// Writes a value after what is there already.
+    pub(crate) fn encode_into<T: Serialize + ?Sized>(self, out: &mut Vec<u8>, value: &T) {
         match self {
-            Codec::Json => serde_json::to_vec(value).expect("wire types are JSON"),
-            Codec::MsgPack => rmp_serde::to_vec_named(value).expect("wire types are MessagePack"),
+            Codec::Json => serde_json::to_writer(out, value).expect("wire types are JSON"),
+            Codec::MsgPack => {
+                rmp_serde::encode::write_named(out, value).expect("wire types are MessagePack");
+            }
         }
     }
 
@@ -54,8 +73,16 @@ impl Codec {
                 Ok(value)
             }
             Codec::MsgPack => {
+                let whole = msgpack::skip(bytes, READ_DEPTH_MAX);
+                let why = match whole {
+                    Ok(len) if len == bytes.len() => None,
+                    Ok(_) => Some("something follows the value".to_owned()),
+                    Err(malformed) => Some(malformed.to_string()),
+                };
+                if let Some(why) = why {
+                    return Err(BadValue { field: String::new(), why });
+                }
                 let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
-                reader.set_max_depth(2 * DEPTH_MAX);
                 serde_path_to_error::deserialize(&mut reader).map_err(BadValue::of)
             }
         }
@@ -66,12 +93,17 @@ impl Codec {
     pub fn depth_ok(self, bytes: &[u8]) -> bool {
         match self {
             Codec::Json => json_depth_ok(bytes),
-            Codec::MsgPack => msgpack::skip(bytes) != Err(msgpack::Malformed::TooDeep),
+            Codec::MsgPack => msgpack::skip(bytes, DEPTH_MAX) != Err(Malformed::TooDeep),
         }
     }
 }
 
 fn json_depth_ok(bytes: &[u8]) -> bool {
+    // Nearly every frame has fewer brackets than may be nested, and counting them is much faster
+    // than telling which of them lie in strings.
+    if bytes.iter().filter(|&&byte| byte == b'{' || byte == b'[').count() <= DEPTH_MAX {
+        return true;
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for &byte in bytes {
         if in_string {
@@ -115,6 +147,7 @@ impl BadValue {
         if let Some(at) = why.rfind(" at line ") {
             why.truncate(at);
         }
+        why.truncate(why.floor_char_boundary(WHY_LEN_MAX));
         // serde reports a missing field at its parent: the client wants the name of the field.
         let missing = why.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         let parent = if path == "." { "" } else { &path };
@@ -157,7 +190,7 @@ impl Raw<'_> {
         let bytes = if self.bytes.is_empty() { empty } else { self.bytes };
         let named = match self.codec {
             Codec::Json => bytes.trim_ascii_start().first() == Some(&b'{'),
-            Codec::MsgPack => matches!(bytes[0], 0x80..=0x8f | 0xde | 0xdf),
+            Codec::MsgPack => msgpack::is_map(bytes[0]),
         };
         if !named {
             let why = "expected an object with named fields".to_owned();

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, Event, UserId,
+    ConvId, Event, UserId, field,
     operation::{READ, WRITE, operations},
 };
 
@@ -71,10 +71,10 @@ pub struct Create {
     /// The group's title, 1 to 100 characters.
     pub title: String,
     /// The other members, at most 500; more are added by `conv.member.add`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
     pub members: Vec<UserId>,
     /// What newcomers see of the time before them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
     pub history: History,
 }
 
@@ -205,9 +205,10 @@ pub struct Read {
     /// The conversation.
     pub conv: ConvId,
     /// The first one shown; absent, the cursor is continued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,
     /// The last one shown; clamped to the head.
+    #[serde(deserialize_with = "field::int")]
     pub seq: u64,
 }
 

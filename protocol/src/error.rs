@@ -34,25 +34,30 @@ macro_rules! error_codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum ErrorCode {
             $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
+            /// One that a newer server has and this version does not know: go by `retry`. Never
+            /// sent, and in no table.
+            #[serde(rename = "E_UNKNOWN", other)]
+            #[schemars(skip)]
+            Unknown,
         }
 
         impl ErrorCode {
-            /// Every code, for documents and tests.
+            /// Every code that can be sent, for documents and tests.
             pub const ALL: &[ErrorCode] = &[$(ErrorCode::$name,)+];
 
             /// The code as it is written on the wire.
             pub const fn as_str(self) -> &'static str {
-                match self { $(ErrorCode::$name => $text,)+ }
+                match self { $(ErrorCode::$name => $text,)+ ErrorCode::Unknown => "E_UNKNOWN" }
             }
 
             /// What a program does about it.
             pub const fn retry(self) -> Retry {
-                match self { $(ErrorCode::$name => Retry::$retry,)+ }
+                match self { $(ErrorCode::$name => Retry::$retry,)+ ErrorCode::Unknown => Retry::No }
             }
 
             /// The status of an HTTP answer that carries it.
             pub const fn http_status(self) -> u16 {
-                match self { $(ErrorCode::$name => $http,)+ }
+                match self { $(ErrorCode::$name => $http,)+ ErrorCode::Unknown => 500 }
             }
         }
     };

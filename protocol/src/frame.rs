@@ -12,29 +12,32 @@ pub use server::{ServerFrame, TopicPage, Welcome};
 
 /// A value under its tag: `{"t": …, …value}`. The value must be a map.
 fn tagged<T: Serialize>(codec: Codec, t: &str, value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
     match codec {
         Codec::Json => {
-            let body = codec.encode(value);
-            let mut out = Vec::with_capacity(body.len() + t.len() + 8);
             out.extend_from_slice(b"{\"t\":\"");
             out.extend_from_slice(t.as_bytes());
             out.push(b'"');
-            if body.len() > 2 {
-                out.push(b',');
+            let body = out.len();
+            codec.encode_into(&mut out, value);
+            // The body's own brace becomes the comma between the tag and its first field.
+            if out[body..] == *b"{}" {
+                out.remove(body);
+            } else {
+                out[body] = b',';
             }
-            out.extend_from_slice(&body[1..]);
-            out
         }
         Codec::MsgPack => {
-            let body = codec.encode(value);
-            // A struct of fewer than 15 fields is a fixmap: one entry more stays one.
-            debug_assert!((0x80..0x8f).contains(&body[0]), "a small struct");
-            let mut out = Vec::with_capacity(body.len() + t.len() + 3);
-            out.push(body[0] + 1);
+            msgpack::write_map(&mut out, 0);
             msgpack::write_key(&mut out, "t");
             msgpack::write_key(&mut out, t);
-            out.extend_from_slice(&body[1..]);
-            out
+            let body = out.len();
+            codec.encode_into(&mut out, value);
+            // A struct of fewer than 15 fields is a fixmap: one entry more stays one.
+            let fields = out.remove(body);
+            debug_assert!((0x80..0x8f).contains(&fields), "a small struct");
+            out[0] = fields + 1;
         }
     }
+    out
 }

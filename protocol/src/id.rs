@@ -36,7 +36,7 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = BadId;
             fn from_str(text: &str) -> Result<Self, BadId> {
-                Ulid::from_string(text).map($name).map_err(|_| BadId)
+                parse(text).map($name)
             }
         }
 
@@ -85,6 +85,16 @@ ids! {
     Cid = "cid";
 }
 
+/// One id has one text: lower case, and a first character beyond `7`, which would not fit into
+/// 128 bits, are refused.
+fn parse(text: &str) -> Result<Ulid, BadId> {
+    let first_fits = text.as_bytes().first().is_some_and(|&first| first <= b'7');
+    if !first_fits || text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(BadId);
+    }
+    Ulid::from_string(text).map_err(|_| BadId)
+}
+
 struct IdVisitor;
 
 impl de::Visitor<'_> for IdVisitor {
@@ -95,6 +105,6 @@ impl de::Visitor<'_> for IdVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Ulid, E> {
-        Ulid::from_string(text).map_err(|_| E::custom(BadId))
+        parse(text).map_err(E::custom)
     }
 }

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// A JSON value as its compact text; cheap to clone.
+/// A JSON value as its compact text; cheap to clone. What was read or parsed is known to fit into
+/// both codecs: no number out of range, no half of a surrogate pair, no endless nesting.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json(Arc<str>);
 
@@ -27,7 +28,7 @@ impl Json {
     /// # Errors
     /// If it is not.
     pub fn parse(text: &str) -> Result<Json, serde_json::Error> {
-        serde_json::from_str::<&RawValue>(text).map(|raw| Json(raw.get().into()))
+        serde_json::from_str(text)
     }
 
     /// Takes a text that is known to be JSON, as one that the log returns.
@@ -76,16 +77,12 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let raw = Box::<RawValue>::deserialize(deserializer)?;
-            Ok(Json(Box::<str>::from(raw).into()))
-        } else {
-            let mut text = Vec::with_capacity(128);
-            serde_transcode::transcode(deserializer, &mut serde_json::Serializer::new(&mut text))
-                .map_err(serde::de::Error::custom)?;
-            let text = String::from_utf8(text).map_err(serde::de::Error::custom)?;
-            Ok(Json(text.into()))
-        }
+        // Also from JSON: a raw copy would keep spaces, and what MessagePack cannot hold.
+        let mut text = Vec::with_capacity(128);
+        serde_transcode::transcode(deserializer, &mut serde_json::Serializer::new(&mut text))
+            .map_err(serde::de::Error::custom)?;
+        let text = String::from_utf8(text).map_err(serde::de::Error::custom)?;
+        Ok(Json(text.into()))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod codec;
 pub mod conv;
 pub mod error;
 pub mod event;
+mod field;
 pub mod frame;
 pub mod id;
 pub mod json;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Event, Topic,
+    Event, Topic, field,
     operation::{READ, operations},
 };
 
@@ -19,10 +19,10 @@ pub struct Read {
     /// Where.
     pub topic: Topic,
     /// Events after this position, oldest first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// The newest events before this position, oldest first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

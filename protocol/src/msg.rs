@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, Event, EventId, Topic, UserId,
+    ConvId, Event, EventId, Topic, UserId, field,
     operation::{READ, WRITE, operations},
 };
 
@@ -24,7 +24,11 @@ pub enum Body {
         /// The text, 1 byte to 16 KiB.
         text: String,
         /// Who is mentioned, at most 200; everyone who is mentioned gets `msg.mentioned`.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(
+            default,
+            deserialize_with = "field::or_default",
+            skip_serializing_if = "Vec::is_empty"
+        )]
         mentions: Vec<UserId>,
     },
 }
@@ -35,9 +39,10 @@ pub struct Send {
     /// Where.
     pub conv: ConvId,
     /// What.
+    #[serde(deserialize_with = "field::named")]
     pub body: Body,
     /// The message that this one answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
 }
 
@@ -60,13 +65,13 @@ pub struct List {
     /// Where.
     pub conv: ConvId,
     /// Messages before this position.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
     /// Messages after this position.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// Messages on both sides of this position, and the one at it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub around: Option<u64>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

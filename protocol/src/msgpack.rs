@@ -3,12 +3,19 @@
 
 use crate::limits::DEPTH_MAX;
 
-/// The bytes are not one MessagePack value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The bytes are not one MessagePack value that JSON could hold as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
+    #[error("the value ends too early")]
     Truncated,
+    #[error("values are nested too deep")]
     TooDeep,
+    #[error("expected another type")]
     NotExpected,
+    #[error("keys of maps must be strings")]
+    NotNamed,
+    #[error("binary and extension types are not used")]
+    NotJson,
 }
 
 /// What follows a marker.
@@ -19,32 +26,49 @@ enum Body {
     Values(usize),
 }
 
-/// The length in bytes of the value at the start of `bytes`.
-pub(crate) fn skip(bytes: &[u8]) -> Result<usize, Malformed> {
-    // Values still to come at each level. A container of n values needs n bytes at least, so a
-    // forged length ends in `Truncated` after as many steps as there are bytes.
-    let mut left = [0_usize; DEPTH_MAX + 1];
+/// The values that are still to come in a container.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    left: usize,
+    map: bool,
+}
+
+/// The most levels that [`skip`] can follow.
+const LEVELS_MAX: usize = 2 * DEPTH_MAX;
+
+/// The length in bytes of the value at the start of `bytes`, in which containers are nested at
+/// most `depth_max` deep.
+pub(crate) fn skip(bytes: &[u8], depth_max: usize) -> Result<usize, Malformed> {
+    // A container of n values needs n bytes at least, so a forged length ends in `Truncated` after
+    // as many steps as there are bytes.
+    let mut levels = [Level::default(); LEVELS_MAX + 1];
+    let depth_max = depth_max.min(LEVELS_MAX);
     let mut depth = 0;
-    left[0] = 1;
+    levels[0].left = 1;
     let mut at = 0;
     loop {
-        while left[depth] == 0 {
+        while levels[depth].left == 0 {
             if depth == 0 {
                 return Ok(at);
             }
             depth -= 1;
         }
-        left[depth] -= 1;
-        let (header, body) = marker(bytes.get(at..).ok_or(Malformed::Truncated)?)?;
+        let rest = bytes.get(at..).ok_or(Malformed::Truncated)?;
+        let (header, body) = marker(rest)?;
+        let level = &mut levels[depth];
+        if level.map && level.left.is_multiple_of(2) && !is_text(rest[0]) {
+            return Err(Malformed::NotNamed);
+        }
+        level.left -= 1;
         at += header;
         match body {
             Body::Bytes(len) => at = at.checked_add(len).ok_or(Malformed::Truncated)?,
-            Body::Values(count) => {
+            Body::Values(left) => {
                 depth += 1;
-                if depth > DEPTH_MAX {
+                if depth > depth_max {
                     return Err(Malformed::TooDeep);
                 }
-                left[depth] = count;
+                levels[depth] = Level { left, map: is_map(rest[0]) };
             }
         }
         if at > bytes.len() {
@@ -53,11 +77,20 @@ pub(crate) fn skip(bytes: &[u8]) -> Result<usize, Malformed> {
     }
 }
 
+/// Whether a value that starts like this is a map.
+pub(crate) const fn is_map(first: u8) -> bool {
+    matches!(first, 0x80..=0x8f | 0xde | 0xdf)
+}
+
+const fn is_text(first: u8) -> bool {
+    matches!(first, 0xa0..=0xbf | 0xd9..=0xdb)
+}
+
 /// The length of the marker with its length field, and what follows.
 fn marker(bytes: &[u8]) -> Result<(usize, Body), Malformed> {
     let first = *bytes.first().ok_or(Malformed::Truncated)?;
-    let sized = |width: usize, plus: usize| -> Result<(usize, Body), Malformed> {
-        Ok((1 + width, Body::Bytes(length(bytes, width)? + plus)))
+    let sized = |width: usize| -> Result<(usize, Body), Malformed> {
+        Ok((1 + width, Body::Bytes(length(bytes, width)?)))
     };
     let counted = |width: usize, each: usize| -> Result<(usize, Body), Malformed> {
         let values = length(bytes, width)?.checked_mul(each).ok_or(Malformed::Truncated)?;
@@ -69,17 +102,14 @@ fn marker(bytes: &[u8]) -> Result<(usize, Body), Malformed> {
         0x90..=0x9f => Ok((1, Body::Values(usize::from(first & 0x0f)))),
         0xa0..=0xbf => Ok((1, Body::Bytes(usize::from(first & 0x1f)))),
         0xc1 => Err(Malformed::NotExpected),
-        0xc4 | 0xd9 => sized(1, 0),
-        0xc5 | 0xda => sized(2, 0),
-        0xc6 | 0xdb => sized(4, 0),
-        0xc7 => sized(1, 1),
-        0xc8 => sized(2, 1),
-        0xc9 => sized(4, 1),
+        0xd9 => sized(1),
+        0xda => sized(2),
+        0xdb => sized(4),
+        0xc4..=0xc9 | 0xd4..=0xd8 => Err(Malformed::NotJson),
         0xcc | 0xd0 => Ok((1, Body::Bytes(1))),
         0xcd | 0xd1 => Ok((1, Body::Bytes(2))),
         0xca | 0xce | 0xd2 => Ok((1, Body::Bytes(4))),
         0xcb | 0xcf | 0xd3 => Ok((1, Body::Bytes(8))),
-        0xd4..=0xd8 => Ok((1, Body::Bytes(1 + (1 << (first - 0xd4))))),
         0xdc => counted(2, 1),
         0xdd => counted(4, 1),
         0xde => counted(2, 2),
@@ -93,11 +123,12 @@ fn length(bytes: &[u8], width: usize) -> Result<usize, Malformed> {
     Ok(field.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte)))
 }
 
-/// Splits a map into its keys and the bytes of their values, in order.
-pub(crate) fn entries(bytes: &[u8]) -> Result<Entries<'_>, Malformed> {
+/// Splits a map, in which containers are nested at most `depth_max` deep with itself, into its
+/// keys and the bytes of their values, in order.
+pub(crate) fn entries(bytes: &[u8], depth_max: usize) -> Result<Entries<'_>, Malformed> {
     match marker(bytes)? {
-        (header, Body::Values(values)) if matches!(bytes[0], 0x80..=0x8f | 0xde | 0xdf) => {
-            Ok(Entries { rest: &bytes[header..], left: values / 2 })
+        (header, Body::Values(values)) if is_map(bytes[0]) => {
+            Ok(Entries { rest: &bytes[header..], left: values / 2, depth_max: depth_max - 1 })
         }
         _ => Err(Malformed::NotExpected),
     }
@@ -107,6 +138,7 @@ pub(crate) fn entries(bytes: &[u8]) -> Result<Entries<'_>, Malformed> {
 pub(crate) struct Entries<'a> {
     rest: &'a [u8],
     left: usize,
+    depth_max: usize,
 }
 
 impl<'a> Entries<'a> {
@@ -116,13 +148,13 @@ impl<'a> Entries<'a> {
             return if self.rest.is_empty() { Ok(None) } else { Err(Malformed::NotExpected) };
         }
         self.left -= 1;
-        let key = text(self.take()?)?;
+        let key = text(self.take()?).map_err(|_| Malformed::NotNamed)?;
         let value = self.take()?;
         Ok(Some((key, value)))
     }
 
     fn take(&mut self) -> Result<&'a [u8], Malformed> {
-        let (value, rest) = self.rest.split_at(skip(self.rest)?);
+        let (value, rest) = self.rest.split_at(skip(self.rest, self.depth_max)?);
         self.rest = rest;
         Ok(value)
     }
@@ -132,7 +164,7 @@ impl<'a> Entries<'a> {
 pub(crate) fn text(value: &[u8]) -> Result<&str, Malformed> {
     let (header, body) = marker(value)?;
     match (value[0], body) {
-        (0xa0..=0xbf | 0xd9..=0xdb, Body::Bytes(len)) => {
+        (first, Body::Bytes(len)) if is_text(first) => {
             simdutf8::basic::from_utf8(&value[header..header + len])
                 .map_err(|_| Malformed::NotExpected)
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, UserId,
+    OrgId, UserId, field,
     operation::{ADMIN, Access, READ, operations},
 };
 
@@ -67,7 +67,7 @@ pub struct AddMember {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Whether the person administers the organisation.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
     pub admin: bool,
     /// The language; `zh-HK` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, UserId,
+    ConvId, UserId, field,
     operation::{READ, operations},
 };
 
@@ -21,6 +21,7 @@ pub struct Counts {
     /// The conversation.
     pub conv: ConvId,
     /// The messages, at most 100.
+    #[serde(deserialize_with = "field::int")]
     pub seqs: Vec<u64>,
 }
 
@@ -47,6 +48,7 @@ pub struct List {
     /// The conversation.
     pub conv: ConvId,
     /// The message.
+    #[serde(deserialize_with = "field::int")]
     pub seq: u64,
     /// Which half.
     pub state: State,

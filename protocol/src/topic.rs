@@ -25,7 +25,7 @@ pub enum Topic {
 pub struct PluginTopic {
     /// The plugin's name: lower-case letters, digits and `_`.
     pub plugin: String,
-    /// Whatever the plugin names its things by; at most 64 characters, no control characters.
+    /// Whatever the plugin names its things by; at most 64 bytes, no control characters.
     pub id: String,
 }
 

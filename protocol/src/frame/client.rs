@@ -1,13 +1,23 @@
 //! What a client sends: the frames as the server reads them, and their writers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use super::tagged;
-use crate::{Cid, Codec, DeviceId, ErrorBody, ErrorCode, Raw, codec::BadValue, msgpack};
+use crate::{
+    Cid, Codec, DeviceId, ErrorBody, ErrorCode, Raw, VERSION,
+    codec::BadValue,
+    field,
+    id::BadId,
+    limits::{DEPTH_MAX, INT_MAX},
+    msgpack,
+};
 
 /// The first frame of a client: who it is and what it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +36,7 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<String>,
     /// What the client can do beyond version 1.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
     pub caps: Vec<String>,
 }
 
@@ -62,105 +72,181 @@ impl<'a> ClientFrame<'a> {
     /// Reads a frame; `args` of a call is neither read nor copied.
     ///
     /// # Errors
-    /// `E_BAD_FRAME` with what is wrong.
+    /// `E_BAD_FRAME` with what is wrong; `E_VERSION` for a `hello` of another version.
     pub fn decode(codec: Codec, bytes: &'a [u8]) -> Result<Self, ErrorBody> {
         if !codec.depth_ok(bytes) {
             return Err(bad("values are nested more than 32 deep"));
         }
-        let header = match codec {
-            Codec::Json => Header::from_json(bytes)?,
-            Codec::MsgPack => Header::from_msgpack(bytes)?,
-        };
-        match header.t.as_ref() {
-            "hello" => codec.decode(bytes).map(ClientFrame::Hello).map_err(bad_value),
-            "call" => header.call(codec).map(ClientFrame::Call),
-            "ping" => Ok(ClientFrame::Ping),
-            _ => Ok(ClientFrame::Unknown),
+        let header = Header::read(codec, bytes)?;
+        match text(header.require(T)?) {
+            Some("hello") => header.hello(bytes).map(ClientFrame::Hello),
+            Some("call") => header.call().map(ClientFrame::Call),
+            Some("ping") => Ok(ClientFrame::Ping),
+            Some(_) => Ok(ClientFrame::Unknown),
+            None => Err(wrong(T, "expected a plain string")),
         }
     }
+
+    /// The `id` of a frame that [`ClientFrame::decode`] refused, if it can be told: the `re` of
+    /// the refusal, so that the caller need not wait for a timeout.
+    pub fn id_of_refused(codec: Codec, bytes: &[u8]) -> Option<u64> {
+        let header = Header::read(codec, bytes).ok()?;
+        header.values[ID].and_then(|bytes| id(Raw { codec, bytes }))
+    }
+}
+
+/// The fields of the flat part of a frame; a header holds each at its place in this table.
+const FIELDS: [&str; 6] = ["t", "id", "op", "cid", "prev", "args"];
+const T: usize = 0;
+const ID: usize = 1;
+const OP: usize = 2;
+const CID: usize = 3;
+const PREV: usize = 4;
+const ARGS: usize = 5;
+
+/// The flat part of a frame: where the values lie. They are read only when `t` says what they
+/// mean, because a frame that this version does not know may use the same names.
+struct Header<'a> {
+    codec: Codec,
+    values: [Option<&'a [u8]>; FIELDS.len()],
+}
+
+impl<'a> Header<'a> {
+    fn read(codec: Codec, bytes: &'a [u8]) -> Result<Self, ErrorBody> {
+        let mut values = [None; FIELDS.len()];
+        match codec {
+            Codec::Json => {
+                let text =
+                    simdutf8::basic::from_utf8(bytes).map_err(|_| bad("the frame is not UTF-8"))?;
+                let mut reader = serde_json::Deserializer::from_str(text);
+                let read = reader.deserialize_map(JsonFields(&mut values));
+                read.and_then(|()| reader.end()).map_err(|e| bad(e.to_string()))?;
+            }
+            Codec::MsgPack => {
+                let malformed = |e| bad(format!("not a MessagePack map with string keys: {e}"));
+                let mut entries = msgpack::entries(bytes, DEPTH_MAX).map_err(malformed)?;
+                while let Some((key, value)) = entries.next().map_err(malformed)? {
+                    put(&mut values, key, value).map_err(bad)?;
+                }
+            }
+        }
+        let null = match codec {
+            Codec::Json => &b"null"[..],
+            Codec::MsgPack => &[0xc0],
+        };
+        Ok(Header { codec, values: values.map(|value| value.filter(|&bytes| bytes != null)) })
+    }
+
+    fn get(&self, field: usize) -> Option<Raw<'a>> {
+        self.values[field].map(|bytes| Raw { codec: self.codec, bytes })
+    }
+
+    fn require(&self, field: usize) -> Result<Raw<'a>, ErrorBody> {
+        self.get(field).ok_or_else(|| wrong(field, "missing"))
+    }
+
+    fn cid(&self, field: usize) -> Result<Option<Cid>, ErrorBody> {
+        let Some(raw) = self.get(field) else { return Ok(None) };
+        let cid = text(raw).and_then(|text| text.parse().ok());
+        cid.map(Some).ok_or_else(|| wrong(field, &BadId.to_string()))
+    }
+
+    fn call(&self) -> Result<Call<'a>, ErrorBody> {
+        Ok(Call {
+            id: id(self.require(ID)?).ok_or_else(|| wrong(ID, "expected 0 to 2^53 - 1"))?,
+            op: text(self.require(OP)?).ok_or_else(|| wrong(OP, "expected a plain string"))?,
+            cid: self.cid(CID)?,
+            prev: self.cid(PREV)?,
+            args: self.get(ARGS).unwrap_or(Raw { codec: self.codec, bytes: &[] }),
+        })
+    }
+
+    fn hello(&self, bytes: &[u8]) -> Result<Box<Hello>, ErrorBody> {
+        /// What a `hello` of every version has.
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        let Version { v } = self.codec.decode(bytes).map_err(bad_value)?;
+        if v != VERSION {
+            let why = format!("this server speaks version {VERSION}");
+            return Err(ErrorBody::new(ErrorCode::Version, why));
+        }
+        self.codec.decode(bytes).map_err(bad_value)
+    }
+}
+
+/// Keeps a value if the header has a place for it.
+fn put<'a>(
+    values: &mut [Option<&'a [u8]>],
+    key: &str,
+    value: &'a [u8],
+) -> Result<(), &'static str> {
+    match FIELDS.iter().position(|&field| field == key) {
+        Some(field) if values[field].is_some() => Err("a field of the frame stands twice"),
+        Some(field) => {
+            values[field] = Some(value);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads the fields of a header from a JSON object, and from nothing else: serde's own derive
+/// would also take a list of values by position.
+struct JsonFields<'v, 'a>(&'v mut [Option<&'a [u8]>]);
+
+impl<'a> Visitor<'a> for JsonFields<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `t`")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        /// Borrowed unless it is written with escapes.
+        #[derive(Deserialize)]
+        struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        while let Some(Key(key)) = map.next_key()? {
+            let value: &RawValue = map.next_value()?;
+            put(self.0, &key, value.get().as_bytes()).map_err(de::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// The text of a string, as it lies in the frame. A JSON string with escapes has none: no name
+/// of a frame or an operation, and no id, needs them.
+fn text(raw: Raw<'_>) -> Option<&str> {
+    match raw.codec {
+        Codec::Json => serde_json::from_slice(raw.bytes).ok(),
+        Codec::MsgPack => msgpack::text(raw.bytes).ok(),
+    }
+}
+
+/// A number that can be the `id` of a call.
+fn id(raw: Raw<'_>) -> Option<u64> {
+    let number = match raw.codec {
+        Codec::Json => serde_json::from_slice(raw.bytes).ok(),
+        Codec::MsgPack => msgpack::uint(raw.bytes).ok(),
+    };
+    number.filter(|&id| id <= INT_MAX)
 }
 
 fn bad(why: impl Into<String>) -> ErrorBody {
     ErrorBody::new(ErrorCode::BadFrame, why)
 }
 
+fn wrong(field: usize, why: &str) -> ErrorBody {
+    let field = FIELDS[field];
+    ErrorBody { field: Some(field.to_owned()), ..bad(format!("`{field}`: {why}")) }
+}
+
 fn bad_value(bad: BadValue) -> ErrorBody {
     ErrorBody { code: ErrorCode::BadFrame, ..ErrorBody::from(bad) }
 }
 
-/// The flat part of a frame.
-#[derive(Default, Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    t: Cow<'a, str>,
-    #[serde(default)]
-    id: Option<u64>,
-    #[serde(default, borrow)]
-    op: Option<&'a str>,
-    #[serde(default)]
-    cid: Option<Cid>,
-    #[serde(default)]
-    prev: Option<Cid>,
-    #[serde(default, borrow)]
-    args: Option<&'a RawValue>,
-    #[serde(skip)]
-    packed_args: Option<&'a [u8]>,
-}
-
-impl<'a> Header<'a> {
-    fn from_json(bytes: &'a [u8]) -> Result<Self, ErrorBody> {
-        let text = simdutf8::basic::from_utf8(bytes).map_err(|_| bad("the frame is not UTF-8"))?;
-        serde_json::from_str(text).map_err(|e| bad(e.to_string()))
-    }
-
-    fn from_msgpack(bytes: &'a [u8]) -> Result<Self, ErrorBody> {
-        let malformed = |_| bad("the frame is not a MessagePack map with string keys");
-        let mut header = Header::default();
-        let mut seen_t = false;
-        let mut entries = msgpack::entries(bytes).map_err(malformed)?;
-        while let Some((key, value)) = entries.next().map_err(malformed)? {
-            let wrong = |_| bad(format!("`{key}` has the wrong type"));
-            let cid = || -> Result<Option<Cid>, ErrorBody> {
-                if value == [0xc0] {
-                    return Ok(None);
-                }
-                let text = msgpack::text(value).map_err(wrong)?;
-                text.parse().map(Some).map_err(|e| bad(format!("`{key}`: {e}")))
-            };
-            match key {
-                "t" => {
-                    header.t = Cow::Borrowed(msgpack::text(value).map_err(wrong)?);
-                    seen_t = true;
-                }
-                "id" => header.id = Some(msgpack::uint(value).map_err(wrong)?),
-                "op" => header.op = Some(msgpack::text(value).map_err(wrong)?),
-                "cid" => header.cid = cid()?,
-                "prev" => header.prev = cid()?,
-                "args" => header.packed_args = Some(value),
-                _ => {}
-            }
-        }
-        if seen_t { Ok(header) } else { Err(bad("missing field `t`")) }
-    }
-
-    fn call(self, codec: Codec) -> Result<Call<'a>, ErrorBody> {
-        let missing = |name: &str| ErrorBody {
-            field: Some(name.to_owned()),
-            ..bad(format!("missing field `{name}`"))
-        };
-        let args = match codec {
-            Codec::Json => self.args.map_or(&[][..], |raw| raw.get().as_bytes()),
-            Codec::MsgPack => self.packed_args.unwrap_or_default(),
-        };
-        Ok(Call {
-            id: self.id.ok_or_else(|| missing("id"))?,
-            op: self.op.ok_or_else(|| missing("op"))?,
-            cid: self.cid,
-            prev: self.prev,
-            args: Raw { codec, bytes: args },
-        })
-    }
-}
 /// `hello`.
 pub fn hello(codec: Codec, hello: &Hello) -> Vec<u8> {
     tagged(codec, "hello", hello)

@@ -1,14 +1,12 @@
 //! What the server sends: the frames as a client reads them, and their writers.
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tagged;
 use crate::{
-    Codec, ErrorBody, ErrorCode, Event, Json, OrgId, SessionId, Topic, UserId, codec::BadValue,
-    event::Ephemeral, limits::Limits, msgpack,
+    Codec, ErrorBody, ErrorCode, Event, Json, OrgId, Raw, SessionId, Topic, UserId,
+    codec::BadValue, event::Ephemeral, limits::Limits, msgpack,
 };
 
 /// The answer to `hello`.
@@ -102,9 +100,8 @@ pub enum ServerFrame {
 }
 
 #[derive(Deserialize)]
-struct Tag<'a> {
-    #[serde(borrow)]
-    t: Cow<'a, str>,
+struct Tag {
+    t: String,
 }
 
 #[derive(Deserialize)]
@@ -155,12 +152,8 @@ impl ServerFrame {
     /// # Errors
     /// [`BadValue`] that names what is missing or wrong.
     pub fn decode(codec: Codec, bytes: &[u8]) -> Result<ServerFrame, BadValue> {
-        let why = |e: &dyn std::fmt::Display| BadValue { field: "t".into(), why: e.to_string() };
-        let tag: Tag<'_> = match codec {
-            Codec::Json => serde_json::from_slice(bytes).map_err(|e| why(&e))?,
-            Codec::MsgPack => rmp_serde::from_slice(bytes).map_err(|e| why(&e))?,
-        };
-        Ok(match tag.t.as_ref() {
+        let Tag { t } = Raw { codec, bytes }.decode()?;
+        Ok(match t.as_str() {
             "welcome" => ServerFrame::Welcome(codec.decode(bytes)?),
             "ok" => {
                 let OkBody { re, data } = codec.decode(bytes)?;

@@ -1,0 +1,79 @@
+//! How single fields of arguments are read, where serde's own way would take too much or too
+//! little: for `#[serde(deserialize_with = "…")]`.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::limits::INT_MAX;
+
+/// An object by the names of its fields. A list would do as well otherwise, and would break as
+/// soon as a field is inserted.
+pub(crate) fn named<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Named<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object with named fields")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Named(PhantomData))
+}
+
+/// `null` means the same as no field: several languages write an empty list as `null`.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// An integer, an optional one or a list of them, none beyond [`INT_MAX`]: no client could hold
+/// it, and the log could not either.
+pub(crate) fn int<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Ints,
+{
+    let value = T::deserialize(deserializer)?;
+    if value.fit() { Ok(value) } else { Err(de::Error::custom("expected at most 2^53 - 1")) }
+}
+
+/// What [`int`] can read.
+pub(crate) trait Ints {
+    /// Whether none is too large.
+    fn fit(&self) -> bool;
+}
+
+impl Ints for u64 {
+    fn fit(&self) -> bool {
+        *self <= INT_MAX
+    }
+}
+
+impl<T: Ints> Ints for Option<T> {
+    fn fit(&self) -> bool {
+        self.as_ref().is_none_or(Ints::fit)
+    }
+}
+
+impl<T: Ints> Ints for Vec<T> {
+    fn fit(&self) -> bool {
+        self.iter().all(Ints::fit)
+    }
+}
