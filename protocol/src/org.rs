@@ -138,6 +138,13 @@ pub struct Named {
     pub names: Vec<(UserId, String)>,
 }
 
+/// `data` of `org.created`, in the organisation's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreatedData {
+    /// Its name.
+    pub name: String,
+}
+
 /// `data` of `org.member_added`, in the organisation's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberAddedData {

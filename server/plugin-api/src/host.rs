@@ -231,6 +231,8 @@ impl Host {
 
     /// Runs a call until it is answered or has its place in the commit queue.
     pub async fn begin(&self, caller: Caller, request: Request<'_>) -> Outcome {
+        // How long a call took is a measurement, not a time that anything depends on.
+        #[allow(clippy::disallowed_methods)]
         let started = std::time::Instant::now();
         let Some((entry, state)) = self.0.entries.get(request.op) else {
             let msg = format!("there is no operation `{}`", request.op.escape_debug());
@@ -292,7 +294,12 @@ impl Host {
     ) -> Outcome {
         let codec = request.args.codec;
         for races in 0.. {
-            let intent = (request.cid, request.prev, hash);
+            // A `cid` sent along with a state that is set would make a second, different one look
+            // like a repetition of the first: it means nothing there.
+            let intent = match entry.effect {
+                Effect::Once => (request.cid, request.prev, hash),
+                Effect::Read | Effect::State => (None, None, 0),
+            };
             let ctx = Ctx::new(self.clone(), caller, self.now(), intent, state.clone());
             let error = match self.attempt(entry, ctx, request.args, codec).await {
                 Ok(outcome) => return outcome,
