@@ -1,1 +1,4 @@
-//!
+//! The plugins that ship with Carillon. None of them uses another: they call each other's
+//! operations and listen to each other's events, with the types of the protocol.
+
+pub mod directory;

@@ -1,0 +1,102 @@
+//! The directory: organisations, their people and programs, and who is signed in.
+//!
+//! An account belongs to one organisation, and a sign-in name to one account of the whole
+//! installation: people sign in without naming the organisation. What belongs to another
+//! organisation answers as if it did not exist.
+
+mod attempts;
+mod issue;
+mod member;
+mod org;
+mod password;
+mod resolve;
+mod rules;
+mod session;
+mod setup;
+mod token;
+
+use std::sync::Arc;
+
+pub use argon2::Params as PasswordParams;
+use carillon_plugin::{Ctx, Error, Listening, Plugin, Result, TopicKind, Window};
+use carillon_protocol::Topic;
+
+pub use self::token::{TokenDigest, new_setup_token, token_digest};
+use self::{attempts::Attempts, member::Names, password::Passwords, resolve::Sessions};
+
+/// What the node says of the directory.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// [`token_digest`] of the token that `session.setup` takes; without one it is refused.
+    pub setup_token: Option<TokenDigest>,
+    /// What a password costs to hash; by default 19 MiB and two passes (OWASP's minimum).
+    pub password: PasswordParams,
+}
+
+/// What the handlers share.
+struct Directory {
+    setup_token: Option<TokenDigest>,
+    passwords: Passwords,
+    attempts: Attempts,
+    sessions: Sessions,
+    names: Names,
+}
+
+/// The plugin.
+pub fn plugin(settings: Settings) -> Plugin {
+    let directory = Arc::new(Directory {
+        setup_token: settings.setup_token,
+        passwords: Passwords::new(settings.password),
+        attempts: Attempts::default(),
+        sessions: Sessions::default(),
+        names: Names::default(),
+    });
+    let observed = directory.clone();
+    Plugin::new("directory")
+        .nouns(&["session", "org"])
+        .state(directory)
+        .migration(1, include_str!("directory/1_tables.sql"))
+        .command(setup::setup)
+        .command(session::login)
+        .command(session::logout)
+        .command(session::whoami)
+        .command(session::devices)
+        .command(session::revoke)
+        .command(session::token)
+        .command(issue::issue)
+        .command(resolve::resolve)
+        .once(org::create, org::created)
+        .command(org::get)
+        .once(member::add, member::added)
+        .command(member::list)
+        .command(member::names)
+        .topics(TopicKind::User, my_log, see_my_log)
+        .topics(TopicKind::Org, my_org_log, see_my_org_log)
+        .live(session::live)
+        .observe(move |event| observed.sessions.observe(event))
+}
+
+fn listening(topic: Topic) -> Listening {
+    Listening { topic, window: Window::all(), read: None, changed_pos: 0 }
+}
+
+/// The whole of a topic if it is the caller's own.
+fn own(topic: &Topic, mine: &Topic) -> Result<Window> {
+    if topic == mine { Ok(Window::all()) } else { Err(Error::not_found("topic")) }
+}
+
+async fn my_log(ctx: Ctx) -> Result<Vec<Listening>> {
+    Ok(vec![listening(Topic::User(ctx.caller().user))])
+}
+
+async fn see_my_log(ctx: Ctx, topic: Topic) -> Result<Window> {
+    own(&topic, &Topic::User(ctx.caller().user))
+}
+
+async fn my_org_log(ctx: Ctx) -> Result<Vec<Listening>> {
+    Ok(vec![listening(Topic::Org(ctx.caller().org))])
+}
+
+async fn see_my_org_log(ctx: Ctx, topic: Topic) -> Result<Window> {
+    own(&topic, &Topic::Org(ctx.caller().org))
+}

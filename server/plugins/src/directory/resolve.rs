@@ -1,0 +1,137 @@
+//! Whom a token belongs to: asked for every connection and every HTTP call, so live sessions are
+//! kept in memory.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+use carillon_plugin::{Ctx, Error, Result};
+use carillon_protocol::{
+    ErrorCode, Event, OrgId, SessionId, UserId,
+    session::{Resolve, Resolved},
+};
+use quick_cache::sync::Cache;
+
+use super::{
+    Directory,
+    session::ended,
+    token::{Shown, digest_text, same},
+};
+
+/// The most sessions kept in memory, at some 200 bytes each; the others cost a query.
+const SESSIONS_MAX: usize = 20_000;
+
+/// A session as its tables say.
+struct Known {
+    digest: String,
+    user: UserId,
+    org: OrgId,
+    scopes: String,
+    expires_at: i64,
+    ended: bool,
+}
+
+/// The live sessions that were asked for lately.
+pub(super) struct Sessions {
+    live: Cache<SessionId, Arc<Known>>,
+    /// How many sessions ended since the start.
+    ends: AtomicU64,
+}
+
+impl Default for Sessions {
+    fn default() -> Sessions {
+        Sessions { live: Cache::new(SESSIONS_MAX), ends: AtomicU64::new(0) }
+    }
+}
+
+impl Sessions {
+    /// Forgets a session that ended, on whichever node.
+    pub(super) fn observe(&self, event: &Event) {
+        if let Some(session) = ended(event) {
+            self.ends.fetch_add(1, SeqCst);
+            self.live.remove(&session);
+        }
+    }
+
+    async fn find(&self, ctx: &Ctx, session: SessionId) -> Result<Option<Arc<Known>>> {
+        if let Some(known) = self.live.get(&session) {
+            return Ok(Some(known));
+        }
+        let ends = self.ends.load(SeqCst);
+        let sql = "SELECT s.digest, s.user_id, u.org, s.scopes, s.expires_at, s.ended_at
+                   FROM directory_session s JOIN directory_user u ON u.id = s.user_id
+                   WHERE s.id = $1";
+        let Some(row) = ctx.query_one(sql, [session.into()]).await? else { return Ok(None) };
+        let known = Arc::new(Known {
+            digest: row.get(0)?,
+            user: row.get(1)?,
+            org: row.get(2)?,
+            scopes: row.get(3)?,
+            expires_at: row.get(4)?,
+            ended: row.get::<Option<i64>>(5)?.is_some(),
+        });
+        if !known.ended {
+            self.live.insert(session, known.clone());
+            // It may have ended between the query and here, when there was nothing to forget yet.
+            if self.ends.load(SeqCst) != ends {
+                self.live.remove(&session);
+            }
+        }
+        Ok(Some(known))
+    }
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorCode::Unauth, "the token is not valid; sign in again")
+}
+
+fn expired() -> Error {
+    Error::new(ErrorCode::TokenExpired, "the token is no longer valid; sign in again")
+}
+
+/// Whom a token or a ticket belongs to. A ticket is used up by it.
+pub(super) async fn resolve(ctx: Ctx, args: Resolve) -> Result<Resolved> {
+    let directory = ctx.state::<Directory>();
+    let shown = Shown::read(&args.token).ok_or_else(unknown)?;
+    let digest = digest_text(&args.token);
+    let session = match shown {
+        Shown::Session(session) => session,
+        Shown::Ticket => session_of_ticket(&ctx, &digest).await?,
+    };
+    let known = directory.sessions.find(&ctx, session).await?.ok_or_else(unknown)?;
+    if shown != Shown::Ticket && !same(&known.digest, &digest) {
+        return Err(unknown());
+    }
+    if known.ended || known.expires_at <= ctx.now() {
+        return Err(expired());
+    }
+    if shown == Shown::Ticket {
+        use_up(&ctx, digest, &known).await?;
+    }
+    Ok(Resolved {
+        session,
+        user: known.user,
+        org: known.org,
+        scopes: known.scopes.split(' ').map(str::to_owned).collect(),
+        expires_at: known.expires_at,
+    })
+}
+
+async fn session_of_ticket(ctx: &Ctx, digest: &str) -> Result<SessionId> {
+    let sql = "SELECT session, expires_at FROM directory_ticket WHERE digest = $1";
+    let row = ctx.query_one(sql, [digest.into()]).await?.ok_or_else(unknown)?;
+    if row.get::<i64>(1)? <= ctx.now() {
+        return Err(expired());
+    }
+    row.get(0)
+}
+
+/// Of two who show the same ticket, on whichever nodes, one deletes its row; for the other the
+/// handler runs again and does not find it.
+async fn use_up(ctx: &Ctx, digest: String, known: &Known) -> Result<()> {
+    let mut tx = ctx.tx().on_behalf_of(known.user, known.org);
+    tx.run_one("DELETE FROM directory_ticket WHERE digest = $1", [digest.into()]);
+    ctx.commit(tx).await?;
+    Ok(())
+}
