@@ -1,8 +1,8 @@
 //! The configuration: one struct whose `Default` is a working single node.
 //!
 //! A value comes from the default, then the file, then the environment, then the flags; the later
-//! one wins. The doc comments of the settings are their documentation: [`Config::commented_default`]
-//! prints them, and a test refuses a setting without one.
+//! one wins. The doc comments of the settings are their documentation:
+//! [`Config::commented_default`] prints them, and a test refuses a setting without one.
 
 mod load;
 mod print;
