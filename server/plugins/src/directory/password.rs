@@ -113,3 +113,57 @@ fn verify(today: &Params, password: &str, stored: &str) -> Result<Verdict> {
         true => Verdict::Rehashed(hash(today, password)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap(passes: u32) -> Params {
+        Params::new(Params::MIN_M_COST, passes, 1, None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_known_again_and_another_is_not() {
+        let passwords = Passwords::new(cheap(1));
+        let stored = passwords.hash("開門 please".into()).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
+        let verify = |text: &str| passwords.verify(text.into(), Some(stored.clone()));
+        assert!(matches!(verify("開門 please").await, Ok(Verdict::Right)));
+        assert!(matches!(verify("開門 pleasE").await, Ok(Verdict::Wrong)));
+        let nobody = passwords.verify("開門 please".into(), None).await;
+        assert!(matches!(nobody, Ok(Verdict::Wrong)));
+        assert_ne!(passwords.hash("開門 please".into()).await.unwrap(), stored, "salted");
+    }
+
+    #[tokio::test]
+    async fn a_right_password_is_hashed_again_when_the_cost_changed() {
+        let old = Passwords::new(cheap(1)).hash("swordfish".into()).await.unwrap();
+        let passwords = Passwords::new(cheap(2));
+        let wrong = passwords.verify("sardine!!".into(), Some(old.clone())).await;
+        assert!(matches!(wrong, Ok(Verdict::Wrong)));
+        let Ok(Verdict::Rehashed(new)) = passwords.verify("swordfish".into(), Some(old)).await
+        else {
+            panic!("not hashed again");
+        };
+        let again = passwords.verify("swordfish".into(), Some(new)).await;
+        assert!(matches!(again, Ok(Verdict::Right)));
+    }
+
+    #[tokio::test]
+    async fn more_people_than_may_wait_are_told_to_come_back() {
+        let passwords = Passwords::new(cheap(1));
+        let places = u32::try_from(passwords.admitted.available_permits()).unwrap();
+        let taken = passwords.admitted.acquire_many(places).await.unwrap();
+        let refused = passwords.hash("swordfish".into()).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Busy);
+        assert_eq!(refused.body().retry_ms, Some(RETRY_MS));
+        drop(taken);
+        assert!(passwords.hash("swordfish".into()).await.is_ok());
+    }
+
+    #[test]
+    fn the_default_cost_is_the_one_that_owasp_asks_for() {
+        let params = Params::default();
+        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (19 * 1024, 2, 1));
+    }
+}
