@@ -1,0 +1,34 @@
+//! The tool's own clock and ids: it measures from outside, so it has no host to ask.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use carillon_protocol::{Cid, id::Ulid};
+
+/// Nanoseconds since the epoch: 19 digits until the year 2286.
+#[expect(clippy::disallowed_methods, reason = "this is the clock of the load test")]
+pub fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}
+
+/// When something must be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(time: Duration) -> Deadline {
+        Deadline(now_ns() + time.as_nanos() as u64)
+    }
+
+    /// Whether it is past.
+    pub fn is_over(self) -> bool {
+        now_ns() >= self.0
+    }
+}
+
+/// A new intent.
+pub fn new_cid() -> Cid {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("the system has random bytes");
+    Cid(Ulid::from_parts(now_ns() / 1_000_000, u128::from_ne_bytes(random)))
+}

@@ -1,0 +1,126 @@
+//! Load tests for Carillon.
+//!
+//! `raw` is the limit: what the kernel alone costs. `fanout` measures a server that runs already,
+//! `compare` both in turn, `idle` memory. All of it stays on loopback and ends by itself.
+
+mod clock;
+mod fanout;
+mod fleet;
+mod idle;
+mod os;
+mod process;
+mod raw;
+mod room;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    fanout::{ConvArgs, LoadArgs},
+    fleet::{Failed, Target},
+    idle::IdleArgs,
+    process::Process,
+};
+
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fan-out of the raw loop: what the kernel alone costs.
+    Raw {
+        #[command(flatten)]
+        load: LoadArgs,
+    },
+    /// The raw loop itself, until standard input ends.
+    #[command(hide = true)]
+    RawServer,
+    /// Fan-out of a server that runs.
+    Fanout {
+        #[command(flatten)]
+        server: ServerArgs,
+        #[command(flatten)]
+        conv: ConvArgs,
+        #[command(flatten)]
+        load: LoadArgs,
+    },
+    /// Fan-out of the raw loop and of a server that runs, in turn.
+    Compare {
+        #[command(flatten)]
+        server: ServerArgs,
+        #[command(flatten)]
+        conv: ConvArgs,
+        #[command(flatten)]
+        load: LoadArgs,
+    },
+    /// Memory of a server that runs, for each idle connection.
+    Idle {
+        #[command(flatten)]
+        server: ServerArgs,
+        #[command(flatten)]
+        idle: IdleArgs,
+    },
+}
+
+/// The server that is measured.
+#[derive(Debug, Clone, Args)]
+struct ServerArgs {
+    /// Its process.
+    #[arg(long)]
+    server_pid: u32,
+    /// Where it listens, as ws://127.0.0.1:8080/v1/ws.
+    #[arg(long)]
+    url: String,
+    /// A file with a line {"token": "…", "device": "…"} for each connection.
+    #[arg(long)]
+    tokens: PathBuf,
+}
+
+impl ServerArgs {
+    fn process(&self) -> Process {
+        Process(self.server_pid)
+    }
+
+    fn target(&self) -> Result<Target, Failed> {
+        let wrong = || {
+            let url = &self.url;
+            Failed::Usage(format!("--url {url}: expected ws://127.0.0.1:PORT/PATH on loopback"))
+        };
+        let rest = self.url.strip_prefix("ws://").ok_or_else(wrong)?;
+        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let address: SocketAddr = address.parse().map_err(|_| wrong())?;
+        // Load is for one's own machine: somebody else's server is not to be tried by mistake.
+        if !address.ip().is_loopback() {
+            return Err(wrong());
+        }
+        Ok(Target { address, path: format!("/{path}") })
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failed> {
+    match command {
+        Command::Raw { load } => fanout::raw(load),
+        Command::RawServer => Ok(raw::serve()?),
+        Command::Fanout { server, conv, load } => fanout::fanout(server, conv, load),
+        Command::Compare { server, conv, load } => fanout::compare(server, conv, load),
+        Command::Idle { server, idle } => idle::idle(server, idle),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("error: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}

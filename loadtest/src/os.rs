@@ -1,0 +1,74 @@
+//! What the standard library does not offer of the system: epoll and a few limits.
+#![expect(unsafe_code, reason = "calls into libc; each says why it is sound")]
+
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+};
+
+/// Readiness of many sockets, level-triggered.
+pub struct Epoll(OwnedFd);
+
+/// Which sockets are ready, by the number they were added under.
+pub struct Ready(Vec<libc::epoll_event>);
+
+impl Ready {
+    /// Room for so many at a time.
+    pub fn with_capacity(len: usize) -> Ready {
+        Ready(vec![libc::epoll_event { events: 0, u64: 0 }; len])
+    }
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+impl Epoll {
+    /// An empty set.
+    pub fn new() -> io::Result<Epoll> {
+        // SAFETY: no pointers; the result is checked before it becomes a descriptor that we own.
+        let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: the descriptor is new and nobody else's.
+        Ok(Epoll(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Watches for something to read. A socket leaves the set when it is closed.
+    pub fn add(&self, socket: &impl AsRawFd, number: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        let (set, fd) = (self.0.as_raw_fd(), socket.as_raw_fd());
+        // SAFETY: both descriptors are open, and the event outlives the call, which copies it.
+        checked(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_ADD, fd, &mut event) }).map(|_| ())
+    }
+
+    /// Waits until something can be read, or for so long; returns the numbers.
+    pub fn wait<'a>(
+        &self,
+        ready: &'a mut Ready,
+        timeout_ms: i32,
+    ) -> io::Result<impl Iterator<Item = u64> + use<'a>> {
+        let (events, max) = (ready.0.as_mut_ptr(), ready.0.len() as libc::c_int);
+        // SAFETY: the kernel writes at most `max` events into the vector, which has that many.
+        let waited = unsafe { libc::epoll_wait(self.0.as_raw_fd(), events, max, timeout_ms) };
+        let len = match checked(waited) {
+            Ok(len) => len as usize,
+            // A signal: nothing is ready, the caller asks again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(ready.0[..len].iter().map(|event| event.u64))
+    }
+}
+
+/// How many ticks a second of processor time has in `/proc/PID/stat`.
+pub fn clock_ticks_per_s() -> u64 {
+    // SAFETY: no pointers; the name is valid.
+    unsafe { libc::sysconf(libc::_SC_CLK_TCK) as u64 }
+}
+
+/// How many descriptors this process may have open.
+pub fn open_files_max() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` into ours.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    Ok(limit.rlim_cur)
+}
