@@ -101,7 +101,8 @@ impl<'a> Seeding<'a> {
         let reader = Caller::on_behalf_of(UserId(Ulid::nil()), org);
         let list = org::ListMembers { after: None, limit: Some(PAGE) };
         let there = past.call_typed(reader, None, &list).await?;
-        self.company.people = there.members.into_iter().map(|m| (m.login, m.user)).collect();
+        let people = there.members.into_iter().filter(|member| !member.app);
+        self.company.people = people.map(|member| (member.login, member.user)).collect();
         for (index, person) in story.people.iter().enumerate() {
             if self.company.people.contains_key(person.login) {
                 continue;

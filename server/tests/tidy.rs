@@ -1,7 +1,12 @@
 //! The shape of the code, as tests. Each rule is tried on a planted violation too: a check that
 //! cannot fail says nothing. The rules and their reasons: `server/ARCHITECTURE.md`.
 
-use std::{fs, path::Path};
+#[path = "tidy/source.rs"]
+mod source;
+
+use std::path::Path;
+
+use source::{File, closing, code, crate_paths, tokens, tree};
 
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -31,59 +36,6 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("carillon-plugins", &["carillon-plugin", "carillon-protocol", "carillon-bpmn"]),
     ("carillon-client", &["carillon-protocol"]),
 ];
-/// Folders that hold no source of ours.
-const SKIPPED: [&str; 6] = ["target", ".git", "node_modules", "data", ".venv", "dist"];
-
-struct File {
-    /// From the root of the repository.
-    path: String,
-    text: String,
-}
-
-impl File {
-    fn new(path: &str, text: &str) -> File {
-        File { path: path.to_owned(), text: text.to_owned() }
-    }
-
-    fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
-    }
-
-    fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
-    }
-
-    fn is_test(&self) -> bool {
-        let folders = ["tests/", "/benches/", "/examples/"];
-        let name = self.name();
-        folders.iter().any(|folder| self.path.contains(folder))
-            || name == "tests.rs"
-            || name.ends_with("_tests.rs")
-    }
-}
-
-/// Every text file of the repository, by path.
-fn tree() -> Vec<File> {
-    fn walk(folder: &Path, root: &Path, files: &mut Vec<File>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !SKIPPED.contains(&name) {
-                walk(&path, root, files);
-            } else if path.is_file() && !name.ends_with(".lock") {
-                let Ok(text) = fs::read_to_string(&path) else { continue };
-                let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                files.push(File { path, text });
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut files = Vec::new();
-    walk(root, root, &mut files);
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files
-}
-
 /// The tree keeps a rule, and the rule finds what is planted.
 fn check(rule: impl Fn(&File) -> Vec<String>, planted: &[(&str, &str)]) {
     for (path, text) in planted {
@@ -91,89 +43,6 @@ fn check(rule: impl Fn(&File) -> Vec<String>, planted: &[(&str, &str)]) {
     }
     let found: Vec<String> = tree().iter().flat_map(&rule).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
-}
-
-/// The code with comments, strings and characters blanked out, line for line.
-fn code(text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < chars.len() {
-        let end = blank_end(&chars, at);
-        if end > at {
-            out.extend(chars[at..end].iter().map(|c| if *c == '\n' { '\n' } else { ' ' }));
-            at = end;
-        } else {
-            out.push(chars[at]);
-            at += 1;
-        }
-    }
-    out
-}
-
-/// Where the comment, string or character that begins here ends; `at` if none begins here.
-fn blank_end(chars: &[char], at: usize) -> usize {
-    let rest = &chars[at..];
-    let begins = |text: &str| text.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c));
-    let in_word = at > 0 && (chars[at - 1].is_alphanumeric() || chars[at - 1] == '_');
-    let find = |from: usize, end: &str| {
-        let end: Vec<char> = end.chars().collect();
-        let found =
-            rest.get(from..).and_then(|tail| tail.windows(end.len()).position(|w| w == end));
-        found.map_or(chars.len(), |i| at + from + i + end.len())
-    };
-    if begins("//") {
-        return rest.iter().position(|c| *c == '\n').map_or(chars.len(), |i| at + i);
-    }
-    if begins("/*") {
-        return find(2, "*/");
-    }
-    let raw = rest.iter().skip(1).take_while(|c| **c == '#').count();
-    if rest[0] == 'r' && rest.get(raw + 1) == Some(&'"') && (!in_word || chars[at - 1] == 'b') {
-        return find(raw + 2, &format!("\"{}", "#".repeat(raw)));
-    }
-    let quote = rest[0];
-    let is_char = quote == '\'' && (rest.get(1) == Some(&'\\') || rest.get(2) == Some(&'\''));
-    if quote != '"' && !is_char {
-        return at;
-    }
-    let mut i = 1;
-    while i < rest.len() && rest[i] != quote {
-        i += if rest[i] == '\\' { 2 } else { 1 };
-    }
-    (at + i + 1).min(chars.len())
-}
-
-/// Identifiers and single other characters, each with its line.
-fn tokens(code: &str) -> Vec<(&str, usize)> {
-    let mut tokens = Vec::new();
-    for (number, line) in code.lines().enumerate() {
-        let mut rest = line.trim_start();
-        while let Some(first) = rest.chars().next() {
-            let word = |c: char| c.is_alphanumeric() || c == '_';
-            let word_end = rest.find(|c| !word(c)).unwrap_or(rest.len());
-            let (token, tail) = rest.split_at(word_end.max(first.len_utf8()));
-            tokens.push((token, number + 1));
-            rest = tail.trim_start();
-        }
-    }
-    tokens
-}
-
-/// Where the bracket that opens here is closed.
-fn closing(tokens: &[(&str, usize)], open: usize) -> usize {
-    let mut depth = 0_i32;
-    for (i, (token, _)) in tokens.iter().enumerate().skip(open) {
-        depth += match *token {
-            "{" | "(" | "[" => 1,
-            "}" | ")" | "]" => -1,
-            _ => 0,
-        };
-        if depth == 0 {
-            return i;
-        }
-    }
-    tokens.len() - 1
 }
 
 fn long_functions(file: &File) -> Vec<String> {
@@ -274,30 +143,6 @@ fn nothing_but_tests_unwraps() {
     check(rule, &[("server/src/a.rs", "fn f() { g().unwrap(); }\n#[cfg(test)]\nmod tests {}")]);
 }
 
-/// The names after `crate::`, also in `crate::{…}`.
-fn crate_paths<'a>(tokens: &[(&'a str, usize)]) -> Vec<(&'a str, usize)> {
-    let mut paths = Vec::new();
-    for i in 0..tokens.len().saturating_sub(3) {
-        if tokens[i].0 != "crate" || tokens[i + 1].0 != ":" || tokens[i + 2].0 != ":" {
-            continue;
-        }
-        let mut at = i + 3;
-        if tokens[at].0 != "{" {
-            paths.push(tokens[at]);
-            continue;
-        }
-        let end = closing(tokens, at);
-        while at < end {
-            if matches!(tokens[at].0, "{" | ",") {
-                paths.push(tokens[at + 1]);
-            }
-            let inner = at + 1 < end && tokens[at + 1].0 == "{";
-            at = if inner { closing(tokens, at + 1) } else { at + 1 };
-        }
-    }
-    paths
-}
-
 #[test]
 fn no_plugin_uses_another() {
     const ROOT: &str = "server/plugins/src/";
@@ -391,4 +236,45 @@ fn nothing_names_the_machine_it_was_written_on() {
     let path = concat!("cd /ho", "me/me/carillon");
     let host = concat!("index = \"https://index.crates", ".io\"");
     check(rule, &[("Makefile", path), ("a.toml", host)]);
+}
+
+#[test]
+fn tables_of_plugins_carry_the_name_of_the_plugin_and_no_bytes() {
+    let rule = |file: &File| {
+        let inside = file.path.strip_prefix("server/plugins/src/");
+        let Some(inside) = inside.filter(|path| path.ends_with(".sql")) else { return Vec::new() };
+        let plugin = inside.split('/').next().unwrap_or_default();
+        let words = file.text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let made = words.windows(2).filter(|pair| matches!(pair[0], "TABLE" | "INDEX" | "ON"));
+        // `IF`, `DELETE`, `CONFLICT` and the like are not names.
+        let names = made.map(|pair| pair[1]).filter(|name| *name != name.to_uppercase());
+        let wrong = names.filter(|name| !name.starts_with(&format!("{plugin}_")));
+        let wrong = wrong.map(|name| format!("{}: `{name}` is not {plugin}'s", file.path));
+        let bytes = words.iter().filter(|word| matches!(**word, "BLOB" | "BYTEA"));
+        let bytes = bytes.map(|word| format!("{}: a column of {word}", file.path));
+        wrong.chain(bytes).collect()
+    };
+    check(
+        rule,
+        &[
+            ("server/plugins/src/chat/1_tables.sql", "CREATE TABLE member (id TEXT)"),
+            ("server/plugins/src/chat/1_tables.sql", "CREATE INDEX chat_i ON directory_user (id)"),
+            ("server/plugins/src/chat/1_tables.sql", "CREATE TABLE chat_a (hash BLOB)"),
+        ],
+    );
+}
+
+#[test]
+fn documents_link_only_to_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let rule = |file: &File| {
+        let links = file.text.split("](").skip(1).filter(|_| file.path.ends_with(".md"));
+        let links = links.map(|rest| rest.split([')', '#']).next().unwrap_or_default());
+        let inside = links.filter(|link| !link.is_empty() && !link.contains("://"));
+        let folder = root.join(&file.path).parent().unwrap().to_owned();
+        let broken = inside.filter(|link| !folder.join(link).exists());
+        broken.map(|link| format!("{} links to {link}", file.path)).collect()
+    };
+    check(rule, &[("README.md", "see [the map](server/NO_SUCH.md#top)")]);
 }
