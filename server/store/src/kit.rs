@@ -1,0 +1,143 @@
+//! The test kit of plugins: a host over a fresh database, with a clock that stands still.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use carillon_plugin::{Clock, Host, Live, LiveChange, Plugin};
+use carillon_protocol::{ErrorCode, Event, SessionId, Topic, event::Ephemeral, id::Ulid};
+
+use crate::{Durability, Options, Store};
+
+/// When the tests' time begins: a Tuesday in September 2026.
+const START_MS: i64 = 1_790_000_000_000;
+/// The bits of an id that count; above them lies the seed.
+const COUNTER_BITS: u32 = 48;
+
+/// A clock that moves only when it is told to, and ids that are the same in every run.
+#[derive(Debug)]
+pub struct FakeClock {
+    now: AtomicI64,
+    ids: AtomicU64,
+    seed: u32,
+}
+
+impl FakeClock {
+    /// A clock at the beginning of the tests' time; another seed gives other ids.
+    pub fn new(seed: u32) -> FakeClock {
+        FakeClock { now: AtomicI64::new(START_MS), ids: AtomicU64::new(0), seed }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, ms: i64) {
+        self.now.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> i64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn new_id(&self) -> Ulid {
+        let count = self.ids.fetch_add(1, Ordering::Relaxed);
+        let random = (u128::from(self.seed) << COUNTER_BITS) | u128::from(count);
+        Ulid::from_parts(self.now().unsigned_abs(), random)
+    }
+}
+
+/// Something that a plugin said to live connections.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pushed {
+    /// To whom.
+    pub topic: Topic,
+    /// Except to this session.
+    pub except: Option<SessionId>,
+    /// What.
+    pub eph: Ephemeral,
+}
+
+/// Remembers what live connections would have been told.
+#[derive(Debug, Default)]
+struct Recorder {
+    committed: Mutex<Vec<(Event, Vec<LiveChange>)>>,
+    pushed: Mutex<Vec<Pushed>>,
+}
+
+impl Live for Recorder {
+    fn committed(&self, events: &[(Event, Vec<LiveChange>)]) {
+        self.committed.lock().expect("no test panics inside").extend_from_slice(events);
+    }
+
+    fn push(&self, topic: &Topic, except: Option<SessionId>, eph: Ephemeral) {
+        let pushed = Pushed { topic: topic.clone(), except, eph };
+        self.pushed.lock().expect("no test panics inside").push(pushed);
+    }
+
+    fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
+}
+
+/// Plugins on a database of their own, which is gone when this is dropped.
+pub struct Kit {
+    host: Host,
+    store: Store,
+    clock: Arc<FakeClock>,
+    live: Arc<Recorder>,
+    _folder: tempfile::TempDir,
+}
+
+impl Kit {
+    /// A host for these plugins.
+    ///
+    /// # Panics
+    /// If their tables cannot be made, or the folder for temporary files is not writable.
+    pub async fn new(plugins: Vec<Plugin>) -> Kit {
+        Kit::seeded(plugins, 0).await
+    }
+
+    /// The same with other ids.
+    ///
+    /// # Panics
+    /// As [`Kit::new`].
+    pub async fn seeded(plugins: Vec<Plugin>, seed: u32) -> Kit {
+        let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
+        // Nobody pulls the plug on a test of behaviour, and waiting for the disk makes it slow.
+        let options = Options { durability: Durability::Off, ..Options::default() };
+        let path = folder.path().join("kit.db");
+        let store = Store::open(&path, &Host::migrations(&plugins), options).await;
+        let store = store.expect("the plugins' tables can be made");
+        let (clock, live) = (Arc::new(FakeClock::new(seed)), Arc::new(Recorder::default()));
+        store.on_commit(Host::after_commit(&plugins, live.clone()));
+        let host = Host::new(plugins, Arc::new(store.clone()), clock.clone(), live.clone());
+        Kit { host, store, clock, live, _folder: folder }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &FakeClock {
+        &self.clock
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What was said to live connections since the last look, in order.
+    pub fn pushed(&self) -> Vec<Pushed> {
+        std::mem::take(&mut self.live.pushed.lock().expect("no test panics inside"))
+    }
+
+    /// What was committed since the last look, in order, with what it means for connections.
+    pub fn committed(&self) -> Vec<(Event, Vec<LiveChange>)> {
+        std::mem::take(&mut self.live.committed.lock().expect("no test panics inside"))
+    }
+}

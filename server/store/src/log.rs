@@ -1,0 +1,132 @@
+//! What every engine does alike: where topics stand, what an event becomes.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use carillon_plugin::{Committed, Emit, Error, Head, Result, Transaction};
+use carillon_protocol::{ErrorCode, Event, Json, Topic};
+use quick_cache::sync::Cache;
+
+/// Topics whose place is kept in memory: about 100 bytes each.
+const PLACES_MAX: usize = 65_536;
+/// At most so many topics a transaction: each one is a place to load and to keep.
+const TOPICS_PER_TX_MAX: usize = 256;
+/// How long to wait for the message before, in milliseconds.
+const PREV_RETRY_MS: u64 = 500;
+
+/// Where a topic stands in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its number in the database; 0 if it has no events yet.
+    pub(crate) id: i64,
+    /// Its newest positions.
+    pub(crate) head: Head,
+}
+
+/// What the writer tells the readers. It never runs ahead of the disk: only committed places and
+/// positions come here.
+pub(crate) struct Shared {
+    pub(crate) places: Cache<Topic, Place>,
+    pub(crate) after_commit: OnceLock<Arc<dyn Fn(Vec<Event>) + Send + Sync>>,
+    pub(crate) epoch: u64,
+    position: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(position: u64, epoch: u64) -> Shared {
+        Shared {
+            places: Cache::new(PLACES_MAX),
+            after_commit: OnceLock::new(),
+            epoch,
+            position: AtomicU64::new(position),
+        }
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn advance(&self, position: u64) {
+        self.position.store(position, Ordering::Release);
+    }
+}
+
+/// Refuses what no engine should be asked to do.
+pub(crate) fn check(tx: &Transaction) -> Result<()> {
+    let mut topics: Vec<&Topic> = tx.emits.iter().map(|emit| &emit.topic).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    if topics.len() > TOPICS_PER_TX_MAX {
+        let msg = format!("at most {TOPICS_PER_TX_MAX} topics at once: send it in parts");
+        return Err(Error::new(ErrorCode::TooLarge, msg));
+    }
+    match tx.emits.iter().find(|emit| emit.counts && !is_object(emit.data.as_str())) {
+        Some(emit) => Err(fault(format!("the data of {} is not an object", emit.k))),
+        None => Ok(()),
+    }
+}
+
+fn is_object(json: &str) -> bool {
+    json.starts_with('{') && json.ends_with('}')
+}
+
+/// The event that an emit becomes at the next position of its topic; moves the place there.
+pub(crate) fn append(
+    tx: &Transaction,
+    (index, emit): (usize, &Emit),
+    place: &mut Place,
+    pos: u64,
+) -> Event {
+    let seq = place.head.head + 1;
+    place.head = Head { head: seq, n: place.head.n + u64::from(emit.counts), pos };
+    Event {
+        topic: emit.topic.clone(),
+        seq,
+        n: place.head.n,
+        k: emit.k.clone(),
+        id: emit.id,
+        by: tx.by,
+        at: tx.at,
+        cid: if index == 0 { tx.cid } else { None },
+        data: if emit.counts { with_rev(emit.data.as_str(), seq) } else { emit.data.clone() },
+    }
+}
+
+/// A JSON object with `rev` as its last field.
+fn with_rev(object: &str, seq: u64) -> Json {
+    let fields = object.strip_suffix('}').expect("checked before it was queued");
+    let comma = if fields.trim_end().ends_with('{') { "" } else { "," };
+    Json::trusted(format!("{fields}{comma}\"rev\":{seq}}}"))
+}
+
+/// The answer to a `cid` that stands on `event` already.
+pub(crate) fn duplicate(tx: &Transaction, event: &Event, hash: i64) -> Result<Committed> {
+    if hash == tx.hash {
+        return Ok(Committed { dup: true, events: vec![event.clone()] });
+    }
+    let msg = "this `cid` was used for something else; make a new one for each intent";
+    Err(Error::new(ErrorCode::IdempotencyConflict, msg))
+}
+
+pub(crate) fn prev_missing() -> Error {
+    let msg = "the message before this one is not committed yet; send it first";
+    Error::new(ErrorCode::PrevMissing, msg).retry_ms(PREV_RETRY_MS)
+}
+
+/// A fault of the server that has no error type of its own.
+pub(crate) fn fault(what: String) -> Error {
+    Error::internal(std::io::Error::other(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rev_becomes_the_last_field_of_an_object() {
+        assert_eq!(with_rev("{}", 7).as_str(), r#"{"rev":7}"#);
+        assert_eq!(with_rev(r#"{"text":"a}"}"#, 12).as_str(), r#"{"text":"a}","rev":12}"#);
+    }
+}

@@ -1,0 +1,164 @@
+//! The queue in front of the writer, and the task that empties it.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use carillon_plugin::{BoxFuture, Committed, Error, Result, Transaction};
+use carillon_protocol::ErrorCode;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::log::{self, Shared};
+
+/// Transactions that may wait: a fifth of a second of work at full speed. More would only turn
+/// into time-outs.
+const QUEUE_MAX: usize = 4_096;
+/// How long to wait when the queue is full, in milliseconds: it is emptied in about that time.
+const BUSY_RETRY_MS: u64 = 250;
+
+/// What the task does with an engine.
+pub(crate) trait Engine: Send + 'static {
+    /// Commits transactions together, in this order, and answers each. An error refuses them all:
+    /// nothing of them happened, and the engine is ready for the next batch.
+    fn commit(
+        &mut self,
+        txs: &[Transaction],
+    ) -> impl Future<Output = Result<Vec<Result<Committed>>>> + Send;
+
+    /// Whether it can write.
+    fn ping(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Leaves the database tidy.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+enum Job {
+    Commit(Transaction, oneshot::Sender<Result<Committed>>),
+    Ping(oneshot::Sender<Result<()>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Queue(mpsc::Sender<Job>);
+
+impl Queue {
+    /// Starts the task.
+    pub(crate) fn start(engine: impl Engine, shared: Arc<Shared>, batch_max: usize) -> Queue {
+        let (sender, jobs) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(work(engine, shared, jobs, batch_max));
+        Queue(sender)
+    }
+
+    /// The transaction has its place when this returns.
+    pub(crate) fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
+        let (reply, answer) = oneshot::channel();
+        let queued = log::check(&tx).and_then(|()| {
+            self.0.try_send(Job::Commit(tx, reply)).map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    let msg = "the server has too much to do; wait a moment";
+                    Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS)
+                }
+                mpsc::error::TrySendError::Closed(_) => closed(),
+            })
+        });
+        Box::pin(async move {
+            queued?;
+            answer.await.unwrap_or_else(|_| Err(closed()))
+        })
+    }
+
+    pub(crate) async fn ping(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Job::Ping(reply)).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Waits until everything that is queued is committed and the database is closed.
+    pub(crate) async fn close(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(Job::Close(reply)).await.is_ok() {
+            // An error means that the task ended by itself: then it is closed too.
+            answer.await.unwrap_or_default();
+        }
+    }
+}
+
+fn closed() -> Error {
+    log::fault("the store is closed".to_owned())
+}
+
+/// Commits what has queued since the last commit, until the last handle is gone.
+async fn work(
+    mut engine: impl Engine,
+    shared: Arc<Shared>,
+    mut jobs: mpsc::Receiver<Job>,
+    batch_max: usize,
+) {
+    let mut closers = Vec::new();
+    while let Some(first) = jobs.recv().await {
+        // Whoever was answered by the last commit queues again before the next one begins.
+        tokio::task::yield_now().await;
+        let (mut txs, mut replies, mut cost) = (Vec::new(), Vec::new(), 0);
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            match job {
+                Job::Commit(tx, reply) => {
+                    cost += cost_of(&tx);
+                    txs.push(tx);
+                    replies.push(reply);
+                }
+                Job::Ping(reply) => answer(reply, engine.ping().await),
+                Job::Close(reply) => {
+                    jobs.close();
+                    closers.push(reply);
+                }
+            }
+            if cost < batch_max {
+                next = jobs.try_recv().ok();
+            }
+        }
+        if !txs.is_empty() {
+            commit(&mut engine, &shared, txs, replies).await;
+        }
+    }
+    engine.close().await;
+    closers.into_iter().for_each(|reply| answer(reply, ()));
+}
+
+fn cost_of(tx: &Transaction) -> usize {
+    let rows: usize = tx.statements.iter().map(|statement| statement.rows.len()).sum();
+    (tx.emits.len() + rows).max(1)
+}
+
+async fn commit(
+    engine: &mut impl Engine,
+    shared: &Shared,
+    txs: Vec<Transaction>,
+    replies: Vec<oneshot::Sender<Result<Committed>>>,
+) {
+    match engine.commit(&txs).await {
+        Ok(done) => {
+            publish(shared, &done);
+            replies.into_iter().zip(done).for_each(|(reply, done)| answer(reply, done));
+        }
+        Err(error) => replies.into_iter().for_each(|reply| answer(reply, Err(error.clone()))),
+    }
+}
+
+/// Tells the host what is new, before anybody is answered.
+fn publish(shared: &Shared, done: &[Result<Committed>]) {
+    let Some(after_commit) = shared.after_commit.get() else { return };
+    let fresh = done.iter().flatten().filter(|committed| !committed.dup);
+    let events: Vec<_> = fresh.flat_map(|committed| committed.events.iter().cloned()).collect();
+    if events.is_empty() {
+        return;
+    }
+    // The events are on disk: a plugin's mistake here must not take the writer down.
+    if std::panic::catch_unwind(AssertUnwindSafe(|| after_commit(events))).is_err() {
+        tracing::error!("what runs after a commit panicked");
+    }
+}
+
+/// Whoever asked may have gone away: then nobody needs the answer.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    drop(reply.send(value));
+}

@@ -1,0 +1,96 @@
+//! The tables: the store's own, then each plugin's, forward only.
+
+use std::collections::BTreeMap;
+
+use carillon_plugin::Migration;
+use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
+
+use crate::OpenError;
+
+/// The store's own steps; the number of the last one stands in the file's header.
+const STEPS: &[&str] = &[include_str!("schema.sql")];
+
+/// Why it did not come to the end.
+pub(super) enum Stop {
+    Refused(OpenError),
+    Failed(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// Brings all tables up to date, each step in a transaction of its own.
+pub(super) async fn migrate(
+    conn: &mut SqliteConnection,
+    application_id: i32,
+    migrations: &[Migration],
+) -> Result<(), Stop> {
+    let row = sqlx::query("SELECT user_version FROM pragma_user_version").fetch_one(&mut *conn);
+    let found = row.await?.try_get::<i64, _>(0)?.unsigned_abs() as usize;
+    if found > STEPS.len() {
+        return Err(newer("version", found as u32, STEPS.len() as u32));
+    }
+    // What plugins have is looked at before anything is changed: a refusal leaves no trace.
+    let done = if found == 0 { BTreeMap::new() } else { plugins(conn).await? };
+    refuse_newer(&done, migrations)?;
+    for (index, step) in STEPS.iter().enumerate().skip(found) {
+        let mut tx = conn.begin().await?;
+        sqlx::raw_sql(*step).execute(&mut *tx).await?;
+        let version = index + 1;
+        // The epoch only has to differ from that of every backup; 53 bits fit every client.
+        let mark = format!(
+            "PRAGMA application_id = {application_id}; PRAGMA user_version = {version};
+             INSERT INTO meta SELECT abs(random() >> 11) WHERE NOT EXISTS (SELECT 1 FROM meta);"
+        );
+        sqlx::raw_sql(AssertSqlSafe(mark)).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    for step in migrations {
+        if done.get(step.plugin).is_none_or(|&last| last < i64::from(step.number)) {
+            apply(conn, step).await.map_err(|source| {
+                let (plugin, number) = (step.plugin.to_owned(), step.number);
+                Stop::Refused(OpenError::Migration { plugin, number, source })
+            })?;
+        }
+    }
+    Ok(())
+}
+
+async fn apply(conn: &mut SqliteConnection, step: &Migration) -> sqlx::Result<()> {
+    let mut tx = conn.begin().await?;
+    sqlx::raw_sql(step.sql).execute(&mut *tx).await?;
+    sqlx::query("INSERT INTO migration (plugin, number) VALUES ($1, $2)")
+        .bind(step.plugin)
+        .bind(step.number)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}
+
+/// The newest step of each plugin that ever had tables here.
+async fn plugins(conn: &mut SqliteConnection) -> sqlx::Result<BTreeMap<String, i64>> {
+    let sql = "SELECT plugin, max(number) FROM migration GROUP BY plugin";
+    let rows = sqlx::query(sql).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+fn refuse_newer(done: &BTreeMap<String, i64>, migrations: &[Migration]) -> Result<(), Stop> {
+    for (plugin, &found) in done {
+        // A plugin that is switched off keeps its tables as they are.
+        let own = migrations.iter().filter(|step| step.plugin == plugin);
+        match own.map(|step| step.number).max() {
+            Some(known) if found > i64::from(known) => {
+                return Err(newer(&format!("step of `{plugin}`"), found as u32, known));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn newer(what: &str, found: u32, known: u32) -> Stop {
+    Stop::Refused(OpenError::Newer { what: what.to_owned(), found, known })
+}

@@ -1,0 +1,102 @@
+//! Opening the file: its settings, whether it is ours, and the connections.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use carillon_plugin::Migration;
+use sqlx::{
+    ConnectOptions, Connection, Row as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Readers, code, migrate, writer::Writer};
+use crate::{Durability, OpenError, Options, log::Shared};
+
+/// Stands in the file's header: "CARI".
+const APPLICATION_ID: i32 = 0x4341_5249;
+/// How long to wait for another process, as a backup, to let go of the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for a connection: longer, and the caller has given up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept a connection: more than all plugins have, in all their sizes.
+const STATEMENTS_MAX: usize = 512;
+/// Rows that the driver's thread may be ahead of its reader: a page of events fits.
+const ROWS_AHEAD_MAX: usize = 256;
+
+const NOT_A_DATABASE: i32 = 26;
+const CORRUPT: i32 = 11;
+
+/// Opens the database and its tables.
+pub(crate) async fn open(
+    path: &Path,
+    migrations: &[Migration],
+    options: &Options,
+) -> Result<(Arc<Shared>, Writer, Readers), OpenError> {
+    let settings = settings(path, options.durability);
+    let failed = |source| refusal(path, source);
+    // Whose file it is decides before anything is written to it.
+    if path.exists() {
+        check_owner(path, &settings).await?;
+    }
+    let mut conn = settings.connect().await.map_err(failed)?;
+    migrate::migrate(&mut conn, APPLICATION_ID, migrations).await.map_err(|error| match error {
+        migrate::Stop::Refused(refused) => refused,
+        migrate::Stop::Failed(source) => refusal(path, source),
+    })?;
+    let epoch = sqlx::query("SELECT epoch FROM meta").fetch_one(&mut conn).await;
+    let epoch: i64 = epoch.and_then(|row| row.try_get(0)).map_err(failed)?;
+    let writer = Writer::new(settings.clone(), conn, epoch.unsigned_abs()).await.map_err(failed)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(settings.pragma("query_only", "1"))
+        .await
+        .map_err(failed)?;
+    Ok((writer.shared(), writer, Readers::new(readers)))
+}
+
+/// The settings of every connection.
+fn settings(path: &Path, durability: Durability) -> SqliteConnectOptions {
+    let synchronous = match durability {
+        Durability::Full => SqliteSynchronous::Full,
+        Durability::Off => SqliteSynchronous::Off,
+    };
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_MAX)
+        .row_buffer_size(ROWS_AHEAD_MAX)
+        .disable_statement_logging()
+}
+
+/// Refuses a file that is not ours, without changing it.
+async fn check_owner(path: &Path, settings: &SqliteConnectOptions) -> Result<(), OpenError> {
+    let look = async {
+        let plain = SqliteConnectOptions::new().filename(settings.get_filename());
+        let mut conn: SqliteConnection = plain.busy_timeout(BUSY_TIMEOUT).connect().await?;
+        let sql = "SELECT application_id, (SELECT count(*) FROM sqlite_schema) \
+                   FROM pragma_application_id";
+        let row = sqlx::query(sql).fetch_one(&mut conn).await?;
+        let found: (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
+        conn.close().await?;
+        Ok(found)
+    };
+    match look.await {
+        Ok((APPLICATION_ID, _)) | Ok((0, 0)) => Ok(()),
+        Ok(_) => Err(OpenError::Foreign { path: path.display().to_string() }),
+        Err(source) => Err(refusal(path, source)),
+    }
+}
+
+fn refusal(path: &Path, source: sqlx::Error) -> OpenError {
+    let path = path.display().to_string();
+    match code(&source) {
+        Some(NOT_A_DATABASE | CORRUPT) => OpenError::Corrupt { path, why: source.to_string() },
+        _ => OpenError::Unavailable { path, source },
+    }
+}
