@@ -1,1 +1,15 @@
+//! The Carillon node.
 //!
+//! `serve` in [`server`] is the whole of it; `main` only reads the command line. The map of the
+//! code is `server/ARCHITECTURE.md`.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod gateway;
+pub mod http;
+pub mod node;
+pub mod registry;
+pub mod server;
+pub mod telemetry;

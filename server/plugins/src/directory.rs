@@ -18,7 +18,7 @@ mod token;
 use std::sync::Arc;
 
 pub use argon2::Params as PasswordParams;
-use carillon_plugin::{Ctx, Error, Listening, Plugin, Result, TopicKind, Window};
+use carillon_plugin::{Ctx, Error, Host, Listening, Plugin, Result, TopicKind, Window};
 use carillon_protocol::Topic;
 
 pub use self::token::{TokenDigest, new_setup_token, token_digest};
@@ -99,4 +99,13 @@ async fn my_org_log(ctx: Ctx) -> Result<Vec<Listening>> {
 
 async fn see_my_org_log(ctx: Ctx, topic: Topic) -> Result<Window> {
     own(&topic, &Topic::Org(ctx.caller().org))
+}
+
+/// Whether there is an organisation: without one the node offers its set-up.
+///
+/// # Errors
+/// `E_UNAVAILABLE` if the database cannot answer.
+pub async fn has_organisation(host: &Host) -> Result<bool> {
+    let rows = host.storage().query("SELECT id FROM directory_org LIMIT 1", Vec::new()).await?;
+    Ok(!rows.is_empty())
 }

@@ -24,7 +24,8 @@ impl Bucket {
         let passed = u32::try_from(now - self.refilled_at).unwrap_or(0);
         self.refilled_at = self.refilled_at.max(now);
         let full = per_s.saturating_mul(BURST * 1000);
-        self.milli_tokens = full.min(self.milli_tokens.saturating_add(passed.saturating_mul(per_s)));
+        self.milli_tokens =
+            full.min(self.milli_tokens.saturating_add(passed.saturating_mul(per_s)));
         match self.milli_tokens.checked_sub(1000) {
             Some(rest) => {
                 self.milli_tokens = rest;

@@ -187,11 +187,7 @@ mod tests {
     use super::*;
 
     fn numbered(number: usize) -> Arc<Delivery> {
-        let eph = Ephemeral {
-            k: number.to_string().into(),
-            topic: None,
-            data: Default::default(),
-        };
+        let eph = Ephemeral { k: number.to_string().into(), topic: None, data: Default::default() };
         Arc::new(Delivery::ephemeral(Topic::Conv(ConvId(Ulid(1))), None, eph))
     }
 

@@ -1,0 +1,165 @@
+//! The command line.
+
+mod admin;
+mod doctor;
+mod serve;
+mod system;
+
+use std::{fmt, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{Config, ConfigError, Origins, Sources},
+    node::StartError,
+    telemetry,
+};
+
+/// Office communication that a company runs itself.
+#[derive(Debug, Parser)]
+#[command(name = "carillon", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    sources: SourceArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the settings come from, besides the environment.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// The configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the database
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// Seed a demo company, and answer on this machine only
+        #[arg(long)]
+        demo: bool,
+        /// The address to listen on; port 0 picks a free one
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Make a token for a person's device or for a program
+    Token(admin::TokenArgs),
+    /// Manage people
+    User {
+        #[command(subcommand)]
+        command: admin::UserCommand,
+    },
+    /// Manage organisations
+    Org {
+        #[command(subcommand)]
+        command: admin::OrgCommand,
+    },
+    /// Show the configuration
+    Config {
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
+    },
+    /// Try everything that the server needs, and say what is wrong
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check the settings and show where each comes from
+    Check,
+    /// Print a commented file with the defaults
+    Print,
+}
+
+/// What ends the program, in a sentence for people.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Runs a command; 0 if it did what it should.
+pub fn run(cli: Cli) -> ExitCode {
+    match try_run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("carillon: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(cli: Cli) -> Outcome {
+    let listen = match &cli.command {
+        Command::Serve { listen, .. } => *listen,
+        _ => None,
+    };
+    let loaded = cli.sources.load(listen);
+    if let Command::Config { command } = &cli.command {
+        return show_config(command.as_ref(), loaded);
+    }
+    let (config, _) = loaded?;
+    telemetry::log(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve { demo, .. } => serve::serve(&config, demo).await,
+            Command::Token(args) => admin::token(&config, args).await,
+            Command::User { command } => admin::user(&config, command).await,
+            Command::Org { command } => admin::org(&config, command).await,
+            Command::Doctor => doctor::doctor(&config).await,
+            Command::Config { .. } => Ok(()),
+        }
+    })
+}
+
+impl SourceArgs {
+    fn load(&self, listen: Option<SocketAddr>) -> Result<(Config, Origins), ConfigError> {
+        let data = self.data.as_ref().map(|data| ("data".into(), data.display().to_string()));
+        let listen = listen.map(|listen| ("listen".into(), listen.to_string()));
+        let flags = data.into_iter().chain(listen).collect();
+        Config::load(&Sources::of_process(self.config.clone(), flags))
+    }
+}
+
+fn show_config(
+    command: Option<&ConfigCommand>,
+    loaded: Result<(Config, Origins), ConfigError>,
+) -> Outcome {
+    match command {
+        None | Some(ConfigCommand::Print) => say(&Config::commented_default()),
+        Some(ConfigCommand::Check) => {
+            let (config, origins) = loaded?;
+            say(&config.explain(&origins))
+        }
+    }
+}
+
+/// Prints to standard output, at once: what a program reads must not wait for a buffer.
+pub(crate) fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The data folder is taken by a server that does not answer.
+pub(crate) fn in_use(error: &StartError) -> bool {
+    matches!(error, StartError::InUse(_))
+}

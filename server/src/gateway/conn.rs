@@ -1,0 +1,307 @@
+//! One connection as its shard knows it: who it is, and how to write to it.
+
+use std::{collections::VecDeque, io, net::Shutdown, rc::Rc, task::Waker};
+
+use bytes::Bytes;
+use carillon_plugin::Caller;
+use carillon_protocol::{CloseCode, Codec, DeviceId, Topic, frame::server};
+use tokio::{net::TcpStream, sync::oneshot};
+
+use super::{
+    Bucket,
+    delivery::framed,
+    fanout::Run,
+    frame,
+    outbox::{Kind, Outbox, Overflow},
+    session::OwnedCall,
+};
+use crate::http::Admitted;
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nobody has said `hello`; the bearer token of the upgrade is kept until then.
+    Hello(Option<Box<str>>),
+    /// The catch-up runs: live events are held back.
+    Joining(Box<Held>),
+    /// Everything flows.
+    Live,
+    /// `bye` is said: nothing is read any more.
+    Closing,
+}
+
+/// What a catch-up holds back.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) outbox: Outbox,
+    /// Topics that the person left since the list of topics was read.
+    pub(super) left: Vec<Topic>,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Sent {
+    /// Written, or queued behind others.
+    Done,
+    /// The socket is full: somebody must wait for it.
+    Stalled,
+    /// The reader is too slow.
+    Overflow,
+}
+
+impl Sent {
+    /// Adds the connection to the list of those about which something is to be done.
+    pub(super) fn note(self, slot: u32, stalled: &mut Vec<u32>, too_slow: &mut Vec<u32>) {
+        match self {
+            Sent::Done => {}
+            Sent::Stalled => stalled.push(slot),
+            Sent::Overflow => too_slow.push(slot),
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) generation: u32,
+    pub(super) stream: Rc<TcpStream>,
+    pub(super) codec: Codec,
+    pub(super) dirty_ok: bool,
+    pub(super) phase: Phase,
+    pub(super) caller: Caller,
+    pub(super) device: Option<DeviceId>,
+    /// When the session ends, in milliseconds since the epoch.
+    pub(super) expires_at: i64,
+    outbox: Option<Box<Outbox>>,
+    /// The rooms of the topics that it listens to.
+    pub(super) rooms: Vec<u32>,
+    /// The second in which it last said something.
+    pub(super) seen: u32,
+    /// The second in which the socket last took something.
+    pub(super) progress: u32,
+    pub(super) in_flight: u8,
+    /// Calls that keep their order and wait for those before them.
+    pub(super) lane: Option<Box<VecDeque<OwnedCall>>>,
+    pub(super) lane_busy: bool,
+    pub(super) reads: Bucket,
+    pub(super) writes: Bucket,
+    pub(super) strikes: u16,
+    /// Wakes the reading task when there is room for calls again.
+    pub(super) paused: Option<Waker>,
+    /// Told when nothing waits for the socket any more: the catch-up goes on.
+    pub(super) paced: Option<oneshot::Sender<()>>,
+    /// Its place among the sockets that the node holds; given back when it is dropped.
+    pub(super) _admitted: Option<Admitted>,
+}
+
+impl Conn {
+    pub(super) fn new(
+        generation: u32,
+        stream: Rc<TcpStream>,
+        codec: Codec,
+        bearer: Option<Box<str>>,
+        (reads, writes): (Bucket, Bucket),
+        second: u32,
+    ) -> Conn {
+        Conn {
+            generation,
+            stream,
+            codec,
+            dirty_ok: false,
+            phase: Phase::Hello(bearer),
+            caller: Caller::STRANGER,
+            device: None,
+            expires_at: i64::MAX,
+            outbox: None,
+            rooms: Vec::new(),
+            seen: second,
+            progress: second,
+            in_flight: 0,
+            lane: None,
+            lane_busy: false,
+            reads,
+            writes,
+            strikes: 0,
+            paused: None,
+            paced: None,
+            _admitted: None,
+        }
+    }
+
+    /// Whether something waits for the socket.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// Sends a protocol frame that must not be left out.
+    pub(super) fn send(&mut self, body: &[u8]) -> Sent {
+        self.send_frame(framed(self.codec, body), Kind::Must)
+    }
+
+    /// Sends a WebSocket frame. Events and ephemeral frames wait while a catch-up runs.
+    pub(super) fn send_frame(&mut self, frame: Bytes, kind: Kind) -> Sent {
+        match &mut self.phase {
+            Phase::Joining(held) if kind != Kind::Must => {
+                return queued(held.outbox.push(frame, kind, self.dirty_ok));
+            }
+            Phase::Closing => return Sent::Done,
+            _ => {}
+        }
+        if let Some(outbox) = &mut self.outbox {
+            return queued(outbox.push(frame, kind, self.dirty_ok));
+        }
+        let written = self.try_write(&frame);
+        if written == frame.len() {
+            return Sent::Done;
+        }
+        self.outbox.get_or_insert_default().push_rest(frame, written, kind);
+        Sent::Stalled
+    }
+
+    /// Sends what the connection lacks of a topic, in one write if the socket takes it.
+    pub(super) fn deliver(&mut self, mut run: Run<'_>) -> Sent {
+        let session = self.caller.session;
+        let selective = run.frames().any(|delivery| delivery.is_selective());
+        if !matches!(self.phase, Phase::Live) || self.outbox.is_some() || selective {
+            let mut sent = Sent::Done;
+            for delivery in run.frames() {
+                if session.is_some_and(|session| delivery.skips(session)) {
+                    continue;
+                }
+                match self.send_frame(delivery.frame(self.codec).clone(), delivery.kind()) {
+                    Sent::Done => {}
+                    Sent::Stalled => sent = Sent::Stalled,
+                    Sent::Overflow => return Sent::Overflow,
+                }
+            }
+            return sent;
+        }
+        let bytes = run.bytes(self.codec);
+        let mut written = self.try_write(&bytes);
+        if written == bytes.len() {
+            return Sent::Done;
+        }
+        let outbox = self.outbox.insert(Box::default());
+        for delivery in run.frames() {
+            let frame = delivery.frame(self.codec);
+            if written >= frame.len() {
+                written -= frame.len();
+            } else if outbox.len() == 0 {
+                outbox.push_rest(frame.clone(), std::mem::take(&mut written), delivery.kind());
+            } else if outbox.push(frame.clone(), delivery.kind(), self.dirty_ok).is_err() {
+                return Sent::Overflow;
+            }
+        }
+        Sent::Stalled
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    ///
+    /// # Errors
+    /// If the connection is broken.
+    pub(super) fn drain(&mut self, second: u32) -> io::Result<()> {
+        while let Some(outbox) = &mut self.outbox {
+            let slices = outbox.slices(self.codec);
+            match self.stream.try_write_vectored(&slices) {
+                Ok(written) => {
+                    drop(slices);
+                    outbox.advance(written);
+                    self.progress = second;
+                    if outbox.is_empty() {
+                        self.outbox = None;
+                        if let Some(paced) = self.paced.take() {
+                            let _gone = paced.send(());
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        if matches!(self.phase, Phase::Closing) {
+            self.shut(Shutdown::Write);
+        }
+        Ok(())
+    }
+
+    /// How many bytes the socket takes now. A broken connection takes all: the reading task finds
+    /// out and ends it.
+    fn try_write(&self, bytes: &[u8]) -> usize {
+        match self.stream.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => bytes.len(),
+        }
+    }
+
+    /// What a catch-up held back flows, except what it sent itself.
+    pub(super) fn release(&mut self, sent: impl Fn(&Topic) -> u64) -> Sent {
+        let Phase::Joining(held) = std::mem::replace(&mut self.phase, Phase::Live) else {
+            return Sent::Done;
+        };
+        let (frames, dirty) = held.outbox.release(sent);
+        let mut result = Sent::Done;
+        for (frame, kind) in frames {
+            match self.send_frame(frame, kind) {
+                Sent::Done => {}
+                Sent::Stalled => result = Sent::Stalled,
+                Sent::Overflow => return Sent::Overflow,
+            }
+        }
+        if !dirty.is_empty() {
+            match &mut self.outbox {
+                Some(outbox) => outbox.mark_dirty(dirty),
+                None => result = self.send(&server::dirty(self.codec, &dirty)),
+            }
+        }
+        result
+    }
+
+    /// Says why, and ends. What waits is dropped except a frame that is half written.
+    pub(super) fn bye(&mut self, code: CloseCode, retry_ms: Option<u64>) -> Sent {
+        let bye = framed(self.codec, &server::bye(self.codec, code, retry_ms));
+        self.close(code.number(), code.reason(), Some(bye))
+    }
+
+    /// Ends with a WebSocket close code.
+    pub(super) fn close(&mut self, code: u16, reason: &str, before: Option<Bytes>) -> Sent {
+        if matches!(self.phase, Phase::Closing) {
+            return Sent::Done;
+        }
+        if let Some(outbox) = &mut self.outbox {
+            outbox.clear();
+            if outbox.is_empty() {
+                self.outbox = None;
+            }
+        }
+        self.phase = Phase::Live;
+        let frames = before.into_iter().chain([frame::close(code, reason)]);
+        let sent = frames.map(|frame| self.send_frame(frame, Kind::Must)).collect::<Vec<_>>();
+        self.phase = Phase::Closing;
+        if self.outbox.is_none() {
+            self.shut(Shutdown::Write);
+        }
+        if sent.contains(&Sent::Stalled) { Sent::Stalled } else { Sent::Done }
+    }
+
+    /// Lets the reading task go on.
+    pub(super) fn wake(&mut self) {
+        if let Some(waker) = self.paused.take() {
+            waker.wake();
+        }
+    }
+
+    /// Shuts the socket; the reading task sees its end.
+    pub(super) fn shut(&self, how: Shutdown) {
+        // It fails only if the peer was faster.
+        let _gone = socket2::SockRef::from(&*self.stream).shutdown(how);
+    }
+}
+
+fn queued(pushed: Result<(), Overflow>) -> Sent {
+    match pushed {
+        Ok(()) => Sent::Done,
+        Err(Overflow) => Sent::Overflow,
+    }
+}

@@ -1,0 +1,179 @@
+//! All shards, as the rest of the node sees them.
+
+use std::{
+    hash::BuildHasher,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use carillon_plugin::{Live, LiveChange};
+use carillon_protocol::{
+    CloseCode, DeviceId, ErrorCode, Event, SessionId, Topic, UserId, event::Ephemeral,
+    limits::TABS_PER_DEVICE_MAX,
+};
+use dashmap::DashMap;
+use smallvec::SmallVec;
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use super::{ConnId, delivery::Delivery, shard::Cmd};
+use crate::telemetry::Metrics;
+
+/// What waits for one shard. A full inbox makes the writer wait: acknowledgements slow down before
+/// memory grows.
+const INBOX_LEN_MAX: usize = 16 * 1024;
+/// Topics fall into so many classes, of which a shard counts how many it hosts.
+const INTEREST_CLASSES: usize = 4096;
+
+/// The outside of a shard.
+#[derive(Debug)]
+pub(super) struct ShardDoor {
+    inbox: mpsc::Sender<Cmd>,
+    /// How many topics of each class have listeners here: a class without is not sent events.
+    interest: Box<[AtomicU32]>,
+    /// How many connections live here.
+    pub(super) load: AtomicU32,
+}
+
+type Windows = SmallVec<[(Option<Box<str>>, ConnId); 1]>;
+
+/// All shards. Events enter here once and reach every connection that listens.
+#[derive(Debug)]
+pub struct Hub {
+    doors: Vec<ShardDoor>,
+    hasher: std::hash::RandomState,
+    /// The live windows of each installation.
+    windows: DashMap<(UserId, DeviceId), Windows>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Hub {
+    /// A hub for so many shards, with the inboxes that the shards read.
+    pub(super) fn new(shards: usize, metrics: Arc<Metrics>) -> (Hub, Vec<mpsc::Receiver<Cmd>>) {
+        let (doors, inboxes) = (0..shards)
+            .map(|_| {
+                let (inbox, receiver) = mpsc::channel(INBOX_LEN_MAX);
+                let interest = (0..INTEREST_CLASSES).map(|_| AtomicU32::new(0)).collect();
+                (ShardDoor { inbox, interest, load: AtomicU32::new(0) }, receiver)
+            })
+            .unzip();
+        let hasher = std::hash::RandomState::new();
+        (Hub { doors, hasher, windows: DashMap::new(), metrics }, inboxes)
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> u32 {
+        self.doors.iter().map(|door| door.load.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Ends every connection with this code: the node goes down.
+    pub async fn drain(&self, retry_ms: u64) {
+        for shard in 0..self.doors.len() {
+            self.send(shard as u16, Cmd::Drain { retry_ms }).await;
+        }
+    }
+
+    pub(super) fn door(&self, shard: u16) -> &ShardDoor {
+        &self.doors[usize::from(shard)]
+    }
+
+    /// The shard with the fewest connections.
+    pub(super) fn least_loaded(&self) -> u16 {
+        let loads = self.doors.iter().map(|door| door.load.load(Ordering::Relaxed));
+        loads.enumerate().min_by_key(|&(_, load)| load).map_or(0, |(shard, _)| shard as u16)
+    }
+
+    /// Sends to a shard; while the node goes down there may be none, and nobody who minds.
+    pub(super) async fn send(&self, shard: u16, cmd: Cmd) {
+        let _gone = self.door(shard).inbox.send(cmd).await;
+    }
+
+    /// Counts a topic that a shard hosts from now on, or no longer.
+    pub(super) fn host(&self, shard: u16, topic: &Topic, on: bool) {
+        let count = &self.door(shard).interest[self.class(topic)];
+        if on {
+            count.fetch_add(1, Ordering::SeqCst);
+        } else {
+            count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn class(&self, topic: &Topic) -> usize {
+        self.hasher.hash_one(topic) as usize % INTEREST_CLASSES
+    }
+
+    /// Notes a window of an installation; answers the connections that it replaces.
+    pub(super) fn attach(
+        &self,
+        user: UserId,
+        device: DeviceId,
+        tab: Option<Box<str>>,
+        conn: ConnId,
+    ) -> SmallVec<[ConnId; 1]> {
+        let mut windows = self.windows.entry((user, device)).or_default();
+        let mut replaced = SmallVec::new();
+        windows.retain(|(other, old)| {
+            let same = *other == tab;
+            if same {
+                replaced.push(*old);
+            }
+            !same
+        });
+        while windows.len() >= TABS_PER_DEVICE_MAX {
+            replaced.push(windows.remove(0).1);
+        }
+        windows.push((tab, conn));
+        replaced
+    }
+
+    /// A window of an installation is gone.
+    pub(super) fn detach(&self, user: UserId, device: DeviceId, conn: ConnId) {
+        self.windows.remove_if_mut(&(user, device), |_, windows| {
+            windows.retain(|(_, other)| *other != conn);
+            windows.is_empty()
+        });
+    }
+
+    /// Ends a connection, wherever it lives.
+    pub(super) async fn bye(&self, conn: ConnId, code: CloseCode) {
+        self.send(conn.shard, Cmd::Bye { conn, code }).await;
+    }
+
+    /// One item to each shard that may have listeners, not one a listener.
+    fn deliver(&self, delivery: Delivery, changes: Vec<LiveChange>) {
+        let class = self.class(delivery.topic());
+        let delivery = Arc::new(delivery);
+        let changes: Arc<[LiveChange]> = changes.into();
+        for door in &self.doors {
+            if changes.is_empty() && door.interest[class].load(Ordering::SeqCst) == 0 {
+                continue;
+            }
+            let (delivery, changes) = (Arc::clone(&delivery), Arc::clone(&changes));
+            let mut cmd = Cmd::Deliver { delivery, changes };
+            // Shards never wait for anybody, so a full inbox has room again soon.
+            while let Err(TrySendError::Full(back)) = door.inbox.try_send(cmd) {
+                cmd = back;
+                self.metrics.inbox_full.inc();
+                tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(1)));
+            }
+        }
+    }
+}
+
+impl Live for Hub {
+    fn committed(&self, events: &[(Event, Vec<LiveChange>)]) {
+        for (event, changes) in events {
+            self.deliver(Delivery::event(event.clone()), changes.clone());
+        }
+    }
+
+    fn push(&self, topic: &Topic, except: Option<SessionId>, eph: Ephemeral) {
+        self.deliver(Delivery::ephemeral(topic.clone(), except, eph), Vec::new());
+    }
+
+    fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {
+        self.metrics.called(op, error, took);
+    }
+}

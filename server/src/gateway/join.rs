@@ -1,0 +1,237 @@
+//! How a connection joins: who it is, what it listens to, and what it missed.
+//!
+//! Subscribe, read, merge: live events are held back from the moment the connection listens, what
+//! was missed is read, and then what was held back flows, less what was read. Nothing falls
+//! between.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use carillon_plugin::{Caller, Error, Head, Host, Listening, Result, Tail};
+use carillon_protocol::{
+    CloseCode, Codec, ErrorCode, Topic, VERSION,
+    frame::{Hello, TopicPage, Welcome, server},
+    limits::{Limits, PAGE_LEN_MAX},
+    session::{Resolve, Resolved},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    ConnId, HEARTBEAT_MS, Hub,
+    delivery::framed,
+    shard::{Attach, Cmd},
+};
+
+/// What this server can do beyond version 1, of what a client may offer.
+const CAPS: [&str; 1] = ["dirty"];
+/// How many of the newest topics come with more than their last event.
+const FULL_TOPICS: usize = 10;
+/// How many events those have.
+const FULL_EVENTS: u32 = 20;
+/// Topics read from the log at a time: the first page must not wait for the last.
+const TOPICS_PER_READ: usize = 200;
+
+/// A connection that said `hello`.
+pub(super) struct Joining {
+    pub(super) hub: Arc<Hub>,
+    pub(super) host: Host,
+    pub(super) limits: Limits,
+    pub(super) conn: ConnId,
+    pub(super) codec: Codec,
+}
+
+/// A topic with what the client has to know of it.
+struct Missed {
+    listening: Listening,
+    head: Head,
+}
+
+impl Joining {
+    /// Welcomes the connection and brings it up to date, or says why not.
+    pub(super) async fn run(self, hello: Hello, bearer: Option<Box<str>>) {
+        if let Err(error) = self.join(hello, bearer).await {
+            let code = match error.code() {
+                ErrorCode::Unauth | ErrorCode::TokenExpired | ErrorCode::Forbidden => {
+                    CloseCode::BadToken
+                }
+                ErrorCode::Version => CloseCode::Protocol,
+                ErrorCode::TooFar => CloseCode::Rebalance,
+                _ => CloseCode::ServerError,
+            };
+            let frame = self.frame(&server::err(self.codec, None, error.body()));
+            self.send(Cmd::Refuse { conn: self.conn, frame, code }).await;
+        }
+    }
+
+    async fn join(&self, hello: Hello, bearer: Option<Box<str>>) -> Result<()> {
+        if hello.v != VERSION {
+            let msg = format!("this server speaks version {VERSION}; update the client");
+            return Err(Error::new(ErrorCode::Version, msg));
+        }
+        let token = hello.token.clone().or_else(|| bearer.map(String::from));
+        let token = token.ok_or_else(|| Error::new(ErrorCode::Unauth, "sign in first"))?;
+        let who = self.host.call_typed(Caller::SYSTEM, None, &Resolve { token }).await?;
+        let scopes = who.scopes.iter().map(String::as_str);
+        let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
+        let since = self.since(hello.sync.as_deref())?;
+        self.attach(&hello, caller, &who).await;
+
+        let listening = self.host.listening(caller).await?;
+        let topics: Vec<Topic> = listening.iter().map(|one| one.topic.clone()).collect();
+        let (done, subscribed) = oneshot::channel();
+        self.send(Cmd::Subscribe { conn: self.conn, topics: topics.clone(), done }).await;
+        if subscribed.await.is_err() {
+            return Ok(());
+        }
+        // Everything up to here can be read; everything after it is delivered or held back.
+        let (pos, epoch) = self.host.storage().position();
+        let heads = self.host.storage().heads(topics).await?;
+        let sent = self.catch_up(listening, heads, since).await?;
+        let synced = self.frame(&server::synced(self.codec, &format!("{epoch}.0.{pos}")));
+        self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
+        Ok(())
+    }
+
+    /// The position of a `sync` token: `epoch.xid.pos`.
+    fn since(&self, sync: Option<&str>) -> Result<Option<u64>> {
+        let Some(sync) = sync else { return Ok(None) };
+        let (newest, epoch) = self.host.storage().position();
+        let mut parts = sync.split('.').map(str::parse::<u64>);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(e)), Some(Ok(_)), Some(Ok(pos)), None) if e == epoch && pos <= newest => {
+                Ok(Some(pos))
+            }
+            _ => Err(Error::new(ErrorCode::TooFar, "start again without a `sync` token")),
+        }
+    }
+
+    async fn attach(&self, hello: &Hello, caller: Caller, who: &Resolved) {
+        let caps: Vec<String> =
+            hello.caps.iter().filter(|cap| CAPS.contains(&cap.as_str())).cloned().collect();
+        let dirty_ok = caps.iter().any(|cap| cap == "dirty");
+        let welcome = Welcome {
+            session: who.session,
+            hb_ms: HEARTBEAT_MS,
+            caps,
+            limits: self.limits.clone(),
+            now: self.host.now(),
+            user: who.user,
+            org: who.org,
+            server: concat!("carillon/", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let tab = hello.tab.as_deref().map(Into::into);
+        for replaced in self.hub.attach(who.user, hello.device, tab, self.conn) {
+            self.hub.bye(replaced, CloseCode::Replaced).await;
+        }
+        let (done, attached) = oneshot::channel();
+        let attach = Attach {
+            conn: self.conn,
+            caller,
+            device: hello.device,
+            expires_at: who.expires_at,
+            dirty_ok,
+            welcome: self.frame(&server::welcome(self.codec, &welcome)),
+            done,
+        };
+        self.send(Cmd::Attach(Box::new(attach))).await;
+        if attached.await.is_err() {
+            // It was gone before it had a name: nobody else takes the window off the list.
+            self.hub.detach(who.user, hello.device, self.conn);
+        }
+    }
+
+    /// Sends what moved since the token, newest first; answers up to where, for each topic.
+    async fn catch_up(
+        &self,
+        listening: Vec<Listening>,
+        heads: Vec<Head>,
+        since: Option<u64>,
+    ) -> Result<HashMap<Topic, u64>> {
+        let mut missed: Vec<Missed> = listening
+            .into_iter()
+            .zip(heads)
+            .map(|(listening, head)| Missed { listening, head })
+            .collect();
+        let sent = missed.iter().map(|one| (one.listening.topic.clone(), one.head.head)).collect();
+        missed.retain(|one| one.moved(since));
+        missed.sort_by_key(|one| std::cmp::Reverse(one.head.pos));
+        let full = missed.len().min(FULL_TOPICS);
+        let rest = missed.split_off(full);
+        self.send_pages(missed, FULL_EVENTS).await?;
+        let mut rest = rest.into_iter().peekable();
+        while rest.peek().is_some() {
+            self.send_pages(rest.by_ref().take(TOPICS_PER_READ).collect(), 1).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Reads the ends of some topics and sends them in frames of a bounded size, no faster than
+    /// the client reads.
+    async fn send_pages(&self, missed: Vec<Missed>, limit: u32) -> Result<()> {
+        let tails = missed.iter().map(|one| one.tail(limit)).collect();
+        let ends = self.host.storage().tails(tails, false).await?;
+        let (mut page, mut len) = (Vec::new(), 0);
+        for (one, last) in missed.into_iter().zip(ends) {
+            let topic = one.page(last);
+            let topic_len: usize =
+                topic.last.iter().map(|event| event.data.as_str().len() + 160).sum();
+            if len + topic_len > PAGE_LEN_MAX && !page.is_empty() {
+                self.send_page(&std::mem::take(&mut page)).await;
+                len = 0;
+            }
+            len += topic_len + 96;
+            page.push(topic);
+        }
+        if !page.is_empty() {
+            self.send_page(&page).await;
+        }
+        Ok(())
+    }
+
+    async fn send_page(&self, topics: &[TopicPage]) {
+        let frame = self.frame(&server::page(self.codec, topics));
+        let (done, taken) = oneshot::channel();
+        self.send(Cmd::Page { conn: self.conn, frame, done }).await;
+        // An error means that the connection is gone; the next command finds nobody either.
+        let _gone = taken.await;
+    }
+
+    fn frame(&self, body: &[u8]) -> Bytes {
+        framed(self.codec, body)
+    }
+
+    async fn send(&self, cmd: Cmd) {
+        self.hub.send(self.conn.shard, cmd).await;
+    }
+}
+
+impl Missed {
+    /// Whether the topic, or the person's own cursor in it, moved since a position.
+    fn moved(&self, since: Option<u64>) -> bool {
+        let something = self.head.head > 0;
+        something
+            && since.is_none_or(|pos| self.head.pos > pos || self.listening.changed_pos >= pos)
+    }
+
+    fn tail(&self, limit: u32) -> Tail {
+        let Listening { topic, window, .. } = &self.listening;
+        Tail { topic: topic.clone(), window: window.clone(), limit }
+    }
+
+    fn page(self, mut last: Vec<carillon_protocol::Event>) -> TopicPage {
+        let Missed { listening, head } = self;
+        let mut seen = HashSet::new();
+        last.retain(|event| event.seq <= head.head && seen.insert(event.seq));
+        TopicPage {
+            topic: listening.topic,
+            head: listening.window.head(head.head),
+            n: head.n,
+            read_seq: listening.read.map(|(seq, _)| seq),
+            unread: listening.read.map(|(_, read_n)| head.n.saturating_sub(read_n)),
+            last,
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What a client says: from bytes to calls, and back to the socket.
+
+use std::{
+    cell::RefCell,
+    io,
+    ops::ControlFlow::{self, Break, Continue},
+    rc::Rc,
+    task::Poll,
+};
+
+use bytes::Bytes;
+use carillon_plugin::{Outcome, Request, Result};
+use carillon_protocol::{
+    Cid, CloseCode, Codec, Effect, ErrorBody, ErrorCode, Raw,
+    frame::{Call, ClientFrame, server},
+    limits::{CALLS_IN_FLIGHT_MAX, FRAME_LEN_MAX},
+};
+use tokio::net::TcpStream;
+
+use super::{
+    ConnId, Hub, STRIKES_MAX,
+    conn::{Conn, Phase},
+    delivery::framed,
+    frame::{self, Message, Reader, Violation},
+    join,
+    outbox::Kind,
+    shard::{Adopted, Cmd, Shard, Shared, settle},
+};
+
+/// What one read takes; every connection of a shard reads into the same buffer.
+const READ_LEN: usize = 64 * 1024;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_LEN].into());
+}
+
+/// A call on its way to the main runtime.
+#[derive(Debug)]
+pub(super) struct OwnedCall {
+    id: u64,
+    op: &'static str,
+    cid: Option<Cid>,
+    prev: Option<Cid>,
+    args: Bytes,
+    codec: Codec,
+}
+
+/// Takes a new WebSocket in and starts the task that reads it.
+pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
+    let Adopted { stream, early, codec, bearer, admitted } = adopted;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => Rc::new(stream),
+        Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
+    };
+    let id = shard.borrow_mut().insert(Rc::clone(&stream), codec, bearer, admitted);
+    let shard = Rc::clone(shard);
+    tokio::task::spawn_local(async move {
+        read(&shard, id, &stream, early).await;
+        shard.borrow_mut().remove(id);
+    });
+}
+
+/// Reads until the connection ends.
+async fn read(shard: &Shared, id: ConnId, stream: &TcpStream, early: Bytes) {
+    let mut reader = Reader::new(FRAME_LEN_MAX as u32);
+    let mut flow = if early.is_empty() {
+        Continue(())
+    } else {
+        hear(shard, id, &mut reader, &mut early.to_vec())
+    };
+    loop {
+        while flow.is_break() {
+            room_for_calls(shard, id).await;
+            flow = hear(shard, id, &mut reader, &mut []);
+        }
+        if stream.readable().await.is_err() {
+            return;
+        }
+        let read = READ_BUFFER.with_borrow_mut(|buffer| {
+            let count = stream.try_read(buffer)?;
+            flow = hear(shard, id, &mut reader, &mut buffer[..count]);
+            Ok(count)
+        });
+        match read {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Waits until the connection may have another call in flight.
+async fn room_for_calls(shard: &Shared, id: ConnId) {
+    std::future::poll_fn(|cx| match shard.borrow_mut().conn(id) {
+        Some(conn) if conn.is_full() => {
+            conn.paused = Some(cx.waker().clone());
+            Poll::Pending
+        }
+        _ => Poll::Ready(()),
+    })
+    .await;
+}
+
+/// Deals with what came; breaks when the connection has as many calls in flight as it may.
+fn hear(shard: &Shared, id: ConnId, reader: &mut Reader, input: &mut [u8]) -> ControlFlow<()> {
+    let fed = {
+        let mut shard = shard.borrow_mut();
+        let second = shard.second();
+        match shard.conn(id) {
+            Some(conn) => conn.seen = second,
+            None => return Continue(()),
+        }
+        let fed = reader.feed(input, |message| shard.on_message(id, message));
+        shard.start_lane(id);
+        fed
+    };
+    let flow = fed.unwrap_or_else(|violation| {
+        shard.borrow_mut().on_violation(id, violation);
+        Continue(())
+    });
+    settle(shard);
+    flow
+}
+
+/// Writes what waits for a socket as soon as it takes it.
+pub(super) fn drain_when_writable(shard: &Shared, slot: u32) {
+    let Some((id, stream)) = shard.borrow_mut().watch_stall(slot) else { return };
+    let shard = Rc::clone(shard);
+    tokio::task::spawn_local(async move {
+        loop {
+            let writable = stream.writable().await;
+            let mut shard = shard.borrow_mut();
+            let second = shard.second();
+            let Some(conn) = shard.conn(id) else { return };
+            if writable.and_then(|()| conn.drain(second)).is_err() {
+                return conn.shut(std::net::Shutdown::Both);
+            }
+            if !conn.is_backlogged() {
+                return;
+            }
+        }
+    });
+}
+
+impl Conn {
+    fn is_full(&self) -> bool {
+        usize::from(self.in_flight) >= CALLS_IN_FLIGHT_MAX && !matches!(self.phase, Phase::Closing)
+    }
+}
+
+impl Shard {
+    fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
+        let Some(conn) = self.conn(id) else { return Continue(()) };
+        if matches!(conn.phase, Phase::Closing) {
+            return Continue(());
+        }
+        match (message, conn.codec) {
+            (Message::Text(text), Codec::Json) => self.on_frame(id, text.as_bytes()),
+            (Message::Binary(bytes), Codec::MsgPack) => self.on_frame(id, bytes),
+            (Message::Text(_) | Message::Binary(_), _) => {
+                self.bye(id.slot, CloseCode::Protocol, None);
+            }
+            (Message::Ping(payload), _) => {
+                let sent = conn.send_frame(frame::pong(payload), Kind::Must);
+                self.note(id.slot, sent);
+            }
+            (Message::Pong(_), _) => {}
+            (Message::Close { code, .. }, _) => {
+                let sent = conn.close(code.unwrap_or(1000), "", None);
+                self.note(id.slot, sent);
+            }
+        }
+        match self.conn(id) {
+            Some(conn) if conn.is_full() => Break(()),
+            _ => Continue(()),
+        }
+    }
+
+    fn on_violation(&mut self, id: ConnId, violation: Violation) {
+        let Some(conn) = self.conn(id) else { return };
+        let why = matches!(violation, Violation::TooLarge).then(|| {
+            let msg = format!("a frame may have {FRAME_LEN_MAX} bytes");
+            let error = ErrorBody::new(ErrorCode::TooLarge, msg);
+            framed(conn.codec, &server::err(conn.codec, None, &error))
+        });
+        let sent = conn.close(violation.close_code(), &violation.to_string(), why);
+        conn.wake();
+        self.note(id.slot, sent);
+    }
+
+    fn on_frame(&mut self, id: ConnId, bytes: &[u8]) {
+        let conn = &mut self.conns[id.slot as usize];
+        let codec = conn.codec;
+        match (ClientFrame::decode(codec, bytes), &mut conn.phase) {
+            (Ok(ClientFrame::Hello(hello)), Phase::Hello(bearer)) => {
+                let bearer = bearer.take();
+                conn.phase = Phase::Joining(Box::default());
+                // Calls that come with the hello wait until it is known whose they are.
+                conn.lane_busy = true;
+                let joining = join::Joining {
+                    hub: self.hub.clone(),
+                    host: self.host.clone(),
+                    limits: self.settings.limits.clone(),
+                    conn: id,
+                    codec,
+                };
+                self.main.spawn(joining.run(*hello, bearer));
+            }
+            (_, Phase::Hello(_)) | (Ok(ClientFrame::Hello(_)), _) => {
+                self.bye(id.slot, CloseCode::Protocol, None);
+            }
+            (Ok(ClientFrame::Call(call)), _) => self.on_call(id, call),
+            (Ok(ClientFrame::Ping), _) => {
+                let body = server::pong(codec, self.host.now());
+                self.send_frame(id.slot, framed(codec, &body));
+            }
+            (Ok(ClientFrame::Unknown), _) => {}
+            (Err(error), _) => {
+                self.strike(id);
+                self.refuse(id, None, &error);
+            }
+        }
+    }
+
+    fn on_call(&mut self, id: ConnId, call: Call<'_>) {
+        let (now, limits) = (self.host.now(), self.settings.limits.clone());
+        let Some((op, effect)) = self.host.lookup(call.op) else {
+            self.strike(id);
+            let msg = format!("there is no operation `{}`", call.op.escape_debug());
+            return self.refuse(id, Some(call.id), &ErrorBody::new(ErrorCode::UnknownOp, msg));
+        };
+        let conn = &mut self.conns[id.slot as usize];
+        let (bucket, per_s) = match effect {
+            Effect::Read => (&mut conn.reads, limits.reads_per_s),
+            Effect::State | Effect::Once => (&mut conn.writes, limits.writes_per_s),
+        };
+        if let Err(retry_ms) = bucket.take(per_s, now) {
+            self.strike(id);
+            let msg = format!("{per_s} calls a second; wait before the next one");
+            let error = ErrorBody::new(ErrorCode::Rate, msg);
+            let error = ErrorBody { retry_ms: Some(retry_ms), ..error };
+            return self.refuse(id, Some(call.id), &error);
+        }
+        conn.strikes = conn.strikes.saturating_sub(1);
+        conn.in_flight += 1;
+        let call = OwnedCall {
+            id: call.id,
+            op,
+            cid: call.cid,
+            prev: call.prev,
+            args: Bytes::copy_from_slice(call.args.bytes),
+            codec: conn.codec,
+        };
+        if effect == Effect::Read && conn.device.is_some() {
+            let (host, hub, caller) = (self.host.clone(), self.hub.clone(), conn.caller);
+            self.main.spawn(async move {
+                let result = host.call(caller, call.request()).await;
+                hub.reply(id, &call, result).await;
+            });
+        } else {
+            conn.lane.get_or_insert_default().push_back(call);
+        }
+    }
+
+    /// Hands the ordered calls that wait to the main runtime, unless earlier ones are still
+    /// taking their places there.
+    pub(super) fn start_lane(&mut self, id: ConnId) {
+        let (host, hub) = (self.host.clone(), self.hub.clone());
+        let Some(conn) = self.conn(id) else { return };
+        if conn.lane_busy {
+            return;
+        }
+        let Some(calls) = conn.lane.take() else { return };
+        conn.lane_busy = true;
+        let caller = conn.caller;
+        self.main.spawn(async move {
+            for call in *calls {
+                match host.begin(caller, call.request()).await {
+                    Outcome::Done(result) => hub.reply(id, &call, result).await,
+                    Outcome::Queued(rest) => {
+                        let hub = hub.clone();
+                        tokio::spawn(async move { hub.reply(id, &call, rest.await).await });
+                    }
+                }
+            }
+            hub.send(id.shard, Cmd::LaneIdle { conn: id }).await;
+        });
+    }
+
+    /// The calls that were handed out have their places: the next ones may go.
+    pub(super) fn lane_idle(&mut self, id: ConnId) {
+        if let Some(conn) = self.conn(id) {
+            conn.lane_busy = false;
+            self.start_lane(id);
+        }
+    }
+
+    /// The answer to a call.
+    pub(super) fn reply(&mut self, id: ConnId, frame: Bytes) {
+        if let Some(conn) = self.conn(id) {
+            conn.in_flight -= 1;
+            conn.wake();
+            self.send_frame(id.slot, frame);
+        }
+    }
+
+    fn refuse(&mut self, id: ConnId, re: Option<u64>, error: &ErrorBody) {
+        let Some(conn) = self.conn(id) else { return };
+        let codec = conn.codec;
+        let sent = conn.send(&server::err(codec, re, error));
+        self.note(id.slot, sent);
+    }
+
+    /// Counts a call that should not have been made; too many, and the client is cut off.
+    fn strike(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        conn.strikes += 1;
+        if conn.strikes > STRIKES_MAX {
+            self.bye(id.slot, CloseCode::Abuse, None);
+        }
+    }
+}
+
+impl OwnedCall {
+    fn request(&self) -> Request<'_> {
+        let args = Raw { codec: self.codec, bytes: &self.args };
+        Request { op: self.op, cid: self.cid, prev: self.prev, args }
+    }
+}
+
+impl Hub {
+    /// Sends an answer to the connection that asked.
+    async fn reply(&self, conn: ConnId, call: &OwnedCall, result: Result<Vec<u8>>) {
+        let body = match result {
+            Ok(data) => server::ok(call.codec, call.id, &data),
+            Err(error) => server::err(call.codec, Some(call.id), error.body()),
+        };
+        let frame = framed(call.codec, &body);
+        self.send(conn.shard, Cmd::Reply { conn, frame }).await;
+    }
+}

@@ -1,0 +1,463 @@
+//! A shard: one thread that owns connections and fans events out to them.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    io,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use carillon_plugin::{Caller, Host, LiveChange};
+use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId};
+use slab::Slab;
+use smallvec::SmallVec;
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, Handle},
+    sync::{mpsc, oneshot},
+    task::LocalSet,
+};
+
+use super::{
+    Bucket, ConnId, HELLO_MAX_S, Hub, SILENCE_MAX_S, STALL_MAX_S, Settings,
+    conn::{Conn, Phase, Sent},
+    delivery::Delivery,
+    fanout::Fanout,
+    outbox::Kind,
+    session,
+    wheel::Wheel,
+};
+use crate::{http::Admitted, telemetry::Metrics};
+
+/// Writes to listeners before the shard looks at its sockets again: about 2.5 ms, so that replies
+/// and pings are not stuck behind a large room.
+pub(super) const WRITES_PER_TURN: usize = 256;
+/// Commands taken from the inbox at a time.
+const CMDS_PER_TURN: usize = 256;
+/// Sessions whose end is remembered: a connection that is just joining was let in before it.
+const ENDED_MAX: usize = 1024;
+
+/// A socket that has become a WebSocket.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    pub(super) stream: std::net::TcpStream,
+    /// What came after the upgrade in the same packets.
+    pub(super) early: Bytes,
+    pub(super) codec: Codec,
+    /// The token of the upgrade's `Authorization` header.
+    pub(super) bearer: Option<Box<str>>,
+    /// Its place among the sockets that the node holds.
+    pub(super) admitted: Option<Admitted>,
+}
+
+/// What a shard is asked to do.
+#[derive(Debug)]
+pub(super) enum Cmd {
+    /// A new connection.
+    Adopt(Box<Adopted>),
+    /// Something for who listens to a topic, and what it means for connections.
+    Deliver { delivery: Arc<Delivery>, changes: Arc<[LiveChange]> },
+    /// The answer to a call.
+    Reply { conn: ConnId, frame: Bytes },
+    /// The ordered calls that were handed out have their places.
+    LaneIdle { conn: ConnId },
+    /// The token was good: this is who it is.
+    Attach(Box<Attach>),
+    /// The connection listens to these topics from now on.
+    Subscribe { conn: ConnId, topics: Vec<Topic>, done: oneshot::Sender<()> },
+    /// A part of the catch-up; done when the reader has taken what was before it.
+    Page { conn: ConnId, frame: Bytes, done: oneshot::Sender<()> },
+    /// The catch-up is complete, up to these heads.
+    Release { conn: ConnId, sent: HashMap<Topic, u64>, synced: Bytes },
+    /// The connection ends.
+    Bye { conn: ConnId, code: CloseCode },
+    /// The connection is refused, after one frame more.
+    Refuse { conn: ConnId, frame: Bytes, code: CloseCode },
+    /// Every connection ends: the node goes down.
+    Drain { retry_ms: u64 },
+}
+
+/// Who a connection is.
+#[derive(Debug)]
+pub(super) struct Attach {
+    pub(super) conn: ConnId,
+    pub(super) caller: Caller,
+    pub(super) device: DeviceId,
+    pub(super) expires_at: i64,
+    pub(super) dirty_ok: bool,
+    pub(super) welcome: Bytes,
+    pub(super) done: oneshot::Sender<()>,
+}
+
+/// What the wheel asks to look at.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    /// Whether the client still speaks, and its session still runs.
+    Alive(u32, u32),
+    /// Whether the socket still takes something.
+    Stall(u32, u32),
+}
+
+/// The listeners of a topic on this shard.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) topic: Topic,
+    pub(super) fanout: Fanout,
+}
+
+/// Everything that one thread owns.
+pub(super) struct Shard {
+    pub(super) index: u16,
+    pub(super) hub: Arc<Hub>,
+    pub(super) host: Host,
+    /// Where handlers run.
+    pub(super) main: Handle,
+    pub(super) settings: Settings,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) conns: Slab<Conn>,
+    pub(super) rooms: Slab<Room>,
+    pub(super) by_topic: HashMap<Topic, u32>,
+    pub(super) users: HashMap<UserId, SmallVec<[u32; 2]>>,
+    pub(super) active: VecDeque<u32>,
+    wheel: Wheel<Check>,
+    generation: u32,
+    /// Sockets that are full: a task waits for each.
+    pub(super) stalled: Vec<u32>,
+    /// Connections that turned out too slow.
+    pub(super) too_slow: Vec<u32>,
+    /// Sessions that ended lately.
+    ended: VecDeque<SessionId>,
+}
+
+/// A shard, as its tasks share it; borrowed for as long as nothing is awaited.
+pub(super) type Shared = Rc<RefCell<Shard>>;
+
+/// Starts the shards, a thread each, and answers the hub. `host` is asked for when the first
+/// connection comes, because the host needs the hub.
+///
+/// # Errors
+/// If a thread cannot be started.
+pub fn start(
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    main: &Handle,
+) -> io::Result<(Arc<Hub>, impl FnOnce(Host) -> io::Result<()>)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let count = if settings.shards == 0 { cores } else { settings.shards };
+    let (hub, inboxes) = Hub::new(count, Arc::clone(&metrics));
+    let hub = Arc::new(hub);
+    let (main, shards) = (main.clone(), Arc::clone(&hub));
+    let run = move |host: Host| {
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let shard = (index as u16, Arc::clone(&shards), host.clone(), main.clone());
+            let (settings, metrics) = (settings.clone(), Arc::clone(&metrics));
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                let shard = Rc::new(RefCell::new(Shard::new(shard, settings, metrics)));
+                LocalSet::new().block_on(&runtime, run(shard, inbox));
+            })?;
+        }
+        Ok(())
+    };
+    Ok((hub, run))
+}
+
+/// The loop of a shard; ends when the node drops the hub.
+async fn run(shard: Shared, mut inbox: mpsc::Receiver<Cmd>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut cmds = Vec::with_capacity(CMDS_PER_TURN);
+    loop {
+        let active = !shard.borrow().active.is_empty();
+        tokio::select! {
+            biased;
+            _ = second.tick() => shard.borrow_mut().tick(),
+            () = std::future::ready(()), if active => {}
+            count = inbox.recv_many(&mut cmds, CMDS_PER_TURN), if !active => {
+                if count == 0 {
+                    return;
+                }
+            }
+        }
+        while cmds.len() < CMDS_PER_TURN {
+            let Ok(cmd) = inbox.try_recv() else { break };
+            cmds.push(cmd);
+        }
+        for cmd in cmds.drain(..) {
+            match cmd {
+                Cmd::Adopt(adopted) => session::adopt(&shard, *adopted),
+                cmd => shard.borrow_mut().handle(cmd),
+            }
+        }
+        shard.borrow_mut().fan_out();
+        settle(&shard);
+        if active {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Ends who is too slow, and lets a task wait for each socket that became full.
+pub(super) fn settle(shard: &Shared) {
+    let stalled = {
+        let mut shard = shard.borrow_mut();
+        for slot in std::mem::take(&mut shard.too_slow) {
+            shard.metrics.slow.inc();
+            shard.bye(slot, CloseCode::Slow, None);
+        }
+        std::mem::take(&mut shard.stalled)
+    };
+    for slot in stalled {
+        session::drain_when_writable(shard, slot);
+    }
+}
+
+impl Shard {
+    fn new(
+        (index, hub, host, main): (u16, Arc<Hub>, Host, Handle),
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Shard {
+        Shard {
+            index,
+            hub,
+            host,
+            main,
+            settings,
+            metrics,
+            conns: Slab::new(),
+            rooms: Slab::new(),
+            by_topic: HashMap::new(),
+            users: HashMap::new(),
+            active: VecDeque::new(),
+            wheel: Wheel::new(),
+            generation: 0,
+            stalled: Vec::new(),
+            too_slow: Vec::new(),
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// The second that the wheel is at.
+    pub(super) fn second(&self) -> u32 {
+        self.wheel.now()
+    }
+
+    /// The connection, if it is still the same one.
+    pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let conn = self.conns.get_mut(id.slot as usize)?;
+        (conn.generation == id.generation).then_some(conn)
+    }
+
+    /// Takes a socket in.
+    pub(super) fn insert(
+        &mut self,
+        stream: Rc<TcpStream>,
+        codec: Codec,
+        bearer: Option<Box<str>>,
+        admitted: Option<Admitted>,
+    ) -> ConnId {
+        self.generation = self.generation.wrapping_add(1);
+        let (generation, second, now) = (self.generation, self.second(), self.host.now());
+        let limits = &self.settings.limits;
+        let buckets =
+            (Bucket::full(limits.reads_per_s, now), Bucket::full(limits.writes_per_s, now));
+        let mut conn = Conn::new(generation, stream, codec, bearer, buckets, second);
+        conn._admitted = admitted;
+        let slot = self.conns.insert(conn) as u32;
+        self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
+        self.hub.door(self.index).load.fetch_add(1, Ordering::Relaxed);
+        ConnId { shard: self.index, slot, generation }
+    }
+
+    /// Forgets a connection whose socket is gone.
+    pub(super) fn remove(&mut self, id: ConnId) {
+        if self.conn(id).is_none() {
+            return;
+        }
+        let rooms = std::mem::take(&mut self.conns[id.slot as usize].rooms);
+        for room in rooms {
+            self.leave_room(id.slot, room);
+        }
+        let conn = self.conns.remove(id.slot as usize);
+        if let Some(device) = conn.device {
+            self.hub.detach(conn.caller.user, device, id);
+            if let Some(slots) = self.users.get_mut(&conn.caller.user) {
+                slots.retain(|slot| *slot != id.slot);
+                if slots.is_empty() {
+                    self.users.remove(&conn.caller.user);
+                }
+            }
+        }
+        self.hub.door(self.index).load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn handle(&mut self, cmd: Cmd) {
+        match cmd {
+            Cmd::Adopt(_) => unreachable!("adopting needs the shard as its tasks share it"),
+            Cmd::Deliver { delivery, changes } => self.deliver(delivery, &changes),
+            Cmd::Reply { conn, frame } => self.reply(conn, frame),
+            Cmd::LaneIdle { conn } => self.lane_idle(conn),
+            Cmd::Attach(attach) => self.attach(*attach),
+            Cmd::Subscribe { conn, topics, done } => {
+                if self.conn(conn).is_some() {
+                    topics.into_iter().for_each(|topic| self.subscribe(conn.slot, topic, true));
+                }
+                let _gone = done.send(());
+            }
+            Cmd::Page { conn, frame, done } => {
+                if self.conn(conn).is_some() {
+                    self.send_frame(conn.slot, frame);
+                    if !self.conns[conn.slot as usize].is_backlogged() {
+                        let _gone = done.send(());
+                        return;
+                    }
+                    self.conns[conn.slot as usize].paced = Some(done);
+                }
+            }
+            Cmd::Release { conn, sent, synced } => {
+                if let Some(live) = self.conn(conn) {
+                    let sent = live.release(|topic| sent.get(topic).copied().unwrap_or(0));
+                    self.note(conn.slot, sent);
+                    self.send_frame(conn.slot, synced);
+                }
+            }
+            Cmd::Bye { conn, code } => {
+                if self.conn(conn).is_some() {
+                    self.bye(conn.slot, code, None);
+                }
+            }
+            Cmd::Refuse { conn, frame, code } => {
+                if self.conn(conn).is_some() {
+                    self.send_frame(conn.slot, frame);
+                    self.bye(conn.slot, code, None);
+                }
+            }
+            Cmd::Drain { retry_ms } => {
+                let slots: Vec<u32> = self.conns.iter().map(|(slot, _)| slot as u32).collect();
+                for slot in slots {
+                    self.bye(slot, CloseCode::Drain, Some(retry_ms));
+                }
+            }
+        }
+    }
+
+    /// Somebody is who the token says.
+    fn attach(&mut self, attach: Attach) {
+        let id = attach.conn;
+        let Some(conn) = self.conn(id) else { return };
+        conn.caller = attach.caller;
+        conn.device = Some(attach.device);
+        conn.expires_at = attach.expires_at;
+        conn.dirty_ok = attach.dirty_ok;
+        let user = attach.caller.user;
+        self.users.entry(user).or_default().push(id.slot);
+        self.send_frame(id.slot, attach.welcome);
+        let _gone = attach.done.send(());
+        self.lane_idle(id);
+        if attach.caller.session.is_some_and(|session| self.ended.contains(&session)) {
+            self.bye(id.slot, CloseCode::Revoked, None);
+        }
+    }
+
+    /// A session is over: its connections end, also one that is just joining.
+    pub(super) fn end_session(&mut self, session: SessionId) {
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(session);
+        let of_session = |conn: &Conn| conn.caller.session == Some(session);
+        let slots: Vec<u32> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| of_session(conn))
+            .map(|(slot, _)| slot as u32)
+            .collect();
+        slots.into_iter().for_each(|slot| self.bye(slot, CloseCode::Revoked, None));
+    }
+
+    /// Sends a frame that must not be left out.
+    pub(super) fn send_frame(&mut self, slot: u32, frame: Bytes) {
+        let sent = self.conns[slot as usize].send_frame(frame, Kind::Must);
+        self.note(slot, sent);
+    }
+
+    /// Remembers what is to be done about a connection once nothing is borrowed.
+    pub(super) fn note(&mut self, slot: u32, sent: Sent) {
+        sent.note(slot, &mut self.stalled, &mut self.too_slow);
+    }
+
+    /// Says why, and ends the connection.
+    pub(super) fn bye(&mut self, slot: u32, code: CloseCode, retry_ms: Option<u64>) {
+        self.metrics.closed(code);
+        let conn = &mut self.conns[slot as usize];
+        let sent = conn.bye(code, retry_ms);
+        let generation = conn.generation;
+        conn.wake();
+        self.note(slot, sent);
+        self.wheel.after(STALL_MAX_S, Check::Stall(slot, generation));
+    }
+
+    /// Begins to watch a full socket; answers what a task needs to wait for it.
+    pub(super) fn watch_stall(&mut self, slot: u32) -> Option<(ConnId, Rc<TcpStream>)> {
+        let second = self.second();
+        let conn = self.conns.get_mut(slot as usize)?;
+        conn.progress = second;
+        let id = ConnId { shard: self.index, slot, generation: conn.generation };
+        let stream = Rc::clone(&conn.stream);
+        self.wheel.after(STALL_MAX_S, Check::Stall(slot, id.generation));
+        Some((id, stream))
+    }
+
+    /// A second passes.
+    fn tick(&mut self) {
+        for check in self.wheel.tick() {
+            match check {
+                Check::Alive(slot, generation) => self.check_alive(slot, generation),
+                Check::Stall(slot, generation) => self.check_stall(slot, generation),
+            }
+        }
+    }
+
+    fn check_alive(&mut self, slot: u32, generation: u32) {
+        let id = ConnId { shard: self.index, slot, generation };
+        let (second, now) = (self.second(), self.host.now());
+        let Some(conn) = self.conn(id) else { return };
+        let silent = second - conn.seen;
+        let session_s = conn.expires_at.saturating_sub(now).div_euclid(1000);
+        let code = match conn.phase {
+            Phase::Closing => return,
+            Phase::Hello(_) => CloseCode::HelloTimeout,
+            _ if session_s < 0 => CloseCode::BadToken,
+            _ if silent >= SILENCE_MAX_S => CloseCode::Heartbeat,
+            _ => {
+                let session_s = u32::try_from(session_s + 1).unwrap_or(u32::MAX);
+                let next = session_s.min(SILENCE_MAX_S - silent);
+                return self.wheel.after(next, Check::Alive(slot, generation));
+            }
+        };
+        self.bye(slot, code, None);
+    }
+
+    /// A socket that took nothing for too long, or a peer that does not end a closed connection.
+    fn check_stall(&mut self, slot: u32, generation: u32) {
+        let id = ConnId { shard: self.index, slot, generation };
+        let second = self.second();
+        let Some(conn) = self.conn(id) else { return };
+        let closing = matches!(conn.phase, Phase::Closing);
+        if closing && second - conn.seen >= STALL_MAX_S {
+            return conn.shut(std::net::Shutdown::Both);
+        }
+        if !closing && !conn.is_backlogged() {
+            return;
+        }
+        let quiet = second - if closing { conn.seen } else { conn.progress };
+        if !closing && quiet >= STALL_MAX_S {
+            self.metrics.slow.inc();
+            return self.bye(slot, CloseCode::Slow, None);
+        }
+        self.wheel.after(STALL_MAX_S.saturating_sub(quiet), Check::Stall(slot, generation));
+    }
+}

@@ -1,0 +1,122 @@
+//! A node: the store, the host and the gateway, wired together.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use carillon_plugin::{Host, Live};
+use carillon_plugins::directory;
+use carillon_protocol::limits::Limits;
+use carillon_store::{OpenError, Options, Store};
+
+use crate::{
+    clock::SystemClock,
+    config::Config,
+    gateway::{self, Hub},
+    registry,
+    telemetry::Metrics,
+};
+
+/// What stands in the data folder.
+const LOCK_FILE: &str = "carillon.lock";
+const DATABASE_FILE: &str = "carillon.db";
+const SOCKET_FILE: &str = "carillon.sock";
+
+/// Why a node does not start, in a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process has the data folder.
+    #[error("{0} is in use by another carillon process; stop it first, or choose another --data")]
+    InUse(PathBuf),
+    /// The data folder cannot be used.
+    #[error("the data folder {0} cannot be used: {1}")]
+    Folder(PathBuf, io::Error),
+    /// The database refuses.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// A thread or socket cannot be had.
+    #[error("the server cannot start: {0}")]
+    Io(#[from] io::Error),
+    /// An operation of the start failed.
+    #[error("the server cannot start: {0}")]
+    Refused(#[from] carillon_plugin::Error),
+}
+
+/// Everything that a running server consists of. Dropping it ends the shards.
+pub struct Node {
+    /// The table of operations.
+    pub host: Host,
+    /// The connections.
+    pub hub: Arc<Hub>,
+    /// The database.
+    pub store: Store,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// Opens `session.setup` as long as there is no organisation.
+    pub setup_token: String,
+    _lock: File,
+}
+
+/// Where the command line finds a running server.
+pub fn socket_path(data: &Path) -> PathBuf {
+    data.join(SOCKET_FILE)
+}
+
+impl Node {
+    /// Takes the data folder, opens the database and starts the shards.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(config: &Config, options: Options) -> Result<Node, StartError> {
+        let lock = lock(&config.data)?;
+        let metrics = Arc::new(Metrics::default());
+        let setup_token = directory::new_setup_token()?;
+        let settings = directory::Settings {
+            setup_token: Some(directory::token_digest(&setup_token)),
+            ..directory::Settings::default()
+        };
+        let plugins = registry::plugins(settings);
+
+        let path = config.data.join(DATABASE_FILE);
+        let store = Store::open(&path, &Host::migrations(&plugins), options).await?;
+        let settings = gateway::Settings {
+            shards: usize::from(config.shards),
+            limits: Limits {
+                reads_per_s: config.limits.reads_per_s.get(),
+                writes_per_s: config.limits.writes_per_s.get(),
+                ..Limits::default()
+            },
+        };
+        let main = tokio::runtime::Handle::current();
+        let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
+        let live: Arc<dyn Live> = Arc::clone(&hub) as Arc<dyn Live>;
+        store.on_commit(Host::after_commit(&plugins, Arc::clone(&live)));
+        let clock = Arc::new(SystemClock::default());
+        let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
+        run_shards(host.clone())?;
+        Ok(Node { host, hub, store, metrics, setup_token, _lock: lock })
+    }
+}
+
+/// Makes the data folder, for its owner only, and locks it for this process.
+fn lock(data: &Path) -> Result<File, StartError> {
+    let folder = |error| StartError::Folder(data.to_owned(), error);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(folder)?;
+    let path = data.join(LOCK_FILE);
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data.to_owned())),
+        Err(TryLockError::Error(error)) => Err(folder(error)),
+    }
+}

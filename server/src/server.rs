@@ -1,0 +1,129 @@
+//! A running server: from a listener to an orderly end.
+
+use std::{io, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+
+use carillon_plugins::directory;
+use carillon_store::Options;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::{
+    config::Config,
+    demo,
+    http::{Door, Gate},
+    node::{self, Node, StartError},
+};
+
+/// When clients come back after a restart: each at a random time within it.
+const RETRY_MS: u64 = 2_000;
+/// How long answers under way may take to leave before the process ends.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest path that a Unix socket can have (`sun_path` of Linux, less its final zero).
+const SOCKET_PATH_LEN_MAX: usize = 107;
+
+/// What a start can do besides.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// Seed the demo company and answer only as localhost.
+    pub demo: bool,
+    /// How the store writes; the default is durable.
+    pub store: Options,
+}
+
+/// What is there once the server answers.
+#[derive(Debug)]
+pub struct Started {
+    /// The one-time link, if there is no organisation yet.
+    pub setup_path: Option<String>,
+    /// The demo company, if it was asked for.
+    pub demo: Option<demo::Company>,
+}
+
+/// Runs a server on a listener until `shutdown`; calls `started` when it answers.
+///
+/// # Errors
+/// [`StartError`]; once it runs, it ends without one.
+pub async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    start: Start,
+    started: impl FnOnce(Started),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let node = Node::open(config, start.store).await?;
+    let demo = if start.demo { Some(demo::seed(&node.host).await?) } else { None };
+    let has_organisation = directory::has_organisation(&node.host).await?;
+    let setup_path = (!has_organisation).then(|| format!("/setup?token={}", node.setup_token));
+
+    let door = Door::new(&node, config, start.demo);
+    let limits = &config.limits;
+    let (total, address) = (limits.connections_max.get(), limits.connections_per_address_max.get());
+    let gate = Gate::new(total, address, node.metrics.clone());
+    let socket = SystemSocket::bind(config, &door)?;
+    let http = tokio::spawn(crate::http::serve(listener, door.router(), gate));
+    started(Started { setup_path, demo });
+
+    shutdown.await;
+    door.drain();
+    http.abort();
+    drop(socket);
+    node.hub.drain(RETRY_MS).await;
+    let drained = async {
+        while node.hub.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+        tracing::warn!(left = node.hub.connections(), "some connections did not end by themselves");
+    }
+    node.store.close().await;
+    Ok(())
+}
+
+/// The socket in the data folder, for the command line beside the server. Who can open it owns
+/// the folder, and is the system.
+struct SystemSocket {
+    path: PathBuf,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl SystemSocket {
+    fn bind(config: &Config, door: &Door) -> Result<SystemSocket, StartError> {
+        let path = node::socket_path(&config.data);
+        let unusable = |error| StartError::Folder(config.data.clone(), error);
+        if path.as_os_str().len() > SOCKET_PATH_LEN_MAX {
+            let why = format!("its path is longer than {SOCKET_PATH_LEN_MAX} bytes");
+            return Err(unusable(io::Error::other(why)));
+        }
+        // The lock of the data folder is held, so a socket that is there is left from a crash.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(unusable)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+            .map_err(unusable)?;
+        let service = TowerToHyperService::new(door.system_router());
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let served = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = served.await {
+                        tracing::debug!(%error, "a command line ended early");
+                    }
+                });
+            }
+        });
+        Ok(SystemSocket { path, accepting })
+    }
+}
+
+impl Drop for SystemSocket {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        // Whoever starts next removes what is left.
+        let _left = std::fs::remove_file(&self.path);
+    }
+}
