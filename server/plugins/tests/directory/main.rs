@@ -1,0 +1,144 @@
+//! What the directory promises, through the host as every caller meets it.
+
+mod issuing;
+mod people;
+mod setup;
+mod signing_in;
+mod signing_out;
+mod tokens;
+mod topics;
+
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use carillon_plugin::{Caller, Error, Plugin, Window};
+use carillon_plugins::directory::{
+    PasswordParams, Settings, new_setup_token, plugin, token_digest,
+};
+use carillon_protocol::{
+    Cid, Command, ErrorCode, OrgId, SessionId, Topic, UserId,
+    id::Ulid,
+    org::{AddMember, Create, Get, ListMembers, Names},
+    session::{
+        Devices, EndedData, Grant, Issue, Login, Logout, Resolve, Resolved, Revoke, Setup, Ticket,
+        Whoami,
+    },
+};
+use carillon_store::kit::Kit;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+const PASSWORD: &str = "correct horse";
+
+fn directory(setup_token: Option<&str>) -> Plugin {
+    // The cheapest that argon2 allows: these tests are not about its cost.
+    let password = PasswordParams::new(8, 1, 1, None).unwrap();
+    plugin(Settings { setup_token: setup_token.map(token_digest), password })
+}
+
+fn cid() -> Cid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Cid(Ulid::from_parts(1, NEXT.fetch_add(1, Ordering::Relaxed).into()))
+}
+
+/// An installation with two organisations; `amy` and `zoe` administer them.
+struct World {
+    kit: Kit,
+    org: OrgId,
+    amy: Caller,
+    amy_token: String,
+    other: OrgId,
+    zoe: Caller,
+}
+
+impl World {
+    async fn new() -> World {
+        let kit = Kit::new(vec![directory(None)]).await;
+        let mut admins = Vec::new();
+        for (org, login) in [("Harbour Retail", "amy"), ("Peak Logistics", "zoe")] {
+            let make = Create { name: org.into() };
+            let org = kit.host().call_typed(Caller::SYSTEM, Some(cid()), &make).await.unwrap().org;
+            let admin = AddMember { org: Some(org), admin: true, ..person(login) };
+            kit.host().call_typed(Caller::SYSTEM, Some(cid()), &admin).await.unwrap();
+            let token = sign_in(&kit, login).await.unwrap().token;
+            admins.push((org, caller(&kit, &token).await, token));
+        }
+        let (other, zoe, _) = admins.pop().unwrap();
+        let (org, amy, amy_token) = admins.pop().unwrap();
+        World { kit, org, amy, amy_token, other, zoe }
+    }
+
+    async fn call<C: Command>(&self, caller: Caller, args: C) -> Result<C::Reply, Error> {
+        self.kit.host().call_typed(caller, Some(cid()), &args).await
+    }
+
+    /// Adds a person and signs them in.
+    async fn joins(&self, login: &str) -> (Caller, String) {
+        self.call(self.amy, person(login)).await.unwrap();
+        let token = sign_in(&self.kit, login).await.unwrap().token;
+        (caller(&self.kit, &token).await, token)
+    }
+
+    async fn resolve(&self, token: &str) -> Result<Resolved, Error> {
+        resolve(&self.kit, token).await
+    }
+}
+
+fn person(login: &str) -> AddMember {
+    AddMember {
+        org: None,
+        login: login.into(),
+        name: format!("{login} 陳"),
+        password: Some(PASSWORD.into()),
+        title: None,
+        admin: false,
+        locale: None,
+        tz: None,
+    }
+}
+
+fn issue() -> Issue {
+    Issue { org: None, user: None, app: None, scopes: None, ttl_ms: None }
+}
+
+fn texts(list: &[&str]) -> Option<Vec<String>> {
+    Some(list.iter().map(|&text| text.to_owned()).collect())
+}
+
+async fn login(kit: &Kit, login: &str, password: &str) -> Result<Grant, Error> {
+    let args = Login { login: login.into(), password: password.into(), label: None };
+    kit.host().call_typed(Caller::STRANGER, None, &args).await
+}
+
+async fn sign_in(kit: &Kit, name: &str) -> Result<Grant, Error> {
+    login(kit, name, PASSWORD).await
+}
+
+async fn resolve(kit: &Kit, token: &str) -> Result<Resolved, Error> {
+    kit.host().call_typed(Caller::SYSTEM, None, &Resolve { token: token.into() }).await
+}
+
+async fn caller(kit: &Kit, token: &str) -> Caller {
+    let who = resolve(kit, token).await.unwrap();
+    Caller::signed_in(who.user, who.org, who.session, who.scopes.iter().map(String::as_str))
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> ErrorCode {
+    result.unwrap_err().code()
+}
+
+/// The argument that was refused.
+fn field<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::BadArg, "{error}");
+    error.body().field.clone().unwrap()
+}
+
+async fn ended_events(kit: &Kit, user: UserId) -> Vec<SessionId> {
+    let storage = kit.host().storage();
+    let look = carillon_plugin::Look::After(0);
+    let events = storage.events(Topic::User(user), Window::all(), look, false, 100).await.unwrap();
+    events.iter().map(|event| event.data.to::<EndedData>().unwrap().session).collect()
+}
