@@ -278,3 +278,12 @@ fn documents_link_only_to_what_is_there() {
     };
     check(rule, &[("README.md", "see [the map](server/NO_SUCH.md#top)")]);
 }
+
+#[test]
+fn the_bot_of_the_readme_is_the_one_that_is_compiled() {
+    let text = |path: &str| tree().into_iter().find(|file| file.path == path).unwrap().text;
+    let bot = text("client-sdk/rust/examples/echo_bot.rs");
+    let code = bot.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
+    assert!(code.count() <= 15, "the shortest bot must stay short");
+    assert!(text("README.md").contains(&format!("```rust\n{bot}```\n")));
+}

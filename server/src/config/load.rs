@@ -9,9 +9,10 @@ use super::{Config, print::expected};
 
 /// What the environment variables of the settings begin with.
 const ENV_PREFIX: &str = "CARILLON_";
-/// Variables that begin so too but are not settings: the file's own path, and what the client
-/// programs read.
-const ENV_OTHERS: [&str; 3] = ["CARILLON_CONFIG", "CARILLON_TOKEN", "CARILLON_URL"];
+/// The variable that names the file, if no flag does.
+const ENV_FILE: &str = "CARILLON_CONFIG";
+/// Variables that begin so too but are not settings: the last two are for client programs.
+const ENV_OTHERS: [&str; 3] = [ENV_FILE, "CARILLON_TOKEN", "CARILLON_URL"];
 /// How alike a known key must be to be worth naming, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.7;
 
@@ -27,8 +28,10 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The file and flags from the command line with this process's environment.
+    /// The file and flags from the command line with this process's environment, which names the
+    /// file if the command line does not.
     pub fn of_process(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Sources {
+        let file = file.or_else(|| std::env::var_os(ENV_FILE).map(PathBuf::from));
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         let env = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
         Sources { file, env, flags }
