@@ -148,10 +148,12 @@ impl BadValue {
             why.truncate(at);
         }
         why.truncate(why.floor_char_boundary(WHY_LEN_MAX));
-        // serde reports a missing field at its parent: the client wants the name of the field.
-        let missing = why.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        // serde reports a field that is missing or stands twice at its parent: the client wants
+        // the name of the field.
+        let at_parent = why.strip_prefix("missing").or_else(|| why.strip_prefix("duplicate"));
+        let name = at_parent.and_then(|rest| rest.strip_prefix(" field `")?.strip_suffix('`'));
         let parent = if path == "." { "" } else { &path };
-        let field = match missing {
+        let field = match name {
             Some(name) if parent.is_empty() => name.to_owned(),
             Some(name) => format!("{parent}.{name}"),
             None => parent.to_owned(),

@@ -66,6 +66,12 @@ impl Ints for u64 {
     }
 }
 
+impl Ints for i64 {
+    fn fit(&self) -> bool {
+        self.unsigned_abs() <= INT_MAX
+    }
+}
+
 impl<T: Ints> Ints for Option<T> {
     fn fit(&self) -> bool {
         self.as_ref().is_none_or(Ints::fit)

@@ -14,7 +14,7 @@ pub(crate) enum Malformed {
     NotExpected,
     #[error("keys of maps must be strings")]
     NotNamed,
-    #[error("binary and extension types are not used")]
+    #[error("what JSON cannot hold: binary, an extension, or a float that is not finite")]
     NotJson,
 }
 
@@ -108,13 +108,25 @@ fn marker(bytes: &[u8]) -> Result<(usize, Body), Malformed> {
         0xc4..=0xc9 | 0xd4..=0xd8 => Err(Malformed::NotJson),
         0xcc | 0xd0 => Ok((1, Body::Bytes(1))),
         0xcd | 0xd1 => Ok((1, Body::Bytes(2))),
-        0xca | 0xce | 0xd2 => Ok((1, Body::Bytes(4))),
-        0xcb | 0xcf | 0xd3 => Ok((1, Body::Bytes(8))),
+        0xce | 0xd2 => Ok((1, Body::Bytes(4))),
+        0xcf | 0xd3 => Ok((1, Body::Bytes(8))),
+        0xca => finite(f32::from_be_bytes(fixed(bytes)?).is_finite(), 4),
+        0xcb => finite(f64::from_be_bytes(fixed(bytes)?).is_finite(), 8),
         0xdc => counted(2, 1),
         0xdd => counted(4, 1),
         0xde => counted(2, 2),
         0xdf => counted(4, 2),
     }
+}
+
+/// JSON has no infinity, and no number that is none.
+fn finite(is_finite: bool, len: usize) -> Result<(usize, Body), Malformed> {
+    if is_finite { Ok((1, Body::Bytes(len))) } else { Err(Malformed::NotJson) }
+}
+
+/// The bytes after the marker.
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Malformed> {
+    bytes[1..].first_chunk().copied().ok_or(Malformed::Truncated)
 }
 
 /// The big-endian length of `width` bytes after the marker.
@@ -194,4 +206,67 @@ pub(crate) fn write_key(out: &mut Vec<u8>, key: &str) {
 /// Writes an unsigned number.
 pub(crate) fn write_uint(out: &mut Vec<u8>, number: u64) {
     rmp::encode::write_uint(out, number).expect("a Vec takes any byte");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::{Deserialize, de::IgnoredAny};
+
+    use super::*;
+
+    /// How many bytes a full reader takes.
+    fn read(bytes: &[u8]) -> Option<usize> {
+        let mut reader = rmp_serde::Deserializer::new(std::io::Cursor::new(bytes));
+        IgnoredAny::deserialize(&mut reader).ok()?;
+        Some(reader.position() as usize)
+    }
+
+    /// Bytes that are often MessagePack: markers are as likely as anything else.
+    fn likely() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![
+            4 => 0x00..=0x7f_u8,
+            2 => 0x80..=0x84_u8,
+            2 => 0x90..=0x94_u8,
+            4 => 0xa0..=0xa5_u8,
+            1 => any::<u8>(),
+        ];
+        proptest::collection::vec(byte, 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_skipped_is_what_a_full_reader_takes(bytes in likely()) {
+            match skip(&bytes, DEPTH_MAX) {
+                Ok(len) => prop_assert_eq!(read(&bytes), Some(len)),
+                Err(Malformed::Truncated) => prop_assert_eq!(read(&bytes), None),
+                Err(_) => {}
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic_or_run_past_the_end(bytes: Vec<u8>) {
+            if let Ok(len) = skip(&bytes, DEPTH_MAX) {
+                prop_assert!(len <= bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_with_the_outermost_container() {
+        let nested = |levels: usize| [vec![0x91; levels - 1], vec![0x90]].concat();
+        assert_eq!(skip(&nested(3), 3), Ok(3));
+        assert_eq!(skip(&nested(4), 3), Err(Malformed::TooDeep));
+        assert_eq!(skip(&nested(LEVELS_MAX), usize::MAX), Ok(LEVELS_MAX));
+        assert_eq!(skip(&nested(LEVELS_MAX + 1), usize::MAX), Err(Malformed::TooDeep));
+    }
+
+    #[test]
+    fn floats_are_finite() {
+        for bytes in [&b"\xcb\x7f\xf0\0\0\0\0\0\0"[..], b"\xca\x7f\xc0\0\0"] {
+            assert_eq!(skip(bytes, DEPTH_MAX), Err(Malformed::NotJson));
+        }
+        assert_eq!(skip(b"\xca\x3f\x80\0\0", DEPTH_MAX), Ok(5));
+        assert_eq!(skip(b"\xcb\x3f", DEPTH_MAX), Err(Malformed::Truncated));
+    }
 }

@@ -46,6 +46,23 @@ pub trait Command: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
     const ACCESS: Access;
 }
 
+/// Sees every operation with its types; see [`each`].
+pub trait Visitor {
+    /// One operation.
+    fn operation<C: Command>(&mut self);
+}
+
+/// Shows a visitor every operation of this crate: for documents, types and tests that must leave
+/// none out.
+pub fn each(visitor: &mut impl Visitor) {
+    crate::conv::operations(visitor);
+    crate::log::operations(visitor);
+    crate::msg::operations(visitor);
+    crate::org::operations(visitor);
+    crate::receipt::operations(visitor);
+    crate::session::operations(visitor);
+}
+
 /// Declares operations: doc comment, name, argument type, result type, effect, access.
 macro_rules! operations {
     ($(#[doc = $doc:literal] $op:literal: $args:ty => $reply:ty, $effect:ident, $access:expr;)+) => {
@@ -56,6 +73,11 @@ macro_rules! operations {
             const EFFECT: $crate::operation::Effect = $crate::operation::Effect::$effect;
             const ACCESS: $crate::operation::Access = $access;
         })+
+
+        /// Shows a visitor every operation of this module.
+        pub(crate) fn operations(visitor: &mut impl $crate::operation::Visitor) {
+            $(visitor.operation::<$args>();)+
+        }
     };
 }
 pub(crate) use operations;

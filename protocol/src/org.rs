@@ -138,7 +138,7 @@ pub struct Named {
     pub names: Vec<(UserId, String)>,
 }
 
-/// `data` of `org.created`, in the organisation's log.
+/// `data` of `org.created`, the first event of an organisation's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedData {
     /// Its name.

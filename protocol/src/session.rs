@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, SessionId, UserId,
+    OrgId, SessionId, UserId, field,
     operation::{ADMIN, Access, READ, operations},
 };
 
@@ -160,7 +160,7 @@ pub struct Issue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
     /// For how long, in milliseconds; 90 days if absent, at most 10 years.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<i64>,
 }
 
