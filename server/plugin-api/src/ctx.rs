@@ -153,11 +153,12 @@ impl Ctx {
     }
 
     /// Commits a transaction that sets a state. Handlers of operations that take effect once
-    /// return theirs instead.
+    /// return theirs instead: the intent of the command is theirs, never this transaction's.
     ///
     /// # Errors
     /// What [`crate::Storage::commit`] says.
-    pub async fn commit(&self, tx: Tx) -> Result<Committed> {
+    pub async fn commit(&self, mut tx: Tx) -> Result<Committed> {
+        (tx.value.cid, tx.value.prev, tx.value.hash) = (None, None, 0);
         self.0.host.commit(tx.value).await
     }
 

@@ -29,6 +29,22 @@ pub trait Clock: Send + Sync + 'static {
     fn new_id(&self) -> Ulid;
 }
 
+/// A clock that stands still; its ids come from one that runs, so that they stay unique.
+struct Standing {
+    now: i64,
+    ids: Arc<dyn Clock>,
+}
+
+impl Clock for Standing {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn new_id(&self) -> Ulid {
+        self.ids.new_id()
+    }
+}
+
 /// The live connections.
 pub trait Live: Send + Sync + 'static {
     /// Events were committed, in this order; each with what it means for connections.
@@ -88,6 +104,7 @@ type State = Arc<dyn std::any::Any + Send + Sync>;
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     entries: BTreeMap<&'static str, (Entry, State)>,
     topics: Vec<(Topics, State)>,
@@ -174,9 +191,9 @@ impl Host {
         })
     }
 
-    /// What an operation does to the world; `None` if there is no such operation.
-    pub fn effect(&self, op: &str) -> Option<Effect> {
-        self.0.entries.get(op).map(|(entry, _)| entry.effect)
+    /// An operation's name, as the table spells it, and what it does to the world.
+    pub fn lookup(&self, op: &str) -> Option<(&'static str, Effect)> {
+        self.0.entries.get(op).map(|(entry, _)| (entry.op, entry.effect))
     }
 
     /// The time, in milliseconds since the epoch.
@@ -187,6 +204,13 @@ impl Host {
     /// A new id.
     pub fn new_id(&self) -> Ulid {
         self.0.clock.new_id()
+    }
+
+    /// The same host at a moment that stands still: what it commits happened then. For writing
+    /// down what happened before, as an import does.
+    pub fn at(&self, now: i64) -> Host {
+        let clock = Arc::new(Standing { now, ids: self.0.clock.clone() });
+        Host(Arc::new(Inner { clock, ..Inner::clone(&self.0) }))
     }
 
     /// The log and the tables.
@@ -306,7 +330,11 @@ impl Host {
                 Err(error) if error.is_raced() && races < RACES_MAX => continue,
                 Err(error) => error,
             };
-            return Outcome::Done(self.refused(entry, caller, request, hash, error).await);
+            // A refusal must not hide that an earlier try succeeded: the person may have left the
+            // group since, but the message is there.
+            let intent = (caller, request.cid, hash);
+            let earlier = self.earlier(entry, intent, codec).await;
+            return Outcome::Done(earlier.and_then(|answer| answer.ok_or(error)));
         }
         unreachable!("the loop ends after RACES_MAX")
     }
@@ -320,8 +348,13 @@ impl Host {
         args: Raw<'_>,
         codec: Codec,
     ) -> Result<Outcome> {
+        let intent = (ctx.caller(), ctx.cid(), ctx.hash());
         let tx = match bounded((entry.run)(ctx, args, codec)?).await? {
-            Ran::Answer(answer) => return Ok(Outcome::Done(Ok(answer))),
+            Ran::Answer(answer) => {
+                // Nothing is left to be done, perhaps because an earlier try did it.
+                let earlier = self.earlier(entry, intent, codec).await?;
+                return Ok(Outcome::Done(Ok(earlier.unwrap_or(answer))));
+            }
             Ran::Commit(tx) => tx.value,
         };
         let replier = entry.replier.clone().expect("an operation that commits has a reply");
@@ -334,26 +367,23 @@ impl Host {
         Ok(Outcome::Queued(Box::pin(async move { replier(&commit.await?, codec) })))
     }
 
-    /// A refusal must not hide that an earlier try succeeded: the person may have left the group
-    /// since, but the message is there.
-    async fn refused(
+    /// What an earlier try with the same `cid` answered, if there was one.
+    async fn earlier(
         &self,
         entry: &Entry,
-        caller: Caller,
-        request: Request<'_>,
-        hash: i64,
-        error: Error,
-    ) -> Result<Answer> {
-        let (Some(cid), Some(replier)) = (request.cid, &entry.replier) else { return Err(error) };
+        (caller, cid, hash): (Caller, Option<Cid>, i64),
+        codec: Codec,
+    ) -> Result<Option<Answer>> {
+        let (Some(cid), Some(replier)) = (cid, &entry.replier) else { return Ok(None) };
         match self.0.storage.find(caller.user, cid).await? {
             Some((event, before)) if before == hash => {
-                replier(&Committed { dup: true, events: vec![event] }, request.args.codec)
+                replier(&Committed { dup: true, events: vec![event] }, codec).map(Some)
             }
             Some(_) => Err(Error::new(
                 ErrorCode::IdempotencyConflict,
                 "this `cid` was used for something else; make a new one for each intent",
             )),
-            None => Err(error),
+            None => Ok(None),
         }
     }
 

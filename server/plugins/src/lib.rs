@@ -1,4 +1,6 @@
 //! The plugins that ship with Carillon. None of them uses another: they call each other's
 //! operations and listen to each other's events, with the types of the protocol.
 
+pub mod chat;
 pub mod directory;
+pub mod log;

@@ -1,0 +1,124 @@
+//! Making conversations and looking at them.
+
+use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tail, Tx, Value};
+use carillon_protocol::{
+    ConvId, ErrorCode, Topic, UserId,
+    conv::{
+        Create, CreatedData, Get, History, Kind, List, Listed, Open, Opened, Role, Summary, kind,
+    },
+    id::Ulid,
+    limits::CONVS_PER_PAGE_MAX,
+};
+
+use super::{Chat, all_exist, load, load::Seat, member, name_of, names, rules, who};
+
+/// `conv.open`: with oneself too, for notes.
+pub(super) async fn open(ctx: Ctx, args: Open) -> Result<Decision<Opened>> {
+    let me = ctx.caller().user;
+    let pair = load::pair(me, args.user);
+    let known = "SELECT id FROM chat_conversation WHERE pair = $1";
+    if let Some(row) = ctx.query_one(known, vec![pair.clone().into()]).await? {
+        return Ok(Decision::Answer(Opened { conv: row.get(0)? }));
+    }
+    all_exist(&ctx, "user", &[], &[args.user]).await?;
+    let mut members = vec![me, args.user];
+    members.dedup();
+    let data = CreatedData { kind: Kind::Direct, title: None, history: History::All, members };
+    Ok(begin(&ctx, &data, Some(pair)).into())
+}
+
+/// `conv.create`.
+pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Opened>> {
+    let title = rules::title(&args.title)?;
+    let mut members = rules::named("members", &args.members)?;
+    members.remove(&ctx.caller().user);
+    let mut members = Vec::from_iter(members);
+    all_exist(&ctx, "members", &args.members, &members).await?;
+    members.insert(0, ctx.caller().user);
+    let history = args.history;
+    let data = CreatedData { kind: Kind::Group, title: Some(title), history, members };
+    Ok(begin(&ctx, &data, None).into())
+}
+
+/// The first event of a conversation, with its rows.
+fn begin(ctx: &Ctx, data: &CreatedData, pair: Option<String>) -> Tx {
+    let (conv, me) = (ConvId(ctx.new_id()), ctx.caller().user);
+    let mut tx = ctx.tx();
+    let created = tx.emit(Topic::Conv(conv), kind::CREATED, data);
+    let row = vec![
+        conv.into(),
+        ctx.caller().org.into(),
+        rules::kind_text(data.kind).into(),
+        data.title.clone().unwrap_or_default().into(),
+        rules::history_text(data.history).into(),
+        pair.clone().into(),
+        data.members.len().into(),
+        Value::Seq(created),
+        ctx.now().into(),
+    ];
+    let insert = "INSERT INTO chat_conversation (id, org, kind, title, history, pair, members,
+             changed_seq, settled_seq, settled_n, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, $9) ON CONFLICT (pair) DO NOTHING";
+    match pair {
+        // Whoever opens it at the same moment changes no row, and finds it on the second look.
+        Some(_) => tx.run_one(insert, row),
+        None => tx.run(insert, row),
+    }
+    let role = |user: UserId| match data.kind {
+        Kind::Group if user == me => Role::Owner,
+        _ => Role::Member,
+    };
+    let people = data.members.iter().map(|&user| (user, role(user)));
+    member::bring(&mut tx, conv, people, created);
+    tx
+}
+
+/// The answer of `conv.open` and `conv.create`.
+pub(super) fn opened(done: &Committed) -> Result<Opened> {
+    match done.events.first().map(|event| &event.topic) {
+        Some(&Topic::Conv(conv)) => Ok(Opened { conv }),
+        _ => Err(Error::not_found("conversation")),
+    }
+}
+
+/// `conv.get`.
+pub(super) async fn get(ctx: Ctx, args: Get) -> Result<Summary> {
+    let chat = ctx.state::<Chat>();
+    let conv = chat.conversation(&ctx, args.conv).await?;
+    rules::member((&conv, &conv.read()), who(&ctx))?;
+    let seats = load::seats(&ctx, &chat, (args.conv, args.conv), 1).await?;
+    let left = || Error::new(ErrorCode::NotMember, "you are no longer in this conversation");
+    summaries(&ctx, seats).await?.pop().ok_or_else(left)
+}
+
+/// `conv.list`: two queries for what it is, one for the heads, one for the last messages and one
+/// for names, however long the page.
+pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
+    let chat = ctx.state::<Chat>();
+    let limit = rules::limit(args.limit, CONVS_PER_PAGE_MAX)?;
+    let low = args.after.map_or(Ulid::nil(), |after| Ulid(after.0.0.saturating_add(1)));
+    let mut seats = load::seats(&ctx, &chat, load::from(low), u64::from(limit) + 1).await?;
+    let more = seats.len() > limit as usize;
+    seats.truncate(limit as usize);
+    Ok(Listed { convs: summaries(&ctx, seats).await?, more })
+}
+
+async fn summaries(ctx: &Ctx, seats: Vec<Seat>) -> Result<Vec<Summary>> {
+    let names = names(ctx, seats.iter().filter_map(|seat| seat.peer).collect()).await?;
+    let tail =
+        |seat: &Seat| Tail { topic: Topic::Conv(seat.conv), window: seat.window.clone(), limit: 1 };
+    let tails = ctx.tails(seats.iter().map(tail).collect(), true).await?;
+    let summary = |(seat, mut last): (Seat, Vec<_>)| Summary {
+        conv: seat.conv,
+        kind: seat.kind,
+        title: seat.peer.map_or(seat.title, |peer| name_of(&names, peer)),
+        peer: seat.peer,
+        head: seat.head.head,
+        n: seat.head.n,
+        read_seq: seat.cursor.0,
+        unread: seat.head.n.saturating_sub(seat.cursor.1),
+        members: seat.members,
+        last: last.pop(),
+    };
+    Ok(seats.into_iter().zip(tails).map(summary).collect())
+}

@@ -1,0 +1,210 @@
+//! What the tables say of a conversation, and of the conversations of a person.
+
+use carillon_plugin::{Ctx, Error, Head, Result, Row, Window};
+use carillon_protocol::{
+    ConvId, OrgId, Topic, UserId,
+    conv::{History, Kind, Role},
+    id::Ulid,
+};
+use smallvec::SmallVec;
+
+use super::{
+    Chat,
+    roster::{Conversation, OPEN, Person, Roster},
+    spans::{ReadSpan, ReadSpans, unpack},
+};
+
+const CONVERSATION: &str = "SELECT org, kind, history, changed_seq, settled_seq, settled_n
+     FROM chat_conversation WHERE id = $1";
+
+/// A row a person and span.
+const PEOPLE: &str = "SELECT m.user_id, m.role, k.read_seq, k.read_n, s.from_seq, s.to_seq
+     FROM chat_member m
+     JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
+     JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
+     WHERE m.conv = $1 ORDER BY m.user_id, s.from_seq";
+
+const DAYS: &str = "SELECT user_id, day, spans FROM chat_read_day WHERE conv = $1 ORDER BY user_id";
+
+/// A row a conversation and span.
+const SEATS: &str = "SELECT m.conv, c.kind, c.title, c.history, c.pair, c.members, c.settled_seq,
+         c.settled_n, k.read_seq, k.read_n, k.changed_pos, s.from_seq, s.to_seq
+     FROM (SELECT conv, user_id FROM chat_member
+           WHERE user_id = $1 AND active = 1 AND conv >= $2 AND conv <= $3
+           ORDER BY conv LIMIT $4) m
+     JOIN chat_conversation c ON c.id = m.conv
+     JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
+     JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
+     ORDER BY m.conv, s.from_seq";
+
+/// The tables hold something that this code did not write.
+fn corrupt(what: &str, text: &str) -> Error {
+    Error::internal(std::io::Error::other(format!("`{text}` is not {what}")))
+}
+
+fn kind(text: &str) -> Result<Kind> {
+    match text {
+        "direct" => Ok(Kind::Direct),
+        "group" => Ok(Kind::Group),
+        _ => Err(corrupt("a kind", text)),
+    }
+}
+
+fn history(text: &str) -> Result<History> {
+    match text {
+        "all" => Ok(History::All),
+        "joined" => Ok(History::Joined),
+        _ => Err(corrupt("a history", text)),
+    }
+}
+
+fn role(text: &str) -> Result<Role> {
+    match text {
+        "owner" => Ok(Role::Owner),
+        "member" => Ok(Role::Member),
+        _ => Err(corrupt("a role", text)),
+    }
+}
+
+fn span(row: &Row, column: usize) -> Result<(u64, u64)> {
+    Ok((row.get(column)?, row.get::<Option<u64>>(column + 1)?.unwrap_or(OPEN)))
+}
+
+/// A conversation as the tables say it, or `E_NOT_FOUND`. Four queries, however large it is; a
+/// fifth if the node crashed while people were writing.
+pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<Conversation> {
+    let row = ctx.query_one(CONVERSATION, vec![id.into()]).await?;
+    let row = row.ok_or_else(|| Error::not_found("conversation"))?;
+    let org: OrgId = row.get(0)?;
+    let (kind, history) = (kind(&row.get::<String>(1)?)?, history(&row.get::<String>(2)?)?);
+    let (changed_seq, settled) = (row.get(3)?, (row.get(4)?, row.get(5)?));
+
+    let mut people = people(&ctx.query(PEOPLE, vec![id.into()]).await?)?;
+    add_days(&mut people, &ctx.query(DAYS, vec![id.into()]).await?)?;
+    let Head { head, n, .. } = ctx.head(&Topic::Conv(id)).await?;
+    chat.unsettled.recover(ctx, id, settled, n).await?;
+    let roster = Roster::new(people, changed_seq, head, n);
+    Ok(Conversation::new((id, org), (kind, history), roster))
+}
+
+fn people(rows: &[Row]) -> Result<Vec<Person>> {
+    let mut people: Vec<Person> = Vec::new();
+    for row in rows {
+        let (user, span) = (row.get(0)?, span(row, 4)?);
+        match people.last_mut() {
+            Some(person) if person.user == user => person.spans.push(span),
+            _ => people.push(Person {
+                user,
+                role: role(&row.get::<String>(1)?)?,
+                spans: SmallVec::from_buf([span]),
+                cursor: (row.get(2)?, row.get(3)?),
+                seen: ReadSpans::default(),
+                oldest_day: None,
+            }),
+        }
+    }
+    Ok(people)
+}
+
+/// Both are sorted by person.
+fn add_days(people: &mut [Person], rows: &[Row]) -> Result<()> {
+    let of = |row: &Row| row.get::<UserId>(0);
+    let mut people = people.iter_mut();
+    let mut rest = rows;
+    while let Some(first) = rest.first() {
+        let user = of(first)?;
+        let mut days: Vec<ReadSpan> = Vec::new();
+        let mut oldest_day = None;
+        while let Some((row, others)) = rest.split_first()
+            && of(row)? == user
+        {
+            let (day, text): (i64, String) = (row.get(1)?, row.get(2)?);
+            days.append(&mut unpack(&text).ok_or_else(|| corrupt("a row of spans", &text))?);
+            let is_older = oldest_day.is_none_or(|oldest| day < oldest);
+            if day != 0 && is_older {
+                oldest_day = Some(day);
+            }
+            rest = others;
+        }
+        if let Some(person) = people.find(|person| person.user == user) {
+            (person.seen, person.oldest_day) = (ReadSpans::merged(days), oldest_day);
+        }
+    }
+    Ok(())
+}
+
+/// A conversation as one of its members has it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) conv: ConvId,
+    pub(crate) kind: Kind,
+    pub(crate) title: String,
+    /// The other person of a direct conversation; oneself, if it is with oneself.
+    pub(crate) peer: Option<UserId>,
+    pub(crate) members: u64,
+    pub(crate) window: Window,
+    pub(crate) cursor: (u64, u64),
+    pub(crate) changed_pos: u64,
+    pub(crate) head: Head,
+}
+
+/// The conversations with ids in a range that a person is in, by id: two queries, however many.
+pub(crate) async fn seats(
+    ctx: &Ctx,
+    chat: &Chat,
+    (low, high): (ConvId, ConvId),
+    limit: u64,
+) -> Result<Vec<Seat>> {
+    let user = ctx.caller().user;
+    let args = vec![user.into(), low.into(), high.into(), limit.into()];
+    let mut seats: Vec<Seat> = Vec::new();
+    let mut settled = Vec::new();
+    for row in ctx.query(SEATS, args).await? {
+        let (conv, span) = (row.get(0)?, span(&row, 11)?);
+        let history = history(&row.get::<String>(3)?)?;
+        if let Some(seat) = seats.last_mut().filter(|seat: &&mut Seat| seat.conv == conv) {
+            if history == History::Joined {
+                seat.window.0.push(span);
+            }
+            continue;
+        }
+        settled.push((row.get(6)?, row.get(7)?));
+        seats.push(Seat {
+            conv,
+            kind: kind(&row.get::<String>(1)?)?,
+            title: row.get(2)?,
+            peer: row.get::<Option<String>>(4)?.and_then(|pair| peer(&pair, user)),
+            members: row.get(5)?,
+            window: match history {
+                History::All => Window::all(),
+                History::Joined => Window(SmallVec::from_buf([span])),
+            },
+            cursor: (row.get(8)?, row.get(9)?),
+            changed_pos: row.get(10)?,
+            head: Head::default(),
+        });
+    }
+    let heads = ctx.heads(seats.iter().map(|seat| Topic::Conv(seat.conv)).collect()).await?;
+    for ((seat, head), settled) in seats.iter_mut().zip(heads).zip(settled) {
+        seat.head = head;
+        chat.unsettled.recover(ctx, seat.conv, settled, head.n).await?;
+        seat.cursor = seat.cursor.max(chat.unsettled.cursor(seat.conv, user).unwrap_or_default());
+    }
+    Ok(seats)
+}
+
+/// The range of all ids, from this one on.
+pub(crate) fn from(low: Ulid) -> (ConvId, ConvId) {
+    (ConvId(low), ConvId(Ulid(u128::MAX)))
+}
+
+/// The two people of a direct conversation, as `chat_conversation.pair` has them.
+pub(crate) fn pair(a: UserId, b: UserId) -> String {
+    format!("{} {}", a.min(b), a.max(b))
+}
+
+fn peer(pair: &str, user: UserId) -> Option<UserId> {
+    let (a, b) = pair.split_once(' ')?;
+    let (a, b): (UserId, UserId) = (a.parse().ok()?, b.parse().ok()?);
+    Some(if a == user { b } else { a })
+}

@@ -1,0 +1,267 @@
+//! What was shown on screens: `conv.read`, and the lane in which reads are committed.
+//!
+//! A burst of messages in a large group brings thousands of reads at once. They are state, so they
+//! are coalesced: the lane takes everything that waits, adds it up per person and conversation,
+//! commits it in one transaction and answers all of it; meanwhile the next batch gathers. No timer
+//! and no task of its own while nothing waits.
+
+use std::{
+    collections::BTreeMap,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use carillon_plugin::{Ctx, Error, Look, Result, Window};
+use carillon_protocol::{
+    ConvId, ErrorCode, UserId,
+    conv::{Read, ReadData, ReadDone},
+    receipt::CursorsData,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    Chat,
+    roster::{Change, Conversation, Message, Person},
+    rules::{self, ReadStep, Shown},
+    unsettled::{MOVE_CURSORS, cursor_row, settle},
+    who,
+};
+
+/// The most reads that wait for the next commit: a full group reads at once.
+const WAITING_MAX: usize = 8_192;
+/// The most reads of one commit: bounds how long the others wait for it.
+const BATCH_MAX: usize = 2_048;
+/// How long a client waits when too many reads wait: several commits.
+const BUSY_RETRY_MS: u64 = 500;
+/// In conversations of up to so many members everybody sees the cursors of the others move.
+const CURSORS_PUSHED_MAX: usize = 50;
+
+/// A read that waits for its commit.
+struct Waiting {
+    ctx: Ctx,
+    conv: ConvId,
+    shown: Shown,
+    answer: oneshot::Sender<Result<ReadDone>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    reads: Vec<Waiting>,
+    settle: bool,
+    running: bool,
+}
+
+/// Where reads wait.
+#[derive(Default)]
+pub(crate) struct Lane(Mutex<Queue>);
+
+impl Lane {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing in here panics half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Settles own cursors with the next commit, now.
+    pub(super) fn settle(&self, ctx: &Ctx) {
+        let mut queue = self.lock();
+        queue.settle = true;
+        start(&mut queue, ctx);
+    }
+
+    fn push(&self, read: Waiting) -> Result<()> {
+        let mut queue = self.lock();
+        if queue.reads.len() >= WAITING_MAX {
+            let error = Error::new(ErrorCode::Busy, "too many people read at once; try again");
+            return Err(error.retry_ms(BUSY_RETRY_MS));
+        }
+        let ctx = read.ctx.clone();
+        queue.reads.push(read);
+        start(&mut queue, &ctx);
+        Ok(())
+    }
+
+    /// Everything that waits; `None` ends the lane until something waits again.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.lock();
+        if queue.reads.is_empty() && !mem::take(&mut queue.settle) {
+            queue.running = false;
+            return None;
+        }
+        queue.settle = false;
+        let len = queue.reads.len().min(BATCH_MAX);
+        Some(queue.reads.drain(..len).collect())
+    }
+}
+
+/// Runs the lane unless it runs. It ends when nothing waits, so it never keeps the host alive.
+fn start(queue: &mut Queue, ctx: &Ctx) {
+    if !mem::replace(&mut queue.running, true) {
+        let ctx = ctx.clone();
+        tokio::spawn(async move {
+            let chat = ctx.state::<Chat>();
+            while let Some(batch) = chat.lane.next() {
+                // A task of its own: if it panics, its callers get an error and the lane goes on.
+                let commit = tokio::spawn(commit(chat.clone(), ctx.clone(), batch));
+                if let Err(error) = commit.await {
+                    tracing::error!(%error, "a batch of reads failed");
+                }
+            }
+        });
+    }
+}
+
+/// `conv.read`.
+pub(super) async fn read(ctx: Ctx, args: Read) -> Result<ReadDone> {
+    if args.from.is_some_and(|from| from == 0 || from > args.seq) {
+        return Err(Error::bad_arg("from", "from 1 to `seq`"));
+    }
+    let chat = ctx.state::<Chat>();
+    let conv = chat.conversation(&ctx, args.conv).await?;
+    let (seq, known) = {
+        let roster = conv.read();
+        rules::member((&conv, &roster), who(&ctx))?;
+        let seq = args.seq.min(roster.head);
+        (seq, roster.n_at(seq))
+    };
+    let n = match known {
+        Some(n) => n,
+        None => count_to(&ctx, &conv, seq).await?,
+    };
+    let (answer, answered) = oneshot::channel();
+    let shown = Shown { from: args.from, seq, n };
+    chat.lane.push(Waiting { ctx, conv: args.conv, shown, answer })?;
+    answered.await.map_err(Error::internal)?
+}
+
+/// The count of messages up to a position that memory does not know.
+async fn count_to(ctx: &Ctx, conv: &Conversation, seq: u64) -> Result<u64> {
+    let look = Look::Before(seq + 1);
+    let events = ctx.events(&conv.topic(), &Window::all(), look, true, 1).await?;
+    if let Some(message) = events.first().and_then(Message::of) {
+        conv.write().remember(message);
+    }
+    Ok(events.first().map_or(0, |event| event.n))
+}
+
+/// The reads of one person in one conversation, added up.
+struct Group {
+    conv: Arc<Conversation>,
+    reads: Vec<Waiting>,
+    step: ReadStep,
+}
+
+/// Commits a batch of reads, with the own cursors that are due; then brings memory up to date,
+/// answers, and tells who is looking.
+async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
+    let groups = groups(&chat, batch).await;
+    let now = groups.last().and_then(|group| group.reads.last()).map_or(ctx.now(), |r| r.ctx.now());
+    let own = chat.unsettled.take_due(now);
+
+    let (mut tx, mut cursors, mut days) = (ctx.tx(), Vec::new(), Vec::new());
+    settle(&own, &mut tx, &mut cursors);
+    for Group { conv, step, .. } in &groups {
+        let (user, (seq, n)) = (step.reading.user, step.reading.cursor);
+        if step.moved {
+            cursors.push(cursor_row(conv.id, user, seq, n));
+        }
+        if let Some(day) = step.merged_before {
+            tx.run(
+                "DELETE FROM chat_read_day
+                 WHERE conv = $1 AND user_id = $2 AND day > 0 AND day < $3",
+                vec![conv.id.into(), user.into(), day.into()],
+            );
+        }
+        let row = |row: &rules::DayRow| {
+            vec![conv.id.into(), user.into(), row.day.into(), row.spans.clone().into()]
+        };
+        days.extend(step.days.iter().map(row));
+    }
+    let is_news = !own.is_empty() || !cursors.is_empty() || !days.is_empty();
+    tx.run_rows(MOVE_CURSORS, cursors);
+    tx.run_rows(
+        "INSERT INTO chat_read_day (conv, user_id, day, spans) VALUES {rows}
+         ON CONFLICT (conv, user_id, day) DO UPDATE SET spans = excluded.spans",
+        days,
+    );
+    let committed = if is_news { ctx.commit(tx).await.map(|_| ()) } else { Ok(()) };
+    if committed.is_ok() {
+        chat.unsettled.settled(&own);
+        push_cursors(&ctx, &groups);
+    }
+    for group in groups {
+        finish(&chat, group, committed.clone());
+    }
+}
+
+/// Adds up what waits, per conversation and person. Who left meanwhile is answered at once.
+async fn groups(chat: &Chat, batch: Vec<Waiting>) -> Vec<Group> {
+    let mut by_person: BTreeMap<(ConvId, UserId), Vec<Waiting>> = BTreeMap::new();
+    for read in batch {
+        by_person.entry((read.conv, read.ctx.caller().user)).or_default().push(read);
+    }
+    let mut groups = Vec::with_capacity(by_person.len());
+    for ((id, _), reads) in by_person {
+        let ctx = reads[0].ctx.clone();
+        // In memory, since the caller looked at it a moment ago.
+        let step = match chat.conversation(&ctx, id).await {
+            Ok(conv) => step(&conv, &reads).map(|step| (conv, step)),
+            Err(error) => Err(error),
+        };
+        match step {
+            Ok((conv, step)) => groups.push(Group { conv, reads, step }),
+            Err(error) => reads.into_iter().for_each(|read| answer(read, Err(error.clone()))),
+        }
+    }
+    groups
+}
+
+fn step(conv: &Conversation, reads: &[Waiting]) -> Result<ReadStep> {
+    let (roster, ctx) = (conv.read(), &reads[reads.len() - 1].ctx);
+    let person: &Person = rules::member((conv, &roster), who(ctx))?;
+    let shown: Vec<_> = reads.iter().map(|read| read.shown).collect();
+    Ok(rules::read(person, &person.window(conv.history), &shown, ctx.now()))
+}
+
+/// Memory follows the tables; then the answers, and the person's other devices.
+fn finish(chat: &Chat, group: Group, committed: Result<()>) {
+    let Group { conv, reads, step } = group;
+    if let Err(error) = committed {
+        return reads.into_iter().for_each(|read| answer(read, Err(error.clone())));
+    }
+    let (user, read_to) = (step.reading.user, step.reading.cursor);
+    if step.is_news() {
+        chat.apply(conv.id, Change::Read(Box::new(step.reading)));
+    }
+    let ((read_seq, read_n), unread) = {
+        // The person may have written something meanwhile, which sets the cursor too.
+        let roster = conv.read();
+        let cursor = roster.person(user).map_or(read_to, |person| person.cursor.max(read_to));
+        (cursor, roster.unread(cursor))
+    };
+    if let Some(last) = reads.last().filter(|_| step.moved) {
+        let data = ReadData { user, read_seq, read_n, unread };
+        last.ctx.push_to(user, &conv.topic(), "read", &data);
+    }
+    for read in reads {
+        answer(read, Ok(ReadDone { read_seq, read_n, unread }));
+    }
+}
+
+fn answer(read: Waiting, answer: Result<ReadDone>) {
+    // Nobody waits any more if the call has timed out; then the outcome is unknown to the caller.
+    let _ = read.answer.send(answer);
+}
+
+/// In small conversations everybody sees how far the others are: one frame a batch.
+fn push_cursors(ctx: &Ctx, groups: &[Group]) {
+    let of_one_conversation = |a: &Group, b: &Group| a.conv.id == b.conv.id;
+    for groups in groups.chunk_by(of_one_conversation) {
+        let conv = &groups[0].conv;
+        let moved = groups.iter().filter(|group| group.step.moved);
+        let cursors: Vec<_> =
+            moved.map(|it| (it.step.reading.user, it.step.reading.cursor.0)).collect();
+        if !cursors.is_empty() && conv.read().active <= CURSORS_PUSHED_MAX {
+            ctx.push(&conv.topic(), "receipts", &CursorsData { cursors });
+        }
+    }
+}

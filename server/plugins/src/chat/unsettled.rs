@@ -1,0 +1,174 @@
+//! Own cursors that are not in the tables yet.
+//!
+//! Sending sets one's own cursor, and a row for each send would double what a send costs. So a
+//! send writes its event and nothing else, and the cursor *follows from the log*: the author has
+//! read up to the own message. Memory knows at once, from the committed event. The tables learn it
+//! in batches, at most once a second, together with a mark a conversation: own cursors of messages
+//! up to `settled_seq` are in `chat_cursor`. After a crash the events after the mark say the rest:
+//! of the conversations that were spoken in during the last second before it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use carillon_plugin::{Ctx, Look, Result, Tx, Value, Window};
+use carillon_protocol::{ConvId, Topic, UserId};
+
+use super::roster::Message;
+
+/// Cursors are settled when so many wait, however short the time: one statement's worth of rows.
+const WAITING_MAX: usize = 4_096;
+/// Beyond so many, sending waits: the database does not keep up.
+const WAITING_LIMIT: usize = 8 * WAITING_MAX;
+/// Cursors are settled this often: a crash leaves no more than this to be read from the log.
+const SETTLE_EVERY_MS: u64 = 1_000;
+/// Events read at once when cursors are recovered from the log.
+const RECOVER_AT_ONCE: u32 = 500;
+
+/// Own cursors of the messages `from_n..=n` of a conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    from_n: u64,
+    n: u64,
+    seq: u64,
+    cursors: HashMap<UserId, (u64, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    convs: HashMap<ConvId, Own>,
+    cursors: usize,
+    settled_at: i64,
+}
+
+/// Own cursors that follow from the log.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled(Mutex<Waiting>);
+
+impl Unsettled {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing in here panics half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message was committed.
+    pub(crate) fn note(&self, conv: ConvId, message: Message) {
+        let mut waiting = self.lock();
+        let Message { seq, n, by, .. } = message;
+        let new = Own { from_n: n, n, seq, cursors: HashMap::new() };
+        let own = waiting.convs.entry(conv).or_insert(new);
+        own.from_n = own.from_n.min(n);
+        (own.seq, own.n) = (own.seq.max(seq), own.n.max(n));
+        let before = own.cursors.len();
+        let cursor = own.cursors.entry(by).or_default();
+        *cursor = (*cursor).max((seq, n));
+        let added = own.cursors.len() - before;
+        waiting.cursors += added;
+    }
+
+    /// The cursor of a person, where it follows from a message that is not settled.
+    pub(crate) fn cursor(&self, conv: ConvId, user: UserId) -> Option<(u64, u64)> {
+        self.lock().convs.get(&conv)?.cursors.get(&user).copied()
+    }
+
+    /// All of a conversation.
+    pub(crate) fn cursors(&self, conv: ConvId) -> Vec<(UserId, (u64, u64))> {
+        let waiting = self.lock();
+        let cursors = waiting.convs.get(&conv).map(|own| own.cursors.iter());
+        cursors.into_iter().flatten().map(|(&user, &cursor)| (user, cursor)).collect()
+    }
+
+    /// Whether memory holds every message after the settled ones.
+    fn covers(&self, conv: ConvId, settled_n: u64) -> bool {
+        self.lock().convs.get(&conv).is_some_and(|own| own.from_n <= settled_n + 1)
+    }
+
+    /// Whether it is time to settle.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        let waiting = self.lock();
+        let long_ago = waiting.settled_at.abs_diff(now) >= SETTLE_EVERY_MS;
+        waiting.cursors >= WAITING_MAX || (waiting.cursors > 0 && long_ago)
+    }
+
+    /// Whether so many wait that sending must, too.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().cursors >= WAITING_LIMIT
+    }
+
+    /// What to settle, if it is time.
+    pub(crate) fn take_due(&self, now: i64) -> Vec<(ConvId, Own)> {
+        if !self.is_due(now) {
+            return Vec::new();
+        }
+        let (mut waiting, mut rows) = (self.lock(), 0);
+        waiting.settled_at = now;
+        let few = waiting.convs.iter().take_while(|(_, own)| {
+            rows += own.cursors.len();
+            rows <= WAITING_MAX || rows == own.cursors.len()
+        });
+        few.map(|(&conv, own)| (conv, own.clone())).collect()
+    }
+
+    /// What was taken is in the tables now.
+    pub(crate) fn settled(&self, taken: &[(ConvId, Own)]) {
+        let mut waiting = self.lock();
+        for (conv, done) in taken {
+            let Some(own) = waiting.convs.get_mut(conv) else { continue };
+            own.from_n = done.n + 1;
+            own.cursors.retain(|_, &mut (seq, _)| seq > done.seq);
+            if own.cursors.is_empty() {
+                waiting.convs.remove(conv);
+            }
+        }
+        waiting.cursors = waiting.convs.values().map(|own| own.cursors.len()).sum();
+    }
+
+    /// Makes sure that memory holds the messages after the settled ones, which it does unless the
+    /// node started since.
+    pub(crate) async fn recover(
+        &self,
+        ctx: &Ctx,
+        conv: ConvId,
+        (settled_seq, settled_n): (u64, u64),
+        head_n: u64,
+    ) -> Result<()> {
+        if head_n <= settled_n || self.covers(conv, settled_n) {
+            return Ok(());
+        }
+        let (topic, window, mut after) = (Topic::Conv(conv), Window::all(), settled_seq);
+        loop {
+            let look = Look::After(after);
+            let events = ctx.events(&topic, &window, look, true, RECOVER_AT_ONCE).await?;
+            let Some(last) = events.last() else { return Ok(()) };
+            after = last.seq;
+            events.iter().filter_map(Message::of).for_each(|message| self.note(conv, message));
+        }
+    }
+}
+
+/// Adds what was taken to a transaction: the marks, and in `cursors` the rows of `chat_cursor`.
+pub(crate) fn settle(taken: &[(ConvId, Own)], tx: &mut Tx, cursors: &mut Vec<Vec<Value>>) {
+    for (conv, own) in taken {
+        // Only a mark that this continues may move: whoever skipped something must not hide it.
+        tx.run(
+            "UPDATE chat_conversation SET settled_seq = $1, settled_n = $2
+             WHERE id = $3 AND settled_n >= $4 AND settled_n < $2",
+            vec![own.seq.into(), own.n.into(), (*conv).into(), (own.from_n - 1).into()],
+        );
+        cursors
+            .extend(own.cursors.iter().map(|(&user, &(seq, n))| cursor_row(*conv, user, seq, n)));
+    }
+}
+
+/// A row of `chat_cursor` for [`MOVE_CURSORS`].
+pub(crate) fn cursor_row(conv: ConvId, user: UserId, seq: u64, n: u64) -> Vec<Value> {
+    vec![conv.into(), user.into(), seq.into(), n.into(), Value::Pos]
+}
+
+/// Moves cursors forward, never back.
+pub(crate) const MOVE_CURSORS: &str =
+    "INSERT INTO chat_cursor (conv, user_id, read_seq, read_n, changed_pos) VALUES {rows}
+     ON CONFLICT (conv, user_id) DO UPDATE SET read_seq = excluded.read_seq,
+         read_n = excluded.read_n, changed_pos = excluded.changed_pos
+     WHERE excluded.read_seq > chat_cursor.read_seq";
