@@ -5,6 +5,8 @@
 //! stopped and nothing happens twice.
 
 mod story;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -209,51 +211,5 @@ impl<'a> Seeding<'a> {
 
     fn caller(&self, login: &str) -> Result<Caller> {
         Ok(Caller::on_behalf_of(self.user(login)?, self.company.org))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_story_can_be_read_and_has_what_the_demo_promises() {
-        let story = Story::read(STORY).unwrap();
-        assert_eq!(story.people.len(), 14);
-        assert!(story.people.iter().any(|person| person.admin && person.login == "frank"));
-        let groups = story.convs.iter().filter(|conv| conv.title.is_some()).count();
-        assert!(groups >= 5 && story.convs.len() - groups >= 5);
-        assert!(story.moments.iter().filter(|moment| moment.said.is_some()).count() >= 120);
-        assert!(story.moments.iter().any(|moment| moment.said.is_none()));
-        let everybody = |login| story.moments.iter().any(|moment| moment.who == login);
-        assert!(story.people.iter().all(|person| everybody(person.login)));
-    }
-
-    #[test]
-    fn a_line_that_cannot_be_read_is_named() {
-        for (text, line) in [
-            ("nonsense here", 1),
-            ("people amy | Amy | Boss\n1 09:00 amy no conversation yet", 2),
-            ("people amy | Amy | Boss\ndirect amy | zoe", 2),
-            ("people amy | A | B\npeople bob | B | B\ndirect amy | bob\n0 09:00 amy today", 4),
-            ("people amy | A | B\npeople bob | B | B\ndirect amy | bob\n1 soon amy hi", 4),
-        ] {
-            let bad = Story::read(text).unwrap_err();
-            assert_eq!(bad.0, line, "{text}: {}", bad.1);
-        }
-    }
-
-    #[test]
-    fn conversations_tell_their_lines_in_the_order_of_time() {
-        let story = Story::read(STORY).unwrap();
-        let mut before = vec![(i64::MIN, 0); story.convs.len()];
-        let mut line_order = Vec::new();
-        for moment in &story.moments {
-            let at = (-moment.days_ago, moment.minute_of_day);
-            assert!(before[moment.conv] <= at, "{moment:?}");
-            before[moment.conv] = at;
-            line_order.push(at);
-        }
-        assert!(line_order.is_sorted());
     }
 }

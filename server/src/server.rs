@@ -19,6 +19,8 @@ use crate::{
 const RETRY_MS: u64 = 2_000;
 /// How long answers under way may take to leave before the process ends.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often to look whether the last connection has gone.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// The longest path that a Unix socket can have (`sun_path` of Linux, less its final zero).
 const SOCKET_PATH_LEN_MAX: usize = 107;
 
@@ -31,61 +33,77 @@ pub struct Start {
     pub store: Options,
 }
 
-/// What is there once the server answers.
-#[derive(Debug)]
-pub struct Started {
+/// A server that answers. It ends by [`Server::stop`]; dropped, it ends at once.
+pub struct Server {
+    /// What it consists of.
+    pub node: Node,
     /// The one-time link, if there is no organisation yet.
     pub setup_path: Option<String>,
     /// The demo company, if it was asked for.
     pub demo: Option<demo::Company>,
+    door: Door,
+    http: AbortOnDrop,
+    socket: SystemSocket,
 }
 
-/// Runs a server on a listener until `shutdown`; calls `started` when it answers.
-///
-/// # Errors
-/// [`StartError`]; once it runs, it ends without one.
-pub async fn serve(
-    config: &Config,
-    listener: TcpListener,
-    start: Start,
-    started: impl FnOnce(Started),
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), StartError> {
-    let node = Node::open(config, start.store).await?;
-    let demo = if start.demo { Some(demo::seed(&node.host).await?) } else { None };
-    let has_organisation = directory::has_organisation(&node.host).await?;
-    let setup_path = (!has_organisation).then(|| format!("/setup?token={}", node.setup_token));
+impl Server {
+    /// Starts a server on a listener.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        config: &Config,
+        listener: TcpListener,
+        start: Start,
+    ) -> Result<Server, StartError> {
+        let node = Node::open(config, start.store).await?;
+        let demo = if start.demo { Some(demo::seed(&node.host).await?) } else { None };
+        let has_organisation = directory::has_organisation(&node.host).await?;
+        let setup_path = (!has_organisation).then(|| format!("/setup?token={}", node.setup_token));
 
-    let door = Door::new(&node, config, start.demo);
-    let limits = &config.limits;
-    let (total, address) = (limits.connections_max.get(), limits.connections_per_address_max.get());
-    let gate = Gate::new(total, address, node.metrics.clone());
-    let socket = SystemSocket::bind(config, &door)?;
-    let http = tokio::spawn(crate::http::serve(listener, door.router(), gate));
-    started(Started { setup_path, demo });
-
-    shutdown.await;
-    door.drain();
-    http.abort();
-    drop(socket);
-    node.hub.drain(RETRY_MS).await;
-    let drained = async {
-        while node.hub.connections() > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-        tracing::warn!(left = node.hub.connections(), "some connections did not end by themselves");
+        let door = Door::new(&node, config, start.demo);
+        let limits = &config.limits;
+        let (total, address) =
+            (limits.connections_max.get(), limits.connections_per_address_max.get());
+        let gate = Gate::new(total, address, node.metrics.clone());
+        let socket = SystemSocket::bind(config, &door)?;
+        let accepting = crate::http::serve(listener, door.router(), gate);
+        let http = AbortOnDrop(tokio::spawn(accepting));
+        Ok(Server { node, setup_path, demo, door, http, socket })
     }
-    node.store.close().await;
-    Ok(())
+
+    /// Says goodbye to every connection, lets answers under way leave, and closes the database.
+    pub async fn stop(self) {
+        let Server { node, door, http, socket, .. } = self;
+        door.drain();
+        drop((http, socket));
+        node.hub.drain(RETRY_MS).await;
+        let drained = async {
+            while node.hub.connections() > 0 {
+                tokio::time::sleep(DRAIN_POLL).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+            tracing::warn!(left = node.hub.connections(), "some connections did not end");
+        }
+        node.store.close().await;
+    }
+}
+
+/// A task that must not outlive its owner.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The socket in the data folder, for the command line beside the server. Who can open it owns
 /// the folder, and is the system.
 struct SystemSocket {
     path: PathBuf,
-    accepting: tokio::task::JoinHandle<()>,
+    _accepting: AbortOnDrop,
 }
 
 impl SystemSocket {
@@ -105,7 +123,7 @@ impl SystemSocket {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .map_err(unusable)?;
         let service = TowerToHyperService::new(door.system_router());
-        let accepting = tokio::spawn(async move {
+        let accepting = AbortOnDrop(tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let served = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service.clone());
@@ -115,14 +133,13 @@ impl SystemSocket {
                     }
                 });
             }
-        });
-        Ok(SystemSocket { path, accepting })
+        }));
+        Ok(SystemSocket { path, _accepting: accepting })
     }
 }
 
 impl Drop for SystemSocket {
     fn drop(&mut self) {
-        self.accepting.abort();
         // Whoever starts next removes what is left.
         let _left = std::fs::remove_file(&self.path);
     }

@@ -1,6 +1,6 @@
 //! What the node counts, and what it logs.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, io::IsTerminal as _, time::Duration};
 
 use carillon_protocol::{CloseCode, ErrorCode};
 use prometheus_client::{
@@ -118,7 +118,10 @@ pub fn log(config: &Log) {
     let level = config.level.as_str();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},sqlx=warn,hyper=warn")));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second start in one process, as in tests, keeps the first one's settings.
     let _started = match config.format {
         LogFormat::Text => lines.with_target(false).try_init(),

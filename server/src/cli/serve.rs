@@ -9,7 +9,7 @@ use super::{Failure, Outcome, say};
 use crate::{
     config::Config,
     demo::{self, Company},
-    server::{self, Start, Started},
+    server::{Server, Start},
 };
 
 /// Runs the server until `SIGTERM` or `SIGINT`. The first line that it prints names the address.
@@ -27,21 +27,19 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
     let address = listener.local_addr()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shutdown = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("going down");
-    };
     let start = Start { demo, ..Start::default() };
-    let mut printed = Ok(());
-    let started = |started: Started| printed = announce(&format!("http://{address}"), &started);
-    server::serve(config, listener, start, started, shutdown).await?;
-    printed
+    let server = Server::start(config, listener, start).await?;
+    announce(&format!("http://{address}"), &server)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("going down");
+    server.stop().await;
+    Ok(())
 }
 
-fn announce(url: &str, started: &Started) -> Outcome {
+fn announce(url: &str, started: &Server) -> Outcome {
     say(&format!("listening on {url}"))?;
     if let Some(path) = &started.setup_path {
         say(&format!("\nset up your organisation here, once:\n  {url}{path}"))?;

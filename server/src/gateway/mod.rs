@@ -17,6 +17,7 @@ mod outbox;
 mod rooms;
 mod session;
 mod shard;
+mod timers;
 mod wheel;
 
 pub use bucket::Bucket;

@@ -9,8 +9,15 @@ use super::{
     conn::Phase,
     delivery::Delivery,
     fanout::Fanout,
-    shard::{Room, Shard, WRITES_PER_TURN},
+    shard::{Shard, WRITES_PER_TURN},
 };
+
+/// The listeners of a topic on this shard.
+#[derive(Debug)]
+pub(super) struct Room {
+    topic: Topic,
+    fanout: Fanout,
+}
 
 impl Shard {
     /// An event or an ephemeral frame for who listens to its topic. Who comes with an event hears

@@ -1,0 +1,80 @@
+//! What a shard looks at as time passes: silent clients, sessions that end, sockets that are full.
+
+use std::rc::Rc;
+
+use carillon_protocol::CloseCode;
+use tokio::net::TcpStream;
+
+use super::{ConnId, SILENCE_MAX_S, STALL_MAX_S, conn::Phase, shard::Shard};
+
+/// What the wheel asks to look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Check {
+    /// Whether the client still speaks, and its session still runs.
+    Alive(u32, u32),
+    /// Whether the socket still takes something.
+    Stall(u32, u32),
+}
+
+impl Shard {
+    /// Begins to watch a full socket; answers what a task needs to wait for it.
+    pub(super) fn watch_stall(&mut self, slot: u32) -> Option<(ConnId, Rc<TcpStream>)> {
+        let second = self.second();
+        let conn = self.conns.get_mut(slot as usize)?;
+        conn.progress = second;
+        let id = ConnId { shard: self.index, slot, generation: conn.generation };
+        let stream = Rc::clone(&conn.stream);
+        self.wheel.after(STALL_MAX_S, Check::Stall(slot, id.generation));
+        Some((id, stream))
+    }
+
+    /// A second passes.
+    pub(super) fn tick(&mut self) {
+        for check in self.wheel.tick() {
+            match check {
+                Check::Alive(slot, generation) => self.check_alive(slot, generation),
+                Check::Stall(slot, generation) => self.check_stall(slot, generation),
+            }
+        }
+    }
+
+    fn check_alive(&mut self, slot: u32, generation: u32) {
+        let id = ConnId { shard: self.index, slot, generation };
+        let (second, now) = (self.second(), self.host.now());
+        let Some(conn) = self.conn(id) else { return };
+        let silent = second - conn.seen;
+        let session_s = conn.expires_at.saturating_sub(now).div_euclid(1000);
+        let code = match conn.phase {
+            Phase::Closing => return,
+            Phase::Hello(_) => CloseCode::HelloTimeout,
+            _ if session_s < 0 => CloseCode::BadToken,
+            _ if silent >= SILENCE_MAX_S => CloseCode::Heartbeat,
+            _ => {
+                let session_s = u32::try_from(session_s + 1).unwrap_or(u32::MAX);
+                let next = session_s.min(SILENCE_MAX_S - silent);
+                return self.wheel.after(next, Check::Alive(slot, generation));
+            }
+        };
+        self.bye(slot, code, None);
+    }
+
+    /// A socket that took nothing for too long, or a peer that does not end a closed connection.
+    fn check_stall(&mut self, slot: u32, generation: u32) {
+        let id = ConnId { shard: self.index, slot, generation };
+        let second = self.second();
+        let Some(conn) = self.conn(id) else { return };
+        let closing = matches!(conn.phase, Phase::Closing);
+        if closing && second - conn.seen >= STALL_MAX_S {
+            return conn.shut(std::net::Shutdown::Both);
+        }
+        if !closing && !conn.is_backlogged() {
+            return;
+        }
+        let quiet = second - if closing { conn.seen } else { conn.progress };
+        if !closing && quiet >= STALL_MAX_S {
+            self.metrics.slow.inc();
+            return self.bye(slot, CloseCode::Slow, None);
+        }
+        self.wheel.after(STALL_MAX_S.saturating_sub(quiet), Check::Stall(slot, generation));
+    }
+}
