@@ -18,7 +18,7 @@ use std::{
 
 use carillon_plugin::{Caller, Error, Plugin, Window};
 use carillon_plugins::directory::{
-    PasswordParams, Settings, new_setup_token, plugin, token_digest,
+    PasswordParams, Settings, has_organisation, new_setup_token, plugin, token_digest,
 };
 use carillon_protocol::{
     Cid, Command, ErrorCode, OrgId, SessionId, Topic, UserId,

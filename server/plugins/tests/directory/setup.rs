@@ -20,7 +20,9 @@ async fn set_up(kit: &Kit, args: Setup) -> Result<Grant, Error> {
 async fn the_setup_token_makes_the_organisation_and_signs_its_administrator_in() {
     let token = new_setup_token().unwrap();
     let kit = Kit::new(vec![directory(Some(&token))]).await;
+    assert!(!has_organisation(kit.host()).await.unwrap());
     let grant = set_up(&kit, args(&token)).await.unwrap();
+    assert!(has_organisation(kit.host()).await.unwrap());
     let frank = caller(&kit, &grant.token).await;
     assert!(frank.is_admin());
     let org = kit.host().call_typed(frank, None, &Get {}).await.unwrap();
