@@ -25,6 +25,7 @@ pub mod topic;
 pub use codec::{Codec, Raw};
 pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
+pub use frame::ServerFrame;
 pub use id::{Cid, ConvId, DeviceId, EventId, OrgId, SessionId, UserId};
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -1,9 +1,9 @@
 //! The plugins of this node, a line each.
 
 use carillon_plugin::Plugin;
-use carillon_plugins::directory;
+use carillon_plugins::{chat, directory, log};
 
 /// Every plugin, in the order in which their tables are made.
 pub fn plugins(directory: directory::Settings) -> Vec<Plugin> {
-    vec![directory::plugin(directory)]
+    vec![directory::plugin(directory), chat::plugin(), log::plugin()]
 }

@@ -18,7 +18,7 @@ use crate::{
 /// When clients come back after a restart: each at a random time within it.
 const RETRY_MS: u64 = 2_000;
 /// How long answers under way may take to leave before the process ends.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often to look whether the last connection has gone.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// The longest path that a Unix socket can have (`sun_path` of Linux, less its final zero).
