@@ -154,7 +154,9 @@ impl Fleet {
             self.wait(joining.clone(), Awaited::Text("HTTP/1.1 101 "), 1)?;
             let mut said = 0;
             for number in joining.clone() {
-                if let Some(frame) = hello(number) {
+                if let Some(payload) = hello(number) {
+                    let mut frame = Vec::new();
+                    wire::append_masked(&mut frame, &payload);
                     self.write(number, &frame)?;
                     said += 1;
                 }

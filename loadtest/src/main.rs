@@ -11,6 +11,7 @@ mod os;
 mod process;
 mod raw;
 mod room;
+mod seed;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -24,6 +25,7 @@ use crate::{
     fleet::{Failed, Target},
     idle::IdleArgs,
     process::Process,
+    seed::SeedArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -43,6 +45,14 @@ enum Command {
     /// The raw loop itself, until standard input ends.
     #[command(hide = true)]
     RawServer,
+    /// Make people and conversations to measure with.
+    Seed {
+        /// Where the server listens, as ws://127.0.0.1:8080/v1/ws.
+        #[arg(long)]
+        url: String,
+        #[command(flatten)]
+        seed: SeedArgs,
+    },
     /// Fan-out of a server that runs.
     Fanout {
         #[command(flatten)]
@@ -90,25 +100,28 @@ impl ServerArgs {
     }
 
     fn target(&self) -> Result<Target, Failed> {
-        let wrong = || {
-            let url = &self.url;
-            Failed::Usage(format!("--url {url}: expected ws://127.0.0.1:PORT/PATH on loopback"))
-        };
-        let rest = self.url.strip_prefix("ws://").ok_or_else(wrong)?;
-        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let address: SocketAddr = address.parse().map_err(|_| wrong())?;
-        // Load is for one's own machine: somebody else's server is not to be tried by mistake.
-        if !address.ip().is_loopback() {
-            return Err(wrong());
-        }
-        Ok(Target { address, path: format!("/{path}") })
+        target(&self.url)
     }
+}
+
+/// Load is for one's own machine: somebody else's server is not to be tried by mistake.
+fn target(url: &str) -> Result<Target, Failed> {
+    let wrong =
+        || Failed::Usage(format!("--url {url}: expected ws://127.0.0.1:PORT/PATH on loopback"));
+    let rest = url.strip_prefix("ws://").ok_or_else(wrong)?;
+    let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let address: SocketAddr = address.parse().map_err(|_| wrong())?;
+    if !address.ip().is_loopback() {
+        return Err(wrong());
+    }
+    Ok(Target { address, path: format!("/{path}") })
 }
 
 fn run(command: &Command) -> Result<(), Failed> {
     match command {
         Command::Raw { load } => fanout::raw(load),
         Command::RawServer => Ok(raw::serve()?),
+        Command::Seed { url, seed } => seed::seed(&target(url)?, seed),
         Command::Fanout { server, conv, load } => fanout::fanout(server, conv, load),
         Command::Compare { server, conv, load } => fanout::compare(server, conv, load),
         Command::Idle { server, idle } => idle::idle(server, idle),

@@ -7,7 +7,7 @@ use carillon_protocol::{
     frame::{Hello, client},
     msg,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Deadline, new_cid, now_ns},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One line of the file of tokens: a connection.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Token {
     /// For `hello.token`.
     pub token: String,
@@ -154,7 +154,7 @@ pub fn heartbeat(fleet: &mut Fleet) -> Result<(), Failed> {
     fleet.wait(0..fleet.len(), Awaited::Text("\"t\":\"pong\""), 1)
 }
 
-/// The first frame of a connection.
+/// What a connection says first.
 pub fn hello(token: &Token) -> Vec<u8> {
     let hello = Hello {
         v: VERSION,
@@ -164,7 +164,5 @@ pub fn hello(token: &Token) -> Vec<u8> {
         sync: None,
         caps: Vec::new(),
     };
-    let mut frame = Vec::new();
-    wire::append_masked(&mut frame, &client::hello(Codec::Json, &hello));
-    frame
+    client::hello(Codec::Json, &hello)
 }
