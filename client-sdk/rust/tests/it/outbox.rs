@@ -1,0 +1,138 @@
+//! Messages on their way, across errors, lost connections and restarts.
+
+use carillon_client::{Error, Update};
+use carillon_protocol::{ErrorBody, ErrorCode, msg};
+
+use crate::kit::{CONV, Server, event, sent, until};
+
+fn text(text: &str) -> msg::Send {
+    let body = msg::Body::Text { text: text.into(), mentions: vec![] };
+    msg::Send { conv: CONV, body, reply_to: None }
+}
+
+#[tokio::test]
+async fn a_message_without_an_answer_is_sent_again_under_the_same_cid() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options()).await;
+    let sending = tokio::spawn(async move { client.send(CONV, "hello").await });
+    let first = peer.call().await;
+    assert!(first.cid.is_some());
+    drop(peer);
+    let mut peer = server.accept().await;
+    peer.greet().await;
+    let second = peer.call().await;
+    assert_eq!((first.cid, first.text()), (second.cid, second.text()));
+    peer.ok(&second, &sent(1)).await;
+    peer.ok(&second, &sent(2)).await;
+    assert_eq!(sending.await.unwrap().unwrap().seq, 1);
+}
+
+#[tokio::test]
+async fn messages_name_the_one_before_until_it_was_refused_for_good() {
+    let server = Server::start().await;
+    let (client, mut events, mut peer) = server.client(server.options()).await;
+    let first = client.queue(text("1")).await.unwrap();
+    let second = client.queue(text("2")).await.unwrap();
+    let (one, two) = (peer.call().await, peer.call().await);
+    assert_eq!((one.prev, two.prev), (None, one.cid));
+    peer.err(&one, &ErrorBody::new(ErrorCode::ContentRejected, "no")).await;
+    peer.err(&two, &ErrorBody::new(ErrorCode::PrevMissing, "what came before?")).await;
+    let again = peer.call().await;
+    assert_eq!((again.cid, again.prev), (two.cid, None));
+    peer.ok(&again, &sent(1)).await;
+    assert!(matches!(first.sent().await, Err(Error::Refused(_))));
+    assert_eq!(second.sent().await.unwrap().seq, 1);
+    until(&mut events, |update| matches!(update, Update::Refused { .. })).await;
+}
+
+#[tokio::test]
+async fn a_message_that_must_wait_keeps_its_place() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options()).await;
+    client.queue(text("1")).await.unwrap();
+    let second = client.queue(text("2")).await.unwrap();
+    let (one, two) = (peer.call().await, peer.call().await);
+    let mut busy = ErrorBody::new(ErrorCode::Rate, "slowly");
+    busy.retry_ms = Some(20);
+    peer.err(&one, &busy).await;
+    peer.err(&two, &ErrorBody::new(ErrorCode::PrevMissing, "what came before?")).await;
+    let (one_again, two_again) = (peer.call().await, peer.call().await);
+    assert_eq!((one_again.text(), one_again.cid), ("1".into(), one.cid));
+    assert_eq!((two_again.text(), two_again.prev), ("2".into(), one.cid));
+    peer.ok(&one_again, &sent(1)).await;
+    peer.ok(&two_again, &sent(2)).await;
+    assert_eq!(second.sent().await.unwrap().seq, 2);
+}
+
+#[tokio::test]
+async fn the_outbox_outlives_the_program_between_the_receipt_and_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    let options = || server.options().state_dir(dir.path());
+    let (client, events, mut peer) = server.client(options()).await;
+    let cids = [
+        client.queue(text("1")).await.unwrap().cid,
+        client.queue(text("2")).await.unwrap().cid,
+        client.queue(text("3")).await.unwrap().cid,
+    ];
+    let one = peer.call().await;
+    peer.ok(&one, &sent(1)).await;
+    // What a kill leaves behind: everything that was promised, and a line that is torn.
+    let lines = std::fs::read(dir.path().join("outbox.jsonl")).unwrap();
+    drop((client, events));
+    while peer.bytes().await.is_some() {}
+    std::fs::write(dir.path().join("outbox.jsonl"), [&lines[..], b"{\"queued\":{\"ci"].concat())
+        .unwrap();
+
+    let (_client, _events, mut peer) = server.client(options()).await;
+    for (cid, body) in cids.iter().zip(["1", "2", "3"]) {
+        let call = peer.call().await;
+        if call.text() == "2" && cid == &cids[0] {
+            continue; // the answer to the first was on disk before the kill
+        }
+        assert!(cids.contains(&call.cid.unwrap()), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_the_same_message_however_often_it_is_given() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options()).await;
+    let reply = |text| {
+        let client = client.clone();
+        tokio::spawn(async move { client.reply(&event(5), text).await })
+    };
+    let (first, second) = (reply("echo"), reply("echo"));
+    let call = peer.call().await;
+    assert_eq!(call.args::<msg::Send>().reply_to, Some(5));
+    peer.ok(&call, &sent(6)).await;
+    assert_eq!(first.await.unwrap().unwrap().seq, 6);
+    let answered_again = reply("echo");
+    let again = peer.call().await;
+    assert_eq!(again.cid, call.cid);
+    peer.ok(&again, &msg::Sent { dup: true, ..sent(6) }).await;
+    assert!(answered_again.await.unwrap().unwrap().dup);
+    // Either it shared the first call's answer or it was the call after it.
+    second.abort();
+}
+
+#[tokio::test]
+async fn a_folder_serves_one_client_and_one_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    let options = || server.options().state_dir(dir.path());
+    let (client, _events, mut peer) = server.client(options()).await;
+    let second = carillon_client::Client::connect(options()).await;
+    assert!(
+        matches!(second.unwrap_err(), Error::Storage(error) if error.to_string().contains("in use"))
+    );
+    tokio::join!(client.close(), async { while peer.bytes().await.is_some() {} });
+    let text = std::fs::read_to_string(dir.path().join("progress.json")).unwrap();
+    let other = carillon_protocol::UserId(carillon_protocol::id::Ulid(99)).to_string();
+    let text = text.replace(&crate::kit::ME.to_string(), &other);
+    std::fs::write(dir.path().join("progress.json"), text).unwrap();
+    let (stranger, _) = tokio::join!(carillon_client::Client::connect(options()), async {
+        server.accept().await.greet().await
+    });
+    assert!(stranger.unwrap_err().to_string().contains("another person"));
+}
