@@ -285,5 +285,6 @@ fn the_bot_of_the_readme_is_the_one_that_is_compiled() {
     let bot = text("client-sdk/rust/examples/echo_bot.rs");
     let code = bot.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//"));
     assert!(code.count() <= 15, "the shortest bot must stay short");
-    assert!(text("README.md").contains(&format!("```rust\n{bot}```\n")));
+    let same = text("README.md").contains(&format!("```rust\n{bot}```\n"));
+    assert!(same, "copy the example into README.md:\n{bot}");
 }

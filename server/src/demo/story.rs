@@ -38,16 +38,20 @@ pub(super) struct Moment<'a> {
 }
 
 /// A line that cannot be read.
-#[derive(Debug)]
-pub(super) struct BadLine(pub usize, pub &'static str);
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {why}")]
+pub(super) struct BadLine {
+    pub line: usize,
+    pub why: &'static str,
+}
 
 impl<'a> Story<'a> {
     pub fn read(text: &'a str) -> Result<Story<'a>, BadLine> {
         let mut story = Story::default();
-        for (number, line) in text.lines().enumerate() {
+        for (above, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
-                story.line(line).map_err(|why| BadLine(number + 1, why))?;
+                story.line(line).map_err(|why| BadLine { line: above + 1, why })?;
             }
         }
         story.moments.sort_by_key(|moment| (-moment.days_ago, moment.minute_of_day));

@@ -41,7 +41,7 @@ fn a_line_that_cannot_be_read_is_named() {
         ("people amy | A | B\npeople bob | B | B\ndirect amy | bob\n1 soon amy hi", 4),
     ] {
         let bad = Story::read(text).unwrap_err();
-        assert_eq!(bad.0, line, "{text}: {}", bad.1);
+        assert_eq!(bad.line, line, "{text}: {bad}");
     }
 }
 
