@@ -26,28 +26,38 @@ enum Body {
     Values(usize),
 }
 
-/// The values that are still to come in a container.
-#[derive(Clone, Copy, Default)]
-struct Level {
-    left: usize,
-    map: bool,
-}
-
 /// The most levels that [`skip`] can follow.
 const LEVELS_MAX: usize = 2 * DEPTH_MAX;
 
 /// The length in bytes of the value at the start of `bytes`, in which containers are nested at
 /// most `depth_max` deep.
 pub(crate) fn skip(bytes: &[u8], depth_max: usize) -> Result<usize, Malformed> {
-    // A container of n values needs n bytes at least, so a forged length ends in `Truncated` after
-    // as many steps as there are bytes.
-    let mut levels = [Level::default(); LEVELS_MAX + 1];
-    let depth_max = depth_max.min(LEVELS_MAX);
+    match marker(bytes)? {
+        (header, Body::Bytes(len)) => end(header, len, bytes),
+        (header, Body::Values(left)) => skip_values(bytes, header, left, depth_max.min(LEVELS_MAX)),
+    }
+}
+
+/// The length of a container whose `left` values begin at `at`.
+///
+/// A container of n values needs n bytes at least, so a forged length ends in `Truncated` after
+/// as many steps as there are bytes.
+fn skip_values(
+    bytes: &[u8],
+    mut at: usize,
+    left: usize,
+    depth_max: usize,
+) -> Result<usize, Malformed> {
+    if depth_max == 0 {
+        return Err(Malformed::TooDeep);
+    }
+    // What is still to come at each level, and whether it is a map: there every other value, an
+    // even number from its end, is a key.
+    let mut levels = [(0_usize, false); LEVELS_MAX];
     let mut depth = 0;
-    levels[0].left = 1;
-    let mut at = 0;
+    levels[0] = (left, is_map(bytes[0]));
     loop {
-        while levels[depth].left == 0 {
+        while levels[depth].0 == 0 {
             if depth == 0 {
                 return Ok(at);
             }
@@ -55,26 +65,29 @@ pub(crate) fn skip(bytes: &[u8], depth_max: usize) -> Result<usize, Malformed> {
         }
         let rest = bytes.get(at..).ok_or(Malformed::Truncated)?;
         let (header, body) = marker(rest)?;
-        let level = &mut levels[depth];
-        if level.map && level.left.is_multiple_of(2) && !is_text(rest[0]) {
+        let (left, map) = &mut levels[depth];
+        if *map && left.is_multiple_of(2) && !is_text(rest[0]) {
             return Err(Malformed::NotNamed);
         }
-        level.left -= 1;
-        at += header;
+        *left -= 1;
         match body {
-            Body::Bytes(len) => at = at.checked_add(len).ok_or(Malformed::Truncated)?,
+            Body::Bytes(len) => at += end(header, len, rest)?,
             Body::Values(left) => {
+                at += header;
                 depth += 1;
-                if depth > depth_max {
+                if depth == depth_max {
                     return Err(Malformed::TooDeep);
                 }
-                levels[depth] = Level { left, map: is_map(rest[0]) };
+                levels[depth] = (left, is_map(rest[0]));
             }
         }
-        if at > bytes.len() {
-            return Err(Malformed::Truncated);
-        }
     }
+}
+
+/// Where `len` bytes after the header end, if they are all there.
+fn end(header: usize, len: usize, bytes: &[u8]) -> Result<usize, Malformed> {
+    let end = header.checked_add(len).filter(|&end| end <= bytes.len());
+    end.ok_or(Malformed::Truncated)
 }
 
 /// Whether a value that starts like this is a map.

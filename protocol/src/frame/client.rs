@@ -74,16 +74,14 @@ impl<'a> ClientFrame<'a> {
     /// # Errors
     /// `E_BAD_FRAME` with what is wrong; `E_VERSION` for a `hello` of another version.
     pub fn decode(codec: Codec, bytes: &'a [u8]) -> Result<Self, ErrorBody> {
-        if !codec.depth_ok(bytes) {
-            return Err(bad("values are nested more than 32 deep"));
-        }
         let header = Header::read(codec, bytes)?;
-        match text(header.require(T)?) {
-            Some("hello") => header.hello(bytes).map(ClientFrame::Hello),
+        let t = required("t", header.value(header.t))?;
+        match text(t) {
+            Some("hello") => read_hello(codec, bytes).map(ClientFrame::Hello),
             Some("call") => header.call().map(ClientFrame::Call),
             Some("ping") => Ok(ClientFrame::Ping),
             Some(_) => Ok(ClientFrame::Unknown),
-            None => Err(wrong(T, "expected a plain string")),
+            None => Err(wrong("t", "expected a plain string")),
         }
     }
 
@@ -91,110 +89,105 @@ impl<'a> ClientFrame<'a> {
     /// the refusal, so that the caller need not wait for a timeout.
     pub fn id_of_refused(codec: Codec, bytes: &[u8]) -> Option<u64> {
         let header = Header::read(codec, bytes).ok()?;
-        header.values[ID].and_then(|bytes| id(Raw { codec, bytes }))
+        header.value(header.id).and_then(id)
     }
 }
 
-/// The fields of the flat part of a frame; a header holds each at its place in this table.
-const FIELDS: [&str; 6] = ["t", "id", "op", "cid", "prev", "args"];
-const T: usize = 0;
-const ID: usize = 1;
-const OP: usize = 2;
-const CID: usize = 3;
-const PREV: usize = 4;
-const ARGS: usize = 5;
+fn read_hello(codec: Codec, bytes: &[u8]) -> Result<Box<Hello>, ErrorBody> {
+    /// What a `hello` of every version has.
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let Version { v } = codec.decode(bytes).map_err(bad_value)?;
+    if v != VERSION {
+        let why = format!("this server speaks version {VERSION}");
+        return Err(ErrorBody::new(ErrorCode::Version, why));
+    }
+    codec.decode(bytes).map_err(bad_value)
+}
 
 /// The flat part of a frame: where the values lie. They are read only when `t` says what they
 /// mean, because a frame that this version does not know may use the same names.
 struct Header<'a> {
     codec: Codec,
-    values: [Option<&'a [u8]>; FIELDS.len()],
+    t: Option<&'a [u8]>,
+    id: Option<&'a [u8]>,
+    op: Option<&'a [u8]>,
+    cid: Option<&'a [u8]>,
+    prev: Option<&'a [u8]>,
+    args: Option<&'a [u8]>,
 }
 
 impl<'a> Header<'a> {
     fn read(codec: Codec, bytes: &'a [u8]) -> Result<Self, ErrorBody> {
-        let mut values = [None; FIELDS.len()];
+        let mut header =
+            Header { codec, t: None, id: None, op: None, cid: None, prev: None, args: None };
         match codec {
             Codec::Json => {
+                if !codec.depth_ok(bytes) {
+                    return Err(bad("values are nested too deep"));
+                }
                 let text =
                     simdutf8::basic::from_utf8(bytes).map_err(|_| bad("the frame is not UTF-8"))?;
                 let mut reader = serde_json::Deserializer::from_str(text);
-                let read = reader.deserialize_map(JsonFields(&mut values));
+                let read = reader.deserialize_map(JsonFields(&mut header));
                 read.and_then(|()| reader.end()).map_err(|e| bad(e.to_string()))?;
             }
             Codec::MsgPack => {
                 let malformed = |e| bad(format!("not a MessagePack map with string keys: {e}"));
                 let mut entries = msgpack::entries(bytes, DEPTH_MAX).map_err(malformed)?;
                 while let Some((key, value)) = entries.next().map_err(malformed)? {
-                    put(&mut values, key, value).map_err(bad)?;
+                    header.put(key, value).map_err(bad)?;
                 }
             }
         }
-        let null = match codec {
-            Codec::Json => &b"null"[..],
+        Ok(header)
+    }
+
+    /// Keeps a value if the header has a place for it.
+    fn put(&mut self, key: &str, value: &'a [u8]) -> Result<(), &'static str> {
+        let place = match key {
+            "t" => &mut self.t,
+            "id" => &mut self.id,
+            "op" => &mut self.op,
+            "cid" => &mut self.cid,
+            "prev" => &mut self.prev,
+            "args" => &mut self.args,
+            _ => return Ok(()),
+        };
+        match place.replace(value) {
+            Some(_) => Err("a field of the frame stands twice"),
+            None => Ok(()),
+        }
+    }
+
+    /// A value of this header; `null` is the same as none.
+    fn value(&self, field: Option<&'a [u8]>) -> Option<Raw<'a>> {
+        let null: &[u8] = match self.codec {
+            Codec::Json => b"null",
             Codec::MsgPack => &[0xc0],
         };
-        Ok(Header { codec, values: values.map(|value| value.filter(|&bytes| bytes != null)) })
-    }
-
-    fn get(&self, field: usize) -> Option<Raw<'a>> {
-        self.values[field].map(|bytes| Raw { codec: self.codec, bytes })
-    }
-
-    fn require(&self, field: usize) -> Result<Raw<'a>, ErrorBody> {
-        self.get(field).ok_or_else(|| wrong(field, "missing"))
-    }
-
-    fn cid(&self, field: usize) -> Result<Option<Cid>, ErrorBody> {
-        let Some(raw) = self.get(field) else { return Ok(None) };
-        let cid = text(raw).and_then(|text| text.parse().ok());
-        cid.map(Some).ok_or_else(|| wrong(field, &BadId.to_string()))
+        let bytes = field.filter(|&bytes| bytes != null)?;
+        Some(Raw { codec: self.codec, bytes })
     }
 
     fn call(&self) -> Result<Call<'a>, ErrorBody> {
+        let number = required("id", self.value(self.id))?;
+        let op = required("op", self.value(self.op))?;
         Ok(Call {
-            id: id(self.require(ID)?).ok_or_else(|| wrong(ID, "expected 0 to 2^53 - 1"))?,
-            op: text(self.require(OP)?).ok_or_else(|| wrong(OP, "expected a plain string"))?,
-            cid: self.cid(CID)?,
-            prev: self.cid(PREV)?,
-            args: self.get(ARGS).unwrap_or(Raw { codec: self.codec, bytes: &[] }),
+            id: id(number).ok_or_else(|| wrong("id", "expected 0 to 2^53 - 1"))?,
+            op: text(op).ok_or_else(|| wrong("op", "expected a plain string"))?,
+            cid: cid("cid", self.value(self.cid))?,
+            prev: cid("prev", self.value(self.prev))?,
+            args: self.value(self.args).unwrap_or(Raw { codec: self.codec, bytes: &[] }),
         })
-    }
-
-    fn hello(&self, bytes: &[u8]) -> Result<Box<Hello>, ErrorBody> {
-        /// What a `hello` of every version has.
-        #[derive(Deserialize)]
-        struct Version {
-            v: u32,
-        }
-        let Version { v } = self.codec.decode(bytes).map_err(bad_value)?;
-        if v != VERSION {
-            let why = format!("this server speaks version {VERSION}");
-            return Err(ErrorBody::new(ErrorCode::Version, why));
-        }
-        self.codec.decode(bytes).map_err(bad_value)
-    }
-}
-
-/// Keeps a value if the header has a place for it.
-fn put<'a>(
-    values: &mut [Option<&'a [u8]>],
-    key: &str,
-    value: &'a [u8],
-) -> Result<(), &'static str> {
-    match FIELDS.iter().position(|&field| field == key) {
-        Some(field) if values[field].is_some() => Err("a field of the frame stands twice"),
-        Some(field) => {
-            values[field] = Some(value);
-            Ok(())
-        }
-        None => Ok(()),
     }
 }
 
 /// Reads the fields of a header from a JSON object, and from nothing else: serde's own derive
 /// would also take a list of values by position.
-struct JsonFields<'v, 'a>(&'v mut [Option<&'a [u8]>]);
+struct JsonFields<'h, 'a>(&'h mut Header<'a>);
 
 impl<'a> Visitor<'a> for JsonFields<'_, 'a> {
     type Value = ();
@@ -210,10 +203,20 @@ impl<'a> Visitor<'a> for JsonFields<'_, 'a> {
 
         while let Some(Key(key)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
-            put(self.0, &key, value.get().as_bytes()).map_err(de::Error::custom)?;
+            self.0.put(&key, value.get().as_bytes()).map_err(de::Error::custom)?;
         }
         Ok(())
     }
+}
+
+fn required<'a>(field: &str, value: Option<Raw<'a>>) -> Result<Raw<'a>, ErrorBody> {
+    value.ok_or_else(|| wrong(field, "missing"))
+}
+
+fn cid(field: &str, value: Option<Raw<'_>>) -> Result<Option<Cid>, ErrorBody> {
+    let Some(raw) = value else { return Ok(None) };
+    let cid = text(raw).and_then(|text| text.parse().ok());
+    cid.map(Some).ok_or_else(|| wrong(field, &BadId.to_string()))
 }
 
 /// The text of a string, as it lies in the frame. A JSON string with escapes has none: no name
@@ -238,8 +241,7 @@ fn bad(why: impl Into<String>) -> ErrorBody {
     ErrorBody::new(ErrorCode::BadFrame, why)
 }
 
-fn wrong(field: usize, why: &str) -> ErrorBody {
-    let field = FIELDS[field];
+fn wrong(field: &str, why: &str) -> ErrorBody {
     ErrorBody { field: Some(field.to_owned()), ..bad(format!("`{field}`: {why}")) }
 }
 
