@@ -22,7 +22,7 @@ use carillon_protocol::ConvId;
 pub struct LoadArgs {
     /// How many connections are in the room.
     #[arg(long, default_value_t = 5_000)]
-    members: usize,
+    pub members: usize,
     /// How many messages are written at once; give several to measure each.
     #[arg(long = "window", default_values_t = [1, 16])]
     windows: Vec<u32>,
@@ -56,7 +56,7 @@ impl LoadArgs {
 pub struct ConvArgs {
     /// The conversation that all of them are members of.
     #[arg(long)]
-    conv: String,
+    pub conv: String,
 }
 
 /// The lines of a file of tokens, as many as are needed.

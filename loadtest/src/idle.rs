@@ -22,13 +22,14 @@ const STEP: usize = 1_000;
 pub struct IdleArgs {
     /// How many connections there are in the end; the file has a token for each.
     #[arg(long, default_value_t = 10_000)]
-    connections: usize,
+    pub connections: usize,
     /// How long nothing happens before memory is read, in seconds.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=60))]
     settle_s: u64,
 }
 
-/// Opens the connections and prints what one of them costs.
+/// Opens the connections and prints what one of them costs. The server should be a fresh process:
+/// memory that others have left would be used again.
 pub fn idle(server: &ServerArgs, args: &IdleArgs) -> Result<(), Failed> {
     if args.connections <= BASE {
         return Err(Failed::Usage(format!("--connections must be above {BASE}")));

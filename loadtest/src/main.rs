@@ -1,8 +1,10 @@
 //! Load tests for Carillon.
 //!
 //! `raw` is the limit: what the kernel alone costs. `fanout` measures a server that runs already,
-//! `compare` both in turn, `idle` memory. All of it stays on loopback and ends by itself.
+//! `compare` both in turn, `idle` memory; `seed` makes whom they need; `bench` does all of it with
+//! a server of its own. Everything stays on loopback and ends by itself.
 
+mod bench;
 mod clock;
 mod fanout;
 mod fleet;
@@ -21,6 +23,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    bench::BenchArgs,
     fanout::{ConvArgs, LoadArgs},
     fleet::{Failed, Target},
     idle::IdleArgs,
@@ -45,6 +48,11 @@ enum Command {
     /// The raw loop itself, until standard input ends.
     #[command(hide = true)]
     RawServer,
+    /// Start a server in a temporary folder, fill it, and measure fan-out and memory.
+    Bench {
+        #[command(flatten)]
+        bench: BenchArgs,
+    },
     /// Make people and conversations to measure with.
     Seed {
         /// Where the server listens, as ws://127.0.0.1:8080/v1/ws.
@@ -121,7 +129,13 @@ fn run(command: &Command) -> Result<(), Failed> {
     match command {
         Command::Raw { load } => fanout::raw(load),
         Command::RawServer => Ok(raw::serve()?),
-        Command::Seed { url, seed } => seed::seed(&target(url)?, seed),
+        Command::Bench { bench } => bench::bench(bench),
+        Command::Seed { url, seed } => {
+            if let Some(room) = seed::seed(&target(url)?, seed)? {
+                println!("{room}");
+            }
+            Ok(())
+        }
         Command::Fanout { server, conv, load } => fanout::fanout(server, conv, load),
         Command::Compare { server, conv, load } => fanout::compare(server, conv, load),
         Command::Idle { server, idle } => idle::idle(server, idle),

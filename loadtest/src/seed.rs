@@ -36,7 +36,7 @@ const WAITS_MAX: u32 = 100;
 
 /// What is made.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Shape {
+pub enum Shape {
     /// One conversation of the caller and everybody else.
     Room,
     /// Everybody in 20 groups of 50.
@@ -48,20 +48,20 @@ enum Shape {
 pub struct SeedArgs {
     /// The token of an administrator, with the scopes read, write and admin.
     #[arg(long)]
-    token: String,
+    pub token: String,
     /// How many people there are in the end; the caller is one of them in a room.
     #[arg(long, default_value_t = 5_000)]
-    people: usize,
+    pub people: usize,
     /// What they are in.
     #[arg(long, value_enum, default_value = "room")]
-    shape: Shape,
+    pub shape: Shape,
     /// The file that the tokens are written to.
     #[arg(long)]
-    out: PathBuf,
+    pub out: PathBuf,
 }
 
-/// Makes them and prints the id of the room.
-pub fn seed(target: &Target, args: &SeedArgs) -> Result<(), Failed> {
+/// Makes them; returns the id of the room, if there is one.
+pub fn seed(target: &Target, args: &SeedArgs) -> Result<Option<ConvId>, Failed> {
     let caller = Token { token: args.token.clone(), device: new_device() };
     let mut link = Link::open(target, &caller)?;
     let programs = match args.shape {
@@ -84,14 +84,14 @@ pub fn seed(target: &Target, args: &SeedArgs) -> Result<(), Failed> {
         Shape::Room => {
             let room = link.room(&users)?;
             write_tokens(args, std::iter::once(caller).chain(people))?;
-            println!("{room}");
+            Ok(Some(room))
         }
         Shape::Office => {
             link.calls(groups(&users))?;
             write_tokens(args, people)?;
+            Ok(None)
         }
     }
-    Ok(())
 }
 
 fn new_device() -> DeviceId {
