@@ -1,6 +1,7 @@
 //! The test kit of plugins: a host over a fresh database, with a clock that stands still.
 
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -87,7 +88,15 @@ pub struct Kit {
     store: Store,
     clock: Arc<FakeClock>,
     live: Arc<Recorder>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// The database of a kit in its folder.
+async fn open(folder: &Path, plugins: &[Plugin]) -> Store {
+    // Nobody pulls the plug on a test of behaviour, and waiting for the disk makes it slow.
+    let options = Options { durability: Durability::Off, ..Options::default() };
+    let store = Store::open(&folder.join("kit.db"), &Host::migrations(plugins), options).await;
+    store.expect("the plugins' tables can be made")
 }
 
 impl Kit {
@@ -105,15 +114,31 @@ impl Kit {
     /// As [`Kit::new`].
     pub async fn seeded(plugins: Vec<Plugin>, seed: u32) -> Kit {
         let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
-        // Nobody pulls the plug on a test of behaviour, and waiting for the disk makes it slow.
-        let options = Options { durability: Durability::Off, ..Options::default() };
-        let path = folder.path().join("kit.db");
-        let store = Store::open(&path, &Host::migrations(&plugins), options).await;
-        let store = store.expect("the plugins' tables can be made");
-        let (clock, live) = (Arc::new(FakeClock::new(seed)), Arc::new(Recorder::default()));
+        let store = open(folder.path(), &plugins).await;
+        Kit::wired(plugins, store, Arc::new(FakeClock::new(seed)), folder)
+    }
+
+    /// The same database and clock with a new host, as after a restart: these plugins have nothing
+    /// in memory.
+    ///
+    /// # Panics
+    /// As [`Kit::new`].
+    pub async fn restarted(self, plugins: Vec<Plugin>) -> Kit {
+        self.store.close().await;
+        let store = open(self.folder.path(), &plugins).await;
+        Kit::wired(plugins, store, self.clock, self.folder)
+    }
+
+    fn wired(
+        plugins: Vec<Plugin>,
+        store: Store,
+        clock: Arc<FakeClock>,
+        folder: tempfile::TempDir,
+    ) -> Kit {
+        let live = Arc::new(Recorder::default());
         store.on_commit(Host::after_commit(&plugins, live.clone()));
         let host = Host::new(plugins, Arc::new(store.clone()), clock.clone(), live.clone());
-        Kit { host, store, clock, live, _folder: folder }
+        Kit { host, store, clock, live, folder }
     }
 
     /// The host.

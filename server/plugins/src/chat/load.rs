@@ -12,6 +12,7 @@ use super::{
     Chat,
     roster::{Conversation, OPEN, Person, Roster},
     spans::{ReadSpan, ReadSpans, unpack},
+    who,
 };
 
 const CONVERSATION: &str = "SELECT org, kind, history, changed_seq, settled_seq, settled_n
@@ -32,7 +33,7 @@ const SEATS: &str = "SELECT m.conv, c.kind, c.title, c.history, c.pair, c.member
      FROM (SELECT conv, user_id FROM chat_member
            WHERE user_id = $1 AND active = 1 AND conv >= $2 AND conv <= $3
            ORDER BY conv LIMIT $4) m
-     JOIN chat_conversation c ON c.id = m.conv
+     JOIN chat_conversation c ON c.id = m.conv AND c.org = $5
      JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
      JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
      ORDER BY m.conv, s.from_seq";
@@ -155,8 +156,8 @@ pub(crate) async fn seats(
     (low, high): (ConvId, ConvId),
     limit: u64,
 ) -> Result<Vec<Seat>> {
-    let user = ctx.caller().user;
-    let args = vec![user.into(), low.into(), high.into(), limit.into()];
+    let (org, user) = who(ctx);
+    let args = vec![user.into(), low.into(), high.into(), limit.into(), org.into()];
     let mut seats: Vec<Seat> = Vec::new();
     let mut settled = Vec::new();
     for row in ctx.query(SEATS, args).await? {

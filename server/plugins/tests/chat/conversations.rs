@@ -1,0 +1,118 @@
+//! Opening, making and listing conversations.
+
+use carillon_protocol::conv::{Kind, List, Listed, Open, Role};
+
+use crate::*;
+
+fn page(after: Option<ConvId>, limit: u32) -> List {
+    List { after, limit: Some(limit) }
+}
+
+fn convs(listed: &Listed) -> Vec<ConvId> {
+    listed.convs.iter().map(|summary| summary.conv).collect()
+}
+
+#[tokio::test]
+async fn a_direct_conversation_is_the_same_from_both_sides() {
+    let world = World::new().await;
+    let (amy, bob) = (world.amy, world.bob);
+    let one = world.call(amy, Open { user: bob.user }).await.unwrap();
+    assert_eq!(world.call(bob, Open { user: amy.user }).await.unwrap(), one);
+    let summary = world.summary(bob, one.conv).await;
+    assert_eq!((summary.kind, summary.members), (Kind::Direct, 2));
+    assert_eq!((summary.title.as_str(), summary.peer), ("amy 陳", Some(amy.user)));
+}
+
+#[tokio::test]
+async fn people_who_open_it_at_the_same_moment_meet_in_one() {
+    let world = World::new().await;
+    let (amy, bob) = (world.amy, world.bob);
+    let calls = (0..8).map(|call| {
+        let (host, (from, to)) =
+            (world.kit.host().clone(), if call % 2 == 0 { (amy, bob) } else { (bob, amy) });
+        tokio::spawn(async move {
+            host.call_typed(from, Some(cid()), &Open { user: to.user }).await.unwrap().conv
+        })
+    });
+    let mut opened = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        opened.push(call.await.unwrap());
+    }
+    assert!(opened.windows(2).all(|two| two[0] == two[1]), "{opened:?}");
+    assert_eq!(convs(&world.call(amy, List::default()).await.unwrap()), [opened[0]]);
+}
+
+#[tokio::test]
+async fn notes_to_oneself_are_a_conversation_of_one() {
+    let world = World::new().await;
+    let conv = world.call(world.amy, Open { user: world.amy.user }).await.unwrap().conv;
+    world.says(world.amy, conv, "買奶茶").await;
+    let summary = world.summary(world.amy, conv).await;
+    assert_eq!((summary.members, summary.unread, summary.title.as_str()), (1, 0, "amy 陳"));
+}
+
+#[tokio::test]
+async fn a_group_needs_a_title_and_people_who_exist() {
+    let world = World::new().await;
+    let create = |title: &str, members: &[Caller]| Create {
+        title: title.into(),
+        members: users(members),
+        history: History::All,
+    };
+    let call = async |args| field(world.call(world.amy, args).await);
+    assert_eq!(call(create("  ", &[])).await, (ErrorCode::BadArg, "title".into()));
+    let long = "港".repeat(101);
+    assert_eq!(call(create(&long, &[])).await, (ErrorCode::TooLarge, "title".into()));
+    let stranger = create("Shop", &[world.bob, world.zoe]);
+    assert_eq!(call(stranger).await, (ErrorCode::NotFound, "members[1]".into()));
+    let many = create("Shop", &[world.bob; 501]);
+    assert_eq!(call(many).await, (ErrorCode::TooLarge, "members".into()));
+    let open = Open { user: world.zoe.user };
+    assert_eq!(field(world.call(world.amy, open).await), (ErrorCode::NotFound, "user".into()));
+}
+
+#[tokio::test]
+async fn a_retry_of_a_creation_answers_the_same_group() {
+    let world = World::new().await;
+    let args = Create { title: "Shop".into(), members: vec![], history: History::All };
+    let cid = cid();
+    let first = world.call_as(world.amy, cid, &args).await.unwrap();
+    assert_eq!(world.call_as(world.amy, cid, &args).await.unwrap(), first);
+    assert_eq!(convs(&world.call(world.amy, List::default()).await.unwrap()), [first.conv]);
+}
+
+#[tokio::test]
+async fn the_list_is_paged_and_shows_the_last_message_and_what_is_unread() {
+    let world = World::new().await;
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        all.push(world.group(&[world.bob], History::All).await);
+    }
+    world.says(world.amy, all[1], "早晨").await;
+    world.says(world.amy, all[1], "開工").await;
+    world.adds(world.amy, all[1], &[world.carol]).await.unwrap();
+
+    let first = world.call(world.bob, page(None, 2)).await.unwrap();
+    assert_eq!((convs(&first), first.more), (all[..2].to_vec(), true));
+    let rest = world.call(world.bob, page(Some(all[1]), 3)).await.unwrap();
+    assert_eq!((convs(&rest), rest.more), (all[2..].to_vec(), false));
+
+    let shop = &first.convs[1];
+    assert_eq!((shop.head, shop.n, shop.unread, shop.members), (4, 2, 2, 3));
+    assert!(shop.last.as_ref().unwrap().data.as_str().contains("開工"));
+    assert_eq!(*shop, world.summary(world.bob, all[1]).await);
+    assert!(first.convs[0].last.is_none());
+    let bad = world.call(world.bob, page(None, 201)).await;
+    assert_eq!(field(bad), (ErrorCode::BadArg, "limit".into()));
+}
+
+#[tokio::test]
+async fn the_creator_owns_the_group() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let args = carillon_protocol::conv::ListMembers { conv, after: None, limit: None };
+    let members = world.call(world.bob, args).await.unwrap().members;
+    let roles: Vec<_> = members.iter().map(|member| (member.user, member.role)).collect();
+    assert_eq!(roles, [(world.amy.user, Role::Owner), (world.bob.user, Role::Member)]);
+    assert_eq!((members[1].name.as_str(), members[1].joined_seq), ("bob 陳", 1));
+}
