@@ -48,7 +48,8 @@ lint: system $(DENY) ## formatting, clippy, and what may be depended on
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
 
 bench: system ## figures of speed and memory, with the raw loop beside them
-	cargo bench --workspace
+	cargo bench --workspace --bench '*'
+	loadtest/figures
 
 # A compiler for SQLite, and Python's environments for the conformance tests.
 system:

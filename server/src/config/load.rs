@@ -52,7 +52,7 @@ pub enum Source {
     },
     /// The environment variable of this name.
     Env(String),
-    /// The command line; the key of the setting.
+    /// The flag of this name, which is the key of the setting.
     Flag(String),
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Source {
             Source::Default => f.write_str("default"),
             Source::File { path, line } => write!(f, "{}, line {line}", path.display()),
             Source::Env(name) => write!(f, "environment variable {name}"),
-            Source::Flag(key) => write!(f, "flag for {key}"),
+            Source::Flag(key) => write!(f, "flag --{key}"),
         }
     }
 }

@@ -186,6 +186,6 @@ fn the_explanation_names_every_setting_with_its_source() {
     let line = text.lines().find(|line| line.starts_with("listen")).unwrap();
     assert_eq!(
         line.split_whitespace().collect::<Vec<_>>().join(" "),
-        "listen = \"127.0.0.1:0\" # flag for listen"
+        "listen = \"127.0.0.1:0\" # flag --listen"
     );
 }
