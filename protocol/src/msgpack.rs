@@ -223,7 +223,7 @@ pub(crate) fn write_uint(out: &mut Vec<u8>, number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prelude::*, test_runner::RngSeed};
     use serde::{Deserialize, de::IgnoredAny};
 
     use super::*;
@@ -248,6 +248,13 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(20_261_121),
+            failure_persistence: None,
+            cases: 2_000,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn what_is_skipped_is_what_a_full_reader_takes(bytes in likely()) {
             match skip(&bytes, DEPTH_MAX) {
