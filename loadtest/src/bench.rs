@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use clap::Args;
@@ -109,10 +109,10 @@ impl Place {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut running = Running { child, url: String::new() };
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut running = Running { child, stdout, url: String::new() };
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
+        running.stdout.read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.ok_or_else(|| io::Error::other("the server does not listen"))?;
         running.url = format!("ws://{address}/v1/ws");
@@ -123,6 +123,8 @@ impl Place {
 /// A server that ends with this value.
 struct Running {
     child: Child,
+    /// Kept open: a server that cannot say something ends.
+    stdout: BufReader<ChildStdout>,
     url: String,
 }
 
