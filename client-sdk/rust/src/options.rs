@@ -83,6 +83,8 @@ impl std::fmt::Debug for Options {
 pub(crate) struct Address {
     /// `host:port`, for TCP and the `Host` header.
     pub authority: String,
+    /// The path before `/v1`, mostly empty.
+    pub base: String,
     /// `ws://host:port/v1/ws`, for the upgrade.
     pub ws: String,
 }
@@ -100,9 +102,9 @@ impl Address {
         }
         let host = uri.host().ok_or_else(|| bad("the host is missing"))?;
         let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        let base = uri.path().trim_end_matches('/');
-        let path = if base.ends_with("/v1/ws") { base.to_owned() } else { format!("{base}/v1/ws") };
-        Ok(Address { ws: format!("ws://{authority}{path}"), authority })
+        let path = uri.path().trim_end_matches('/');
+        let base = path.strip_suffix("/v1/ws").unwrap_or(path).to_owned();
+        Ok(Address { ws: format!("ws://{authority}{base}/v1/ws"), base, authority })
     }
 }
 

@@ -1,8 +1,17 @@
-//! Short forms of the session's operations.
+//! Signing in, and short forms of the session's operations.
 
-use carillon_protocol::session::{self, Identity};
+use carillon_protocol::session::{self, Grant, Identity};
 
-use crate::{Client, Error};
+use crate::{Client, Error, http, options::Address};
+
+/// Signs a person in by name and password; the token in the answer is for [`crate::Options`].
+///
+/// # Errors
+/// If the server cannot be reached, or refuses the name or the password.
+pub async fn login(url: &str, login: &str, password: &str) -> Result<Grant, Error> {
+    let (login, password) = (login.to_owned(), password.to_owned());
+    http::call(&Address::parse(url)?, &session::Login { login, password, label: None }).await
+}
 
 impl Client {
     /// The name, language and scopes of the one who is signed in.
