@@ -27,6 +27,8 @@ use super::{
 
 /// What this server can do beyond version 1, of what a client may offer.
 const CAPS: [&str; 1] = ["dirty"];
+/// The longest name of a tab: the hub keeps it for as long as the connection lives.
+const TAB_LEN_MAX: usize = 64;
 /// How many of the newest topics come with more than their last event.
 const FULL_TOPICS: usize = 10;
 /// How many events those have.
@@ -57,7 +59,7 @@ impl Joining {
                 ErrorCode::Unauth | ErrorCode::TokenExpired | ErrorCode::Forbidden => {
                     CloseCode::BadToken
                 }
-                ErrorCode::Version => CloseCode::Protocol,
+                ErrorCode::Version | ErrorCode::BadArg => CloseCode::Protocol,
                 ErrorCode::TooFar => CloseCode::Rebalance,
                 _ => CloseCode::ServerError,
             };
@@ -70,6 +72,10 @@ impl Joining {
         if hello.v != VERSION {
             let msg = format!("this server speaks version {VERSION}; update the client");
             return Err(Error::new(ErrorCode::Version, msg));
+        }
+        if hello.tab.as_ref().is_some_and(|tab| tab.len() > TAB_LEN_MAX) {
+            let msg = format!("a tab's name may have {TAB_LEN_MAX} bytes");
+            return Err(Error::bad_arg("tab", msg));
         }
         let token = hello.token.clone().or_else(|| bearer.map(String::from));
         let token = token.ok_or_else(|| Error::new(ErrorCode::Unauth, "sign in first"))?;

@@ -30,6 +30,9 @@ use super::{
 /// What one read takes; every connection of a shard reads into the same buffer.
 const READ_LEN: usize = 64 * 1024;
 
+/// How much of an unknown operation's name an answer repeats.
+const OP_SHOWN_MAX: usize = 64;
+
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_LEN].into());
 }
@@ -207,6 +210,16 @@ impl Shard {
                 };
                 self.main.spawn(joining.run(*hello, bearer));
             }
+            (Ok(ClientFrame::Unknown), _) => {}
+            (Err(error), phase) => {
+                let first = matches!(phase, Phase::Hello(_));
+                self.refuse(id, ClientFrame::id_of_refused(codec, bytes), &error);
+                if first {
+                    self.bye(id.slot, CloseCode::Protocol, None);
+                } else {
+                    self.strike(id);
+                }
+            }
             (_, Phase::Hello(_)) | (Ok(ClientFrame::Hello(_)), _) => {
                 self.bye(id.slot, CloseCode::Protocol, None);
             }
@@ -215,11 +228,6 @@ impl Shard {
                 let body = server::pong(codec, self.host.now());
                 self.send_frame(id.slot, framed(codec, &body));
             }
-            (Ok(ClientFrame::Unknown), _) => {}
-            (Err(error), _) => {
-                self.strike(id);
-                self.refuse(id, None, &error);
-            }
         }
     }
 
@@ -227,7 +235,8 @@ impl Shard {
         let (now, limits) = (self.host.now(), self.settings.limits.clone());
         let Some((op, effect)) = self.host.lookup(call.op) else {
             self.strike(id);
-            let msg = format!("there is no operation `{}`", call.op.escape_debug());
+            let name: String = call.op.chars().take(OP_SHOWN_MAX).collect();
+            let msg = format!("there is no operation `{}`", name.escape_debug());
             return self.refuse(id, Some(call.id), &ErrorBody::new(ErrorCode::UnknownOp, msg));
         };
         let conn = &mut self.conns[id.slot as usize];
