@@ -86,6 +86,9 @@ impl Task {
                     self.feed.hint(Update::Topic(Box::new(page.clone())));
                 }
             }
+            // Only now has the connection proved to be of use: a server that lets clients in and
+            // falls over is not stormed.
+            ServerFrame::Synced { .. } => self.attempt = 0,
             _ => {}
         }
         let effects = self.sync.apply(frame, self.clock.now(), self.feed.room());
@@ -115,7 +118,6 @@ impl Task {
                 }),
                 sync::Effect::Repaired(topic) => self.feed.hint(Update::Repaired(topic)),
                 sync::Effect::Synced(token) => {
-                    self.attempt = 0;
                     self.feed.deliver(Update::Synced, Mark::Sync(token));
                 }
             }

@@ -58,7 +58,8 @@ impl Options {
         self
     }
 
-    /// Makes jitter and new ids repeatable, for tests.
+    /// Makes jitter and the random part of new ids repeatable, for tests. Clients of one person
+    /// need different seeds.
     pub fn seed(mut self, seed: u64) -> Options {
         self.seed = Some(seed);
         self

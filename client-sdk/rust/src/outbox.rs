@@ -108,8 +108,11 @@ impl Outbox {
 
     /// The message is on disk: it may be sent.
     pub fn saved(&mut self, cid: Cid) {
-        if let Some((lane, at)) = self.find(cid) {
-            lane.queue[at].state = State::Waiting;
+        let lane = self.conv_of.get(&cid).and_then(|conv| self.lanes.get_mut(conv));
+        // From the back: it came in lately.
+        let newest = lane.and_then(|lane| lane.queue.iter_mut().rev().find(|q| q.entry.cid == cid));
+        if let Some(queued) = newest.filter(|queued| queued.state == State::Unsaved) {
+            queued.state = State::Waiting;
         }
     }
 

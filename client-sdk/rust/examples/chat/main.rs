@@ -42,7 +42,7 @@ struct Args {
     #[arg(long, conflicts_with = "token")]
     login: Option<String>,
     /// The password, instead of being asked.
-    #[arg(long, env = "CARILLON_PASSWORD", hide_env_values = true)]
+    #[arg(long, env = "CHAT_PASSWORD", hide_env_values = true)]
     password: Option<String>,
     /// Open the direct conversation with this person.
     #[arg(long, value_name = "LOGIN")]

@@ -172,6 +172,10 @@ impl Peer {
     }
 
     pub async fn page(&mut self, head: u64, last: Vec<Event>) {
+        self.try_page(head, last).await.expect("the client is connected");
+    }
+
+    pub async fn try_page(&mut self, head: u64, last: Vec<Event>) -> Option<()> {
         let page = TopicPage {
             topic: Topic::Conv(CONV),
             head,
@@ -180,7 +184,7 @@ impl Peer {
             unread: Some(head),
             last,
         };
-        self.send(server::page(self.codec, &[page])).await;
+        self.try_send(server::page(self.codec, &[page])).await
     }
 
     pub async fn bye(&mut self, code: CloseCode, retry_ms: Option<u64>) {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
+mod cuts;
 mod kit;
+mod model;
 mod outbox;
 mod resume;
+mod session;

@@ -66,32 +66,39 @@ async fn a_message_that_must_wait_keeps_its_place() {
 
 #[tokio::test]
 async fn the_outbox_outlives_the_program_between_the_receipt_and_the_answer() {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::start().await;
-    let options = || server.options().state_dir(dir.path());
-    let (client, events, mut peer) = server.client(options()).await;
-    let cids = [
-        client.queue(text("1")).await.unwrap().cid,
-        client.queue(text("2")).await.unwrap().cid,
-        client.queue(text("3")).await.unwrap().cid,
-    ];
-    let one = peer.call().await;
-    peer.ok(&one, &sent(1)).await;
-    // What a kill leaves behind: everything that was promised, and a line that is torn.
-    let lines = std::fs::read(dir.path().join("outbox.jsonl")).unwrap();
-    drop((client, events));
-    while peer.bytes().await.is_some() {}
-    std::fs::write(dir.path().join("outbox.jsonl"), [&lines[..], b"{\"queued\":{\"ci"].concat())
-        .unwrap();
-
-    let (_client, _events, mut peer) = server.client(options()).await;
-    for (cid, body) in cids.iter().zip(["1", "2", "3"]) {
-        let call = peer.call().await;
-        if call.text() == "2" && cid == &cids[0] {
-            continue; // the answer to the first was on disk before the kill
-        }
-        assert!(cids.contains(&call.cid.unwrap()), "{body}");
+    let options = server.options().state_dir(dir.path());
+    let (client, _events, mut peer) = server.client(options).await;
+    let mut cids = Vec::new();
+    for body in ["1", "2", "3"] {
+        cids.push(client.queue(text(body)).await.unwrap().cid);
     }
+    // What a kill leaves behind at this moment: everything that was promised, and a torn line.
+    let left = std::fs::read(dir.path().join("outbox.jsonl")).unwrap();
+    let torn = [&left[..], b"{\"queued\":{\"ci"].concat();
+    std::fs::write(copy.path().join("outbox.jsonl"), torn).unwrap();
+    let first = peer.call().await;
+    assert_eq!(first.cid, Some(cids[0]));
+
+    let options = server.options().seed(8).state_dir(copy.path());
+    let (_client, _events, mut peer) = server.client(options).await;
+    for (at, body) in ["1", "2", "3"].into_iter().enumerate() {
+        let call = peer.call().await;
+        assert_eq!((call.text().as_str(), call.cid), (body, Some(cids[at])));
+        assert_eq!(call.prev, at.checked_sub(1).map(|before| cids[before]));
+    }
+}
+
+#[tokio::test]
+async fn the_outbox_is_bounded() {
+    let server = Server::start().await;
+    let (client, _events, peer) = server.client(server.options()).await;
+    drop(peer);
+    for number in 0..10_000 {
+        client.queue(text(&number.to_string())).await.unwrap();
+    }
+    assert!(matches!(client.queue(text("one more")).await, Err(Error::OutboxFull)));
 }
 
 #[tokio::test]

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use carillon_client::{Client, Error, Update};
-use carillon_protocol::{CloseCode, Codec, ErrorBody, ErrorCode, frame::server, log, session};
+use carillon_protocol::{
+    CloseCode, Codec, ErrorBody, ErrorCode,
+    frame::{ClientFrame, Welcome, server},
+    log, session,
+};
 
-use crate::kit::{CONV, Server, event, next_seq, until};
+use crate::kit::{CONV, Server, event, next_seq, until, welcome};
 
 fn page(seqs: std::ops::RangeInclusive<u64>, head: u64) -> log::Page {
     log::Page { events: seqs.map(event).collect(), head, more: false, floor: 1 }
@@ -147,6 +151,39 @@ async fn a_final_close_code_ends_the_client() {
     assert!(events.next().await.is_none());
     assert!(final_code(&ask.await.unwrap().unwrap_err()));
     assert!(final_code(&client.send(CONV, "hi").await.unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_server_that_has_gone_silent_is_left() {
+    let server = Server::start().await;
+    let (client, mut peer) = tokio::join!(Client::connect(server.options()), async {
+        let mut peer = server.accept().await;
+        peer.hello().await;
+        let welcome = Welcome { hb_ms: 100, ..welcome() };
+        peer.send(server::welcome(peer.codec, &welcome)).await;
+        peer
+    });
+    let client = client.unwrap();
+    let mut events = client.events();
+    // It pings, and nobody answers; the connection itself stays open.
+    let ping = peer.bytes().await.unwrap();
+    assert_eq!(ClientFrame::decode(peer.codec, &ping).unwrap(), ClientFrame::Ping);
+    let offline = until(&mut events, |update| matches!(update, Update::Offline { .. })).await;
+    assert!(matches!(offline, Update::Offline { reason, .. } if reason.contains("heartbeat")));
+    server.accept().await.greet().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_is_asked_again_when_it_says() {
+    let server = Server::start().await;
+    let (_client, mut events, mut peer) = server.client(server.options()).await;
+    let mut busy = ErrorBody::new(ErrorCode::Busy, "too many catch-ups");
+    busy.retry_ms = Some(30);
+    peer.send(server::err(peer.codec, None, &busy)).await;
+    let offline = until(&mut events, |update| matches!(update, Update::Offline { .. })).await;
+    let wait = Duration::from_millis(30);
+    assert!(matches!(offline, Update::Offline { retry_in, .. } if retry_in == wait));
+    server.accept().await.greet().await;
 }
 
 #[tokio::test]
