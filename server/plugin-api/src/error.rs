@@ -65,9 +65,21 @@ impl Error {
         error
     }
 
+    /// Adds which argument it is about.
+    pub fn field(mut self, field: &str) -> Error {
+        self.body.field = Some(field.to_owned());
+        self
+    }
+
     /// Adds how long to wait before trying again.
     pub fn retry_ms(mut self, retry_ms: u64) -> Error {
         self.body.retry_ms = Some(retry_ms);
+        self
+    }
+
+    /// Adds what support looks up in the server's log.
+    pub(crate) fn reference(mut self, reference: String) -> Error {
+        self.body.reference = Some(reference);
         self
     }
 

@@ -4,6 +4,7 @@
 //! listen. A handler reads through its [`Ctx`], decides, and returns a [`Tx`], which is a value
 //! too; the [`Host`] commits it. No handler holds a connection or a lock.
 
+mod call;
 mod caller;
 mod ctx;
 mod db;
@@ -13,13 +14,14 @@ mod plugin;
 mod storage;
 mod tx;
 
+pub use call::{Answer, Outcome, Request};
 pub use caller::Caller;
 pub use carillon_protocol as protocol;
 pub use ctx::Ctx;
 pub use db::{FromValue, Row, Value};
 pub use error::{Error, Result};
 pub use futures_util::future::BoxFuture;
-pub use host::{Answer, Clock, Host, Live, Operation, Outcome, Request};
+pub use host::{Clock, Host, Live, Operation};
 pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
 pub use storage::{Committed, Head, Look, Migration, Storage, Tail};
 pub use tx::{Emit, Expect, Statement, Transaction, Tx};

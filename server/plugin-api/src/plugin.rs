@@ -8,7 +8,7 @@ use carillon_protocol::{
 use schemars::{Schema, SchemaGenerator};
 use smallvec::SmallVec;
 
-use crate::{BoxFuture, Committed, Ctx, Migration, Result, Tx};
+use crate::{BoxFuture, Committed, Ctx, Migration, Result, Tx, call};
 
 /// What a handler of an operation that takes effect once decided.
 pub enum Decision<R> {
@@ -101,7 +101,10 @@ pub enum LiveChange {
     End(SessionId),
 }
 
-type Handler = dyn Fn(Ctx, Raw<'_>, Codec) -> Result<BoxFuture<'static, Result<Ran>>> + Send + Sync;
+type Running = BoxFuture<'static, Result<Ran>>;
+/// Reads the arguments, asks for the context that goes with their hash, and starts the handler.
+type Handler =
+    dyn Fn(&(dyn Fn(i64) -> Ctx + Sync), Raw<'_>, Codec) -> Result<Running> + Send + Sync;
 type Replier = dyn Fn(&Committed, Codec) -> Result<Vec<u8>> + Send + Sync;
 type Mine = dyn Fn(Ctx) -> BoxFuture<'static, Result<Vec<Listening>>> + Send + Sync;
 type Sees = dyn Fn(Ctx, Topic) -> BoxFuture<'static, Result<Window>> + Send + Sync;
@@ -192,11 +195,11 @@ impl Plugin {
         F: Future<Output = Result<C::Reply>> + Send + 'static,
     {
         assert!(C::EFFECT != Effect::Once, "{} takes effect once: use .once()", C::OP);
-        let run = move |ctx: Ctx, raw: Raw<'_>, codec: Codec| {
+        let run = move |ctx_of: &(dyn Fn(i64) -> Ctx + Sync), raw: Raw<'_>, codec: Codec| {
             let args = raw.decode::<C>()?;
-            let future = handler(ctx, args);
+            let future = handler(ctx_of(0), args);
             let run = async move { Ok(Ran::Answer(codec.encode(&future.await?))) };
-            Ok(Box::pin(run) as BoxFuture<'static, Result<Ran>>)
+            Ok(Box::pin(run) as Running)
         };
         self.entry::<C>(Arc::new(run), None)
     }
@@ -216,16 +219,16 @@ impl Plugin {
         F: Future<Output = Result<Decision<C::Reply>>> + Send + 'static,
     {
         assert!(C::EFFECT == Effect::Once, "{} does not take effect once: use .command()", C::OP);
-        let run = move |ctx: Ctx, raw: Raw<'_>, codec: Codec| {
+        let run = move |ctx_of: &(dyn Fn(i64) -> Ctx + Sync), raw: Raw<'_>, codec: Codec| {
             let args = raw.decode::<C>()?;
-            let future = handler(ctx, args);
+            let future = handler(ctx_of(call::hash(&args)), args);
             let run = async move {
                 Ok(match future.await? {
                     Decision::Commit(tx) => Ran::Commit(tx),
                     Decision::Answer(answer) => Ran::Answer(codec.encode(&answer)),
                 })
             };
-            Ok(Box::pin(run) as BoxFuture<'static, Result<Ran>>)
+            Ok(Box::pin(run) as Running)
         };
         let replier = move |done: &Committed, codec: Codec| Ok(codec.encode(&reply(done)?));
         self.entry::<C>(Arc::new(run), Some(Arc::new(replier)))
@@ -241,7 +244,7 @@ impl Plugin {
             access: C::ACCESS,
             args: |schemas| schemas.subschema_for::<C>(),
             reply: |schemas| schemas.subschema_for::<C::Reply>(),
-            hash: |raw| Ok(crate::host::hash(C::OP, &Codec::Json.encode(&raw.decode::<C>()?))),
+            hash: |raw| Ok(call::hash(&raw.decode::<C>()?)),
             run,
             replier,
         };

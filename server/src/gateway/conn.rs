@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io, net::Shutdown, rc::Rc, task::Waker};
 
 use bytes::Bytes;
 use carillon_plugin::Caller;
-use carillon_protocol::{CloseCode, Codec, DeviceId, Topic, frame::server};
+use carillon_protocol::{Codec, DeviceId, Topic, frame::server};
 use tokio::{net::TcpStream, sync::oneshot};
 
 use super::{
@@ -78,11 +78,13 @@ pub(super) struct Conn {
     pub(super) rooms: Vec<u32>,
     /// The second in which it last said something.
     pub(super) seen: u32,
-    /// The second in which the socket last took something.
+    /// The second in which the socket last took something, or in which the end was said.
     pub(super) progress: u32,
+    /// Whether the wheel has a check of `progress`: there is one at most.
+    pub(super) watched: bool,
     pub(super) in_flight: u8,
     /// Calls that keep their order and wait for those before them.
-    pub(super) lane: Option<Box<VecDeque<OwnedCall>>>,
+    pub(super) lane: VecDeque<OwnedCall>,
     pub(super) lane_busy: bool,
     pub(super) reads: Bucket,
     pub(super) writes: Bucket,
@@ -117,8 +119,9 @@ impl Conn {
             rooms: Vec::new(),
             seen: second,
             progress: second,
+            watched: false,
             in_flight: 0,
-            lane: None,
+            lane: VecDeque::new(),
             lane_busy: false,
             reads,
             writes,
@@ -132,6 +135,11 @@ impl Conn {
     /// Whether something waits for the socket.
     pub(super) fn is_backlogged(&self) -> bool {
         self.outbox.is_some()
+    }
+
+    /// Whether the end is said.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing)
     }
 
     /// Sends a protocol frame that must not be left out.
@@ -187,7 +195,7 @@ impl Conn {
             let frame = delivery.frame(self.codec);
             if written >= frame.len() {
                 written -= frame.len();
-            } else if outbox.len() == 0 {
+            } else if outbox.is_empty() {
                 outbox.push_rest(frame.clone(), std::mem::take(&mut written), delivery.kind());
             } else if outbox.push(frame.clone(), delivery.kind(), self.dirty_ok).is_err() {
                 return Sent::Overflow;
@@ -207,7 +215,10 @@ impl Conn {
                 Ok(written) => {
                     drop(slices);
                     outbox.advance(written);
-                    self.progress = second;
+                    // Who takes the last frames byte by byte does not live on by that.
+                    if !matches!(self.phase, Phase::Closing) {
+                        self.progress = second;
+                    }
                     if outbox.is_empty() {
                         self.outbox = None;
                         if let Some(paced) = self.paced.take() {
@@ -219,7 +230,7 @@ impl Conn {
                 Err(error) => return Err(error),
             }
         }
-        if matches!(self.phase, Phase::Closing) {
+        if self.is_closing() {
             self.shut(Shutdown::Write);
         }
         Ok(())
@@ -237,9 +248,10 @@ impl Conn {
 
     /// What a catch-up held back flows, except what it sent itself.
     pub(super) fn release(&mut self, sent: impl Fn(&Topic) -> u64) -> Sent {
-        let Phase::Joining(held) = std::mem::replace(&mut self.phase, Phase::Live) else {
-            return Sent::Done;
-        };
+        // Whoever was sent away during the catch-up stays away.
+        let Phase::Joining(held) = &mut self.phase else { return Sent::Done };
+        let held = std::mem::take(held);
+        self.phase = Phase::Live;
         let (frames, dirty) = held.outbox.release(sent);
         let mut result = Sent::Done;
         for (frame, kind) in frames {
@@ -258,17 +270,10 @@ impl Conn {
         result
     }
 
-    /// Says why, and ends. What waits is dropped except a frame that is half written.
-    pub(super) fn bye(&mut self, code: CloseCode, retry_ms: Option<u64>) -> Sent {
-        let bye = framed(self.codec, &server::bye(self.codec, code, retry_ms));
-        self.close(code.number(), code.reason(), Some(bye))
-    }
-
-    /// Ends with a WebSocket close code.
+    /// Ends with a WebSocket close code, after one frame more. What waits is dropped except a frame
+    /// that is half written, and calls that have not begun never do.
     pub(super) fn close(&mut self, code: u16, reason: &str, before: Option<Bytes>) -> Sent {
-        if matches!(self.phase, Phase::Closing) {
-            return Sent::Done;
-        }
+        self.lane.clear();
         if let Some(outbox) = &mut self.outbox {
             outbox.clear();
             if outbox.is_empty() {
@@ -277,12 +282,16 @@ impl Conn {
         }
         self.phase = Phase::Live;
         let frames = before.into_iter().chain([frame::close(code, reason)]);
-        let sent = frames.map(|frame| self.send_frame(frame, Kind::Must)).collect::<Vec<_>>();
-        self.phase = Phase::Closing;
-        if self.outbox.is_none() {
-            self.shut(Shutdown::Write);
+        for frame in frames {
+            // Nothing else is queued: it is written, or waits for the socket.
+            let _queued = self.send_frame(frame, Kind::Must);
         }
-        if sent.contains(&Sent::Stalled) { Sent::Stalled } else { Sent::Done }
+        self.phase = Phase::Closing;
+        if self.is_backlogged() {
+            return Sent::Stalled;
+        }
+        self.shut(Shutdown::Write);
+        Sent::Done
     }
 
     /// Lets the reading task go on.

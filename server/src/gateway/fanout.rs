@@ -67,10 +67,11 @@ impl Run<'_> {
         if self.count == 1 {
             return fanout.frames[fanout.frames.len() - 1].frame(codec).clone();
         }
-        if let Some(joined) = &fanout.joined {
-            if (joined.end, joined.count, joined.codec) == (fanout.end, self.count, codec) {
-                return joined.bytes.clone();
-            }
+        let wanted = (fanout.end, self.count, codec);
+        if let Some(joined) = &fanout.joined
+            && (joined.end, joined.count, joined.codec) == wanted
+        {
+            return joined.bytes.clone();
         }
         let run = fanout.frames.range(fanout.frames.len() - self.count..);
         let mut bytes = BytesMut::new();

@@ -83,7 +83,9 @@ impl Joining {
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
         let since = self.since(hello.sync.as_deref())?;
-        self.attach(&hello, caller, &who).await;
+        if !self.attach(&hello, caller, &who).await {
+            return Ok(());
+        }
 
         let listening = self.host.listening(caller).await?;
         let topics: Vec<Topic> = listening.iter().map(|one| one.topic.clone()).collect();
@@ -114,7 +116,8 @@ impl Joining {
         }
     }
 
-    async fn attach(&self, hello: &Hello, caller: Caller, who: &Resolved) {
+    /// Gives the connection its name and answers whether it is still there.
+    async fn attach(&self, hello: &Hello, caller: Caller, who: &Resolved) -> bool {
         let caps: Vec<String> =
             hello.caps.iter().filter(|cap| CAPS.contains(&cap.as_str())).cloned().collect();
         let dirty_ok = caps.iter().any(|cap| cap == "dirty");
@@ -143,10 +146,12 @@ impl Joining {
             done,
         };
         self.send(Cmd::Attach(Box::new(attach))).await;
-        if attached.await.is_err() {
+        let attached = attached.await.is_ok();
+        if !attached {
             // It was gone before it had a name: nobody else takes the window off the list.
             self.hub.detach(who.user, hello.device, self.conn);
         }
+        attached
     }
 
     /// Sends what moved since the token, newest first; answers up to where, for each topic.

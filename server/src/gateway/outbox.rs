@@ -61,8 +61,8 @@ impl Outbox {
         self.queue.is_empty() && self.dirty.is_empty()
     }
 
-    /// Bytes that wait.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.len
     }
 

@@ -56,21 +56,25 @@ pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
         Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
     };
     let id = shard.borrow_mut().insert(Rc::clone(&stream), codec, bearer, admitted);
+    let mut reader = Reader::new(FRAME_LEN_MAX as u32);
+    // It lies in a buffer of the HTTP connection, which must not live as long as the WebSocket.
+    let flow = hear(shard, id, &mut reader, &mut early.to_vec());
+    drop(early);
     let shard = Rc::clone(shard);
     tokio::task::spawn_local(async move {
-        read(&shard, id, &stream, early).await;
+        read(&shard, id, &stream, reader, flow).await;
         shard.borrow_mut().remove(id);
     });
 }
 
 /// Reads until the connection ends.
-async fn read(shard: &Shared, id: ConnId, stream: &TcpStream, early: Bytes) {
-    let mut reader = Reader::new(FRAME_LEN_MAX as u32);
-    let mut flow = if early.is_empty() {
-        Continue(())
-    } else {
-        hear(shard, id, &mut reader, &mut early.to_vec())
-    };
+async fn read(
+    shard: &Shared,
+    id: ConnId,
+    stream: &TcpStream,
+    mut reader: Reader,
+    mut flow: ControlFlow<()>,
+) {
     loop {
         while flow.is_break() {
             room_for_calls(shard, id).await;
@@ -148,14 +152,14 @@ pub(super) fn drain_when_writable(shard: &Shared, slot: u32) {
 
 impl Conn {
     fn is_full(&self) -> bool {
-        usize::from(self.in_flight) >= CALLS_IN_FLIGHT_MAX && !matches!(self.phase, Phase::Closing)
+        usize::from(self.in_flight) >= CALLS_IN_FLIGHT_MAX && !self.is_closing()
     }
 }
 
 impl Shard {
     fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
         let Some(conn) = self.conn(id) else { return Continue(()) };
-        if matches!(conn.phase, Phase::Closing) {
+        if conn.is_closing() {
             return Continue(());
         }
         match (message, conn.codec) {
@@ -170,8 +174,7 @@ impl Shard {
             }
             (Message::Pong(_), _) => {}
             (Message::Close { code, .. }, _) => {
-                let sent = conn.close(code.unwrap_or(1000), "", None);
-                self.note(id.slot, sent);
+                self.end(id.slot, None, code.unwrap_or(1000), "");
             }
         }
         match self.conn(id) {
@@ -181,15 +184,13 @@ impl Shard {
     }
 
     fn on_violation(&mut self, id: ConnId, violation: Violation) {
-        let Some(conn) = self.conn(id) else { return };
-        let why = matches!(violation, Violation::TooLarge).then(|| {
+        if violation == Violation::TooLarge {
             let msg = format!("a frame may have {FRAME_LEN_MAX} bytes");
-            let error = ErrorBody::new(ErrorCode::TooLarge, msg);
-            framed(conn.codec, &server::err(conn.codec, None, &error))
-        });
-        let sent = conn.close(violation.close_code(), &violation.to_string(), why);
-        conn.wake();
-        self.note(id.slot, sent);
+            self.refuse(id, None, &ErrorBody::new(ErrorCode::TooLarge, msg));
+        }
+        // `bye` tells a program not to come back with the same; the number is RFC 6455's.
+        let bye = Some((CloseCode::Protocol, None));
+        self.end(id.slot, bye, violation.close_code(), &violation.to_string());
     }
 
     fn on_frame(&mut self, id: ConnId, bytes: &[u8]) {
@@ -268,7 +269,7 @@ impl Shard {
                 hub.reply(id, &call, result).await;
             });
         } else {
-            conn.lane.get_or_insert_default().push_back(call);
+            conn.lane.push_back(call);
         }
     }
 
@@ -277,14 +278,14 @@ impl Shard {
     pub(super) fn start_lane(&mut self, id: ConnId) {
         let (host, hub) = (self.host.clone(), self.hub.clone());
         let Some(conn) = self.conn(id) else { return };
-        if conn.lane_busy {
+        if conn.lane_busy || conn.lane.is_empty() {
             return;
         }
-        let Some(calls) = conn.lane.take() else { return };
+        let calls = std::mem::take(&mut conn.lane);
         conn.lane_busy = true;
         let caller = conn.caller;
         self.main.spawn(async move {
-            for call in *calls {
+            for call in calls {
                 match host.begin(caller, call.request()).await {
                     Outcome::Done(result) => hub.reply(id, &call, result).await,
                     Outcome::Queued(rest) => {

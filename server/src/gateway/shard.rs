@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use carillon_plugin::{Caller, Host, LiveChange};
-use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId};
+use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId, frame::server};
 use slab::Slab;
 use smallvec::SmallVec;
 use tokio::{
@@ -22,9 +22,9 @@ use tokio::{
 };
 
 use super::{
-    Bucket, ConnId, HELLO_MAX_S, Hub, STALL_MAX_S, Settings,
+    Bucket, ConnId, HELLO_MAX_S, Hub, Settings,
     conn::{Conn, Sent},
-    delivery::Delivery,
+    delivery::{Delivery, framed},
     outbox::Kind,
     rooms::Room,
     session,
@@ -267,6 +267,9 @@ impl Shard {
             self.leave_room(id.slot, room);
         }
         let conn = self.conns.remove(id.slot as usize);
+        // Leaving its rooms may have found it slow: its slot is not its own any more.
+        self.stalled.retain(|slot| *slot != id.slot);
+        self.too_slow.retain(|slot| *slot != id.slot);
         if let Some(device) = conn.device {
             self.hub.detach(conn.caller.user, device, id);
             if let Some(slots) = self.users.get_mut(&conn.caller.user) {
@@ -332,19 +335,28 @@ impl Shard {
     /// Somebody is who the token says.
     fn attach(&mut self, attach: Attach) {
         let id = attach.conn;
-        let Some(conn) = self.conn(id) else { return };
+        if self.conn(id).is_none_or(|conn| conn.is_closing()) {
+            return;
+        }
+        if attach.caller.session.is_some_and(|session| self.ended.contains(&session)) {
+            return self.bye(id.slot, CloseCode::Revoked, None);
+        }
+        let left_ms = attach.expires_at.saturating_sub(self.host.now());
+        let conn = &mut self.conns[id.slot as usize];
         conn.caller = attach.caller;
         conn.device = Some(attach.device);
         conn.expires_at = attach.expires_at;
         conn.dirty_ok = attach.dirty_ok;
-        let user = attach.caller.user;
-        self.users.entry(user).or_default().push(id.slot);
+        // A session that ends before the first check needs one of its own.
+        if let Ok(left_s) = u32::try_from(left_ms.div_euclid(1000))
+            && left_s < HELLO_MAX_S
+        {
+            self.wheel.after(left_s + 1, Check::Alive(id.slot, conn.generation));
+        }
+        self.users.entry(attach.caller.user).or_default().push(id.slot);
         self.send_frame(id.slot, attach.welcome);
         let _gone = attach.done.send(());
         self.lane_idle(id);
-        if attach.caller.session.is_some_and(|session| self.ended.contains(&session)) {
-            self.bye(id.slot, CloseCode::Revoked, None);
-        }
     }
 
     /// A session is over: its connections end, also one that is just joining.
@@ -376,12 +388,29 @@ impl Shard {
 
     /// Says why, and ends the connection.
     pub(super) fn bye(&mut self, slot: u32, code: CloseCode, retry_ms: Option<u64>) {
-        self.metrics.closed(code);
+        self.end(slot, Some((code, retry_ms)), code.number(), code.reason());
+    }
+
+    /// Ends the connection with a close frame, after a `bye` if the client is not the one who
+    /// ends it.
+    pub(super) fn end(
+        &mut self,
+        slot: u32,
+        bye: Option<(CloseCode, Option<u64>)>,
+        number: u16,
+        reason: &str,
+    ) {
         let conn = &mut self.conns[slot as usize];
-        let sent = conn.bye(code, retry_ms);
-        let generation = conn.generation;
+        if conn.is_closing() {
+            return;
+        }
+        let bye = bye.map(|(code, retry_ms)| {
+            self.metrics.closed(code);
+            framed(conn.codec, &server::bye(conn.codec, code, retry_ms))
+        });
+        let sent = conn.close(number, reason, bye);
         conn.wake();
         self.note(slot, sent);
-        self.wheel.after(STALL_MAX_S, Check::Stall(slot, generation));
+        self.watch(slot);
     }
 }

@@ -19,13 +19,20 @@ pub(super) enum Check {
 impl Shard {
     /// Begins to watch a full socket; answers what a task needs to wait for it.
     pub(super) fn watch_stall(&mut self, slot: u32) -> Option<(ConnId, Rc<TcpStream>)> {
-        let second = self.second();
-        let conn = self.conns.get_mut(slot as usize)?;
-        conn.progress = second;
+        self.watch(slot);
+        let conn = self.conns.get(slot as usize)?;
         let id = ConnId { shard: self.index, slot, generation: conn.generation };
-        let stream = Rc::clone(&conn.stream);
-        self.wheel.after(STALL_MAX_S, Check::Stall(slot, id.generation));
-        Some((id, stream))
+        Some((id, Rc::clone(&conn.stream)))
+    }
+
+    /// Looks after a connection until its socket has taken what waits, or is gone.
+    pub(super) fn watch(&mut self, slot: u32) {
+        let second = self.second();
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        conn.progress = second;
+        if !std::mem::replace(&mut conn.watched, true) {
+            self.wheel.after(STALL_MAX_S, Check::Stall(slot, conn.generation));
+        }
     }
 
     /// A second passes.
@@ -63,18 +70,20 @@ impl Shard {
         let id = ConnId { shard: self.index, slot, generation };
         let second = self.second();
         let Some(conn) = self.conn(id) else { return };
-        let closing = matches!(conn.phase, Phase::Closing);
-        if closing && second - conn.seen >= STALL_MAX_S {
-            return conn.shut(std::net::Shutdown::Both);
-        }
+        let closing = conn.is_closing();
+        let quiet = second - conn.progress;
         if !closing && !conn.is_backlogged() {
+            conn.watched = false;
             return;
         }
-        let quiet = second - if closing { conn.seen } else { conn.progress };
-        if !closing && quiet >= STALL_MAX_S {
-            self.metrics.slow.inc();
-            return self.bye(slot, CloseCode::Slow, None);
+        if closing && quiet >= STALL_MAX_S {
+            return conn.shut(std::net::Shutdown::Both);
         }
-        self.wheel.after(STALL_MAX_S.saturating_sub(quiet), Check::Stall(slot, generation));
+        if quiet >= STALL_MAX_S {
+            self.metrics.slow.inc();
+            self.bye(slot, CloseCode::Slow, None);
+        }
+        let next = STALL_MAX_S.checked_sub(quiet).unwrap_or(STALL_MAX_S);
+        self.wheel.after(next, Check::Stall(slot, generation));
     }
 }

@@ -41,6 +41,13 @@ pub(super) async fn add(ctx: Ctx, args: AddMembers) -> Result<Decision<Changed>>
 /// `conv.member.remove`.
 pub(super) async fn remove(ctx: Ctx, args: RemoveMembers) -> Result<Decision<Changed>> {
     let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
+    let unknown: Vec<UserId> = {
+        let roster = conv.read();
+        let caller = rules::member((&conv, &roster), who(&ctx))?;
+        rules::leavers((&conv, &roster), caller, &args.users)?;
+        args.users.iter().copied().filter(|user| roster.person(*user).is_none()).collect()
+    };
+    all_exist(&ctx, "users", &args.users, &unknown).await?;
     let roster = conv.read();
     let caller = rules::member((&conv, &roster), who(&ctx))?;
     let removed = rules::leavers((&conv, &roster), caller, &args.users)?;

@@ -151,8 +151,10 @@ pub(crate) fn mentioned(roster: &Roster, body: &Body) -> Result<Vec<UserId>> {
     }
     let outside = |user: &UserId| !roster.person(*user).is_some_and(Person::is_active);
     if let Some(at) = mentions.iter().position(outside) {
+        // The same for a colleague outside as for somebody who does not exist: a mention must not
+        // tell which people there are.
         let field = format!("body.mentions[{at}]");
-        return Err(Error::bad_arg(&field, "mention people who are in the conversation"));
+        return Err(Error::not_found("member of the conversation").field(&field));
     }
     Ok(BTreeSet::from_iter(mentions.iter().copied()).into_iter().collect())
 }
