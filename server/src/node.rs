@@ -102,6 +102,12 @@ impl Node {
     }
 }
 
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.hub.close();
+    }
+}
+
 /// Makes the data folder, for its owner only, and locks it for this process.
 fn lock(data: &Path) -> Result<File, StartError> {
     let folder = |error| StartError::Folder(data.to_owned(), error);

@@ -4,7 +4,7 @@ use std::{
     hash::BuildHasher,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,8 @@ pub struct Hub {
     hasher: std::hash::RandomState,
     /// The live windows of each installation.
     windows: DashMap<(UserId, DeviceId), Windows>,
+    /// Whether the node is gone: shards hold the hub as the hub holds them, so somebody must say.
+    closed: AtomicBool,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -60,7 +62,10 @@ impl Hub {
             })
             .unzip();
         let hasher = std::hash::RandomState::new();
-        (Hub { doors, hasher, windows: DashMap::new(), metrics }, inboxes)
+        (
+            Hub { doors, hasher, windows: DashMap::new(), closed: AtomicBool::new(false), metrics },
+            inboxes,
+        )
     }
 
     /// How many connections there are.
@@ -73,6 +78,15 @@ impl Hub {
         for shard in 0..self.doors.len() {
             self.send(shard as u16, Cmd::Drain { retry_ms }).await;
         }
+    }
+
+    /// Ends the shards, and with them the connections that are left.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     pub(super) fn door(&self, shard: u16) -> &ShardDoor {

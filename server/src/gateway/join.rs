@@ -15,6 +15,7 @@ use carillon_protocol::{
     CloseCode, Codec, ErrorCode, Topic, VERSION,
     frame::{Hello, TopicPage, Welcome, server},
     limits::{Limits, PAGE_LEN_MAX},
+    operation::READ,
     session::{Resolve, Resolved},
 };
 use tokio::sync::oneshot;
@@ -87,7 +88,9 @@ impl Joining {
             return Ok(());
         }
 
-        let listening = self.host.listening(caller).await?;
+        // Who may not read may still call: a program that only writes, for example.
+        let listening =
+            if caller.may(READ) { self.host.listening(caller).await? } else { Vec::new() };
         let topics: Vec<Topic> = listening.iter().map(|one| one.topic.clone()).collect();
         let (done, subscribed) = oneshot::channel();
         self.send(Cmd::Subscribe { conn: self.conn, topics: topics.clone(), done }).await;

@@ -8,6 +8,7 @@
 mod bucket;
 mod conn;
 mod delivery;
+mod ending;
 mod fanout;
 pub mod frame;
 pub mod handshake;

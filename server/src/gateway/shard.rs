@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use carillon_plugin::{Caller, Host, LiveChange};
-use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId, frame::server};
+use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId, operation::READ};
 use slab::Slab;
 use smallvec::SmallVec;
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
 use super::{
     Bucket, ConnId, HELLO_MAX_S, Hub, Settings,
     conn::{Conn, Sent},
-    delivery::{Delivery, framed},
+    delivery::Delivery,
     outbox::Kind,
     rooms::Room,
     session,
@@ -38,8 +38,6 @@ use crate::{http::Admitted, telemetry::Metrics};
 pub(super) const WRITES_PER_TURN: usize = 256;
 /// Commands taken from the inbox at a time.
 const CMDS_PER_TURN: usize = 256;
-/// Sessions whose end is remembered: a connection that is just joining was let in before it.
-const ENDED_MAX: usize = 1024;
 
 /// A socket that has become a WebSocket.
 #[derive(Debug)]
@@ -114,7 +112,9 @@ pub(super) struct Shard {
     /// Connections that turned out too slow.
     pub(super) too_slow: Vec<u32>,
     /// Sessions that ended lately.
-    ended: VecDeque<SessionId>,
+    pub(super) ended: VecDeque<SessionId>,
+    /// When clients may come back, once the node goes down.
+    pub(super) draining: Option<u64>,
 }
 
 /// A shard, as its tasks share it; borrowed for as long as nothing is awaited.
@@ -150,7 +150,7 @@ pub fn start(
     Ok((hub, run))
 }
 
-/// The loop of a shard; ends when the node drops the hub.
+/// The loop of a shard; ends within a second after the node closed the hub.
 async fn run(shard: Shared, mut inbox: mpsc::Receiver<Cmd>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut cmds = Vec::with_capacity(CMDS_PER_TURN);
@@ -158,7 +158,13 @@ async fn run(shard: Shared, mut inbox: mpsc::Receiver<Cmd>) {
         let active = !shard.borrow().active.is_empty();
         tokio::select! {
             biased;
-            _ = second.tick() => shard.borrow_mut().tick(),
+            _ = second.tick() => {
+                let mut shard = shard.borrow_mut();
+                if shard.hub.is_closed() {
+                    return;
+                }
+                shard.tick();
+            }
             () = std::future::ready(()), if active => {}
             count = inbox.recv_many(&mut cmds, CMDS_PER_TURN), if !active => {
                 if count == 0 {
@@ -222,6 +228,7 @@ impl Shard {
             stalled: Vec::new(),
             too_slow: Vec::new(),
             ended: VecDeque::new(),
+            draining: None,
         }
     }
 
@@ -254,32 +261,10 @@ impl Shard {
         let slot = self.conns.insert(conn) as u32;
         self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
         self.hub.door(self.index).load.fetch_add(1, Ordering::Relaxed);
+        if let Some(retry_ms) = self.draining {
+            self.bye(slot, CloseCode::Drain, Some(retry_ms));
+        }
         ConnId { shard: self.index, slot, generation }
-    }
-
-    /// Forgets a connection whose socket is gone.
-    pub(super) fn remove(&mut self, id: ConnId) {
-        if self.conn(id).is_none() {
-            return;
-        }
-        let rooms = std::mem::take(&mut self.conns[id.slot as usize].rooms);
-        for room in rooms {
-            self.leave_room(id.slot, room);
-        }
-        let conn = self.conns.remove(id.slot as usize);
-        // Leaving its rooms may have found it slow: its slot is not its own any more.
-        self.stalled.retain(|slot| *slot != id.slot);
-        self.too_slow.retain(|slot| *slot != id.slot);
-        if let Some(device) = conn.device {
-            self.hub.detach(conn.caller.user, device, id);
-            if let Some(slots) = self.users.get_mut(&conn.caller.user) {
-                slots.retain(|slot| *slot != id.slot);
-                if slots.is_empty() {
-                    self.users.remove(&conn.caller.user);
-                }
-            }
-        }
-        self.hub.door(self.index).load.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn handle(&mut self, cmd: Cmd) {
@@ -323,12 +308,7 @@ impl Shard {
                     self.bye(conn.slot, code, None);
                 }
             }
-            Cmd::Drain { retry_ms } => {
-                let slots: Vec<u32> = self.conns.iter().map(|(slot, _)| slot as u32).collect();
-                for slot in slots {
-                    self.bye(slot, CloseCode::Drain, Some(retry_ms));
-                }
-            }
+            Cmd::Drain { retry_ms } => self.drain(retry_ms),
         }
     }
 
@@ -353,26 +333,12 @@ impl Shard {
         {
             self.wheel.after(left_s + 1, Check::Alive(id.slot, conn.generation));
         }
-        self.users.entry(attach.caller.user).or_default().push(id.slot);
+        if attach.caller.may(READ) {
+            self.users.entry(attach.caller.user).or_default().push(id.slot);
+        }
         self.send_frame(id.slot, attach.welcome);
         let _gone = attach.done.send(());
         self.lane_idle(id);
-    }
-
-    /// A session is over: its connections end, also one that is just joining.
-    pub(super) fn end_session(&mut self, session: SessionId) {
-        if self.ended.len() >= ENDED_MAX {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(session);
-        let of_session = |conn: &Conn| conn.caller.session == Some(session);
-        let slots: Vec<u32> = self
-            .conns
-            .iter()
-            .filter(|(_, conn)| of_session(conn))
-            .map(|(slot, _)| slot as u32)
-            .collect();
-        slots.into_iter().for_each(|slot| self.bye(slot, CloseCode::Revoked, None));
     }
 
     /// Sends a frame that must not be left out.
@@ -384,33 +350,5 @@ impl Shard {
     /// Remembers what is to be done about a connection once nothing is borrowed.
     pub(super) fn note(&mut self, slot: u32, sent: Sent) {
         sent.note(slot, &mut self.stalled, &mut self.too_slow);
-    }
-
-    /// Says why, and ends the connection.
-    pub(super) fn bye(&mut self, slot: u32, code: CloseCode, retry_ms: Option<u64>) {
-        self.end(slot, Some((code, retry_ms)), code.number(), code.reason());
-    }
-
-    /// Ends the connection with a close frame, after a `bye` if the client is not the one who
-    /// ends it.
-    pub(super) fn end(
-        &mut self,
-        slot: u32,
-        bye: Option<(CloseCode, Option<u64>)>,
-        number: u16,
-        reason: &str,
-    ) {
-        let conn = &mut self.conns[slot as usize];
-        if conn.is_closing() {
-            return;
-        }
-        let bye = bye.map(|(code, retry_ms)| {
-            self.metrics.closed(code);
-            framed(conn.codec, &server::bye(conn.codec, code, retry_ms))
-        });
-        let sent = conn.close(number, reason, bye);
-        conn.wake();
-        self.note(slot, sent);
-        self.watch(slot);
     }
 }
