@@ -19,7 +19,7 @@ use carillon_store::kit::Kit;
 
 /// Screens that each person looks at.
 const READS_PER_PERSON: u64 = 4;
-/// The first message; before it there is only the group's beginning and its members.
+/// How often each call is measured.
 const ROUNDS: usize = 200;
 
 /// Numbers that look random and are the same in every run.
@@ -109,8 +109,8 @@ async fn measure<C: Command>(what: &str, host: &Host, caller: Caller, args: C) {
 
 #[tokio::main]
 async fn main() {
-    let plugins = vec![directory::plugin(<_>::default()), chat::plugin(), log::plugin()];
-    let kit = Kit::new(plugins).await;
+    let plugins = || vec![directory::plugin(<_>::default()), chat::plugin(), log::plugin()];
+    let kit = Kit::new(plugins()).await;
     let host = kit.host();
     let (people, conv, first) = full_group(host).await;
     let took = read(host, &people, conv, first).await;
@@ -127,4 +127,9 @@ async fn main() {
         let args = List { conv, seq: first + 50, state, after: None, limit: Some(200) };
         measure(&format!("page of 200, {state:?}"), host, people[3], args).await;
     }
+
+    let kit = kit.restarted(plugins()).await;
+    let started = clock();
+    kit.host().call_typed(people[3], None, &Get { conv }).await.unwrap();
+    println!("the group from a cold start: {:?}", started.elapsed());
 }

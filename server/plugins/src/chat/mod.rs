@@ -6,6 +6,8 @@
 //! committed events alone, so that sending and counting receipts cost no query.
 
 mod conv;
+#[cfg(test)]
+mod convergence;
 mod load;
 mod member;
 mod msg;
@@ -50,7 +52,12 @@ const CACHE_SHARDS: usize = 8;
 
 /// The plugin.
 pub fn plugin() -> Plugin {
-    let chat = Arc::new(Chat::new());
+    with_cache(MEMBERS_CACHED_MAX)
+}
+
+/// The plugin with so much in memory.
+fn with_cache(members: u64) -> Plugin {
+    let chat = Arc::new(Chat::new(members));
     let observed = chat.clone();
     Plugin::new("chat")
         .nouns(&["conv", "msg", "receipt"])
@@ -107,10 +114,10 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    fn new() -> Chat {
+    fn new(members: u64) -> Chat {
         let options = OptionsBuilder::new()
-            .weight_capacity(MEMBERS_CACHED_MAX)
-            .estimated_items_capacity((MEMBERS_CACHED_MAX / USUAL_WEIGHT) as usize)
+            .weight_capacity(members)
+            .estimated_items_capacity((members / USUAL_WEIGHT) as usize)
             .shards(CACHE_SHARDS)
             .build()
             .expect("both capacities are given");
@@ -123,15 +130,22 @@ impl Chat {
         }
     }
 
-    /// A conversation, from memory if it is there; `E_NOT_FOUND` if there is none. Whoever asks
-    /// while it is being loaded waits for that load.
+    /// A conversation, from memory if it is there; `E_NOT_FOUND` if there is none.
     async fn conversation(&self, ctx: &Ctx, id: ConvId) -> Result<Arc<Conversation>> {
+        self.cached(id, || load::conversation(ctx, self, id)).await
+    }
+
+    /// A conversation from memory, or as this loads it. Whoever asks meanwhile waits for that load.
+    async fn cached<F>(&self, id: ConvId, load: impl FnOnce() -> F) -> Result<Arc<Conversation>>
+    where
+        F: Future<Output = Result<Conversation>>,
+    {
         let guard = match self.cache.get_value_or_guard_async(&id).await {
             Ok(cached) => return Ok(cached.conv),
             Err(guard) => guard,
         };
         let loading = Loading::begin(&self.loading, id);
-        let conv = Arc::new(load::conversation(ctx, self, id).await?);
+        let conv = Arc::new(load().await?);
         // Under one lock: what is committed from now on finds the conversation in the cache.
         if let Entry::Occupied(missed) = self.loading.entry(id) {
             {

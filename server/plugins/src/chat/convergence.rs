@@ -1,0 +1,231 @@
+//! Whatever people do at once, and however little of it is in memory: what memory says in the end
+//! is what a fresh start reads from the tables and the log.
+
+use carillon_plugin::{Caller, Error, Host, Plugin, Result};
+use carillon_protocol::{
+    Cid, Command, ConvId, ErrorCode, Event, EventId, Json, OrgId, SessionId, Topic, UserId,
+    conv::{
+        AddMembers, Create, Get, History, Kind, List, ListMembers, Listed, Member,
+        MembersChangedData, Read, RemoveMembers, Role, Summary, kind,
+    },
+    id::Ulid,
+    msg::{self, Body, Send},
+    org,
+    receipt::{Counted, Counts},
+};
+use carillon_store::kit::Kit;
+
+use super::{
+    Chat,
+    roster::{Change, Conversation, Person, Roster},
+};
+use crate::directory;
+
+/// Conversations that are written to at once.
+const CONVS: usize = 3;
+const PEOPLE: usize = 6;
+/// People act through several connections each.
+const CONNECTIONS: usize = 2;
+const ACTS: usize = 40;
+
+fn plugins(members_cached: u64) -> Vec<Plugin> {
+    vec![directory::plugin(directory::Settings::default()), super::with_cache(members_cached)]
+}
+
+/// Numbers that look random and follow from a seed.
+#[derive(Clone)]
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+}
+
+async fn once<C: Command>(host: &Host, caller: Caller, args: C) -> Result<C::Reply> {
+    host.call_typed(caller, Some(Cid(host.new_id())), &args).await
+}
+
+async fn people(host: &Host) -> Vec<Caller> {
+    let args = org::Create { name: "Harbour Retail".into() };
+    let org = once(host, Caller::SYSTEM, args).await.unwrap().org;
+    let mut people = Vec::new();
+    for index in 0..PEOPLE {
+        let args = org::AddMember {
+            org: Some(org),
+            login: format!("p{index}"),
+            name: format!("P {index}"),
+            password: None,
+            title: None,
+            admin: false,
+            locale: None,
+            tz: None,
+        };
+        let user = once(host, Caller::SYSTEM, args).await.unwrap().user;
+        people.push(Caller::signed_in(user, org, SessionId(Ulid::nil()), ["read", "write"]));
+    }
+    people
+}
+
+async fn conversations(host: &Host, people: &[Caller]) -> Vec<ConvId> {
+    let mut convs = Vec::new();
+    for index in 0..CONVS {
+        let history = if index == 0 { History::Joined } else { History::All };
+        let members = people.iter().map(|caller| caller.user).collect();
+        let args = Create { title: format!("{index}"), members, history };
+        convs.push(once(host, people[0], args).await.unwrap().conv);
+    }
+    convs
+}
+
+/// One thing that somebody does; it may be refused, since others do things too.
+async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut Dice) {
+    let someone = || vec![users[1 + (me.user.0.0 as usize) % (users.len() - 1)]];
+    let refused = match dice.below(10) {
+        0 => once(host, me, RemoveMembers { conv, users: someone() }).await.err(),
+        1 => once(host, me, AddMembers { conv, users: users.to_vec() }).await.err(),
+        2..6 => {
+            let body = Body::Text { text: "x".into(), mentions: Vec::new() };
+            once(host, me, Send { conv, body, reply_to: None }).await.err()
+        }
+        6 => host.call_typed(me, None, &Get { conv }).await.err(),
+        _ => {
+            let from = 1 + dice.below(60);
+            let args = Read { conv, from: Some(from), seq: from + dice.below(5) };
+            host.call_typed(me, None, &args).await.err()
+        }
+    };
+    if let Some(error) = refused {
+        let expected = [ErrorCode::Forbidden, ErrorCode::NotMember, ErrorCode::Conflict];
+        assert!(expected.contains(&error.code()), "{error}");
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Seen {
+    list: Vec<Summary>,
+    convs: Vec<(Vec<Member>, Counted)>,
+}
+
+/// Everything that a person can see.
+async fn seen(host: &Host, me: Caller, convs: &[ConvId]) -> Seen {
+    let Listed { convs: list, .. } = host.call_typed(me, None, &List::default()).await.unwrap();
+    let listening = host.listening(me).await.unwrap();
+    for summary in &list {
+        let mine = listening.iter().find(|it| it.topic == Topic::Conv(summary.conv)).unwrap();
+        assert_eq!(mine.read.unwrap().0, summary.read_seq);
+        assert_eq!(host.call_typed(me, None, &Get { conv: summary.conv }).await.unwrap(), *summary);
+    }
+    let mut seen = Vec::new();
+    for &conv in convs {
+        let cursor = Read { conv, from: None, seq: 0 };
+        if let Ok(done) = host.call_typed(me, None, &cursor).await {
+            let summary = list.iter().find(|summary| summary.conv == conv).unwrap();
+            assert_eq!((done.read_seq, done.unread), (summary.read_seq, summary.unread));
+        }
+        let args = ListMembers { conv, after: None, limit: None };
+        let Ok(listed) = host.call_typed(me, None, &args).await else { continue };
+        let args = Counts { conv, seqs: (1..=100).collect() };
+        seen.push((listed.members, host.call_typed(me, None, &args).await.unwrap()));
+    }
+    Seen { list, convs: seen }
+}
+
+async fn converges(seed: u32, members_cached: u64) {
+    println!("SEED={seed}");
+    let mut kit = Kit::seeded(plugins(members_cached), seed).await;
+    let people = people(kit.host()).await;
+    let users: Vec<_> = people.iter().map(|caller| caller.user).collect();
+    let convs = conversations(kit.host(), &people).await;
+    for round in 0..3 {
+        let mut busy = Vec::new();
+        for connection in 0..PEOPLE * CONNECTIONS {
+            let (host, me) = (kit.host().clone(), people[connection % PEOPLE]);
+            let (users, convs) = (users.clone(), convs.clone());
+            let mut dice = Dice(u64::from(seed) << 16 | round << 8 | connection as u64);
+            busy.push(tokio::spawn(async move {
+                for _ in 0..ACTS {
+                    let conv = convs[dice.below(CONVS as u64) as usize];
+                    act(&host, me, conv, &users, &mut dice).await;
+                }
+            }));
+        }
+        for task in busy {
+            task.await.unwrap();
+            kit.clock().advance(700);
+        }
+        let mut before = Vec::new();
+        for &me in &people {
+            before.push(seen(kit.host(), me, &convs).await);
+        }
+        kit = kit.restarted(plugins(members_cached)).await;
+        for (&me, before) in people.iter().zip(&before) {
+            assert_eq!(seen(kit.host(), me, &convs).await, *before, "round {round}");
+        }
+    }
+}
+
+fn happened(conv: ConvId, seq: u64, by: UserId, k: &str, data: Json) -> Event {
+    let id = EventId(Ulid::nil());
+    Event { topic: Topic::Conv(conv), seq, n: seq - 1, k: k.into(), id, by, at: 0, cid: None, data }
+}
+
+#[tokio::test]
+async fn a_load_catches_up_with_what_was_committed_meanwhile() {
+    let chat = Chat::new(super::MEMBERS_CACHED_MAX);
+    let [amy, bob, carol] = [1, 2, 3].map(|number| UserId(Ulid::from_parts(1, number)));
+    let conv = ConvId(Ulid::from_parts(2, 0));
+    let comes = |seq, user| {
+        let data = MembersChangedData { added: vec![user], removed: vec![] };
+        happened(conv, seq, amy, kind::MEMBERS_CHANGED, Json::of(&data))
+    };
+    let load = || async {
+        let roster = Roster::new(vec![Person::joining(amy, Role::Owner, 1, 0)], 1, 1, 0);
+        let id = (conv, OrgId(Ulid::nil()));
+        let tables = Conversation::new(id, (Kind::Group, History::All), roster);
+        // The tables have the first of these already, but not the others.
+        tables.write().apply(&Change::Event(comes(2, bob)));
+        chat.observe(&comes(2, bob));
+        chat.observe(&comes(3, carol));
+        chat.observe(&happened(conv, 4, bob, msg::kind::SENT, Json::default()));
+        Ok(tables)
+    };
+    let loaded = chat.cached(conv, load).await.unwrap();
+    let cursors: Vec<_> = loaded.read().people().iter().map(|it| (it.user, it.cursor)).collect();
+    assert_eq!(cursors, [(amy, (1, 0)), (bob, (4, 3)), (carol, (3, 2))]);
+    assert_eq!(loaded.read().person(bob).unwrap().spans.len(), 1);
+    assert_eq!((loaded.read().active, loaded.read().changed_seq), (3, 3));
+    assert!(chat.loading.is_empty());
+
+    chat.observe(&happened(conv, 5, amy, msg::kind::SENT, Json::default()));
+    assert_eq!(loaded.read().head, 5, "memory follows what comes after the load");
+}
+
+#[tokio::test]
+async fn a_load_that_fails_leaves_nothing_behind() {
+    let chat = Chat::new(super::MEMBERS_CACHED_MAX);
+    let conv = ConvId(Ulid::from_parts(2, 0));
+    let missing = || async { Err(Error::not_found("conversation")) };
+    assert!(chat.cached(conv, missing).await.is_err());
+    assert!(chat.loading.is_empty() && chat.cache.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_says_what_a_fresh_start_reads() {
+    for seed in 1..4 {
+        converges(seed, super::MEMBERS_CACHED_MAX).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_that_holds_one_conversation_says_the_same() {
+    for seed in 4..7 {
+        converges(seed, super::CONVERSATION_WEIGHT + PEOPLE as u64).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_that_holds_nothing_says_the_same() {
+    converges(7, 0).await;
+}
