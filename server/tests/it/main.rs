@@ -1,4 +1,16 @@
 //! What the product promises, through the doors that people use.
 
+mod bad_input;
 mod chat;
+mod client;
+mod cut;
+mod durable;
+mod exactly_once;
+mod hello;
+mod history;
+mod interposed;
+mod isolation;
 mod kit;
+mod process;
+mod shop;
+mod wire;
