@@ -1,4 +1,5 @@
 //! What the product promises, through the doors that people use.
+#![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
 mod bad_input;
 mod chat;
@@ -12,5 +13,6 @@ mod interposed;
 mod isolation;
 mod kit;
 mod process;
+mod sessions;
 mod shop;
 mod wire;
