@@ -13,6 +13,5 @@ mod interposed;
 mod isolation;
 mod kit;
 mod process;
-mod sessions;
 mod shop;
 mod wire;

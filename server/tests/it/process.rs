@@ -1,0 +1,109 @@
+//! Servers that are processes of their own, and the command line.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use carillon_protocol::{Codec, DeviceId, OrgId, UserId, frame::Hello};
+
+use crate::kit::{Person, TestClient, http, new_id};
+
+/// The shipped program.
+pub fn carillon() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_carillon"))
+}
+
+/// A process that serves; it is killed at the latest when this is dropped.
+pub struct Process {
+    child: Child,
+    /// Kept open: a server must be able to print.
+    _stdout: BufReader<ChildStdout>,
+    /// Where it listens, as `http://127.0.0.1:…`.
+    pub url: String,
+    /// From its start until `/readyz` said yes.
+    pub ready_in: Duration,
+}
+
+impl Process {
+    /// Starts the shipped program on this data folder, without bounds on what one caller may do.
+    pub async fn serve(data: &Path) -> Process {
+        let mut serve = carillon();
+        serve
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .env("CARILLON_LIMITS__WRITES_PER_S", "100000")
+            .env("CARILLON_LIMITS__READS_PER_S", "100000")
+            .env("CARILLON_LOG__LEVEL", "warn");
+        Process::start(serve).await
+    }
+
+    /// Starts a program that prints where it listens, and waits until it is ready.
+    #[expect(clippy::disallowed_methods, reason = "the time until it is ready is measured")]
+    pub async fn start(mut program: Command) -> Process {
+        let started = Instant::now();
+        let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut url = None;
+        while url.is_none() {
+            let mut line = String::new();
+            let len = tokio::task::block_in_place(|| stdout.read_line(&mut line)).unwrap();
+            assert!(len > 0, "the program ended before it listened");
+            url = line.trim_end().split_once("listening on ").map(|(_, url)| url.to_owned());
+        }
+        let url = url.expect("the loop ends with it");
+        while http(&url, "GET", "/readyz", &[], Vec::new()).await.0 != 200 {
+            tokio::task::yield_now().await;
+        }
+        Process { child, _stdout: stdout, url, ready_in: started.elapsed() }
+    }
+
+    /// Ends it as a power cut would: no handler runs.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Whoever was killed before is gone already.
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// Runs a command beside the server, or without one, and answers what it printed.
+pub fn run(data: &Path, args: &[&str]) -> String {
+    let output =
+        tokio::task::block_in_place(|| carillon().arg("--data").arg(data).args(args).output());
+    let output = output.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "carillon {}: {stderr}", args.join(" "));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Adds an organisation by the command line.
+pub fn add_org(data: &Path, name: &str) -> OrgId {
+    run(data, &["org", "add", "--name", name]).parse().unwrap()
+}
+
+/// Adds a person with a token by the command line.
+pub fn add_person(data: &Path, org: OrgId, login: &str) -> Person {
+    let user: UserId =
+        run(data, &["user", "add", "--login", login, "--name", login]).parse().unwrap();
+    let token = run(data, &["token", "--user", login]);
+    Person { user, org, token, device: DeviceId(new_id()) }
+}
+
+/// A client of a server in another process, caught up.
+pub async fn connect(url: &str, person: &Person) -> TestClient {
+    let mut client = TestClient::open(url, Codec::Json).await;
+    let (token, device) = (Some(person.token.clone()), person.device);
+    client.hello(&Hello { v: 1, token, device, tab: None, sync: None, caps: Vec::new() }).await;
+    client.synced().await;
+    client
+}
