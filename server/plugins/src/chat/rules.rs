@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use carillon_plugin::{Error, Result, Window};
 use carillon_protocol::{
-    ErrorBody, ErrorCode, OrgId, UserId,
+    ErrorCode, OrgId, UserId,
     conv::{History, Kind, Role},
     limits::{MEMBERS_MAX, MENTIONS_MAX, NAME_LEN_MAX, TEXT_LEN_MAX, USERS_PER_CALL_MAX},
     msg::Body,
@@ -73,10 +73,9 @@ pub(crate) fn named(field: &str, users: &[UserId]) -> Result<BTreeSet<UserId>> {
 
 /// Somebody whom the call names does not exist for this caller.
 pub(crate) fn nobody(field: &str, asked: &[UserId], user: UserId) -> Error {
-    let mut body = ErrorBody::new(ErrorCode::NotFound, "there is no such person");
     let place = asked.iter().position(|&other| other == user);
-    body.field = Some(place.map_or_else(|| field.to_owned(), |at| format!("{field}[{at}]")));
-    body.into()
+    let field = place.map_or_else(|| field.to_owned(), |at| format!("{field}[{at}]"));
+    Error::not_found("person").field(&field)
 }
 
 fn may_change(conv: &Conversation, caller: &Person, only_oneself: bool) -> Result<()> {

@@ -103,7 +103,7 @@ async fn who_is_mentioned_hears_it_in_the_own_log() {
     assert!(world.call(world.carol, own(world.carol.user)).await.unwrap().events.is_empty());
 
     let outside = world.call(world.amy, mention(&[world.bob, world.dan])).await;
-    assert_eq!(field(outside), (ErrorCode::BadArg, "body.mentions[1]".into()));
+    assert_eq!(field(outside), (ErrorCode::NotFound, "body.mentions[1]".into()));
     let many = world.call(world.amy, mention(&[world.bob; 201])).await;
     assert_eq!(field(many), (ErrorCode::TooLarge, "body.mentions".into()));
 }
