@@ -61,25 +61,27 @@ impl Run<'_> {
         self.fanout.frames.range(self.fanout.frames.len() - self.count..)
     }
 
+    /// Whether some session is left out of one of them.
+    pub fn is_selective(&self) -> bool {
+        self.frames().any(|delivery| delivery.is_selective())
+    }
+
     /// All of them as one piece.
-    pub fn bytes(&mut self, codec: Codec) -> Bytes {
+    pub fn bytes(&mut self, codec: Codec) -> &Bytes {
         let fanout = &mut *self.fanout;
         if self.count == 1 {
-            return fanout.frames[fanout.frames.len() - 1].frame(codec).clone();
+            return fanout.frames[fanout.frames.len() - 1].frame(codec);
         }
         let wanted = (fanout.end, self.count, codec);
-        if let Some(joined) = &fanout.joined
-            && (joined.end, joined.count, joined.codec) == wanted
-        {
-            return joined.bytes.clone();
-        }
-        let run = fanout.frames.range(fanout.frames.len() - self.count..);
-        let mut bytes = BytesMut::new();
-        run.for_each(|delivery| bytes.extend_from_slice(delivery.frame(codec)));
-        let bytes = bytes.freeze();
-        fanout.joined =
-            Some(Joined { end: fanout.end, count: self.count, codec, bytes: bytes.clone() });
-        bytes
+        let joined =
+            fanout.joined.take().filter(|have| (have.end, have.count, have.codec) == wanted);
+        let joined = joined.unwrap_or_else(|| {
+            let run = fanout.frames.range(fanout.frames.len() - self.count..);
+            let mut bytes = BytesMut::new();
+            run.for_each(|delivery| bytes.extend_from_slice(delivery.frame(codec)));
+            Joined { end: fanout.end, count: self.count, codec, bytes: bytes.freeze() }
+        });
+        &fanout.joined.insert(joined).bytes
     }
 }
 

@@ -197,8 +197,8 @@ impl Shard {
         let conn = &mut self.conns[id.slot as usize];
         let codec = conn.codec;
         match (ClientFrame::decode(codec, bytes), &mut conn.phase) {
-            (Ok(ClientFrame::Hello(hello)), Phase::Hello(bearer)) => {
-                let bearer = bearer.take();
+            (Ok(ClientFrame::Hello(hello)), Phase::Hello) => {
+                let bearer = conn.bearer.take();
                 conn.phase = Phase::Joining(Box::default());
                 // Calls that come with the hello wait until it is known whose they are.
                 conn.lane_busy = true;
@@ -213,7 +213,7 @@ impl Shard {
             }
             (Ok(ClientFrame::Unknown), _) => {}
             (Err(error), phase) => {
-                let first = matches!(phase, Phase::Hello(_));
+                let first = matches!(phase, Phase::Hello);
                 self.refuse(id, ClientFrame::id_of_refused(codec, bytes), &error);
                 if first {
                     self.bye(id.slot, CloseCode::Protocol, None);
@@ -221,7 +221,7 @@ impl Shard {
                     self.strike(id);
                 }
             }
-            (_, Phase::Hello(_)) | (Ok(ClientFrame::Hello(_)), _) => {
+            (_, Phase::Hello) | (Ok(ClientFrame::Hello(_)), _) => {
                 self.bye(id.slot, CloseCode::Protocol, None);
             }
             (Ok(ClientFrame::Call(call)), _) => self.on_call(id, call),

@@ -256,8 +256,8 @@ impl Shard {
         let limits = &self.settings.limits;
         let buckets =
             (Bucket::full(limits.reads_per_s, now), Bucket::full(limits.writes_per_s, now));
-        let mut conn = Conn::new(generation, stream, codec, bearer, buckets, second);
-        conn._admitted = admitted;
+        let origin = (codec, bearer, admitted);
+        let conn = Conn::new(generation, stream, origin, buckets, second);
         let slot = self.conns.insert(conn) as u32;
         self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
         self.hub.door(self.index).load.fetch_add(1, Ordering::Relaxed);
@@ -352,3 +352,6 @@ impl Shard {
         sent.note(slot, &mut self.stalled, &mut self.too_slow);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ impl Shard {
         let session_s = conn.expires_at.saturating_sub(now).div_euclid(1000);
         let code = match conn.phase {
             Phase::Closing => return,
-            Phase::Hello(_) => CloseCode::HelloTimeout,
+            Phase::Hello => CloseCode::HelloTimeout,
             _ if session_s < 0 => CloseCode::BadToken,
             _ if silent >= SILENCE_MAX_S => CloseCode::Heartbeat,
             _ => {

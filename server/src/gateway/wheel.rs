@@ -32,6 +32,12 @@ impl<T> Wheel<T> {
         self.now += 1;
         std::mem::take(&mut self.slots[(self.now % SLOTS) as usize])
     }
+
+    /// How many items wait.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.slots.iter().map(Vec::len).sum()
+    }
 }
 
 #[cfg(test)]
