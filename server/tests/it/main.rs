@@ -13,5 +13,6 @@ mod interposed;
 mod isolation;
 mod kit;
 mod process;
+mod sessions;
 mod shop;
 mod wire;
