@@ -23,7 +23,6 @@ use super::{
     delivery::framed,
     frame::{self, Message, Reader, Violation},
     join,
-    outbox::Kind,
     shard::{Adopted, Cmd, Shard, Shared, settle},
 };
 
@@ -169,8 +168,9 @@ impl Shard {
                 self.bye(id.slot, CloseCode::Protocol, None);
             }
             (Message::Ping(payload), _) => {
-                let sent = conn.send_frame(frame::pong(payload), Kind::Must);
-                self.note(id.slot, sent);
+                if self.may_chat(id) {
+                    self.send_frame(id.slot, frame::pong(payload));
+                }
             }
             (Message::Pong(_), _) => {}
             (Message::Close { code, .. }, _) => {
@@ -211,7 +211,9 @@ impl Shard {
                 };
                 self.main.spawn(joining.run(*hello, bearer));
             }
-            (Ok(ClientFrame::Unknown), _) => {}
+            (Ok(ClientFrame::Unknown), _) => {
+                self.may_chat(id);
+            }
             (Err(error), phase) => {
                 let first = matches!(phase, Phase::Hello);
                 self.refuse(id, ClientFrame::id_of_refused(codec, bytes), &error);
@@ -226,8 +228,10 @@ impl Shard {
             }
             (Ok(ClientFrame::Call(call)), _) => self.on_call(id, call),
             (Ok(ClientFrame::Ping), _) => {
-                let body = server::pong(codec, self.host.now());
-                self.send_frame(id.slot, framed(codec, &body));
+                if self.may_chat(id) {
+                    let body = server::pong(codec, self.host.now());
+                    self.send_frame(id.slot, framed(codec, &body));
+                }
             }
         }
     }
@@ -320,6 +324,16 @@ impl Shard {
         let codec = conn.codec;
         let sent = conn.send(&server::err(codec, re, error));
         self.note(id.slot, sent);
+    }
+
+    /// Whether the client may say something that is not a call: it costs as much as a read.
+    fn may_chat(&mut self, id: ConnId) -> bool {
+        let (now, per_s) = (self.host.now(), self.settings.limits.reads_per_s);
+        let taken = self.conns[id.slot as usize].reads.take(per_s, now).is_ok();
+        if !taken {
+            self.strike(id);
+        }
+        taken
     }
 
     /// Counts a call that should not have been made; too many, and the client is cut off.
