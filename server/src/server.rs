@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::{
     config::Config,
     demo,
-    http::{Door, Gate},
+    http::{Door, Gate, Timeouts},
     node::{self, Node, StartError},
 };
 
@@ -67,7 +67,7 @@ impl Server {
             (limits.connections_max.get(), limits.connections_per_address_max.get());
         let gate = Gate::new(total, address, node.metrics.clone());
         let socket = SystemSocket::bind(config, &door)?;
-        let accepting = crate::http::serve(listener, door.router(), gate);
+        let accepting = crate::http::serve(listener, door.router(), gate, Timeouts::default());
         let http = AbortOnDrop(tokio::spawn(accepting));
         Ok(Server { node, setup_path, demo, door, http, socket })
     }

@@ -26,7 +26,7 @@ use carillon_plugin::Host;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
 use carillon_store::Store;
 
-pub use accept::{Admitted, Gate, serve};
+pub use accept::{Admitted, Gate, Timeouts, serve};
 use limits::Rates;
 
 use crate::{
