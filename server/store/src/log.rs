@@ -98,7 +98,7 @@ pub(crate) fn append(
 fn with_rev(object: &str, seq: u64) -> Json {
     let fields = object.strip_suffix('}').expect("checked before it was queued");
     let comma = if fields.trim_end().ends_with('{') { "" } else { "," };
-    Json::trusted(format!("{fields}{comma}\"rev\":{seq}}}"))
+    Json::trusted([fields, comma, "\"rev\":", &seq.to_string(), "}"].concat())
 }
 
 /// The answer to a `cid` that stands on `event` already.

@@ -45,6 +45,7 @@ pub(super) async fn insert_and_commit(
         let begins = index == 0 && !begun;
         let text = &TEXTS[size][usize::from(begins)][usize::from(index == last)];
         let mut arguments = SqliteArguments::default();
+        arguments.reserve(rows.len() * COLUMNS.len(), 0);
         rows.iter().try_for_each(|row| bind(&mut arguments, row)).map_err(sqlx::Error::Encode)?;
         run(conn, text.clone(), Some(arguments)).await?;
     }
@@ -81,17 +82,22 @@ async fn run(
     query.execute(conn).await.map(drop)
 }
 
-const COLUMNS: &str = "pos, topic, seq, n, counts, k, id, by_id, at, cid, hash, data";
+const COLUMNS: [&str; 12] =
+    ["pos", "topic", "seq", "n", "counts", "k", "id", "by_id", "at", "cid", "hash", "data"];
 
 /// The texts by size, by whether they begin the transaction, by whether they commit it.
 static TEXTS: LazyLock<[[[Arc<str>; 2]; 2]; SIZES.len()]> = LazyLock::new(|| {
     SIZES.map(|size| {
-        let marks = vec!["(?,?,?,?,?,?,?,?,?,?,?,?)"; size].join(",");
+        let columns = COLUMNS.join(", ");
+        let row = format!("({})", COLUMNS.map(|_| "?").join(","));
+        let marks = vec![row; size].join(",");
+        // A `cid` that exists already undoes the batch at once (OR ROLLBACK): to undo only this
+        // statement, as is usual, SQLite would copy every page before it changes it.
         // A single row is inserted as it is: nothing of it can be missing.
         let insert = match size {
-            1 => format!("INSERT INTO event ({COLUMNS}) VALUES {marks}"),
+            1 => format!("INSERT OR ROLLBACK INTO event ({columns}) VALUES {marks}"),
             _ => format!(
-                "INSERT INTO event ({COLUMNS}) SELECT * FROM (VALUES {marks}) \
+                "INSERT OR ROLLBACK INTO event ({columns}) SELECT * FROM (VALUES {marks}) \
                  WHERE column1 IS NOT NULL"
             ),
         };

@@ -6,19 +6,18 @@
 //! undone, its duplicates are looked up and answered, and the rest is done again. So a message
 //! that is sent once, as nearly all are, pays nothing for those that are sent twice.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use carillon_plugin::{Committed, Error, Expect, Result, Transaction};
-use carillon_protocol::{Cid, Event, Topic, UserId};
+use carillon_protocol::{Cid, Event, UserId};
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection, sqlite::SqliteArguments};
 
 use super::{
     append::{self, NewEvent, Newcomers},
-    code, read,
+    code,
+    known::Known,
+    read,
     statement::{self, Late},
     unavailable,
     writer::{Last, Memory},
@@ -41,21 +40,22 @@ pub(super) async fn commit(
 ) -> sqlx::Result<Vec<Result<Committed>>> {
     let mut duplicates: Vec<Option<Result<Committed>>> = vec![None; txs.len()];
     for _ in 0..ROUNDS_MAX {
-        let mut batch = Batch::begin(conn, memory, txs, &duplicates).await?;
+        let known = Known::read(conn, memory, txs).await?;
+        let mut batch = Batch::new(memory, known, txs.len());
         for (index, tx) in txs.iter().enumerate() {
             let verdict = match duplicates[index].take() {
-                Some(answer) => Verdict::Answered(answer),
+                Some(answer) => batch.answered(index, tx, answer),
                 None => batch.take(conn, index, tx).await?,
             };
             batch.verdicts.push(verdict);
         }
         let Err(error) = batch.finish(conn).await else {
-            return Ok(batch.answers(memory));
+            return Ok(batch.answers(memory, txs));
         };
-        duplicates = match is_unique_violation(&error) {
-            true => take_out(conn, txs).await?,
-            false => return Err(error),
-        };
+        if !is_unique_violation(&error) {
+            return Err(error);
+        }
+        duplicates = take_out(conn, txs).await?;
         if duplicates.iter().all(Option::is_none) {
             return Err(error);
         }
@@ -67,12 +67,11 @@ fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
-/// Undoes the batch and answers the transactions whose `cid` is in the log.
+/// Answers the transactions whose `cid` is in the log, after the database undid the batch.
 async fn take_out(
     conn: &mut SqliteConnection,
     txs: &[Transaction],
 ) -> sqlx::Result<Vec<Option<Result<Committed>>>> {
-    sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
     let standing = txs.iter().enumerate().filter(|(_, tx)| !tx.emits.is_empty());
     let (indices, keys): (Vec<_>, Vec<_>) =
         standing.filter_map(|(index, tx)| Some((index, (tx.by, tx.cid?)))).unzip();
@@ -96,13 +95,9 @@ enum Verdict {
 }
 
 struct Batch<'a> {
-    txs: &'a [Transaction],
-    /// Where the topics stand, with this batch's events.
-    places: HashMap<Topic, Place>,
-    authors: HashMap<UserId, i64>,
-    /// What `prev` may name, of earlier batches.
-    earlier: HashSet<(UserId, Cid)>,
-    /// The intents of this batch that will be committed, with their transactions.
+    /// What it refers to; topics move on with the batch's events.
+    known: Known<'a>,
+    /// The intents of this batch, with their transactions.
     intents: HashMap<(UserId, Cid), usize>,
     last: Last,
     newcomers: Newcomers,
@@ -112,27 +107,30 @@ struct Batch<'a> {
     savepoint: Option<usize>,
 }
 
+/// What [`Batch::append`] changes, to undo it.
+struct Before {
+    last: Last,
+    places: Vec<(usize, Place)>,
+    rows: usize,
+}
+
 impl<'a> Batch<'a> {
-    /// Reads what the transactions refer to and memory does not hold: usually nothing.
-    async fn begin(
-        conn: &mut SqliteConnection,
-        memory: &Memory,
-        txs: &'a [Transaction],
-        duplicates: &[Option<Result<Committed>>],
-    ) -> sqlx::Result<Batch<'a>> {
-        let open = || txs.iter().zip(duplicates).filter(|(_, dup)| dup.is_none()).map(|(tx, _)| tx);
-        Ok(Batch {
-            txs,
-            places: places(conn, memory, open()).await?,
-            authors: authors(conn, memory, open()).await?,
-            earlier: earlier(conn, memory, open()).await?,
-            intents: HashMap::new(),
+    fn new(memory: &Memory, known: Known<'a>, len: usize) -> Batch<'a> {
+        Batch {
+            known,
+            intents: HashMap::with_capacity(len),
             last: memory.last,
             newcomers: Newcomers::default(),
-            rows: Vec::new(),
-            verdicts: Vec::with_capacity(txs.len()),
+            rows: Vec::with_capacity(len),
+            verdicts: Vec::with_capacity(len),
             savepoint: None,
-        })
+        }
+    }
+
+    /// A transaction that an earlier batch committed: what comes after it may name it.
+    fn answered(&mut self, index: usize, tx: &Transaction, answer: Result<Committed>) -> Verdict {
+        self.intents.extend(tx.cid.map(|cid| ((tx.by, cid), index)));
+        Verdict::Answered(answer)
     }
 
     /// Runs a transaction's statements and gives its events positions.
@@ -148,26 +146,24 @@ impl<'a> Batch<'a> {
         }
         if let Some(prev) = tx.prev.map(|cid| (tx.by, cid))
             && !self.intents.contains_key(&prev)
-            && !self.earlier.contains(&prev)
+            && !self.known.earlier.contains(&prev)
         {
             return Ok(Verdict::Refused(log::prev_missing()));
         }
         if let Err(refused) = self.run(conn, (index, tx), false).await? {
             return Ok(Verdict::Refused(refused));
         }
-        let has_late = tx.statements.iter().any(statement::is_late);
-        let undo = has_late.then(|| self.before(tx));
         let first = self.rows.len();
-        self.append(tx);
-        if let Some(undo) = undo
+        let has_late = tx.statements.iter().any(statement::is_late);
+        let before = has_late.then(|| self.before(index));
+        self.append(index, tx);
+        if let Some(before) = before
             && let Err(refused) = self.run(conn, (index, tx), true).await?
         {
-            self.undo(undo, first);
+            self.undo(before);
             return Ok(Verdict::Refused(refused));
         }
-        if let Some(intent) = intent {
-            self.intents.insert(intent, index);
-        }
+        self.intents.extend(intent.map(|intent| (intent, index)));
         Ok(Verdict::Done(first..self.rows.len()))
     }
 
@@ -207,7 +203,7 @@ impl<'a> Batch<'a> {
         &mut self,
         conn: &mut SqliteConnection,
         index: usize,
-        pieces: Vec<(std::sync::Arc<str>, SqliteArguments)>,
+        pieces: Vec<(Arc<str>, SqliteArguments)>,
     ) -> sqlx::Result<Result<u64>> {
         let mut changed = 0;
         for (sql, arguments) in pieces {
@@ -234,54 +230,58 @@ impl<'a> Batch<'a> {
         Ok(Ok(changed))
     }
 
-    fn append(&mut self, tx: &Transaction) {
+    fn append(&mut self, index: usize, tx: &Transaction) {
         if tx.emits.is_empty() {
             return;
         }
-        let author = self.authors.entry(tx.by).or_insert(0);
+        let (_, author) = &mut self.known.authors[self.known.author_of[index]];
         if *author == 0 {
             self.last.author += 1;
             *author = self.last.author;
             self.newcomers.authors.push((*author, tx.by));
         }
-        for (index, emit) in tx.emits.iter().enumerate() {
-            let place = self.places.get_mut(&emit.topic).expect("begin() read all places");
+        for (number, emit) in tx.emits.iter().enumerate() {
+            let (_, place) = &mut self.known.topics[self.known.topic_of[index][number]];
             if place.id == 0 {
                 self.last.topic += 1;
                 place.id = self.last.topic;
                 self.newcomers.topics.push((place.id, emit.topic.clone(), tx.org));
             }
             self.last.pos += 1;
-            let event = log::append(tx, (index, emit), place, self.last.pos);
             self.rows.push(NewEvent {
                 pos: self.last.pos,
                 topic: place.id,
                 by: *author,
                 counts: emit.counts,
                 hash: tx.hash,
-                event,
+                event: log::append(tx, (number, emit), place, self.last.pos),
             });
         }
     }
 
-    /// What [`Batch::append`] is about to change.
-    fn before(&self, tx: &Transaction) -> (Last, Vec<(Topic, Place)>) {
-        let places = tx.emits.iter().map(|emit| (emit.topic.clone(), self.places[&emit.topic]));
-        (self.last, places.collect())
+    fn before(&self, index: usize) -> Before {
+        let topics = self.known.topic_of[index].iter();
+        let places = topics.map(|&topic| (topic, self.known.topics[topic].1)).collect();
+        Before { last: self.last, places, rows: self.rows.len() }
     }
 
-    fn undo(&mut self, (last, places): (Last, Vec<(Topic, Place)>), first: usize) {
-        self.rows.truncate(first);
-        self.places.extend(places);
+    fn undo(&mut self, Before { last, places, rows }: Before) {
+        self.rows.truncate(rows);
+        places.into_iter().for_each(|(topic, place)| self.known.topics[topic].1 = place);
+        let unknown = self.known.authors.iter_mut().filter(|(_, id)| *id > last.author);
+        unknown.for_each(|(_, id)| *id = 0);
         self.newcomers.topics.retain(|(id, ..)| *id <= last.topic);
         self.newcomers.authors.retain(|(id, _)| *id <= last.author);
-        self.authors.retain(|_, id| *id <= last.author);
         self.last = last;
     }
 
     /// Writes the log and commits.
     async fn finish(&self, conn: &mut SqliteConnection) -> sqlx::Result<()> {
         let mut begun = self.savepoint.is_some();
+        if begun {
+            // Inside a savepoint every page would be copied before it is changed.
+            sqlx::raw_sql("RELEASE tx").execute(&mut *conn).await?;
+        }
         if !self.newcomers.topics.is_empty() || !self.newcomers.authors.is_empty() {
             append::insert_newcomers(conn, begun, &self.newcomers).await?;
             begun = true;
@@ -290,33 +290,33 @@ impl<'a> Batch<'a> {
     }
 
     /// What became of each transaction, now that all of it is on disk.
-    fn answers(self, memory: &mut Memory) -> Vec<Result<Committed>> {
-        let touched: HashSet<&Topic> = self.rows.iter().map(|row| &row.event.topic).collect();
-        for (topic, place) in &self.places {
-            if touched.contains(topic) {
-                memory.shared.places.insert(topic.clone(), *place);
-            }
+    fn answers(self, memory: &mut Memory, txs: &[Transaction]) -> Vec<Result<Committed>> {
+        for (topic, place) in self.known.topics {
+            memory.shared.places.insert(topic.clone(), place);
         }
-        self.authors.iter().for_each(|(user, id)| memory.authors.insert(*user, *id));
-        self.intents.keys().for_each(|intent| memory.recent.insert(*intent, ()));
+        let numbered = self.known.authors.into_iter().filter(|(_, id)| *id != 0);
+        numbered.for_each(|(user, id)| memory.authors.insert(user, id));
+        self.intents.into_keys().for_each(|intent| memory.recent.insert(intent, ()));
         memory.last = self.last;
         memory.shared.advance(self.last.pos);
-        let answer = |verdict: &Verdict, tx: &Transaction| match verdict {
-            Verdict::Answered(answer) => answer.clone(),
-            Verdict::Refused(error) => Err(error.clone()),
-            Verdict::Done(rows) => {
-                let events = self.rows[rows.clone()].iter().map(|row| row.event.clone());
-                Ok(Committed { dup: false, events: events.collect() })
-            }
-            Verdict::Repeats(first) => match &self.verdicts[*first] {
+
+        // Transactions were taken in order, so their rows lie in order, too.
+        let mut events = self.rows.into_iter().map(|row| row.event);
+        let mut answers: Vec<Result<Committed>> = Vec::with_capacity(txs.len());
+        for (verdict, tx) in self.verdicts.into_iter().zip(txs) {
+            answers.push(match verdict {
+                Verdict::Answered(answer) => answer,
+                Verdict::Refused(error) => Err(error),
                 Verdict::Done(rows) => {
-                    let row = &self.rows[rows.start];
-                    log::duplicate(tx, &row.event, row.hash)
+                    Ok(Committed { dup: false, events: events.by_ref().take(rows.len()).collect() })
                 }
-                _ => unreachable!("only what is done is kept as an intent"),
-            },
-        };
-        self.verdicts.iter().zip(self.txs).map(|(verdict, tx)| answer(verdict, tx)).collect()
+                Verdict::Repeats(first) => match &answers[first] {
+                    Ok(committed) => log::duplicate(tx, &committed.events[0], txs[first].hash),
+                    Err(error) => Err(error.clone()),
+                },
+            });
+        }
+        answers
     }
 }
 
@@ -334,70 +334,4 @@ async fn execute(
         }
     }
     Ok(changed)
-}
-
-async fn places(
-    conn: &mut SqliteConnection,
-    memory: &Memory,
-    txs: impl Iterator<Item = &Transaction>,
-) -> sqlx::Result<HashMap<Topic, Place>> {
-    let mut places = HashMap::new();
-    let mut missing = Vec::new();
-    for emit in txs.flat_map(|tx| &tx.emits) {
-        if !places.contains_key(&emit.topic) {
-            let place = memory.shared.places.get(&emit.topic);
-            if place.is_none() {
-                missing.push(&emit.topic);
-            }
-            places.insert(emit.topic.clone(), place.unwrap_or_default());
-        }
-    }
-    if !missing.is_empty() {
-        let found = read::places(conn, &missing).await?;
-        places.extend(missing.into_iter().cloned().zip(found));
-    }
-    Ok(places)
-}
-
-async fn authors(
-    conn: &mut SqliteConnection,
-    memory: &Memory,
-    txs: impl Iterator<Item = &Transaction>,
-) -> sqlx::Result<HashMap<UserId, i64>> {
-    let mut authors = HashMap::new();
-    let mut missing = Vec::new();
-    for tx in txs.filter(|tx| !tx.emits.is_empty()) {
-        if !authors.contains_key(&tx.by) {
-            let known = memory.authors.get(&tx.by).copied();
-            if known.is_none() {
-                missing.push(tx.by);
-            }
-            authors.insert(tx.by, known.unwrap_or(0));
-        }
-    }
-    if !missing.is_empty() {
-        let found = read::authors(conn, &missing).await?;
-        authors.extend(missing.into_iter().zip(found));
-    }
-    Ok(authors)
-}
-
-/// The intents that `prev` names and that were committed before this batch.
-async fn earlier(
-    conn: &mut SqliteConnection,
-    memory: &Memory,
-    txs: impl Iterator<Item = &Transaction> + Clone,
-) -> sqlx::Result<HashSet<(UserId, Cid)>> {
-    let named: HashSet<_> = txs.clone().filter_map(|tx| Some((tx.by, tx.prev?))).collect();
-    let here: HashSet<_> = txs.filter_map(|tx| Some((tx.by, tx.cid?))).collect();
-    let (mut earlier, mut unknown): (HashSet<_>, HashSet<_>) =
-        named.into_iter().partition(|intent| memory.recent.get(intent).is_some());
-    unknown.retain(|intent| !here.contains(intent));
-    let unknown: Vec<_> = unknown.into_iter().collect();
-    if !unknown.is_empty() {
-        let found = read::find(conn, &unknown).await?;
-        let known = unknown.into_iter().zip(found).filter(|(_, found)| found.is_some());
-        earlier.extend(known.map(|(intent, _)| intent));
-    }
-    Ok(earlier)
 }

@@ -2,6 +2,7 @@
 
 mod append;
 mod batch;
+mod known;
 mod migrate;
 mod open;
 mod read;

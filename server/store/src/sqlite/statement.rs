@@ -35,12 +35,16 @@ pub(super) fn pieces(
         let rows = statement.rows.iter();
         return rows.map(|row| Ok((Arc::from(&*statement.sql), arguments(row, late)?))).collect();
     }
+    let columns = statement.rows.first().map_or(0, Vec::len);
+    if statement.rows.iter().any(|row| row.len() != columns) {
+        return Err(log::fault(format!("rows of different lengths for {}", statement.sql)));
+    }
     let (mut rest, mut pieces) = (statement.rows.as_slice(), Vec::new());
     while !rest.is_empty() {
         let size = PIECES.into_iter().find(|&size| size <= rest.len()).unwrap_or(1);
         let (piece, after) = rest.split_at(size);
         rest = after;
-        let sql = statement.sql.replace(ROWS, &placeholders(size, piece[0].len()));
+        let sql = statement.sql.replace(ROWS, &placeholders(size, columns));
         pieces.push((sql.into(), arguments(piece.iter().flatten(), late)?));
     }
     Ok(pieces)
