@@ -11,6 +11,9 @@
  *   shown BEGIN MARK    a frame with MARK begins to leave
  *
  * A mark is "mark-" and six digits, in the text of a message.
+ *
+ * A call that passes the C library by is not seen. The test expects every acknowledgement in the
+ * trace, so that such a call fails it.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,15 +1,15 @@
 //! Connections break at any byte; every message has its effect once, in order, for everybody.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use carillon_client::{Client, Error, Events, Options, Update};
+use carillon_client::{Client, Error, Events, Options, Receipt, Update};
 use carillon_protocol::{Cid, Codec, ConvId, Topic};
 use tokio::time::timeout;
 
 use crate::{
     cut::{Chance, Proxy},
     history::{History, Place, Written, read_log, text_of},
-    kit::{TestClient, TestServer, cid, text_message},
+    kit::{PATIENCE, TestClient, TestServer, cid, text_message},
 };
 
 const SENDERS: usize = 4;
@@ -38,7 +38,8 @@ async fn ten_thousand_messages_over_cut_connections_stand_once_and_in_order_ever
     let mut devices = Vec::new();
     for codec in Codec::ALL {
         let options = Options::new(proxy.url(), &reader.token).codec(codec).seed(chance.seed());
-        let (client, events) = listen(options).await;
+        let listening = timeout(PATIENCE, listen(options)).await;
+        let (client, events) = listening.expect("a device catches up in time");
         devices.push(tokio::spawn(async move {
             let _open = client;
             shown_until_end(events, conv).await
@@ -106,48 +107,43 @@ async fn shown_until_end(mut events: Events, conv: ConvId) -> Vec<Place> {
     }
 }
 
-/// Writes all messages through an outbox, by a program that ends half-way and is started again.
+/// Writes all messages through an outbox, by a program that ends half-way with messages under way
+/// and is started again: it sends whatever it knows no answer to, under the same `cid`.
 async fn send_all(options: Options, conv: ConvId, sender: usize) -> Vec<Written> {
     let folder = tempfile::tempdir().unwrap();
+    let options = options.state_dir(folder.path());
     let mut written: Vec<(Cid, Written)> = (0..MESSAGES_EACH)
         .map(|number| (cid(), Written { text: format!("{sender}-{number}"), told: None }))
         .collect();
-    let half = Some(MESSAGES_EACH / 2);
-    send_once(&options, folder.path(), conv, &mut written, half).await;
-    assert!(written.iter().any(|(_, written)| written.told.is_none()), "it ended too late");
-    send_once(&options, folder.path(), conv, &mut written, None).await;
-    written.into_iter().map(|(_, written)| written).collect()
-}
 
-/// One life of the program: gives to the outbox whatever it knows no answer to, and ends when all
-/// is answered, or as soon as the message with this number is.
-async fn send_once(
-    options: &Options,
-    folder: &Path,
-    conv: ConvId,
-    written: &mut [(Cid, Written)],
-    end_at: Option<usize>,
-) {
-    let client = connect(options.clone().state_dir(folder)).await;
-    let mut receipts = Vec::new();
-    for (number, (cid, written)) in written.iter().enumerate() {
-        if written.told.is_none() {
-            let receipt = client.queue_as(*cid, text_message(conv, &written.text)).await.unwrap();
-            receipts.push((number, receipt));
-        }
-    }
-    let mut client = Some(client);
+    let client = connect(options.clone()).await;
+    let receipts = queue(&client, conv, &written[..MESSAGES_EACH / 2]).await;
+    client.close().await;
     for (number, receipt) in receipts {
         match receipt.sent().await {
             Ok(sent) => written[number].1.told = Some(Place::from(&sent)),
-            Err(Error::Stopped) => assert!(client.is_none(), "nobody closed the client"),
+            Err(Error::Stopped) => {}
             Err(error) => panic!("{error}"),
         }
-        if end_at == Some(number) {
-            client.take().expect("it ends once").close().await;
+    }
+
+    let client = connect(options).await;
+    for (number, receipt) in queue(&client, conv, &written).await {
+        let sent = receipt.sent().await.unwrap();
+        written[number].1.told = Some(Place::from(&sent));
+    }
+    client.close().await;
+    written.into_iter().map(|(_, written)| written).collect()
+}
+
+/// Gives to the outbox what has no answer.
+async fn queue(client: &Client, conv: ConvId, written: &[(Cid, Written)]) -> Vec<(usize, Receipt)> {
+    let mut receipts = Vec::new();
+    for (number, (cid, written)) in written.iter().enumerate() {
+        if written.told.is_none() {
+            let message = text_message(conv, &written.text);
+            receipts.push((number, client.queue_as(*cid, message).await.unwrap()));
         }
     }
-    if let Some(client) = client {
-        client.close().await;
-    }
+    receipts
 }

@@ -3,13 +3,16 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
 use carillon_protocol::{Codec, DeviceId, OrgId, UserId, frame::Hello};
 
-use crate::kit::{Person, TestClient, http, new_id};
+use crate::{
+    client::TestClient,
+    kit::{PATIENCE, Person, http, new_id},
+};
 
 /// The shipped program.
 pub fn carillon() -> Command {
@@ -61,7 +64,26 @@ impl Process {
         Process { child, _stdout: stdout, url, ready_in: started.elapsed() }
     }
 
-    /// Ends it as a power cut would: no handler runs.
+    /// Asks it to end in order, by `SIGTERM`.
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// How it ended.
+    pub async fn status(mut self) -> ExitStatus {
+        let ended = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("it ends in time")
+    }
+
+    /// Ends it between any two of its instructions (`SIGKILL`).
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
