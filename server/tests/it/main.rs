@@ -9,6 +9,7 @@ mod durable;
 mod exactly_once;
 mod hello;
 mod history;
+mod http;
 mod interposed;
 mod isolation;
 mod kit;
