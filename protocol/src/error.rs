@@ -52,7 +52,10 @@ macro_rules! error_codes {
 
             /// What a program does about it.
             pub const fn retry(self) -> Retry {
-                match self { $(ErrorCode::$name => Retry::$retry,)+ ErrorCode::Unknown => Retry::No }
+                match self {
+                    $(ErrorCode::$name => Retry::$retry,)+
+                    ErrorCode::Unknown => Retry::No,
+                }
             }
 
             /// The status of an HTTP answer that carries it.

@@ -65,7 +65,10 @@ pub fn each(visitor: &mut impl Visitor) {
 
 /// Declares operations: doc comment, name, argument type, result type, effect, access.
 macro_rules! operations {
-    ($(#[doc = $doc:literal] $op:literal: $args:ty => $reply:ty, $effect:ident, $access:expr;)+) => {
+    ($(
+        #[doc = $doc:literal]
+        $op:literal: $args:ty => $reply:ty, $effect:ident, $access:expr;
+    )+) => {
         $(impl $crate::operation::Command for $args {
             type Reply = $reply;
             const OP: &'static str = $op;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 operations! {
-    /// Makes the first organisation and its administrator, with the one-time token of the first start.
+    /// Makes the first organisation and its administrator, with the first start's one-time token.
     "session.setup": Setup => Grant, State, Access::Public;
     /// Signs a person in by name and password.
     "session.login": Login => Grant, State, Access::Public;

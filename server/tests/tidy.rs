@@ -153,7 +153,9 @@ fn no_plugin_uses_another() {
     let public = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     let plugins: Vec<&str> = public.collect();
     let rule = |file: &File| {
-        let Some(inside) = file.path.strip_prefix(ROOT) else { return Vec::new() };
+        // A plugin's tests run beside the plugins that it calls.
+        let inside = file.path.strip_prefix(ROOT).filter(|_| !file.is_test());
+        let Some(inside) = inside else { return Vec::new() };
         let own = inside.split(['/', '.']).next().unwrap_or_default();
         let code = code(&file.text);
         let used = crate_paths(&tokens(&code)).into_iter();

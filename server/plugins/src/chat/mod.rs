@@ -7,7 +7,7 @@
 
 mod conv;
 #[cfg(test)]
-mod convergence;
+mod convergence_tests;
 mod load;
 mod member;
 mod msg;
