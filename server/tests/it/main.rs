@@ -13,6 +13,7 @@ mod http;
 mod interposed;
 mod isolation;
 mod kit;
+mod limits;
 mod process;
 mod sessions;
 mod shop;

@@ -1,5 +1,6 @@
 //! Two people who talk while somebody else misbehaves.
 
+use carillon::config::Config;
 use carillon_protocol::{
     Codec, ConvId, DeviceId, ErrorBody, ServerFrame,
     frame::{Hello, client},
@@ -23,7 +24,11 @@ pub struct Shop {
 
 impl Shop {
     pub async fn open() -> Shop {
-        let server = TestServer::start().await;
+        Shop::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Shop {
+        let server = TestServer::with(change).await;
         let org = server.org("Harbour").await;
         let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
         let conv = server.group(&[&amy, &bob]).await;

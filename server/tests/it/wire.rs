@@ -93,16 +93,25 @@ impl Wire {
     pub async fn until_closed(mut self) -> (Vec<ServerFrame>, Option<u16>) {
         let mut frames = Vec::new();
         loop {
+            match self.protocol_frame().await {
+                Ok(frame) => frames.push(frame),
+                Err(code) => return (frames, code),
+            }
+        }
+    }
+
+    /// The next frame of the protocol, or the code of the close frame.
+    pub async fn protocol_frame(&mut self) -> Result<ServerFrame, Option<u16>> {
+        loop {
             match self.server_frame().await {
                 Some((0x8, payload)) => {
-                    let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-                    return (frames, code);
+                    return Err(payload.first_chunk().map(|code| u16::from_be_bytes(*code)));
                 }
                 Some((0x1 | 0x2, body)) => {
-                    frames.push(ServerFrame::decode(self.codec, &body).unwrap());
+                    return Ok(ServerFrame::decode(self.codec, &body).unwrap());
                 }
                 Some(_) => {}
-                None => return (frames, None),
+                None => return Err(None),
             }
         }
     }
