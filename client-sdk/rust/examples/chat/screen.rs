@@ -7,18 +7,23 @@ use carillon_client::{
     protocol::{ConvId, Event, UserId},
     text,
 };
+use jiff::{Timestamp, tz::TimeZone};
 
 /// Knows who people are.
 pub struct Screen {
     client: Client,
     names: HashMap<UserId, String>,
+    zone: TimeZone,
 }
 
 impl Screen {
     /// A screen that knows its owner.
     pub async fn new(client: Client) -> Result<Screen, Error> {
-        let names = HashMap::from([(client.me(), client.whoami().await?.name)]);
-        Ok(Screen { client, names })
+        let me = client.whoami().await?;
+        let names = HashMap::from([(client.me(), me.name)]);
+        // A zone that this machine does not know is no reason not to show the message.
+        let zone = TimeZone::get(&me.tz).unwrap_or(TimeZone::UTC);
+        Ok(Screen { client, names, zone })
     }
 
     /// Learns the names of the people in a conversation.
@@ -37,10 +42,9 @@ impl Screen {
     /// Prints a message; what is none, as who came and went, is passed over.
     pub fn print(&self, event: &Event) {
         if let Some(said) = text(event) {
-            let minutes = event.at.div_euclid(60_000).rem_euclid(24 * 60);
-            let (hour, minute) = (minutes / 60, minutes % 60);
-            let name = self.name(event.by);
-            println!("{:>5} {hour:02}:{minute:02}Z {name}: {}", event.seq, clean(&said));
+            let at = Timestamp::from_millisecond(event.at).unwrap_or_default();
+            let at = at.to_zoned(self.zone.clone()).strftime("%a %H:%M");
+            println!("{:>5} {at} {}: {}", event.seq, self.name(event.by), clean(&said));
         }
     }
 }
