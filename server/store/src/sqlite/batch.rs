@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection, sqlite::SqliteArgu
 use super::{
     append::{self, NewEvent, Newcomers},
     code,
-    known::Known,
+    known::{self, Known},
     read,
     statement::{self, Late},
     unavailable,
@@ -144,9 +144,8 @@ impl<'a> Batch<'a> {
         if let Some(&first) = intent.and_then(|intent| self.intents.get(&intent)) {
             return Ok(Verdict::Repeats(first));
         }
-        if let Some(prev) = tx.prev.map(|cid| (tx.by, cid))
-            && !self.intents.contains_key(&prev)
-            && !self.known.earlier.contains(&prev)
+        if let Some(prev) = tx.prev
+            && !self.is_committed(conn, (tx.by, prev)).await?
         {
             return Ok(Verdict::Refused(log::prev_missing()));
         }
@@ -165,6 +164,19 @@ impl<'a> Batch<'a> {
         }
         self.intents.extend(intent.map(|intent| (intent, index)));
         Ok(Verdict::Done(first..self.rows.len()))
+    }
+
+    async fn is_committed(
+        &self,
+        conn: &mut SqliteConnection,
+        intent: (UserId, Cid),
+    ) -> sqlx::Result<bool> {
+        if self.intents.contains_key(&intent) || self.known.earlier.contains(&intent) {
+            return Ok(true);
+        }
+        // It stands later in the batch, or was refused there: has it been committed before?
+        Ok(self.known.unasked.contains(&intent)
+            && !known::committed(conn, &[intent]).await?.is_empty())
     }
 
     /// Runs the statements that wait for positions, or those that do not. The inner error refuses

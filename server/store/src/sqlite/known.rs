@@ -37,8 +37,11 @@ pub(super) struct Known<'a> {
     pub(super) topics: Vec<(&'a Topic, Place)>,
     /// The authors with their numbers; 0 for new ones.
     pub(super) authors: Vec<(UserId, i64)>,
-    /// What `prev` may name, of earlier batches.
+    /// What `prev` names and earlier batches committed.
     pub(super) earlier: HashSet<(UserId, Cid)>,
+    /// What `prev` names and was not looked up, since this batch may commit it: nearly always it
+    /// does, and before it is named.
+    pub(super) unasked: HashSet<(UserId, Cid)>,
     /// For each event of each transaction, which of the topics.
     pub(super) topic_of: Vec<Vec<usize>>,
     /// For each transaction, which of the authors.
@@ -62,8 +65,8 @@ impl<'a> Known<'a> {
         }
         let topics = places(conn, memory, topics.list).await?;
         let authors = numbers(conn, memory, authors.list).await?;
-        let earlier = earlier(conn, memory, txs).await?;
-        Ok(Known { topics, authors, earlier, topic_of, author_of })
+        let (earlier, unasked) = earlier(conn, memory, txs).await?;
+        Ok(Known { topics, authors, earlier, unasked, topic_of, author_of })
     }
 }
 
@@ -101,25 +104,35 @@ async fn numbers(
     Ok(users.into_iter().copied().zip(ids).collect())
 }
 
-/// The intents that `prev` names and that were committed before this batch.
+/// The intents that `prev` names: those that were committed before this batch, and those that the
+/// batch itself may commit.
 async fn earlier(
     conn: &mut SqliteConnection,
     memory: &Memory,
     txs: &[Transaction],
-) -> sqlx::Result<HashSet<(UserId, Cid)>> {
+) -> sqlx::Result<(HashSet<(UserId, Cid)>, HashSet<(UserId, Cid)>)> {
     let named: HashSet<_> = txs.iter().filter_map(|tx| Some((tx.by, tx.prev?))).collect();
     if named.is_empty() {
-        return Ok(named);
+        return Ok((named, HashSet::new()));
     }
     let here: HashSet<_> = txs.iter().filter_map(|tx| Some((tx.by, tx.cid?))).collect();
-    let (mut earlier, mut unknown): (HashSet<_>, HashSet<_>) =
+    let (mut earlier, rest): (HashSet<_>, HashSet<_>) =
         named.into_iter().partition(|intent| memory.recent.get(intent).is_some());
-    unknown.retain(|intent| !here.contains(intent));
-    if !unknown.is_empty() {
-        let unknown: Vec<_> = unknown.into_iter().collect();
-        let found = read::find(conn, &unknown).await?;
-        let known = unknown.into_iter().zip(found).filter(|(_, found)| found.is_some());
-        earlier.extend(known.map(|(intent, _)| intent));
+    let (unasked, unknown): (HashSet<_>, HashSet<_>) =
+        rest.into_iter().partition(|intent| here.contains(intent));
+    earlier.extend(committed(conn, &Vec::from_iter(unknown)).await?);
+    Ok((earlier, unasked))
+}
+
+/// Those of some intents that are in the log.
+pub(super) async fn committed(
+    conn: &mut SqliteConnection,
+    intents: &[(UserId, Cid)],
+) -> sqlx::Result<Vec<(UserId, Cid)>> {
+    if intents.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(earlier)
+    let found = read::find(conn, intents).await?;
+    let known = intents.iter().zip(found).filter(|(_, found)| found.is_some());
+    Ok(known.map(|(intent, _)| *intent).collect())
 }

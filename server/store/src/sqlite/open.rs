@@ -52,6 +52,9 @@ pub(crate) async fn open(
         migrate::Stop::Refused(refused) => refused,
         migrate::Stop::Failed(source) => refusal(path, source),
     })?;
+    // The tables go into the file itself: whatever happens to the write-ahead log, they are there.
+    let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await;
+    checkpoint.map_err(failed)?;
     let epoch = sqlx::query("SELECT epoch FROM meta").fetch_one(&mut conn).await;
     let epoch: i64 = epoch.and_then(|row| row.try_get(0)).map_err(failed)?;
     let writer = Writer::new(settings.clone(), conn, epoch.unsigned_abs()).await.map_err(failed)?;

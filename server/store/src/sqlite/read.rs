@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection, SqlitePool, pool::
 
 use super::{
     rows::{EVENT, event, hex, json, plain, whole},
-    statement::{Late, arguments},
+    statement::arguments,
     unavailable,
 };
 use crate::log::Place;
@@ -37,7 +37,7 @@ impl Readers {
     }
 
     pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>> {
-        let arguments = arguments(&args, Late { events: &[], pos: 0 })?;
+        let arguments = arguments(&args, None)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let rows = query.fetch_all(&mut *self.conn().await?).await.map_err(unavailable)?;
         rows.iter().map(|row| plain(row).map_err(unavailable)).collect()

@@ -33,7 +33,9 @@ pub(super) fn pieces(
 ) -> Result<Vec<(Arc<str>, SqliteArguments)>> {
     if !statement.sql.contains(ROWS) {
         let rows = statement.rows.iter();
-        return rows.map(|row| Ok((Arc::from(&*statement.sql), arguments(row, late)?))).collect();
+        return rows
+            .map(|row| Ok((Arc::from(&*statement.sql), arguments(row, Some(late))?)))
+            .collect();
     }
     let columns = statement.rows.first().map_or(0, Vec::len);
     if statement.rows.iter().any(|row| row.len() != columns) {
@@ -45,7 +47,7 @@ pub(super) fn pieces(
         let (piece, after) = rest.split_at(size);
         rest = after;
         let sql = statement.sql.replace(ROWS, &placeholders(size, columns));
-        pieces.push((sql.into(), arguments(piece.iter().flatten(), late)?));
+        pieces.push((sql.into(), arguments(piece.iter().flatten(), Some(late))?));
     }
     Ok(pieces)
 }
@@ -64,14 +66,15 @@ fn placeholders(rows: usize, columns: usize) -> String {
     text
 }
 
-/// The values as the driver takes them.
+/// The values as the driver takes them; a read has no late ones.
 pub(super) fn arguments<'a>(
     values: impl IntoIterator<Item = &'a Value>,
-    late: Late<'_>,
+    late: Option<Late<'_>>,
 ) -> Result<SqliteArguments> {
+    let pos = || late.map(|late| late.pos).ok_or_else(|| log::fault("a read has no events".into()));
     let event = |index: &usize| {
         let missing = || log::fault(format!("the transaction has no event {index}"));
-        late.events.get(*index).ok_or_else(missing)
+        late.and_then(|late| late.events.get(*index).copied()).ok_or_else(missing)
     };
     let mut arguments = SqliteArguments::default();
     for value in values {
@@ -82,7 +85,7 @@ pub(super) fn arguments<'a>(
             Value::Text(text) => arguments.add(text.as_str()),
             Value::Seq(index) => arguments.add(event(index)?.seq as i64),
             Value::N(index) => arguments.add(event(index)?.n as i64),
-            Value::Pos => arguments.add(late.pos as i64),
+            Value::Pos => arguments.add(pos()? as i64),
         };
         added.map_err(|error| super::unavailable(sqlx::Error::Encode(error)))?;
     }

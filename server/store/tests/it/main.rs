@@ -1,0 +1,12 @@
+//! The store's promises: the same for every engine (`conformance`), against a model (`model`), and
+//! what SQLite owes when the disk fails (`disk`) or the file is not what it should be (`opening`).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod cases;
+mod conformance;
+mod disk;
+mod model;
+mod opening;
+mod reading;
