@@ -51,7 +51,7 @@ pub struct Org {
 }
 
 /// `org.member.add`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AddMember {
     /// The organisation; needed only by the command line where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 //! Signing in and out. A session belongs to one person, or to one program.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +32,7 @@ operations! {
 }
 
 /// `session.setup`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Setup {
     /// The one-time token that the first start printed.
     pub token: String,
@@ -45,7 +47,7 @@ pub struct Setup {
 }
 
 /// `session.login`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
     /// The sign-in name.
     pub login: String,
@@ -57,7 +59,7 @@ pub struct Login {
 }
 
 /// A token, which is never shown again.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     /// The bearer token.
     pub token: String,
@@ -136,7 +138,7 @@ pub struct Revoke {
 pub struct Ticket {}
 
 /// The answer of `session.token`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Ticketed {
     /// For `hello.token`; good for one socket.
     pub token: String,
@@ -165,7 +167,7 @@ pub struct Issue {
 }
 
 /// `session.resolve`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Resolve {
     /// The bearer token or ticket.
     pub token: String,
@@ -197,4 +199,28 @@ pub struct EndedData {
 pub mod kind {
     /// A session was signed out.
     pub const ENDED: &str = "session.ended";
+}
+
+/// Types that hold passwords or tokens show their name and nothing else: what is formatted may end
+/// in a log.
+macro_rules! opaque {
+    ($($name:ty),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), " { .. }"))
+            }
+        }
+    )+};
+}
+opaque!(Setup, Login, Grant, Ticketed, Resolve, crate::org::AddMember, crate::frame::Hello);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_a_secret_does_not_show_it() {
+        let login = Login { login: "amy".into(), password: "hunter22".into(), label: None };
+        assert_eq!(format!("{login:?}"), "Login { .. }");
+    }
 }

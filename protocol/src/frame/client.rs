@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The first frame of a client: who it is and what it has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
     /// The version of the protocol.
     pub v: u32,

@@ -140,11 +140,10 @@ impl Row {
     /// If there is none or it is of another type: the statement and the code disagree.
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T> {
         self.0.get(column).and_then(T::from_value).ok_or_else(|| {
-            Error::internal(std::io::Error::other(format!(
-                "column {column} of {:?} is not a {}",
-                self.0,
-                std::any::type_name::<T>()
-            )))
+            // Without the row: it may hold what must not stand in a log.
+            let wanted = std::any::type_name::<T>();
+            let why = format!("column {column} of {} is not a {wanted}", self.0.len());
+            Error::internal(std::io::Error::other(why))
         })
     }
 }

@@ -92,12 +92,16 @@ impl TestClient {
     /// Waits for the end of the catch-up.
     pub async fn synced(&mut self) {
         loop {
-            match self.frame().await {
+            match self.socket_frame().await {
                 ServerFrame::Welcome(welcome) => self.welcome = Some(*welcome),
                 ServerFrame::Page(topics) => self.pages.extend(topics),
                 ServerFrame::Synced { sync } => {
                     self.sync = Some(sync);
                     return;
+                }
+                // What was held back while the pages travelled.
+                held @ (ServerFrame::Ev(_) | ServerFrame::Eph(_) | ServerFrame::Dirty(_)) => {
+                    self.waiting.push_back(held);
                 }
                 other => panic!("expected the catch-up, got {other:?}"),
             }

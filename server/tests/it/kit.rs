@@ -1,6 +1,6 @@
 //! A real server on a free port, and people who use it through its sockets.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use carillon::{
     clock::SystemClock,
@@ -85,11 +85,6 @@ impl TestServer {
     /// Where it listens, as `http://127.0.0.1:…`.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The data folder.
-    pub fn data(&self) -> &Path {
-        &self.config.data
     }
 
     /// The table of operations, past the door.
