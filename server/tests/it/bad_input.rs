@@ -16,13 +16,16 @@ use crate::{
     wire::TEXT,
 };
 
+/// A frame, the `re` of its refusal if it can be told, and the field that the refusal names.
+type Unreadable = (Codec, Vec<u8>, Option<u64>, Option<&'static str>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_cannot_be_read_is_answered_and_the_socket_stays() {
     let shop = Shop::open().await;
     let deep = format!("{{\"t\":\"call\",\"args\":{}1{}}}", "[".repeat(33), "]".repeat(33));
     let packed = |value: &Value| Codec::MsgPack.encode(value);
     let deep_packed = (0..33).fold(json!(1), |inner, _| json!([inner]));
-    let cases: Vec<(Codec, Vec<u8>, Option<u64>, Option<&str>)> = vec![
+    let cases: Vec<Unreadable> = vec![
         (Codec::Json, b"".to_vec(), None, None),
         (Codec::Json, b"{\"t\":\"call\",\"id\":1,\"op\":".to_vec(), None, None),
         (Codec::Json, b"[\"call\",1,\"session.whoami\"]".to_vec(), None, None),

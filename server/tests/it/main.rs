@@ -15,6 +15,8 @@ mod isolation;
 mod kit;
 mod limits;
 mod process;
+mod resume;
 mod sessions;
 mod shop;
+mod slow;
 mod wire;
