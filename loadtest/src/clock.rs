@@ -1,6 +1,9 @@
 //! The tool's own clock and ids: it measures from outside, so it has no host to ask.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    io, thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use carillon_protocol::{Cid, id::Ulid};
 
@@ -24,6 +27,17 @@ impl Deadline {
     pub fn is_over(self) -> bool {
         now_ns() >= self.0
     }
+}
+
+/// Calls `on` so often, `per_s` times a second, with the time that was meant for it. Times are fixed
+/// beforehand: who is late is not waited for, and being late counts.
+pub fn paced(per_s: u64, times: u64, mut on: impl FnMut(u64) -> io::Result<()>) -> io::Result<()> {
+    let start = now_ns();
+    for due in (0..times).map(|number| start + number * 1_000_000_000 / per_s) {
+        thread::sleep(Duration::from_nanos(due.saturating_sub(now_ns())));
+        on(due)?;
+    }
+    Ok(())
 }
 
 /// A new intent.

@@ -11,6 +11,7 @@ use clap::Args;
 
 use crate::{
     ServerArgs,
+    bars::{Bar, Verdict, median},
     fleet::{Failed, Target},
     raw::RawServer,
     room::{Cost, Load, Room, Token},
@@ -34,18 +35,31 @@ pub struct LoadArgs {
     text_len: u16,
     /// How often each figure is measured; the median counts.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
-    repetitions: u16,
+    pub repetitions: u16,
     /// How long one measurement takes, in seconds.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
 }
 
+/// What the raw loop costs at these windows on the machine that the bars were set on, in
+/// microseconds: a raw loop that is slow would flatter.
+const RAW_US: [(u32, f64); 2] = [(1, 10.1), (16, 0.58)];
+const RAW_TIMES_MAX: f64 = 1.3;
+/// What one delivery may cost, in raw ones, at a window of one message and of more.
+const TIMES_MAX: f64 = 1.15;
+const TIMES_MAX_BURST: f64 = 1.5;
+
 impl LoadArgs {
+    /// How long the text of a message is.
+    pub fn text_len(&self) -> usize {
+        usize::from(self.text_len)
+    }
+
     fn load(&self, window: u32) -> Load {
         Load {
             window,
             authors: self.authors,
-            text_len: usize::from(self.text_len),
+            text_len: self.text_len(),
             time: Duration::from_secs(self.seconds),
         }
     }
@@ -111,12 +125,16 @@ fn alone(name: &str, room: &mut Room, args: &LoadArgs) -> Result<(), Failed> {
 
 /// Both in turn, so that what else the machine does meets both; and a third time the raw loop with
 /// frames as long as Carillon's, which shows how much of the difference is bytes.
-pub fn compare(server: &ServerArgs, conv: &ConvArgs, args: &LoadArgs) -> Result<(), Failed> {
+pub fn compare(
+    server: &ServerArgs,
+    conv: &ConvArgs,
+    args: &LoadArgs,
+) -> Result<Vec<Verdict>, Failed> {
     let raw_server = RawServer::start()?;
     let mut raw = raw_room(&raw_server, args.members)?;
     let mut carillon = carillon_room(server, conv, args.members)?;
     heading(args);
-    let mut ratios = Vec::new();
+    let mut verdicts = Vec::new();
     for &window in &args.windows {
         let load = args.load(window);
         let (mut limit, mut ours, mut as_long) =
@@ -130,18 +148,30 @@ pub fn compare(server: &ServerArgs, conv: &ConvArgs, args: &LoadArgs) -> Result<
         limit.print("raw", window);
         ours.print("carillon", window);
         as_long.print("raw, as long", window);
-        ratios.push(format!(
-            "W={window}: carillon {:.2} us = {:.2} x raw ({:.2} us) = {:.2} x raw with frames as \
-             long ({:.2} us)",
-            ours.cpu_us(),
-            ours.cpu_us() / limit.cpu_us(),
-            limit.cpu_us(),
-            ours.cpu_us() / as_long.cpu_us(),
-            as_long.cpu_us(),
-        ));
+        verdicts.extend(judge(window, &limit, &ours, &as_long));
     }
-    println!("\n{}", ratios.join("\n"));
-    Ok(())
+    Ok(verdicts)
+}
+
+fn judge(window: u32, raw: &Figure, ours: &Figure, as_long: &Figure) -> Vec<Verdict> {
+    let (raw, ours, as_long) = (raw.cpu_us(), ours.cpu_us(), as_long.cpu_us());
+    let bar = if window == 1 { TIMES_MAX } else { TIMES_MAX_BURST };
+    let usual = RAW_US.iter().find(|(of, _)| *of == window).map(|(_, us)| Verdict {
+        matter: format!("fan-out, {window} at once: the raw loop itself, us"),
+        figure: raw,
+        bar: Bar::AtMost(RAW_TIMES_MAX * us),
+        from: format!("{RAW_TIMES_MAX} × {us} us"),
+    });
+    let times = Verdict {
+        matter: format!("fan-out, {window} at once: times the raw loop"),
+        figure: ours / raw,
+        bar: Bar::AtMost(bar),
+        from: format!(
+            "{ours:.2} us, raw {raw:.2} us; {:.2} × raw with frames as long ({as_long:.2} us)",
+            ours / as_long
+        ),
+    };
+    std::iter::once(times).chain(usual).collect()
 }
 
 /// The payload of a frame of so many bytes.
@@ -170,9 +200,7 @@ impl Figure {
     }
 
     fn median(&self, of: impl Fn(&Cost) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.0.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
+        median(self.0.iter().map(of))
     }
 
     fn cpu_us(&self) -> f64 {

@@ -96,6 +96,11 @@ pub enum Awaited {
     StampsSince(u64),
 }
 
+/// Room for delays.
+pub fn no_delays() -> Histogram<u64> {
+    Histogram::new_with_max(DELAY_NS_MAX, 3).expect("the bounds are constants")
+}
+
 /// Many connections to one server.
 pub struct Fleet {
     target: Target,
@@ -103,7 +108,7 @@ pub struct Fleet {
     ready: Ready,
     connections: Vec<Connection>,
     buffer: Vec<u8>,
-    /// From the stamp to the read that found it.
+    /// From the stamp to the read that found it, on the connections that were waited for.
     pub delays: Histogram<u64>,
     /// How many bytes were read.
     pub bytes_read: u64,
@@ -125,7 +130,7 @@ impl Fleet {
             ready: Ready::with_capacity(READY_MAX),
             connections: Vec::new(),
             buffer: vec![0; CARRY_MAX + READ_LEN],
-            delays: Histogram::new_with_max(DELAY_NS_MAX, 3).expect("the bounds are constants"),
+            delays: no_delays(),
             bytes_read: 0,
         })
     }
@@ -184,12 +189,31 @@ impl Fleet {
         Ok(self.connections[number].stream.write_all(bytes)?)
     }
 
+    /// Second handles of the first connections: somebody else writes while this one reads.
+    pub fn writers(&self, len: usize) -> Result<Vec<TcpStream>, Failed> {
+        let connections = self.connections[..len].iter();
+        Ok(connections
+            .map(|connection| connection.stream.try_clone())
+            .collect::<io::Result<_>>()?)
+    }
+
     /// Reads until each of these connections has seen what is awaited so many times.
     pub fn wait(
         &mut self,
         numbers: Range<usize>,
         awaited: Awaited,
         times: u32,
+    ) -> Result<(), Failed> {
+        self.converse(numbers, awaited, times, |_, _| Vec::new())
+    }
+
+    /// As `wait`, and writes `on_seen(number, how often it was seen just now)`.
+    pub fn converse(
+        &mut self,
+        numbers: Range<usize>,
+        awaited: Awaited,
+        times: u32,
+        mut on_seen: impl FnMut(usize, u32) -> Vec<u8>,
     ) -> Result<(), Failed> {
         self.connections.iter_mut().for_each(|connection| connection.seen = 0);
         let mut missing = numbers.len();
@@ -210,7 +234,8 @@ impl Fleet {
                     return Err(Failed::Closed { number, last: readable(bytes.all) });
                 }
                 self.bytes_read += bytes.fresh as u64;
-                let seen = awaited.count(&bytes, &mut self.delays);
+                let delays = numbers.contains(&number).then_some(&mut self.delays);
+                let seen = awaited.count(&bytes, delays);
                 let refused = || wire::occurrences(bytes.all, b"\"t\":\"err\"") > 0;
                 if number < AUTHORS_MAX && refused() {
                     return Err(Failed::Refused { number, answer: readable(bytes.all) });
@@ -224,6 +249,9 @@ impl Fleet {
                     let (seen, expected) = (connection.seen, times);
                     return Err(Failed::TooMany { number, seen, expected });
                 }
+                if seen > 0 {
+                    connection.stream.write_all(&on_seen(number, seen))?;
+                }
             }
         }
         Ok(())
@@ -231,7 +259,7 @@ impl Fleet {
 }
 
 impl Awaited {
-    fn count(self, bytes: &Bytes<'_>, delays: &mut Histogram<u64>) -> u32 {
+    fn count(self, bytes: &Bytes<'_>, mut delays: Option<&mut Histogram<u64>>) -> u32 {
         match self {
             Awaited::Text(text) => {
                 // What lies whole in the part that was carried over has been counted.
@@ -244,7 +272,9 @@ impl Awaited {
                 wire::stamps(bytes.all, |stamp| {
                     if stamp >= since {
                         count += 1;
-                        delays.saturating_record(now.saturating_sub(stamp));
+                        if let Some(delays) = &mut delays {
+                            delays.saturating_record(now.saturating_sub(stamp));
+                        }
                     }
                 });
                 count

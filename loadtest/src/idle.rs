@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     ServerArgs,
+    bars::{Bar, Verdict},
     fanout::tokens,
     fleet::{Failed, Fleet},
     process::Resident,
@@ -16,6 +17,9 @@ use crate::{
 const BASE: usize = 1_000;
 /// How many join between two heartbeats; far fewer than join within the time of one.
 const STEP: usize = 1_000;
+
+/// Resident memory of the server for one connection, in bytes.
+const RESIDENT_MAX: f64 = 3_000.0;
 
 /// How many and how long.
 #[derive(Debug, Clone, Args)]
@@ -28,9 +32,9 @@ pub struct IdleArgs {
     settle_s: u64,
 }
 
-/// Opens the connections and prints what one of them costs. The server should be a fresh process:
+/// Opens the connections; returns what one of them costs. The server should be a fresh process:
 /// memory that others have left would be used again.
-pub fn idle(server: &ServerArgs, args: &IdleArgs) -> Result<(), Failed> {
+pub fn idle(server: &ServerArgs, args: &IdleArgs) -> Result<Verdict, Failed> {
     if args.connections <= BASE {
         return Err(Failed::Usage(format!("--connections must be above {BASE}")));
     }
@@ -61,10 +65,11 @@ pub fn idle(server: &ServerArgs, args: &IdleArgs) -> Result<(), Failed> {
     let each = |base: u64, end: u64| {
         end.saturating_sub(base) as f64 * 1024.0 / (args.connections - BASE) as f64
     };
-    println!(
-        "\n{:.0} B resident a connection beyond the first {BASE}, {:.0} B of it anonymous",
-        each(base.total, end.total),
-        each(base.anonymous, end.anonymous)
-    );
-    Ok(())
+    let anonymous = each(base.anonymous, end.anonymous);
+    Ok(Verdict {
+        matter: format!("an idle connection beyond the first {BASE}, bytes"),
+        figure: each(base.total, end.total),
+        bar: Bar::AtMost(RESIDENT_MAX),
+        from: format!("{} connections; {anonymous:.0} B of it anonymous", fleet.len()),
+    })
 }

@@ -4,18 +4,25 @@
 //! `compare` both in turn, `idle` memory; `seed` makes whom they need; `bench` does all of it with
 //! a server of its own. Everything stays on loopback and ends by itself.
 
+mod bars;
 mod bench;
 mod clock;
 mod fanout;
 mod fleet;
 mod idle;
+mod latency;
+mod link;
 mod os;
+mod place;
 mod process;
 mod raw;
+mod resume;
 mod room;
 mod seed;
+mod teams;
 #[cfg(test)]
 mod tests;
+mod throughput;
 mod wire;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -48,7 +55,7 @@ enum Command {
     /// The raw loop itself, until standard input ends.
     #[command(hide = true)]
     RawServer,
-    /// Start a server in a temporary folder, fill it, and measure fan-out and memory.
+    /// Start a server in a temporary folder, fill it, and measure everything.
     Bench {
         #[command(flatten)]
         bench: BenchArgs,
@@ -137,8 +144,14 @@ fn run(command: &Command) -> Result<(), Failed> {
             Ok(())
         }
         Command::Fanout { server, conv, load } => fanout::fanout(server, conv, load),
-        Command::Compare { server, conv, load } => fanout::compare(server, conv, load),
-        Command::Idle { server, idle } => idle::idle(server, idle),
+        Command::Compare { server, conv, load } => {
+            bars::print(&fanout::compare(server, conv, load)?);
+            Ok(())
+        }
+        Command::Idle { server, idle } => {
+            bars::print(&[idle::idle(server, idle)?]);
+            Ok(())
+        }
     }
 }
 

@@ -135,10 +135,7 @@ impl Room {
             Speech::Raw => text.into_bytes(),
             Speech::Carillon(conv) => {
                 self.calls += 1;
-                let body = msg::Body::Text { text, mentions: Vec::new() };
-                let send = msg::Send { conv, body, reply_to: None };
-                let cid = Some(new_cid());
-                client::call(Codec::Json, self.calls, msg::Send::OP, cid, None, &send)
+                send(self.calls, conv, text)
             }
         }
     }
@@ -152,6 +149,18 @@ pub fn heartbeat(fleet: &mut Fleet) -> Result<(), Failed> {
         fleet.write(number, &ping)?;
     }
     fleet.wait(0..fleet.len(), Awaited::Text("\"t\":\"pong\""), 1)
+}
+
+/// A call that sends a message.
+pub fn send(id: u64, conv: ConvId, text: String) -> Vec<u8> {
+    let cid = Some(new_cid());
+    client::call(Codec::Json, id, msg::Send::OP, cid, None, &message(conv, text))
+}
+
+/// A message of text.
+pub fn message(conv: ConvId, text: String) -> msg::Send {
+    let body = msg::Body::Text { text, mentions: Vec::new() };
+    msg::Send { conv, body, reply_to: None }
 }
 
 /// What a connection says first.

@@ -1,0 +1,119 @@
+//! A server of our own in a folder that goes away.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    ServerArgs,
+    fleet::{Failed, Target},
+    process::Process,
+    target,
+};
+
+/// A data folder and the program that works on it.
+pub struct Place {
+    program: PathBuf,
+    folder: TempDir,
+    token: String,
+}
+
+impl Place {
+    /// An empty organisation with an administrator, beside the program: a folder for temporary
+    /// files may be memory, and this is about a disk.
+    pub fn new(program: &Path, shards: u8) -> Result<Place, Failed> {
+        let program = program.canonicalize()?;
+        let folder = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
+        // The limits on calls are not what is measured.
+        let config =
+            format!("shards = {shards}\n[limits]\nwrites_per_s = 1000000\nreads_per_s = 1000000\n");
+        fs::write(folder.path().join("server.toml"), config)?;
+        let mut place = Place { program, folder, token: String::new() };
+        place.run(&["org", "add", "--name", "Load"])?;
+        place.run(&["user", "add", "--login", "load", "--name", "Load", "--admin"])?;
+        place.token = place.run(&["token", "--user", "load", "--scopes", "read,write,admin"])?;
+        Ok(place)
+    }
+
+    /// The administrator's token, which may do everything.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A file in the same file system as the server's.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args).arg("--config").arg(self.path("server.toml"));
+        command.arg("--data").arg(self.path("data"));
+        command
+    }
+
+    /// What the command prints, on one line.
+    fn run(&self, args: &[&str]) -> Result<String, Failed> {
+        let output = self.command(args).stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(Failed::Usage(format!("`{}` failed", args.join(" "))));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// A fresh process.
+    pub fn start(&self) -> Result<Running, Failed> {
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut running = Running { child, stdout, url: String::new() };
+        let mut line = String::new();
+        running.stdout.read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address.ok_or_else(|| io::Error::other("the server does not listen"))?;
+        running.url = format!("ws://{address}/v1/ws");
+        Ok(running)
+    }
+}
+
+/// A server that ends with this value.
+pub struct Running {
+    child: Child,
+    /// Kept open: a server that cannot say something ends.
+    stdout: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Running {
+    /// Where to connect to.
+    pub fn target(&self) -> Result<Target, Failed> {
+        target(&self.url)
+    }
+
+    /// The process.
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// The same for connections with these tokens.
+    pub fn args(&self, tokens: &Path) -> ServerArgs {
+        ServerArgs { server_pid: self.child.id(), url: self.url.clone(), tokens: tokens.to_owned() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Without ceremony: what it acknowledged is on disk.
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(|_| ())) {
+            eprintln!("the server is not over: {error}");
+        }
+    }
+}
