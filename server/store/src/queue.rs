@@ -109,6 +109,7 @@ async fn work(
                 }
                 Job::Ping(reply) => answer(reply, engine.ping().await),
                 Job::Close(reply) => {
+                    // What is queued already is still received, and committed.
                     jobs.close();
                     closers.push(reply);
                 }
@@ -132,11 +133,13 @@ async fn work(
     closers.into_iter().for_each(|reply| answer(reply, ()));
 }
 
+/// How much of a batch a transaction takes up.
 fn cost_of(tx: &Transaction) -> usize {
     let rows: usize = tx.statements.iter().map(|statement| statement.rows.len()).sum();
     (tx.emits.len() + rows).max(1)
 }
 
+/// Commits a batch, tells the host, answers everybody; in this order.
 async fn commit(
     engine: &mut impl Engine,
     shared: &Shared,

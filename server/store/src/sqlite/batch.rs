@@ -49,6 +49,7 @@ pub(super) async fn commit(
             };
             batch.verdicts.push(verdict);
         }
+        // Nothing is remembered before this: a batch that fails leaves memory where the disk is.
         let Err(error) = batch.finish(conn).await else {
             return Ok(batch.answers(memory, txs));
         };
@@ -140,6 +141,7 @@ impl<'a> Batch<'a> {
         index: usize,
         tx: &Transaction,
     ) -> sqlx::Result<Verdict> {
+        // The intent stands on the first event: without events there is none to repeat.
         let intent = tx.cid.filter(|_| !tx.emits.is_empty()).map(|cid| (tx.by, cid));
         if let Some(&first) = intent.and_then(|intent| self.intents.get(&intent)) {
             return Ok(Verdict::Repeats(first));
@@ -153,6 +155,7 @@ impl<'a> Batch<'a> {
             return Ok(Verdict::Refused(refused));
         }
         let first = self.rows.len();
+        // Only what waits for positions can fail after they are given out.
         let has_late = tx.statements.iter().any(statement::is_late);
         let before = has_late.then(|| self.before(index));
         self.append(index, tx);
@@ -166,6 +169,7 @@ impl<'a> Batch<'a> {
         Ok(Verdict::Done(first..self.rows.len()))
     }
 
+    /// Whether an intent is in the log, or will be with this batch.
     async fn is_committed(
         &self,
         conn: &mut SqliteConnection,
@@ -242,6 +246,8 @@ impl<'a> Batch<'a> {
         Ok(Ok(changed))
     }
 
+    /// Gives a transaction's events their positions. What is new gets its number here, without
+    /// asking the database: nobody else gives out any.
     fn append(&mut self, index: usize, tx: &Transaction) {
         if tx.emits.is_empty() {
             return;

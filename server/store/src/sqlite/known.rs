@@ -70,6 +70,7 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Where the topics stand: from memory, and what it lacks in one query.
 async fn places<'a>(
     conn: &mut SqliteConnection,
     memory: &Memory,
@@ -87,6 +88,7 @@ async fn places<'a>(
     Ok(topics.into_iter().zip(places).collect())
 }
 
+/// The authors' numbers: from memory, and what it lacks in one query.
 async fn numbers(
     conn: &mut SqliteConnection,
     memory: &Memory,

@@ -86,6 +86,7 @@ impl Readers {
             Look::After(seq) => (clip(&window, seq.saturating_add(1), INT_MAX), Order::Oldest),
             Look::Before(seq) => (clip(&window, 1, seq.saturating_sub(1)), Order::Newest),
         };
+        // Spans are tried in the order of reading, so that the first ones fill most pages.
         if order == Order::Newest {
             spans.reverse();
         }
@@ -125,6 +126,7 @@ impl Readers {
     }
 
     pub(crate) async fn tails(&self, tails: Vec<Tail>, counted: bool) -> Result<Vec<Vec<Event>>> {
+        // A limit is a parameter of the whole statement; a catch-up has two or three of them.
         let mut by_limit: BTreeMap<u32, Vec<Stretch>> = BTreeMap::new();
         for (topic, tail) in tails.iter().enumerate().filter(|(_, tail)| tail.limit > 0) {
             let spans = clip(&tail.window, 1, INT_MAX).into_iter();
