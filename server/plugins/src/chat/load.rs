@@ -83,7 +83,7 @@ pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<C
     let mut people = people(&ctx.query(PEOPLE, vec![id.into()]).await?)?;
     add_days(&mut people, &ctx.query(DAYS, vec![id.into()]).await?)?;
     let Head { head, n, .. } = ctx.head(&Topic::Conv(id)).await?;
-    chat.unsettled.recover(ctx, id, settled, n).await?;
+    chat.unsettled.recover(ctx, vec![(id, settled, n)]).await?;
     let roster = Roster::new(people, changed_seq, head, n);
     Ok(Conversation::new((id, org), (kind, history), roster))
 }
@@ -149,7 +149,8 @@ pub(crate) struct Seat {
     pub(crate) head: Head,
 }
 
-/// The conversations with ids in a range that a person is in, by id: two queries, however many.
+/// The conversations with ids in a range that a person is in, by id: two queries, however many,
+/// and few more if the node crashed while people were writing.
 pub(crate) async fn seats(
     ctx: &Ctx,
     chat: &Chat,
@@ -186,9 +187,11 @@ pub(crate) async fn seats(
         });
     }
     let heads = ctx.heads(seats.iter().map(|seat| Topic::Conv(seat.conv)).collect()).await?;
-    for ((seat, head), settled) in seats.iter_mut().zip(heads).zip(settled) {
+    let standing = seats.iter().zip(&heads).zip(settled);
+    let standing = standing.map(|((seat, head), settled)| (seat.conv, settled, head.n)).collect();
+    chat.unsettled.recover(ctx, standing).await?;
+    for (seat, head) in seats.iter_mut().zip(heads) {
         seat.head = head;
-        chat.unsettled.recover(ctx, seat.conv, settled, head.n).await?;
         seat.cursor = seat.cursor.max(chat.unsettled.cursor(seat.conv, user).unwrap_or_default());
     }
     Ok(seats)

@@ -12,8 +12,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use carillon_plugin::{Ctx, Look, Result, Tx, Value, Window};
-use carillon_protocol::{ConvId, Topic, UserId};
+use carillon_plugin::{Ctx, Look, Result, Tail, Tx, Value, Window};
+use carillon_protocol::{ConvId, Topic, UserId, limits::INT_MAX};
+use smallvec::SmallVec;
 
 use super::roster::Message;
 
@@ -25,6 +26,11 @@ const WAITING_LIMIT: usize = 8 * WAITING_MAX;
 const SETTLE_EVERY_MS: u64 = 1_000;
 /// Events read at once when cursors are recovered from the log.
 const RECOVER_AT_ONCE: u32 = 500;
+/// Conversations that are recovered by one query: bounds the events that it brings.
+const RECOVER_CONVS: usize = 64;
+
+/// Where a conversation stands: the last settled message's `seq` and `n`, and the newest `n`.
+pub(crate) type Standing = (ConvId, (u64, u64), u64);
 
 /// Own cursors of the messages `from_n..=n` of a conversation.
 #[derive(Debug, Clone)]
@@ -125,17 +131,32 @@ impl Unsettled {
     }
 
     /// Makes sure that memory holds the messages after the settled ones, which it does unless the
-    /// node started since.
-    pub(crate) async fn recover(
-        &self,
-        ctx: &Ctx,
-        conv: ConvId,
-        (settled_seq, settled_n): (u64, u64),
-        head_n: u64,
-    ) -> Result<()> {
-        if head_n <= settled_n || self.covers(conv, settled_n) {
-            return Ok(());
+    /// node started since. Somebody may be in thousands of conversations, so it asks for many at
+    /// once.
+    pub(crate) async fn recover(&self, ctx: &Ctx, mut convs: Vec<Standing>) -> Result<()> {
+        convs.retain(|&(conv, (_, settled_n), head_n)| {
+            head_n > settled_n && !self.covers(conv, settled_n)
+        });
+        for convs in convs.chunks(RECOVER_CONVS) {
+            let tail = |&(conv, (settled_seq, _), _): &Standing| Tail {
+                topic: Topic::Conv(conv),
+                window: Window(SmallVec::from_buf([(settled_seq + 1, INT_MAX)])),
+                limit: RECOVER_AT_ONCE,
+            };
+            let found = ctx.tails(convs.iter().map(tail).collect(), true).await?;
+            for (&(conv, (settled_seq, _), _), events) in convs.iter().zip(found) {
+                if events.len() < RECOVER_AT_ONCE as usize {
+                    events.iter().filter_map(Message::of).for_each(|it| self.note(conv, it));
+                } else {
+                    self.recover_many(ctx, conv, settled_seq).await?;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Recovers a conversation in which more was said than one query may bring.
+    async fn recover_many(&self, ctx: &Ctx, conv: ConvId, settled_seq: u64) -> Result<()> {
         let (topic, window, mut after) = (Topic::Conv(conv), Window::all(), settled_seq);
         loop {
             let look = Look::After(after);
