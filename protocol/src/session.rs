@@ -171,6 +171,9 @@ pub struct Issue {
 pub struct Resolve {
     /// The bearer token or ticket.
     pub token: String,
+    /// Whether a ticket will do, which is used up by it: only a socket takes one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ticket: bool,
 }
 
 /// The answer of `session.resolve`.

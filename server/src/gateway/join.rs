@@ -80,7 +80,8 @@ impl Joining {
         }
         let token = hello.token.clone().or_else(|| bearer.map(String::from));
         let token = token.ok_or_else(|| Error::new(ErrorCode::Unauth, "sign in first"))?;
-        let who = self.host.call_typed(Caller::SYSTEM, None, &Resolve { token }).await?;
+        let who =
+            self.host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
         let since = self.since(hello.sync.as_deref())?;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -51,6 +51,14 @@ const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many may be reading it; beyond, their sockets just end.
 const TURNED_AWAY_MAX: usize = 256;
 
+/// Whom an address stands for: of IPv6 a customer has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
 /// Counts sockets, in all and by address.
 #[derive(Debug)]
 pub struct Gate {
@@ -77,6 +85,7 @@ impl Gate {
 
     /// Admits a socket, until the answer is dropped.
     fn admit(self: &Arc<Gate>, address: IpAddr) -> Option<Admitted> {
+        let address = network(address);
         let ticket = Ticket { gate: Arc::clone(self), address };
         let total = self.total.fetch_add(1, Ordering::Relaxed);
         let here = {
@@ -114,7 +123,7 @@ impl Drop for Ticket {
 pub struct Admitted(Arc<Ticket>);
 
 impl Admitted {
-    /// Where the socket comes from.
+    /// The network that the socket comes from.
     pub fn address(&self) -> IpAddr {
         self.0.address
     }

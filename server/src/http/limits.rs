@@ -1,6 +1,9 @@
 //! How often a caller may call over HTTP: by session, and by address for strangers.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use carillon_plugin::Caller;
 use carillon_protocol::{Effect, ErrorBody, ErrorCode, SessionId};
@@ -12,6 +15,14 @@ use crate::gateway::Bucket;
 const STRANGER_PER_S: u32 = 5;
 /// Above so many callers, those whose buckets are full again are forgotten.
 const CALLERS_MAX: usize = 10_000;
+
+/// How often they are looked for, in milliseconds.
+const SWEEP_MS: i64 = 1_000;
+
+fn too_many(per_s: u32, retry_ms: u64) -> ErrorBody {
+    let msg = format!("{per_s} calls a second; wait before the next one");
+    ErrorBody { retry_ms: Some(retry_ms), ..ErrorBody::new(ErrorCode::Rate, msg) }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
@@ -26,12 +37,13 @@ pub struct Rates {
     buckets: DashMap<Key, Bucket>,
     reads_per_s: u32,
     writes_per_s: u32,
+    swept_at: AtomicI64,
 }
 
 impl Rates {
     /// Full buckets for everybody.
     pub fn new(reads_per_s: u32, writes_per_s: u32) -> Rates {
-        Rates { buckets: DashMap::new(), reads_per_s, writes_per_s }
+        Rates { buckets: DashMap::new(), reads_per_s, writes_per_s, swept_at: AtomicI64::new(0) }
     }
 
     /// Takes a token.
@@ -51,19 +63,34 @@ impl Rates {
             (None, Some(address), _) => Key::Stranger(address),
             (None, None, _) => return Ok(()),
         };
-        if self.buckets.len() >= CALLERS_MAX {
-            self.buckets.retain(|key, bucket| !bucket.is_full(self.per_s(*key), now));
-        }
+        self.take_of(key, now)
+    }
+
+    /// An address showed a token that is none: it is a stranger's call.
+    ///
+    /// # Errors
+    /// `E_RATE` with how long to wait.
+    pub fn failed(&self, address: Option<IpAddr>, now: i64) -> Result<(), ErrorBody> {
+        address.map_or(Ok(()), |address| self.take_of(Key::Stranger(address), now))
+    }
+
+    fn take_of(&self, key: Key, now: i64) -> Result<(), ErrorBody> {
+        self.forget_full(now);
         let per_s = self.per_s(key);
         let taken = {
             let mut bucket = self.buckets.entry(key).or_insert_with(|| Bucket::full(per_s, now));
             bucket.take(per_s, now)
         };
-        taken.map_err(|retry_ms| {
-            let msg = format!("{per_s} calls a second; wait before the next one");
-            let error = ErrorBody::new(ErrorCode::Rate, msg);
-            ErrorBody { retry_ms: Some(retry_ms), ..error }
-        })
+        taken.map_err(|retry_ms| too_many(per_s, retry_ms))
+    }
+
+    /// Forgets the buckets that are full again, when there are many and once a second at most.
+    fn forget_full(&self, now: i64) {
+        let due = self.swept_at.load(Ordering::Relaxed) + SWEEP_MS;
+        if self.buckets.len() >= CALLERS_MAX && now >= due {
+            self.swept_at.store(now, Ordering::Relaxed);
+            self.buckets.retain(|key, bucket| !bucket.is_full(self.per_s(*key), now));
+        }
     }
 
     fn per_s(&self, key: Key) -> u32 {

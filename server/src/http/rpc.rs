@@ -1,5 +1,7 @@
 //! `POST /v1/rpc/{op}`: an operation, its arguments in the body, the `cid` in a header.
 
+use std::net::IpAddr;
+
 use axum::{
     body::{Body, to_bytes},
     extract::{Path, Request, State},
@@ -25,11 +27,11 @@ pub async fn call(
         Ok(codec) => codec,
         Err(error) => return refuse(Codec::Json, &error),
     };
-    let caller = match door.caller(request.headers()).await {
+    let address = request.extensions().get::<Admitted>().map(Admitted::address);
+    let caller = match door.caller(request.headers(), address).await {
         Ok(caller) => caller,
         Err(error) => return refuse(codec, error.body()),
     };
-    let address = request.extensions().get::<Admitted>().map(Admitted::address);
     let effect = door.0.host.lookup(&op).map_or(Effect::Read, |(_, effect)| effect);
     if let Err(error) = door.0.rates.take(caller, address, effect, door.0.host.now()) {
         return refuse(codec, &error);
@@ -64,10 +66,16 @@ fn codec(headers: &HeaderMap) -> Result<Codec, ErrorBody> {
 
 impl Door {
     /// Who calls: the bearer of the token, or a stranger.
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller> {
+    async fn caller(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Caller> {
         let Some(token) = bearer(headers) else { return Ok(Caller::STRANGER) };
-        let resolve = Resolve { token: token.to_owned() };
-        let who = self.0.host.call_typed(Caller::SYSTEM, None, &resolve).await?;
+        let resolve = Resolve { token: token.to_owned(), ticket: false };
+        let who = match self.0.host.call_typed(Caller::SYSTEM, None, &resolve).await {
+            Ok(who) => who,
+            Err(error) => {
+                self.0.rates.failed(address, self.0.host.now())?;
+                return Err(error);
+            }
+        };
         let scopes = who.scopes.iter().map(String::as_str);
         Ok(Caller::signed_in(who.user, who.org, who.session, scopes))
     }

@@ -1,6 +1,6 @@
 //! A reader that does not read costs a bounded queue and nobody's time, and misses nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{Cid, Codec, ConvId, ServerFrame, Topic, frame::Hello, log, msg};
 use futures_util::{StreamExt, stream};
@@ -109,7 +109,7 @@ async fn a_reader_that_stops_gets_dirty_marks_and_repairs_from_the_log() {
     let heard = crowd.write_to(&mut others, MESSAGES).await;
     assert!(is_whole(&heard, MESSAGES), "whoever reads has it all while another one stalls");
 
-    let (mut seen, mut dirty) = (crowd.seen(), BTreeMap::new());
+    let (mut seen, mut dirty) = (crowd.seen(), BTreeSet::new());
     let mut on_the_way = 0;
     while dirty.len() < TOPICS {
         match stalled.frame().await {
@@ -117,7 +117,15 @@ async fn a_reader_that_stops_gets_dirty_marks_and_repairs_from_the_log() {
                 on_the_way += 1;
                 note(&mut seen, &event);
             }
-            ServerFrame::Dirty(topics) => dirty.extend(topics),
+            // At once: what comes after the mark goes on where the mark ends.
+            ServerFrame::Dirty(topics) => {
+                for (topic, head) in topics {
+                    let after = seen[&topic].last().copied().unwrap_or(1);
+                    let missed = repair(&mut stalled, &topic, after, head).await;
+                    seen.get_mut(&topic).unwrap().extend(missed);
+                    dirty.insert(topic);
+                }
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -125,11 +133,6 @@ async fn a_reader_that_stops_gets_dirty_marks_and_repairs_from_the_log() {
         on_the_way < ON_THE_WAY_MAX,
         "{on_the_way} events waited for a reader who did not read"
     );
-    for (topic, head) in dirty {
-        let after = seen[&topic].last().copied().unwrap_or(1);
-        let missed = repair(&mut stalled, &topic, after, head).await;
-        seen.get_mut(&topic).unwrap().extend(missed);
-    }
     assert!(is_whole(&seen, MESSAGES));
 
     // What comes later comes as usual.

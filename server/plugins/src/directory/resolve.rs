@@ -97,7 +97,8 @@ pub(super) async fn resolve(ctx: Ctx, args: Resolve) -> Result<Resolved> {
     let digest = digest_text(&args.token);
     let session = match shown {
         Shown::Session(session) => session,
-        Shown::Ticket => session_of_ticket(&ctx, &digest).await?,
+        Shown::Ticket if args.ticket => session_of_ticket(&ctx, &digest).await?,
+        Shown::Ticket => return Err(unknown()),
     };
     let known = directory.sessions.find(&ctx, session).await?.ok_or_else(unknown)?;
     if shown != Shown::Ticket && !same(&known.digest, &digest) {

@@ -120,7 +120,9 @@ async fn sign_in(kit: &Kit, name: &str) -> Result<Grant, Error> {
 }
 
 async fn resolve(kit: &Kit, token: &str) -> Result<Resolved, Error> {
-    kit.host().call_typed(Caller::SYSTEM, None, &Resolve { token: token.into() }).await
+    kit.host()
+        .call_typed(Caller::SYSTEM, None, &Resolve { token: token.into(), ticket: true })
+        .await
 }
 
 async fn caller(kit: &Kit, token: &str) -> Caller {

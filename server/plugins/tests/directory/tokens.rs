@@ -50,9 +50,9 @@ async fn of_many_who_show_one_ticket_at_once_one_gets_in() {
     let tries: Vec<_> = (0..16)
         .map(|_| {
             let (host, token) = (world.kit.host().clone(), token.clone());
-            tokio::spawn(
-                async move { host.call_typed(Caller::SYSTEM, None, &Resolve { token }).await },
-            )
+            tokio::spawn(async move {
+                host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await
+            })
         })
         .collect();
     let mut opened = 0;
