@@ -15,13 +15,15 @@ use super::Door;
 pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'";
 
+/// What all pages have in common.
+const PAGE: &str = include_str!("page.html");
 const HOME: &str = include_str!("home.html");
 const SETUP: &str = include_str!("setup.html");
 const DONE: &str = include_str!("done.html");
 
 /// `GET /`.
-pub async fn home() -> Html<&'static str> {
-    Html(HOME)
+pub async fn home() -> Html<String> {
+    page("Carillon", HOME)
 }
 
 /// The one-time link.
@@ -33,7 +35,7 @@ pub struct Link {
 
 /// `GET /setup?token=…`.
 pub async fn setup(Query(link): Query<Link>) -> Html<String> {
-    Html(form(&link.token, ""))
+    form(&link.token, "")
 }
 
 /// `POST /setup`: the form as the operation `session.setup`.
@@ -42,17 +44,25 @@ pub async fn set_up(
     Form(setup): Form<Setup>,
 ) -> (StatusCode, Html<String>) {
     match door.0.host.call_typed(Caller::STRANGER, None, &setup).await {
-        Ok(_) => (StatusCode::OK, Html(DONE.replace("{login}", &escape(&setup.login)))),
+        Ok(_) => {
+            let done = DONE.replace("{login}", &escape(&setup.login));
+            (StatusCode::OK, page("Carillon is set up", &done))
+        }
         Err(error) => {
             let status = StatusCode::from_u16(error.code().http_status());
             let status = status.expect("the table has statuses");
-            (status, Html(form(&setup.token, &error.body().msg)))
+            (status, form(&setup.token, &error.body().msg))
         }
     }
 }
 
-fn form(token: &str, wrong: &str) -> String {
-    SETUP.replace("{token}", &escape(token)).replace("{wrong}", &escape(wrong))
+fn form(token: &str, wrong: &str) -> Html<String> {
+    let form = SETUP.replace("{token}", &escape(token)).replace("{wrong}", &escape(wrong));
+    page("Set up Carillon", &form)
+}
+
+fn page(title: &str, body: &str) -> Html<String> {
+    Html(PAGE.replace("{title}", title).replace("{body}", body))
 }
 
 /// Text as HTML, also inside an attribute.
