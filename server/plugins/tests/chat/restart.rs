@@ -67,6 +67,34 @@ async fn the_cursor_of_who_wrote_last_follows_from_the_log_after_a_crash() {
 }
 
 #[tokio::test]
+async fn however_much_was_said_in_however_many_conversations_before_a_crash_it_is_found() {
+    // More than one query asks for, and more than it brings of one conversation.
+    const CONVS: usize = 70;
+    const MESSAGES: u64 = 600;
+    let world = World::new().await;
+    for _ in 0..CONVS {
+        let conv = world.group(&[world.bob], History::All).await;
+        world.says(world.bob, conv, "once").await;
+    }
+    let long = world.group(&[world.bob], History::All).await;
+    world.says(world.bob, long, "first").await;
+    for _ in 1..MESSAGES {
+        world.says(world.amy, long, "and again").await;
+    }
+    let world = world.restarted().await;
+    let settled = "SELECT COUNT(*) FROM chat_conversation WHERE settled_n > 0";
+    assert!(rows(&world, settled).await < 2, "they were not written down");
+    let listening = world.kit.host().listening(world.bob).await.unwrap();
+    // The first event of a conversation is that it was made.
+    let read = listening.iter().filter(|it| it.read == Some((2, 1)));
+    assert_eq!(read.count(), CONVS + 1);
+    let done = world.shown(world.bob, long, MESSAGES + 1, MESSAGES + 1).await;
+    assert_eq!(done, ReadDone { read_seq: MESSAGES + 1, read_n: MESSAGES, unread: 0 });
+    let amy = world.summary(world.amy, long).await;
+    assert_eq!((amy.read_seq, amy.unread), (MESSAGES + 1, 0));
+}
+
+#[tokio::test]
 async fn leaving_and_returning_survive_a_restart() {
     let world = World::new().await;
     let conv = world.group(&[world.bob], History::Joined).await;
