@@ -47,13 +47,13 @@ impl fmt::Display for Verdict {
         let Verdict { matter, figure, bar, from } = self;
         let (bar, reached) = (bar.to_string(), if self.is_reached() { "" } else { "not " });
         let reached = format!("{reached}reached");
-        write!(f, "{matter:<54}{figure:>9.2}  {bar:<11}{reached:<13}{from}")
+        write!(f, "{matter:<58}{figure:>9.2}  {bar:<11}{reached:<13}{from}")
     }
 }
 
 /// All of them.
 pub fn print(verdicts: &[Verdict]) {
-    println!("\n{:<54}{:>9}  {:<11}{:<13}from", "matter", "figure", "bar", "verdict");
+    println!("\n{:<58}{:>9}  {:<11}{:<13}from", "matter", "figure", "bar", "verdict");
     verdicts.iter().for_each(|verdict| println!("{verdict}"));
 }
 

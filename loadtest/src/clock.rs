@@ -46,3 +46,23 @@ pub fn new_cid() -> Cid {
     getrandom::fill(&mut random).expect("the system has random bytes");
     Cid(Ulid::from_parts(now_ns() / 1_000_000, u128::from_ne_bytes(random)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_late_is_not_waited_for() {
+        let mut due = Vec::new();
+        paced(1_000, 4, |time| {
+            // Longer than the time between two.
+            let until = Deadline::after(Duration::from_millis(3));
+            while !until.is_over() {}
+            due.push(time);
+            Ok(())
+        })
+        .unwrap();
+        let between: Vec<u64> = due.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(between, [1_000_000; 3]);
+    }
+}

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Messages a second, and records of the bare loop.
-const PER_S: u64 = 500;
+pub(crate) const PER_S: u64 = 500;
 /// How long one repetition takes: long enough for three messages beyond the 99.9th percentile.
 const TIME: Duration = Duration::from_secs(6);
 /// What a message takes in a log, about.
@@ -32,10 +32,10 @@ const DISK_TIMES: f64 = 4.0;
 const MORE_MS: f64 = 5.0;
 
 /// One repetition, in milliseconds.
-struct Delays {
-    p50: f64,
-    p99: f64,
-    p999: f64,
+pub(crate) struct Delays {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
 }
 
 impl Delays {
@@ -78,9 +78,10 @@ pub fn latency(place: &Place, text_len: usize, repetitions: u16) -> Result<Verdi
     })
 }
 
-/// One repetition. The stamps are the times that were meant for the messages, so a server that
-/// does not keep up is not waited for.
-fn measure(
+/// One repetition: the first connections write in turn, each in its conversation. The stamps are
+/// the times that were meant for the messages, so a server that does not keep up is not waited
+/// for.
+pub(crate) fn measure(
     fleet: &mut Fleet,
     convs: &[ConvId],
     text_len: usize,
@@ -88,13 +89,14 @@ fn measure(
 ) -> Result<Delays, Failed> {
     heartbeat(fleet)?;
     fleet.delays.reset();
-    let each = PER_S * time.as_millis() as u64 / 1_000 / AUTHORS as u64;
-    let (mut writers, since) = (fleet.writers(AUTHORS)?, now_ns());
+    let authors = convs.len();
+    let each = PER_S * time.as_millis() as u64 / 1_000 / authors as u64;
+    let (mut writers, since) = (fleet.writers(authors)?, now_ns());
     thread::scope(|scope| {
-        let authors = scope.spawn(move || {
+        let writing = scope.spawn(move || {
             let mut number = 0;
-            paced(PER_S, each * AUTHORS as u64, |due| {
-                let author = number % AUTHORS;
+            paced(PER_S, each * authors as u64, |due| {
+                let author = number % authors;
                 number += 1;
                 let call = send(number as u64, convs[author], wire::stamped(due, text_len));
                 let mut frame = Vec::new();
@@ -103,8 +105,8 @@ fn measure(
             })
         });
         // The authors' own sockets are read too, but they are not others.
-        fleet.wait(AUTHORS..fleet.len(), Awaited::StampsSince(since), each as u32)?;
-        authors.join().expect("the authors do not panic")?;
+        fleet.wait(authors..fleet.len(), Awaited::StampsSince(since), each as u32)?;
+        writing.join().expect("the authors do not panic")?;
         Ok(Delays::of(&fleet.delays))
     })
 }

@@ -18,11 +18,12 @@ use carillon_protocol::{
 use tungstenite::Message;
 
 use crate::{
-    fleet::{Failed, Target},
+    fleet::{Failed, Fleet, Target},
+    latency,
     process::Process,
     raw,
-    room::{Load, Room, Token},
-    wire,
+    room::{self, Load, Room, Token},
+    throughput, wire,
 };
 
 const MEMBERS: usize = 20;
@@ -57,6 +58,7 @@ fn stand_in(answer_hello: fn(&str) -> Vec<Vec<u8>>) -> Target {
                             members.lock().unwrap().push(out.try_clone().unwrap());
                         }
                         ClientFrame::Call(call) => {
+                            write(&mut out, &server::ok(Codec::Json, call.id, b"{}"));
                             let mut members = members.lock().unwrap();
                             members.iter_mut().for_each(|member| write(member, call.args.bytes));
                         }
@@ -109,6 +111,31 @@ fn a_message_of_carillon_is_seen_by_every_member() {
     assert!(cost.bytes > 204.0, "{cost:?}");
     let cost = room.measure(Load { window: 1, authors: 5, ..LOAD }).unwrap();
     assert!(cost.cpu_us >= 0.0);
+}
+
+/// Everybody, connected to a server that answers and delivers.
+fn connected() -> Fleet {
+    let (mut fleet, tokens) = (Fleet::new(stand_in(synced)).unwrap(), tokens("good"));
+    fleet.grow(MEMBERS, |number| Some(room::hello(&tokens[number]))).unwrap();
+    fleet
+}
+
+#[test]
+fn every_message_that_was_due_is_seen_by_others() {
+    let mut fleet = connected();
+    // The stand-in gives a message to everybody, so one conversation of one author will do.
+    let delays = latency::measure(&mut fleet, &[CONV], 200, Duration::from_millis(20)).unwrap();
+    assert!(delays.p50 > 0.0 && delays.p50 <= delays.p99 && delays.p99 <= delays.p999);
+    let others = MEMBERS as u64 - 1;
+    assert_eq!(fleet.delays.len(), latency::PER_S / 50 * others, "the author is no other");
+}
+
+#[test]
+fn every_answer_is_followed_by_the_next_send_until_all_are_said() {
+    // Each author sees what all write, so one is enough, and it has more to say than its window.
+    let mut fleet = connected();
+    let rate = throughput::measure(&mut fleet, own(), &[CONV], 200, 100).unwrap();
+    assert!(rate.per_s > 0.0);
 }
 
 #[test]

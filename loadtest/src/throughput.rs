@@ -25,8 +25,8 @@ const SHARE_MIN: f64 = 0.4;
 
 /// One repetition.
 #[derive(Debug)]
-struct Rate {
-    per_s: f64,
+pub(crate) struct Rate {
+    pub(crate) per_s: f64,
     cpu_us: f64,
 }
 
@@ -66,8 +66,9 @@ pub fn throughput(
     }))
 }
 
-/// One repetition: every answer is followed by the next send.
-fn measure(
+/// One repetition: the first connections write, each in its conversation, and every answer is
+/// followed by the next send.
+pub(crate) fn measure(
     fleet: &mut Fleet,
     server: Process,
     convs: &[ConvId],
@@ -75,7 +76,7 @@ fn measure(
     sends: u32,
 ) -> Result<Rate, Failed> {
     heartbeat(fleet)?;
-    let authors = fleet.len();
+    let authors = convs.len();
     let each = sends / authors as u32;
     let mut said = vec![0; authors];
     let mut say = |author: usize, calls: u32| {
