@@ -29,8 +29,8 @@ impl Deadline {
     }
 }
 
-/// Calls `on` so often, `per_s` times a second, with the time that was meant for it. Times are fixed
-/// beforehand: who is late is not waited for, and being late counts.
+/// Calls `on` so often, `per_s` times a second, with the time that was meant for it. Times are
+/// fixed beforehand: who is late is not waited for, and being late counts.
 pub fn paced(per_s: u64, times: u64, mut on: impl FnMut(u64) -> io::Result<()>) -> io::Result<()> {
     let start = now_ns();
     for due in (0..times).map(|number| start + number * 1_000_000_000 / per_s) {
