@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use carillon_plugin::Caller;
-use carillon_protocol::{Codec, DeviceId, Topic, frame::server};
+use carillon_protocol::{CloseCode, Codec, DeviceId, Topic, frame::server};
 use rustix::net::SendFlags;
 use tokio::{net::TcpStream, sync::oneshot};
 
@@ -325,18 +325,21 @@ impl Conn {
     pub(super) fn close(&mut self, code: u16, reason: &str, before: Option<Bytes>) -> Sent {
         self.lane.clear();
         if let Some(outbox) = &mut self.outbox {
-            outbox.clear();
+            // Answers still leave a node that goes down; whoever is sent away gets no more.
+            if code != CloseCode::Drain.number() {
+                outbox.clear();
+            }
             if outbox.is_empty() {
                 self.outbox = None;
             }
         }
-        self.phase = Phase::Live;
-        let frames = before.into_iter().chain([frame::close(code, reason)]);
-        for frame in frames {
-            // Nothing else is queued: it is written, or waits for the socket.
-            let _queued = self.send_frame(frame, Kind::Must);
-        }
         self.phase = Phase::Closing;
+        for frame in before.into_iter().chain([frame::close(code, reason)]) {
+            let written = if self.outbox.is_none() { self.try_write(&frame) } else { 0 };
+            if written < frame.len() {
+                self.outbox.get_or_insert_default().push_last(frame, written);
+            }
+        }
         if self.is_backlogged() {
             return Sent::Stalled;
         }

@@ -1,6 +1,6 @@
 //! How connections end: one at a time, with their session, or with the node.
 
-use std::sync::atomic::Ordering;
+use std::{net::Shutdown, sync::atomic::Ordering};
 
 use carillon_protocol::{CloseCode, SessionId, frame::server};
 
@@ -59,6 +59,14 @@ impl Shard {
         self.draining = Some(retry_ms);
         let slots: Vec<u32> = self.conns.iter().map(|(slot, _)| slot as u32).collect();
         for slot in slots {
+            self.leave_when_answered(slot, retry_ms);
+        }
+    }
+
+    /// Ends a connection of a node that goes down as soon as its calls are answered; no new ones
+    /// are read.
+    pub(super) fn leave_when_answered(&mut self, slot: u32, retry_ms: u64) {
+        if self.conns[slot as usize].in_flight == 0 {
             self.bye(slot, CloseCode::Drain, Some(retry_ms));
         }
     }
@@ -73,6 +81,8 @@ impl Shard {
             self.leave_room(id.slot, room);
         }
         let conn = self.conns.remove(id.slot as usize);
+        // A task may still wait for the socket to take something: it must not keep it.
+        conn.shut(Shutdown::Both);
         // Leaving its rooms may have found it slow: its slot is not its own any more.
         self.stalled.retain(|slot| *slot != id.slot);
         self.too_slow.retain(|slot| *slot != id.slot);

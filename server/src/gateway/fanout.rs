@@ -91,6 +91,11 @@ impl Fanout {
         self.listeners.is_empty()
     }
 
+    /// How many frames somebody lacks.
+    pub fn pending(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Whether a lap is under way.
     pub fn is_active(&self) -> bool {
         self.lap.is_some()

@@ -18,7 +18,7 @@ use dashmap::DashMap;
 use smallvec::SmallVec;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::{ConnId, delivery::Delivery, shard::Cmd};
+use super::{ConnId, admission::Admission, delivery::Delivery, shard::Cmd};
 use crate::telemetry::Metrics;
 
 /// What waits for one shard. A full inbox makes the writer wait: acknowledgements slow down before
@@ -48,6 +48,8 @@ pub struct Hub {
     windows: DashMap<(UserId, DeviceId), Windows>,
     /// Whether the node is gone: shards hold the hub as the hub holds them, so somebody must say.
     closed: AtomicBool,
+    /// How many catch up at once.
+    pub(super) admission: Admission,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -62,10 +64,15 @@ impl Hub {
             })
             .unzip();
         let hasher = std::hash::RandomState::new();
-        (
-            Hub { doors, hasher, windows: DashMap::new(), closed: AtomicBool::new(false), metrics },
-            inboxes,
-        )
+        let hub = Hub {
+            doors,
+            hasher,
+            windows: DashMap::new(),
+            closed: AtomicBool::new(false),
+            admission: Admission::new(),
+            metrics,
+        };
+        (hub, inboxes)
     }
 
     /// How many connections there are.
@@ -158,14 +165,19 @@ impl Hub {
     /// One item to each shard that may have listeners, not one a listener.
     fn deliver(&self, delivery: Delivery, changes: Vec<LiveChange>) {
         let class = self.class(delivery.topic());
+        let joins = changes.iter().any(|change| matches!(change, LiveChange::Join(_)));
         let delivery = Arc::new(delivery);
-        let changes: Arc<[LiveChange]> = changes.into();
         for door in &self.doors {
+            if joins {
+                // What follows must come after it, though nobody listens there yet. The shard
+                // takes this back when it has seen who joins.
+                door.interest[class].fetch_add(1, Ordering::SeqCst);
+            }
             if changes.is_empty() && door.interest[class].load(Ordering::SeqCst) == 0 {
                 continue;
             }
-            let (delivery, changes) = (Arc::clone(&delivery), Arc::clone(&changes));
-            let mut cmd = Cmd::Deliver { delivery, changes };
+            let mut cmd =
+                Cmd::Deliver { delivery: Arc::clone(&delivery), changes: changes.clone() };
             // Shards never wait for anybody, so a full inbox has room again soon.
             while let Err(TrySendError::Full(back)) = door.inbox.try_send(cmd) {
                 cmd = back;

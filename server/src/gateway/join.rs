@@ -4,15 +4,12 @@
 //! was missed is read, and then what was held back flows, less what was read. Nothing falls
 //! between.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use carillon_plugin::{Caller, Error, Head, Host, Listening, Result, Tail};
 use carillon_protocol::{
-    CloseCode, Codec, ErrorCode, Topic, VERSION,
+    CloseCode, Codec, ErrorCode, Event, Topic, VERSION,
     frame::{Hello, TopicPage, Welcome, server},
     limits::{Limits, PAGE_LEN_MAX},
     operation::READ,
@@ -26,6 +23,9 @@ use super::{
     shard::{Attach, Cmd},
 };
 
+/// What an event takes in a page besides its data, and a topic besides its events, in bytes.
+const EVENT_LEN: usize = 256;
+const TOPIC_LEN: usize = 160;
 /// What this server can do beyond version 1, of what a client may offer.
 const CAPS: [&str; 1] = ["dirty"];
 /// The longest name of a tab: the hub keeps it for as long as the connection lives.
@@ -61,15 +61,17 @@ impl Joining {
                     CloseCode::BadToken
                 }
                 ErrorCode::Version | ErrorCode::BadArg => CloseCode::Protocol,
-                ErrorCode::TooFar => CloseCode::Rebalance,
+                ErrorCode::TooFar | ErrorCode::Busy => CloseCode::Rebalance,
                 _ => CloseCode::ServerError,
             };
             let frame = self.frame(&server::err(self.codec, None, error.body()));
-            self.send(Cmd::Refuse { conn: self.conn, frame, code }).await;
+            let retry_ms = error.body().retry_ms;
+            self.send(Cmd::Refuse { conn: self.conn, frame, code, retry_ms }).await;
         }
     }
 
     async fn join(&self, hello: Hello, bearer: Option<Box<str>>) -> Result<()> {
+        let turn = self.hub.admission.enter().await?;
         if hello.v != VERSION {
             let msg = format!("this server speaks version {VERSION}; update the client");
             return Err(Error::new(ErrorCode::Version, msg));
@@ -89,6 +91,7 @@ impl Joining {
             return Ok(());
         }
 
+        let (listed_at, _) = self.host.storage().position();
         // Who may not read may still call: a program that only writes, for example.
         let listening =
             if caller.may(READ) { self.host.listening(caller).await? } else { Vec::new() };
@@ -101,7 +104,11 @@ impl Joining {
         // Everything up to here can be read; everything after it is delivered or held back.
         let (pos, epoch) = self.host.storage().position();
         let heads = self.host.storage().heads(topics).await?;
-        let sent = self.catch_up(listening, heads, since).await?;
+        let missed = listening.into_iter().zip(heads);
+        let missed = missed.map(|(listening, head)| Missed { listening, head }).collect();
+        let missed = self.still_seen(caller, missed, listed_at).await?;
+        drop(turn);
+        let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
         let synced = self.frame(&server::synced(self.codec, &format!("{epoch}.0.{pos}")));
         self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
         Ok(())
@@ -158,60 +165,75 @@ impl Joining {
         attached
     }
 
-    /// Sends what moved since the token, newest first; answers up to where, for each topic.
+    /// Looks again at topics in which something happened since the list of them was read: the
+    /// person may have been removed from one, and must not be sent what came after.
+    async fn still_seen(
+        &self,
+        caller: Caller,
+        missed: Vec<Missed>,
+        listed_at: u64,
+    ) -> Result<Vec<Missed>> {
+        let mut seen = Vec::with_capacity(missed.len());
+        for mut one in missed {
+            if one.head.pos > listed_at {
+                match self.host.window(caller, &one.listening.topic).await {
+                    Ok(window) => one.listening.window = window,
+                    Err(error) if error.code() == ErrorCode::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            seen.push(one);
+        }
+        Ok(seen)
+    }
+
+    /// Sends what moved since the token, newest first; answers up to where, for each topic, or
+    /// nothing if the connection is gone.
     async fn catch_up(
         &self,
-        listening: Vec<Listening>,
-        heads: Vec<Head>,
+        mut missed: Vec<Missed>,
         since: Option<u64>,
-    ) -> Result<HashMap<Topic, u64>> {
-        let mut missed: Vec<Missed> = listening
-            .into_iter()
-            .zip(heads)
-            .map(|(listening, head)| Missed { listening, head })
-            .collect();
+    ) -> Result<Option<HashMap<Topic, u64>>> {
         let sent = missed.iter().map(|one| (one.listening.topic.clone(), one.head.head)).collect();
         missed.retain(|one| one.moved(since));
         missed.sort_by_key(|one| std::cmp::Reverse(one.head.pos));
         let full = missed.len().min(FULL_TOPICS);
         let rest = missed.split_off(full);
-        self.send_pages(missed, FULL_EVENTS).await?;
+        let mut there = self.send_pages(missed, FULL_EVENTS).await?;
         let mut rest = rest.into_iter().peekable();
-        while rest.peek().is_some() {
-            self.send_pages(rest.by_ref().take(TOPICS_PER_READ).collect(), 1).await?;
+        while there && rest.peek().is_some() {
+            there = self.send_pages(rest.by_ref().take(TOPICS_PER_READ).collect(), 1).await?;
         }
-        Ok(sent)
+        Ok(there.then_some(sent))
     }
 
     /// Reads the ends of some topics and sends them in frames of a bounded size, no faster than
-    /// the client reads.
-    async fn send_pages(&self, missed: Vec<Missed>, limit: u32) -> Result<()> {
+    /// the client reads; answers whether the connection is still there.
+    async fn send_pages(&self, missed: Vec<Missed>, limit: u32) -> Result<bool> {
         let tails = missed.iter().map(|one| one.tail(limit)).collect();
+        let turn = self.hub.admission.again().await;
         let ends = self.host.storage().tails(tails, false).await?;
+        drop(turn);
         let (mut page, mut len) = (Vec::new(), 0);
         for (one, last) in missed.into_iter().zip(ends) {
-            let topic = one.page(last);
-            let topic_len: usize =
-                topic.last.iter().map(|event| event.data.as_str().len() + 160).sum();
+            let (topic, topic_len) = one.page(last);
             if len + topic_len > PAGE_LEN_MAX && !page.is_empty() {
-                self.send_page(&std::mem::take(&mut page)).await;
+                if !self.send_page(&std::mem::take(&mut page)).await {
+                    return Ok(false);
+                }
                 len = 0;
             }
-            len += topic_len + 96;
+            len += topic_len;
             page.push(topic);
         }
-        if !page.is_empty() {
-            self.send_page(&page).await;
-        }
-        Ok(())
+        Ok(page.is_empty() || self.send_page(&page).await)
     }
 
-    async fn send_page(&self, topics: &[TopicPage]) {
+    async fn send_page(&self, topics: &[TopicPage]) -> bool {
         let frame = self.frame(&server::page(self.codec, topics));
         let (done, taken) = oneshot::channel();
         self.send(Cmd::Page { conn: self.conn, frame, done }).await;
-        // An error means that the connection is gone; the next command finds nobody either.
-        let _gone = taken.await;
+        taken.await.is_ok()
     }
 
     fn frame(&self, body: &[u8]) -> Bytes {
@@ -236,17 +258,27 @@ impl Missed {
         Tail { topic: topic.clone(), window: window.clone(), limit }
     }
 
-    fn page(self, mut last: Vec<carillon_protocol::Event>) -> TopicPage {
+    /// The topic with as many of its newest events as one frame takes, and its length in bytes.
+    fn page(self, mut last: Vec<Event>) -> (TopicPage, usize) {
         let Missed { listening, head } = self;
-        let mut seen = HashSet::new();
-        last.retain(|event| event.seq <= head.head && seen.insert(event.seq));
-        TopicPage {
+        last.retain(|event| event.seq <= head.head);
+        let mut len = TOPIC_LEN;
+        let fits = |event: &&Event| {
+            len += event.data.as_str().len() + EVENT_LEN;
+            len <= PAGE_LEN_MAX
+        };
+        // The newest one always goes, however long it is: a message fits into a frame.
+        let count = last.iter().rev().take_while(fits).count().max(last.len().min(1));
+        let last = last.split_off(last.len() - count);
+        let len = TOPIC_LEN + last.iter().map(|e| e.data.as_str().len() + EVENT_LEN).sum::<usize>();
+        let page = TopicPage {
             topic: listening.topic,
             head: listening.window.head(head.head),
             n: head.n,
             read_seq: listening.read.map(|(seq, _)| seq),
             unread: listening.read.map(|(_, read_n)| head.n.saturating_sub(read_n)),
             last,
-        }
+        };
+        (page, len)
     }
 }

@@ -5,6 +5,7 @@
 //! comes back through the shard's inbox. The *hub* is what the rest of the node sees of all
 //! shards.
 
+mod admission;
 mod bucket;
 mod conn;
 mod delivery;

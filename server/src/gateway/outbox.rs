@@ -74,6 +74,16 @@ impl Outbox {
         self.queue.push_back((frame, kind));
     }
 
+    /// Queues one of the two frames that end a connection, of which the socket took the first
+    /// `written` bytes: there is always room for them.
+    pub fn push_last(&mut self, frame: Bytes, written: usize) {
+        if self.queue.is_empty() {
+            return self.push_rest(frame, written, Kind::Must);
+        }
+        self.len += frame.len();
+        self.queue.push_back((frame, Kind::Must));
+    }
+
     /// Queues a frame, or leaves it out as far as its kind allows.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ impl Shard {
         }
         for change in changes {
             match change {
-                LiveChange::Join(_) => {}
+                LiveChange::Join(_) => self.hub.host(self.index, delivery.topic(), false),
                 LiveChange::Leave(users) => {
                     self.each_of(users, |shard, slot| shard.unsubscribe(slot, delivery.topic()));
                 }
@@ -105,6 +105,12 @@ impl Shard {
         let Room { topic, .. } = self.rooms.remove(room as usize);
         self.by_topic.remove(&topic);
         self.hub.host(self.index, &topic, false);
+    }
+
+    /// How many events are on their way to listeners.
+    pub(super) fn backlog(&self) -> usize {
+        let rooms = self.active.iter().filter_map(|room| self.rooms.get(*room as usize));
+        rooms.map(|room| room.fanout.pending()).sum()
     }
 
     /// Goes on with the rooms that have something to deliver, a bounded number of writes.

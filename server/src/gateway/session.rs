@@ -63,6 +63,7 @@ pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
     tokio::task::spawn_local(async move {
         read(&shard, id, &stream, reader, flow).await;
         shard.borrow_mut().remove(id);
+        settle(&shard);
     });
 }
 
@@ -157,8 +158,9 @@ impl Conn {
 
 impl Shard {
     fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
+        let draining = self.draining.is_some();
         let Some(conn) = self.conn(id) else { return Continue(()) };
-        if conn.is_closing() {
+        if conn.is_closing() || draining {
             return Continue(());
         }
         match (message, conn.codec) {
@@ -280,7 +282,6 @@ impl Shard {
     /// Hands the ordered calls that wait to the main runtime, unless earlier ones are still
     /// taking their places there.
     pub(super) fn start_lane(&mut self, id: ConnId) {
-        let (host, hub) = (self.host.clone(), self.hub.clone());
         let Some(conn) = self.conn(id) else { return };
         if conn.lane_busy || conn.lane.is_empty() {
             return;
@@ -288,6 +289,7 @@ impl Shard {
         let calls = std::mem::take(&mut conn.lane);
         conn.lane_busy = true;
         let caller = conn.caller;
+        let (host, hub) = (self.host.clone(), self.hub.clone());
         self.main.spawn(async move {
             for call in calls {
                 match host.begin(caller, call.request()).await {
@@ -316,6 +318,9 @@ impl Shard {
             conn.in_flight -= 1;
             conn.wake();
             self.send_frame(id.slot, frame);
+            if let Some(retry_ms) = self.draining {
+                self.leave_when_answered(id.slot, retry_ms);
+            }
         }
     }
 

@@ -38,6 +38,8 @@ use crate::{http::Admitted, telemetry::Metrics};
 pub(super) const WRITES_PER_TURN: usize = 256;
 /// Commands taken from the inbox at a time.
 const CMDS_PER_TURN: usize = 256;
+/// Events on their way to listeners; with more, nothing is taken from the inbox.
+const BACKLOG_MAX: usize = 16 * 1024;
 
 /// A socket that has become a WebSocket.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ pub(super) enum Cmd {
     /// A new connection.
     Adopt(Box<Adopted>),
     /// Something for who listens to a topic, and what it means for connections.
-    Deliver { delivery: Arc<Delivery>, changes: Arc<[LiveChange]> },
+    Deliver { delivery: Arc<Delivery>, changes: Vec<LiveChange> },
     /// The answer to a call.
     Reply { conn: ConnId, frame: Bytes },
     /// The ordered calls that were handed out have their places.
@@ -74,7 +76,7 @@ pub(super) enum Cmd {
     /// The connection ends.
     Bye { conn: ConnId, code: CloseCode },
     /// The connection is refused, after one frame more.
-    Refuse { conn: ConnId, frame: Bytes, code: CloseCode },
+    Refuse { conn: ConnId, frame: Bytes, code: CloseCode, retry_ms: Option<u64> },
     /// Every connection ends: the node goes down.
     Drain { retry_ms: u64 },
 }
@@ -172,7 +174,9 @@ async fn run(shard: Shared, mut inbox: mpsc::Receiver<Cmd>) {
                 }
             }
         }
-        while cmds.len() < CMDS_PER_TURN {
+        // While delivering is behind, the inbox fills, and with it the writer slows down.
+        let behind = shard.borrow().backlog() > BACKLOG_MAX;
+        while !behind && cmds.len() < CMDS_PER_TURN {
             let Ok(cmd) = inbox.try_recv() else { break };
             cmds.push(cmd);
         }
@@ -302,10 +306,10 @@ impl Shard {
                     self.bye(conn.slot, code, None);
                 }
             }
-            Cmd::Refuse { conn, frame, code } => {
+            Cmd::Refuse { conn, frame, code, retry_ms } => {
                 if self.conn(conn).is_some() {
                     self.send_frame(conn.slot, frame);
-                    self.bye(conn.slot, code, None);
+                    self.bye(conn.slot, code, retry_ms);
                 }
             }
             Cmd::Drain { retry_ms } => self.drain(retry_ms),

@@ -27,6 +27,8 @@ pub struct TestClient {
     pub welcome: Option<Welcome>,
     /// The topics of the catch-up.
     pub pages: Vec<TopicPage>,
+    /// The length of the longest page, in bytes.
+    pub page_len_max: usize,
     /// What `synced` said.
     pub sync: Option<String>,
 }
@@ -80,6 +82,7 @@ impl TestClient {
             next_id: 1,
             welcome: None,
             pages: Vec::new(),
+            page_len_max: 0,
             sync: None,
         }
     }
@@ -246,7 +249,12 @@ impl TestClient {
                 }
                 _ => continue,
             };
-            return Ok(ServerFrame::decode(self.codec, &body).expect("the server's frames decode"));
+            let frame = ServerFrame::decode(self.codec, &body);
+            let frame = frame.expect("the server's frames decode");
+            if matches!(frame, ServerFrame::Page(_)) {
+                self.page_len_max = self.page_len_max.max(body.len());
+            }
+            return Ok(frame);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP: the same operations as on the socket, what operators look at, and the end of a process.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt as _};
 
 use carillon_protocol::{Codec, ServerFrame, frame::client, msg, session};
 use serde_json::{Value, json};
@@ -299,4 +299,25 @@ async fn a_node_that_goes_down_is_not_ready_for_who_is_still_connected() {
     let rest = probe.rest().await;
     assert!(rest.contains("HTTP/1.1 503"), "{rest}");
     assert!(rest.contains("the node is going down"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_data_folder_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder that the operator made, as open as folders usually are.
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let process = Process::serve(&data).await;
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for name in ["carillon.db", "carillon.db-wal", "carillon.lock", "carillon.sock"] {
+        assert!(files.contains(&data.join(name)), "{name} is not in {files:?}");
+    }
+    for file in &files {
+        assert_eq!(mode(file) & 0o077, 0, "{}", file.display());
+    }
+    process.terminate();
+    assert_eq!(process.status().await.code(), Some(0));
 }

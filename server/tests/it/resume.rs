@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use carillon_protocol::{
     Codec, DeviceId, ErrorCode, ServerFrame, Topic, UserId, conv,
     frame::{Hello, TopicPage},
+    limits::PAGE_LEN_MAX,
     log, msg, receipt,
 };
 
-use crate::kit::{Person, TestClient, TestServer, new_id};
+use crate::kit::{Person, TestClient, TestServer, cid, new_id, text_message};
 
 /// A page of a topic, if the catch-up had one.
 fn page_of(client: &TestClient, topic: &Topic) -> Option<TopicPage> {
@@ -204,6 +205,76 @@ async fn after_a_restart_everything_is_where_it_was() {
     assert_eq!(people, [bob.user]);
     let next = amys.say(conv, "on").await;
     assert_eq!(next.seq, seqs[19] + 1);
+    drop(amys);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_busy_group_misses_none_of_what_follows() {
+    const ROUNDS: usize = 30;
+    const FOLLOWING: usize = 40;
+    let server = TestServer::start().await;
+    let (amy, bob) = two_people(&server).await;
+    let mut bobs = TestClient::connect(&server, &bob).await;
+    for _ in 0..ROUNDS {
+        let conv = server.group(&[&amy]).await;
+        let mut amys = TestClient::connect(&server, &amy).await;
+        // In one go, so that the writer commits them together.
+        let add = conv::AddMembers { conv, users: vec![bob.user] };
+        let mut calls = vec![amys.begin("conv.member.add", Some(cid()), None, &add).await];
+        for number in 0..FOLLOWING {
+            let send = text_message(conv, &number.to_string());
+            calls.push(amys.begin("msg.send", Some(cid()), None, &send).await);
+        }
+        for call in calls {
+            amys.answer(call).await.unwrap();
+        }
+        let mut seqs = Vec::new();
+        while seqs.len() < 1 + FOLLOWING {
+            let event = bobs.event().await;
+            if event.topic == Topic::Conv(conv) {
+                seqs.push(event.seq);
+            }
+        }
+        assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "{seqs:?}");
+    }
+    drop(bobs);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_frame_of_a_catch_up_is_larger_than_it_may_be() {
+    let server = TestServer::start().await;
+    let (amy, bob) = two_people(&server).await;
+    let mut amys = TestClient::connect(&server, &amy).await;
+    let long = "長".repeat(5_000);
+    let mut convs = Vec::new();
+    for _ in 0..3 {
+        let conv = server.group(&[&amy, &bob]).await;
+        for _ in 0..20 {
+            amys.say(conv, &long).await;
+        }
+        convs.push(Topic::Conv(conv));
+    }
+    for codec in Codec::ALL {
+        let mut bobs = TestClient::resume(&server, &bob, codec, None).await;
+        assert!(bobs.page_len_max <= PAGE_LEN_MAX, "{} bytes", bobs.page_len_max);
+        for topic in &convs {
+            let page = page_of(&bobs, topic).expect("it moved");
+            let seqs: Vec<u64> = page.last.iter().map(|event| event.seq).collect();
+            assert_eq!(seqs.last(), Some(&page.head));
+            assert!(!seqs.is_empty() && seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            let before = seqs[0];
+            let older = log::Read {
+                topic: topic.clone(),
+                after: None,
+                before: Some(before),
+                limit: Some(200),
+            };
+            let older = bobs.call(&older).await.unwrap();
+            assert_eq!(older.events.last().map(|event| event.seq), Some(before - 1));
+        }
+    }
     drop(amys);
     server.stop().await;
 }

@@ -1,6 +1,5 @@
 //! A shard without its thread: the seconds pass when a test says so.
 
-use carillon_plugin::LiveChange;
 use carillon_protocol::{
     ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid, limits::Limits,
 };
@@ -129,8 +128,7 @@ impl Rig {
     fn deliver(&self, count: u64) {
         for seq in 1..=count {
             let delivery = Arc::new(Delivery::event(event(seq)));
-            let changes: Arc<[LiveChange]> = Arc::new([]);
-            self.shard.borrow_mut().handle(Cmd::Deliver { delivery, changes });
+            self.shard.borrow_mut().handle(Cmd::Deliver { delivery, changes: Vec::new() });
         }
     }
 }
@@ -351,7 +349,7 @@ async fn ephemeral_frames_give_way_before_events_do() {
             for delivery in
                 [Delivery::event(event(seq)), Delivery::ephemeral(topic(), None, typing.clone())]
             {
-                let (delivery, changes) = (Arc::new(delivery), Arc::new([]));
+                let (delivery, changes) = (Arc::new(delivery), Vec::new());
                 rig.handle(Cmd::Deliver { delivery, changes });
                 rig.shard.borrow_mut().fan_out();
             }
