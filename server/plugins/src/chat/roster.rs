@@ -61,6 +61,25 @@ impl Person {
         }
     }
 
+    /// The person wrote this message. Nobody is among the readers of an own message, so it may
+    /// continue what was seen right up to it: else each would leave a hole that never closes.
+    fn wrote(&mut self, (seq, n): (u64, u64)) {
+        let nothing_between = self.cursor.1 + 1 == n;
+        if nothing_between && self.seen.end() >= self.cursor.0 {
+            self.seen.extend(seq);
+        }
+        self.read_to((seq, n));
+    }
+
+    /// What the person read is in the tables. Own messages may have been added meanwhile.
+    fn read(&mut self, reading: &Reading) {
+        let end = self.seen.end();
+        self.read_to(reading.cursor);
+        self.seen = reading.seen.clone();
+        self.seen.extend(end);
+        self.oldest_day = reading.oldest_day;
+    }
+
     /// Cursors never go back.
     pub(crate) fn read_to(&mut self, cursor: (u64, u64)) {
         self.cursor = self.cursor.max(cursor);
@@ -192,9 +211,7 @@ impl Roster {
             Change::Event(event) => self.event(event),
             Change::Read(reading) => {
                 if let Some(person) = self.person_mut(reading.user) {
-                    person.read_to(reading.cursor);
-                    person.seen = reading.seen.clone();
-                    person.oldest_day = reading.oldest_day;
+                    person.read(reading);
                 }
             }
         }
@@ -204,13 +221,19 @@ impl Roster {
         (self.head, self.n) = (self.head.max(event.seq), self.n.max(event.n));
         if let Some(message) = Message::of(event) {
             self.remember(message);
-            self.read_to(event.by, (event.seq, event.n));
+            if let Some(author) = self.person_mut(event.by) {
+                author.wrote((event.seq, event.n));
+            }
         } else if &*event.k == conv::kind::MEMBERS_CHANGED && event.seq > self.changed_seq {
             self.changed_seq = event.seq;
             if let Ok(data) = event.data.to::<MembersChangedData>() {
                 self.add(&data.added, event.seq, event.n);
                 self.remove(&data.removed, event.seq);
             }
+            // Nor does such an event leave a hole in what people saw: it has no readers.
+            let reaches = |person: &&mut Person| person.seen.end() + 1 == event.seq;
+            let people = self.people.iter_mut().filter(reaches);
+            people.for_each(|person| person.seen.extend(event.seq));
         }
     }
 

@@ -4,9 +4,10 @@
 const DAY_MS: i64 = 86_400_000;
 /// Spans that touch and began within so long are one: a screen shows minutes.
 const SAME_TIME_MS: i64 = 60_000;
-/// The most spans kept of a person in a conversation: a quarter of a day of steady reading, minute
-/// by minute, or as many holes. Beyond it touching spans share their first time; what still does
-/// not fit is not recorded, so a receipt may be missing but never claims too much.
+/// The most spans kept of a person in a conversation: four hours of steady reading, minute by
+/// minute, or as many holes. Beyond it touching spans share their first time; if that is not enough
+/// those of the oldest messages go, so a receipt may be missing but never claims too much, and
+/// what is read now is always recorded.
 pub(crate) const SPANS_MAX: usize = 256;
 /// After so many days a person's days are merged into one row.
 pub(crate) const MERGE_AFTER_DAYS: i64 = 30;
@@ -56,18 +57,29 @@ impl ReadSpans {
     pub(crate) fn add(&mut self, from: u64, to: u64, at: i64) -> bool {
         let at = self.0.iter().map(|span| span.at).fold(at, i64::max);
         let missing = self.missing(from, to);
-        if self.0.len() + missing.len() > SPANS_MAX {
-            self.collapse(day_of(at));
-        }
-        if missing.is_empty() || self.0.len() + missing.len() > SPANS_MAX {
-            return false;
-        }
+        let Some(&(_, newest)) = missing.last() else { return false };
         for (from, to) in missing {
             let place = self.0.partition_point(|span| span.from < from);
             self.0.insert(place, ReadSpan { from, to, at });
         }
         self.join(|a, b| a.at.abs_diff(b.at) < SAME_TIME_MS as u64 && day_of(a.at) == day_of(b.at));
-        true
+        if self.0.len() > SPANS_MAX {
+            self.collapse(day_of(at));
+        }
+        self.0.drain(..self.0.len().saturating_sub(SPANS_MAX));
+        self.seen_at(newest).is_some()
+    }
+
+    /// The newest position that was seen; 0 if there is none.
+    pub(crate) fn end(&self) -> u64 {
+        self.0.last().map_or(0, |span| span.to)
+    }
+
+    /// What comes after the newest span, up to here, belongs to it: nobody has to see it.
+    pub(crate) fn extend(&mut self, to: u64) {
+        if let Some(span) = self.0.last_mut() {
+            span.to = span.to.max(to);
+        }
     }
 
     fn missing(&self, from: u64, to: u64) -> Vec<(u64, u64)> {
@@ -278,14 +290,18 @@ mod tests {
     }
 
     #[test]
-    fn more_holes_than_are_kept_claim_nothing() {
+    fn of_more_holes_than_are_kept_those_of_the_oldest_messages_go() {
         let mut spans = ReadSpans::default();
-        for hole in 0..SPANS_MAX as u64 {
-            assert!(spans.add(2 * hole + 2, 2 * hole + 2, 0));
+        for hole in 1..=SPANS_MAX as u64 {
+            assert!(spans.add(10 * hole, 10 * hole, 0));
         }
-        assert!(!spans.add(9_999, 9_999, 0));
-        assert_eq!(spans.seen_at(9_999), None);
-        assert_eq!(spans.0.len(), SPANS_MAX);
+        assert!(spans.add(9_999, 9_999, 0));
+        assert_eq!((spans.seen_at(9_999), spans.seen_at(10)), (Some(0), None));
+        assert_eq!((spans.seen_at(20), spans.0.len()), (Some(0), SPANS_MAX));
+        assert!(!spans.add(3, 3, 0), "older than all that is kept");
+        let rows = unpack(&spans.pack_day(0)).unwrap();
+        let more = [ReadSpan { from: 3, to: 3, at: MINUTE }, ReadSpan { from: 0, to: 0, at: 0 }];
+        assert_eq!(ReadSpans::merged(rows.into_iter().chain(more).collect()), spans);
     }
 
     #[test]

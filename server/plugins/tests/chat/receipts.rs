@@ -57,6 +57,60 @@ async fn a_jump_to_the_newest_leaves_a_hole() {
 }
 
 #[tokio::test]
+async fn receipts_never_stop_for_people_who_talk() {
+    // More than are kept of a person, if each own message left a hole.
+    const TURNS: u64 = 260;
+    for from_the_cursor in [true, false] {
+        let world = World::new().await;
+        let conv = world.group(&[world.bob], History::All).await;
+        for turn in 0..TURNS {
+            let seq = world.says(world.amy, conv, "and?").await.seq;
+            let from = (!from_the_cursor).then_some(seq);
+            world.call(world.bob, Read { conv, from, seq }).await.unwrap();
+            assert_eq!(world.counts(world.amy, conv, seq).await, Some((1, 1)), "turn {turn}");
+            world.says(world.bob, conv, "well").await;
+            world.kit.clock().advance(2 * 60_000);
+        }
+        assert_eq!(world.counts(world.amy, conv, 2).await, Some((1, 1)), "nothing was given up");
+    }
+}
+
+#[tokio::test]
+async fn who_skips_again_and_again_still_has_receipts_of_the_newest() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let mut seqs = Vec::new();
+    for _ in 0..260 {
+        world.says(world.amy, conv, "skipped").await;
+        let seq = world.says(world.amy, conv, "shown").await.seq;
+        world.shown(world.bob, conv, seq, seq).await;
+        assert_eq!(world.counts(world.amy, conv, seq).await, Some((1, 1)), "{seq}");
+        seqs.push(seq);
+    }
+    let (first, last) = (seqs[0], seqs[seqs.len() - 1]);
+    let world = world.restarted().await;
+    assert_eq!(world.counts(world.amy, conv, last).await, Some((1, 1)));
+    assert_eq!(world.counts(world.amy, conv, first).await, Some((0, 1)), "the oldest is given up");
+}
+
+#[tokio::test]
+async fn who_comes_and_goes_leaves_no_holes_in_what_others_saw() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    for _ in 0..3 {
+        let seq = world.says(world.amy, conv, "look").await.seq;
+        world.shown(world.bob, conv, seq, seq).await;
+        world.adds(world.amy, conv, &[world.carol]).await.unwrap();
+        world.says(world.bob, conv, "hello").await;
+        world.removes(world.amy, conv, &[world.carol]).await.unwrap();
+    }
+    let spans = "SELECT spans FROM chat_read_day";
+    let rows = carillon_plugin::Storage::query(world.kit.store(), spans, Vec::new()).await.unwrap();
+    let spans: String = rows[0].get(0).unwrap();
+    assert_eq!(spans.split(',').count(), 1, "{spans}");
+}
+
+#[tokio::test]
 async fn a_reader_is_listed_with_the_time_of_the_first_look() {
     let (world, conv) = written(2).await;
     let written_at = world.kit.host().now();
