@@ -1,8 +1,11 @@
 //! What the host needs of a database. `carillon-store` implements it.
 
-use carillon_protocol::{Cid, Event, Topic, UserId};
+use carillon_protocol::{Cid, Event, Topic, UserId, limits::PAGE_LEN_MAX};
 
 use crate::{BoxFuture, Result, Row, Transaction, Value, Window};
+
+/// What an event takes in an answer besides its data, in bytes.
+const EVENT_LEN: usize = 256;
 
 /// A numbered step of a plugin's tables, forward only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,29 @@ pub enum Look {
     After(u64),
     /// The newest before a position.
     Before(u64),
+}
+
+impl Look {
+    /// What of events that were read, one more than `limit`, goes into one answer: no more than a
+    /// reader's queue takes, but one at least; and whether there are more in this direction.
+    pub fn page(self, mut events: Vec<Event>, limit: u32) -> (Vec<Event>, bool) {
+        let mut len = 0;
+        let fits = |event: &&Event| {
+            len += event.data.as_str().len() + EVENT_LEN;
+            len <= PAGE_LEN_MAX
+        };
+        let count = match self {
+            Look::After(_) => events.iter().take_while(fits).count(),
+            Look::Before(_) => events.iter().rev().take_while(fits).count(),
+        };
+        let count = count.min(limit as usize).max(events.len().min(1));
+        let more = events.len() > count;
+        match self {
+            Look::After(_) => events.truncate(count),
+            Look::Before(_) => drop(events.drain(..events.len() - count)),
+        }
+        (events, more)
+    }
 }
 
 /// The end of one topic's log, for reading many at once.
@@ -94,4 +120,48 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The newest position in commit order that every reader sees, and the log's epoch.
     fn position(&self) -> (u64, u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_protocol::{ConvId, EventId, Json, id::Ulid};
+
+    use super::*;
+
+    fn event(seq: u64, len: usize) -> Event {
+        Event {
+            topic: Topic::Conv(ConvId(Ulid(1))),
+            seq,
+            n: seq,
+            k: "msg.sent".into(),
+            id: EventId(Ulid(2)),
+            by: UserId(Ulid(3)),
+            at: 0,
+            cid: None,
+            data: Json::of(&"x".repeat(len)),
+        }
+    }
+
+    fn paged(look: Look, lens: &[usize], limit: u32) -> (Vec<u64>, bool) {
+        let events = lens.iter().zip(1..).map(|(&len, seq)| event(seq, len)).collect();
+        let (events, more) = look.page(events, limit);
+        (events.into_iter().map(|event| event.seq).collect(), more)
+    }
+
+    #[test]
+    fn a_page_ends_where_its_events_or_its_bytes_do() {
+        let (small, large) = (10, PAGE_LEN_MAX / 2);
+        assert_eq!(paged(Look::After(0), &[small; 3], 3), (vec![1, 2, 3], false));
+        assert_eq!(paged(Look::After(0), &[small; 4], 3), (vec![1, 2, 3], true));
+        assert_eq!(paged(Look::Before(9), &[small; 4], 3), (vec![2, 3, 4], true));
+        assert_eq!(paged(Look::After(0), &[large, small, large], 9), (vec![1, 2], true));
+        assert_eq!(paged(Look::Before(9), &[large, small, large], 9), (vec![2, 3], true));
+    }
+
+    #[test]
+    fn a_page_has_one_event_at_least_if_there_is_one() {
+        assert_eq!(paged(Look::After(0), &[2 * PAGE_LEN_MAX, 10], 5), (vec![1], true));
+        assert_eq!(paged(Look::Before(9), &[10, 2 * PAGE_LEN_MAX], 5), (vec![2], true));
+        assert_eq!(paged(Look::After(0), &[], 5), (vec![], false));
+    }
 }

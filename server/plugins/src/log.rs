@@ -30,14 +30,10 @@ async fn read(ctx: Ctx, args: Read) -> Result<Page> {
     let window = ctx.window(&args.topic).await?;
     let head = ctx.head(&args.topic).await?.head;
     // One more than is answered tells whether there is more.
-    let mut events = ctx.events(&args.topic, &window, look, false, limit + 1).await?;
-    let extra = events.len().saturating_sub(limit as usize);
-    match look {
-        Look::After(_) => events.truncate(limit as usize),
-        Look::Before(_) => drop(events.drain(..extra)),
-    }
+    let events = ctx.events(&args.topic, &window, look, false, limit + 1).await?;
+    let (events, more) = look.page(events, limit);
     let head = window.head(head);
     // Where nothing can be seen the oldest position lies just after the newest.
     let floor = window.floor().min(head + 1);
-    Ok(Page { events, head, more: extra > 0, floor })
+    Ok(Page { events, head, more, floor })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_plugin::{Committed, Ctx, Decision, Error, Look, Result, Window};
 use carillon_protocol::{
-    ErrorCode, Event, Topic,
+    ErrorCode, Topic,
     limits::{EVENTS_PER_PAGE_MAX, INT_MAX},
     msg::{List, Listed, MentionedData, Send, Sent, SentData, kind},
 };
@@ -12,7 +12,9 @@ use carillon_protocol::{
 use super::{
     Chat,
     roster::{Conversation, Message},
-    rules, who,
+    rules,
+    unsettled::Pressure,
+    who,
 };
 
 /// How long a client waits when own cursors are written too slowly.
@@ -33,12 +35,14 @@ pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Decision<Sent>> {
             return Err(Error::bad_arg("reply_to", "there is no such message to answer"));
         }
     }
-    if chat.unsettled.is_full() {
+    let pressure = chat.unsettled.pressure(ctx.now());
+    if pressure != Pressure::Idle {
+        // Also if this message is refused: nobody else may come by to make room.
+        chat.lane.settle(&ctx);
+    }
+    if pressure == Pressure::Full {
         let error = Error::new(ErrorCode::Busy, "the server has too much to write; wait a moment");
         return Err(error.retry_ms(BUSY_RETRY_MS));
-    }
-    if chat.unsettled.is_due(ctx.now()) {
-        chat.lane.settle(&ctx);
     }
     let mut tx = ctx.tx();
     let data = SentData { body: args.body, reply_to: args.reply_to, rev: None };
@@ -115,21 +119,17 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    async fn events(&self, look: Look, limit: u32) -> Result<Vec<Event>> {
-        self.ctx.events(self.topic, self.window, look, true, limit + 1).await
+    async fn look(&self, look: Look, limit: u32) -> Result<Listed> {
+        let events = self.ctx.events(self.topic, self.window, look, true, limit + 1).await?;
+        let (events, more) = look.page(events, limit);
+        Ok(Listed { events, more })
     }
 
     async fn before(&self, seq: u64, limit: u32) -> Result<Listed> {
-        let mut events = self.events(Look::Before(seq.min(INT_MAX)), limit).await?;
-        let extra = events.len().saturating_sub(limit as usize);
-        events.drain(..extra);
-        Ok(Listed { events, more: extra > 0 })
+        self.look(Look::Before(seq.min(INT_MAX)), limit).await
     }
 
     async fn after(&self, seq: u64, limit: u32) -> Result<Listed> {
-        let mut events = self.events(Look::After(seq.min(INT_MAX)), limit).await?;
-        let more = events.len() > limit as usize;
-        events.truncate(limit as usize);
-        Ok(Listed { events, more })
+        self.look(Look::After(seq.min(INT_MAX)), limit).await
     }
 }
