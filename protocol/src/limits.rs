@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The largest frame a client may send, in bytes: a text of the full length, escaped, fits.
+/// The largest frame a client may send, in bytes: a text of the full length fits, also with a
+/// backslash before each character and with every mention. Only one of control characters, which
+/// JSON writes with six bytes each, may not.
 pub const FRAME_LEN_MAX: usize = 64 * 1024;
 /// The longest text of a message, in bytes of UTF-8.
 pub const TEXT_LEN_MAX: usize = 16 * 1024;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{
-    Cid, Codec, Effect, Json, Topic,
+    Cid, Codec, Effect, ErrorBody, ErrorCode, Json, Topic,
     frame::client,
-    limits::{CALLS_IN_FLIGHT_MAX, Limits},
+    limits::{CALLS_IN_FLIGHT_MAX, FRAME_LEN_MAX, Limits},
 };
 use tokio::sync::oneshot;
 
@@ -56,6 +56,8 @@ pub(crate) struct Calls {
     later: BTreeSet<(u64, u64)>,
     reads: Bucket,
     writes: Bucket,
+    /// A longer frame ends the connection for good.
+    frame_max: u64,
 }
 
 impl Calls {
@@ -67,6 +69,7 @@ impl Calls {
             later: BTreeSet::new(),
             reads: Bucket::new(0, 0),
             writes: Bucket::new(0, 0),
+            frame_max: FRAME_LEN_MAX as u64,
         }
     }
 
@@ -88,6 +91,7 @@ impl Calls {
     pub fn online(&mut self, limits: &Limits, now: u64) {
         self.reads = Bucket::new(limits.reads_per_s, now);
         self.writes = Bucket::new(limits.writes_per_s, now);
+        self.frame_max = limits.frame;
     }
 
     /// The connection is gone: what was in flight is sent again, the outbox's by the outbox.
@@ -97,8 +101,20 @@ impl Calls {
         self.waiting = self.all.keys().copied().collect();
     }
 
-    /// The next call as a frame, if the server takes one now.
-    pub fn next(&mut self, codec: Codec, now: u64) -> Option<Vec<u8>> {
+    /// Whether the server takes a frame of this length.
+    ///
+    /// # Errors
+    /// What the server would say, if it did not end the connection instead.
+    pub fn fits(&self, len: usize) -> Result<(), ErrorBody> {
+        if len as u64 <= self.frame_max {
+            return Ok(());
+        }
+        let why = format!("a frame of {len} bytes; the server takes {}", self.frame_max);
+        Err(ErrorBody::new(ErrorCode::TooLarge, why))
+    }
+
+    /// The next call as a frame, if the server takes one now; or a call that is too large for it.
+    pub fn next(&mut self, codec: Codec, now: u64) -> Option<Result<Vec<u8>, (Call, ErrorBody)>> {
         while let Some(&(at, id)) = self.later.first()
             && at <= now
         {
@@ -113,9 +129,13 @@ impl Calls {
                 continue;
             }
             let Some(call) = self.all.get(&id) else { continue };
-            self.bucket(call.effect).take();
-            let Some(call) = self.all.get(&id) else { continue };
-            return Some(client::call(codec, id, call.op, call.cid, call.prev, &call.args));
+            let effect = call.effect;
+            let frame = client::call(codec, id, call.op, call.cid, call.prev, &call.args);
+            if let Err(error) = self.fits(frame.len()) {
+                return self.all.remove(&id).map(|call| Err((call, error)));
+            }
+            self.bucket(effect).take();
+            return Some(Ok(frame));
         }
         None
     }
@@ -231,12 +251,16 @@ mod tests {
         }
     }
 
+    /// Everything that travels now.
+    fn frames(calls: &mut Calls) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| calls.next(Codec::Json, 0)).map(Result::unwrap).collect()
+    }
+
     #[test]
     fn at_most_sixteen_calls_travel_at_once() {
         let mut calls = Calls::new();
         (0..20).for_each(|_| calls.add(call(Effect::Read)));
-        let sent = std::iter::from_fn(|| calls.next(Codec::Json, 0)).count();
-        assert_eq!(sent, CALLS_IN_FLIGHT_MAX);
+        assert_eq!(frames(&mut calls).len(), CALLS_IN_FLIGHT_MAX);
         assert!(calls.answered(1).is_some() && calls.answered(1).is_none());
         assert!(calls.next(Codec::Json, 0).is_some());
     }
@@ -247,7 +271,7 @@ mod tests {
         calls.online(&Limits { writes_per_s: 2, reads_per_s: 100, ..Limits::default() }, 0);
         (0..6).for_each(|_| calls.add(call(Effect::State)));
         calls.add(call(Effect::Read));
-        assert_eq!(std::iter::from_fn(|| calls.next(Codec::Json, 0)).count(), 5);
+        assert_eq!(frames(&mut calls).len(), 5);
         assert_eq!(calls.due(0), Some(500));
         assert!(calls.next(Codec::Json, 499).is_none());
         assert!(calls.next(Codec::Json, 500).is_some());
@@ -260,9 +284,9 @@ mod tests {
             let to = To::Gap("o:01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap());
             calls.add(Call { to, ..call(Effect::Read) });
         });
-        let first: Vec<_> = std::iter::from_fn(|| calls.next(Codec::Json, 0)).collect();
+        let first = frames(&mut calls);
         calls.offline();
-        let second: Vec<_> = std::iter::from_fn(|| calls.next(Codec::Json, 0)).collect();
+        let second = frames(&mut calls);
         assert_eq!((first.len(), &first), (3, &second));
     }
 }

@@ -116,8 +116,12 @@ impl Client {
 
     /// Gives a message to the outbox and returns as soon as it is on disk.
     ///
+    /// The order of the messages is that of the calls that were awaited one after the other; of
+    /// calls that wait side by side, either may come first.
+    ///
     /// # Errors
-    /// If the outbox is full or cannot be written, or the client is closed.
+    /// If the message is larger than a frame may be, the outbox is full or cannot be written, or
+    /// the client is closed.
     pub async fn queue(&self, send: msg::Send) -> Result<Receipt, Error> {
         self.enqueue(None, send).await
     }

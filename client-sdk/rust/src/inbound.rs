@@ -174,7 +174,8 @@ impl Task {
         }
     }
 
-    fn refused(&mut self, call: Call, error: ErrorBody) {
+    /// A call is refused for good.
+    pub fn refused(&mut self, call: Call, error: ErrorBody) {
         match call.to {
             To::Caller(caller) => answer(caller, Err(error.into())),
             To::Gap(topic) => {

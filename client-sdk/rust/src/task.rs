@@ -1,16 +1,15 @@
 //! The task behind a client: one loop that owns the connection, the calls, the outbox and the
 //! state of all topics. Nothing in it waits but the loop itself.
 
-//! The task behind a client: one loop that owns the connection, the calls, the outbox and the
-//! state of all topics. Nothing in it waits but the loop itself.
-
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
-use carillon_protocol::{Cid, Command, DeviceId, Effect, Json, msg};
+use carillon_protocol::{
+    Cid, Command, DeviceId, Effect, Json, frame::client, limits::INT_MAX, msg,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep_until, timeout},
@@ -180,23 +179,10 @@ impl Task {
         self.feed.flush();
         let effects = self.sync.tick(now, self.feed.room());
         self.perform(effects);
+        self.send(now);
         let mut wake = [self.sync.due(self.feed.room()), self.save(now), None, None];
         match &mut self.link {
-            Link::Up(socket) => {
-                while let Some(next) = self.outbox.next(now) {
-                    self.calls.add(Call {
-                        op: msg::Send::OP,
-                        effect: msg::Send::EFFECT,
-                        cid: Some(next.cid),
-                        prev: next.prev,
-                        args: Json::of(&next.send),
-                        to: To::Outbox(next.cid),
-                        attempts: 0,
-                    });
-                }
-                while let Some(frame) = self.calls.next(self.options.codec, now) {
-                    socket.send(frame);
-                }
+            Link::Up(_) => {
                 wake[2] = self.outbox.due(now);
                 wake[3] = self.calls.due(now);
             }
@@ -210,6 +196,28 @@ impl Task {
             Link::Connecting(_) => {}
         }
         wake.into_iter().flatten().min()
+    }
+
+    /// Gives the connection, if there is one, every call that the server takes now.
+    fn send(&mut self, now: u64) {
+        while let Link::Up(socket) = &mut self.link {
+            while let Some(next) = self.outbox.next(now) {
+                self.calls.add(Call {
+                    op: msg::Send::OP,
+                    effect: msg::Send::EFFECT,
+                    cid: Some(next.cid),
+                    prev: next.prev,
+                    args: Json::of(&next.send),
+                    to: To::Outbox(next.cid),
+                    attempts: 0,
+                });
+            }
+            match self.calls.next(self.options.codec, now) {
+                Some(Ok(frame)) => socket.send(frame),
+                Some(Err((call, error))) => self.refused(call, error),
+                None => return,
+            }
+        }
     }
 
     /// Writes what has gathered for the disk; answers when to come back for that.
@@ -259,6 +267,14 @@ impl Task {
         }
         if self.outbox.len() >= OUTBOX_LEN_MAX {
             answer(taken, Err(Error::OutboxFull));
+            return;
+        }
+        // Its frame at its longest: what is taken now is not refused for its length later, unless
+        // a server announces less. It also bounds what a client without a connection holds.
+        let (codec, op) = (self.options.codec, msg::Send::OP);
+        let longest = client::call(codec, INT_MAX, op, Some(cid), Some(cid), &entry.send).len();
+        if let Err(error) = self.calls.fits(longest) {
+            answer(taken, Err(error.into()));
             return;
         }
         self.outbox.push(entry.clone());

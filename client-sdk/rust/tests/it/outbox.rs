@@ -1,9 +1,15 @@
 //! Messages on their way, across errors, lost connections and restarts.
 
 use carillon_client::{Error, Update};
-use carillon_protocol::{ErrorBody, ErrorCode, msg};
+use carillon_protocol::{
+    Cid, Codec, ErrorBody, ErrorCode, conv,
+    id::Ulid,
+    limits::{MENTIONS_MAX, TEXT_LEN_MAX},
+    msg,
+};
+use serde_json::json;
 
-use crate::kit::{CONV, Server, event, sent, until};
+use crate::kit::{CONV, Server, YOU, event, sent, until};
 
 fn text(text: &str) -> msg::Send {
     let body = msg::Body::Text { text: text.into(), mentions: vec![] };
@@ -142,4 +148,64 @@ async fn a_folder_serves_one_client_and_one_person() {
         server.accept().await.greet().await
     });
     assert!(stranger.unwrap_err().to_string().contains("another person"));
+}
+
+fn too_large<T: std::fmt::Debug>(result: Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Refused(body)) if body.code == ErrorCode::TooLarge)
+}
+
+#[tokio::test]
+async fn a_message_larger_than_a_frame_is_refused_at_once_and_not_kept() {
+    let texts = ["x".repeat(70_000), "\u{1}".repeat(TEXT_LEN_MAX)];
+    for (codec, body) in [Codec::MsgPack, Codec::Json].into_iter().zip(texts) {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::start().await;
+        let options = server.options().codec(codec).state_dir(dir.path());
+        let (client, _events, mut peer) = server.client(options).await;
+        assert!(too_large(client.queue(text(&body)).await));
+        assert_eq!(std::fs::read(dir.path().join("outbox.jsonl")).unwrap(), b"");
+        client.queue(text("short")).await.unwrap();
+        assert_eq!(peer.call().await.text(), "short");
+    }
+}
+
+#[tokio::test]
+async fn a_full_text_of_escaped_characters_with_every_mention_fits_into_a_frame() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options().codec(Codec::Json)).await;
+    let full = "\"".repeat(TEXT_LEN_MAX);
+    let body = msg::Body::Text { text: full.clone(), mentions: vec![YOU; MENTIONS_MAX] };
+    client.queue(msg::Send { body, ..text("") }).await.unwrap();
+    assert_eq!(peer.call().await.text(), full);
+}
+
+#[tokio::test]
+async fn a_message_of_an_earlier_run_that_is_too_large_is_refused_and_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (long, short) = (Cid(Ulid(1)), Cid(Ulid(2)));
+    let line = |cid: Cid, body: &str| json!({"queued": {"cid": cid, "send": text(body)}});
+    let lines = format!("{}\n{}\n", line(long, &"x".repeat(70_000)), line(short, "short"));
+    std::fs::write(dir.path().join("outbox.jsonl"), lines).unwrap();
+    let server = Server::start().await;
+    let options = server.options().state_dir(dir.path());
+    let (client, mut events, mut peer) = server.client(options).await;
+    let refused = until(&mut events, |update| matches!(update, Update::Refused { .. })).await;
+    let Update::Refused { cid, error, .. } = refused else { unreachable!() };
+    assert_eq!((cid, error.code), (long, ErrorCode::TooLarge));
+    // The one after it is sent as after any other refusal.
+    let call = peer.call().await;
+    assert_eq!((call.cid, call.text().as_str()), (Some(short), "short"));
+    tokio::join!(client.close(), async { while peer.bytes().await.is_some() {} });
+    let left = std::fs::read_to_string(dir.path().join("outbox.jsonl")).unwrap();
+    assert!(left.contains(&json!({"answered": long}).to_string()), "{left}");
+}
+
+#[tokio::test]
+async fn a_call_larger_than_a_frame_is_refused_and_the_client_goes_on() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options()).await;
+    assert!(too_large(client.create_group("x".repeat(70_000), vec![]).await));
+    let asking = tokio::spawn(async move { client.call(&conv::Open { user: YOU }).await });
+    assert_eq!(peer.call().await.op, "conv.open");
+    asking.abort();
 }
