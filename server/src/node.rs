@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,6 +17,7 @@ use crate::{
     clock::SystemClock,
     config::Config,
     gateway::{self, Hub},
+    rates::Rates,
     registry,
     telemetry::Metrics,
 };
@@ -54,6 +55,8 @@ pub struct Node {
     pub hub: Arc<Hub>,
     /// The database.
     pub store: Store,
+    /// How often callers may call.
+    pub rates: Arc<Rates>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// Opens `session.setup` as long as there is no organisation.
@@ -83,8 +86,11 @@ impl Node {
 
         let path = config.data.join(DATABASE_FILE);
         let store = Store::open(&path, &Host::migrations(&plugins), options).await?;
+        let rates =
+            Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));
         let settings = gateway::Settings {
             shards: usize::from(config.shards),
+            rates: Arc::clone(&rates),
             limits: Limits {
                 reads_per_s: config.limits.reads_per_s.get(),
                 writes_per_s: config.limits.writes_per_s.get(),
@@ -98,7 +104,7 @@ impl Node {
         let clock = Arc::new(SystemClock::default());
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
         run_shards(host.clone())?;
-        Ok(Node { host, hub, store, metrics, setup_token, _lock: lock })
+        Ok(Node { host, hub, store, rates, metrics, setup_token, _lock: lock })
     }
 }
 
@@ -112,6 +118,7 @@ impl Drop for Node {
 fn lock(data: &Path) -> Result<File, StartError> {
     let folder = |error| StartError::Folder(data.to_owned(), error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(folder)?;
+    keep_to_owner(data).map_err(folder)?;
     let path = data.join(LOCK_FILE);
     let file = fs::OpenOptions::new()
         .create(true)
@@ -125,4 +132,18 @@ fn lock(data: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::InUse(data.to_owned())),
         Err(TryLockError::Error(error)) => Err(folder(error)),
     }
+}
+
+/// Closes a folder that was there before to everybody but its owner: whoever can open its socket
+/// is the system, and whoever can read it reads everybody's messages.
+fn keep_to_owner(data: &Path) -> io::Result<()> {
+    let found = fs::metadata(data)?;
+    if found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        let why = "others can open it, and it is not ours to close; name a new folder inside it";
+        return Err(io::Error::other(why));
+    }
+    fs::set_permissions(data, fs::Permissions::from_mode(0o700))
 }

@@ -8,12 +8,16 @@ mod system;
 use std::{fmt, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
 
 use crate::{
     config::{Config, ConfigError, Origins, Sources},
     node::StartError,
     telemetry,
 };
+
+/// What files are never made with: access for anybody but their owner.
+const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 
 /// Office communication that a company runs itself.
 #[derive(Debug, Parser)]
@@ -96,6 +100,8 @@ type Outcome = Result<(), Failure>;
 
 /// Runs a command; 0 if it did what it should.
 pub fn run(cli: Cli) -> ExitCode {
+    // Before the first file: the database's own files are made with what this leaves.
+    rustix::process::umask(OTHERS);
     match try_run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
