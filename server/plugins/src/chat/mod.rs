@@ -17,6 +17,8 @@ mod roster;
 mod rules;
 mod spans;
 mod unsettled;
+#[cfg(test)]
+mod unsettled_tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -57,7 +59,10 @@ pub fn plugin() -> Plugin {
 
 /// The plugin with so much in memory.
 fn with_cache(members: u64) -> Plugin {
-    let chat = Arc::new(Chat::new(members));
+    of(Arc::new(Chat::new(members)))
+}
+
+fn of(chat: Arc<Chat>) -> Plugin {
     let observed = chat.clone();
     Plugin::new("chat")
         .nouns(&["conv", "msg", "receipt"])

@@ -21,7 +21,7 @@ use super::roster::Message;
 /// Cursors are settled when so many wait, however short the time: one statement's worth of rows.
 const WAITING_MAX: usize = 4_096;
 /// Beyond so many, sending waits: the database does not keep up.
-const WAITING_LIMIT: usize = 8 * WAITING_MAX;
+pub(super) const WAITING_LIMIT: usize = 8 * WAITING_MAX;
 /// Cursors are settled this often: a crash leaves no more than this to be read from the log.
 const SETTLE_EVERY_MS: u64 = 1_000;
 /// Events read at once when cursors are recovered from the log.
@@ -41,11 +41,66 @@ pub(crate) struct Own {
     cursors: HashMap<UserId, (u64, u64)>,
 }
 
+impl Own {
+    /// Of no message yet.
+    fn new() -> Own {
+        Own { from_n: u64::MAX, n: 0, seq: 0, cursors: HashMap::new() }
+    }
+
+    fn note(&mut self, Message { seq, n, by, .. }: Message) {
+        self.from_n = self.from_n.min(n);
+        (self.seq, self.n) = (self.seq.max(seq), self.n.max(n));
+        self.moved(by, (seq, n));
+    }
+
+    fn moved(&mut self, user: UserId, to: (u64, u64)) {
+        let cursor = self.cursors.entry(user).or_default();
+        *cursor = (*cursor).max(to);
+    }
+
+    /// Takes in what was found of the same conversation.
+    fn merge(&mut self, found: Own) {
+        self.from_n = self.from_n.min(found.from_n);
+        (self.seq, self.n) = (self.seq.max(found.seq), self.n.max(found.n));
+        found.cursors.into_iter().for_each(|(user, cursor)| self.moved(user, cursor));
+    }
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pressure {
+    /// It can wait on.
+    Idle,
+    /// It is time to settle.
+    Due,
+    /// So much that sending must wait, too.
+    Full,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     convs: HashMap<ConvId, Own>,
     cursors: usize,
     settled_at: i64,
+}
+
+impl Waiting {
+    fn change(&mut self, conv: ConvId, change: impl FnOnce(&mut Own)) {
+        let own = self.convs.entry(conv).or_insert_with(Own::new);
+        let before = own.cursors.len();
+        change(own);
+        self.cursors += own.cursors.len() - before;
+    }
+
+    fn pressure(&self, now: i64) -> Pressure {
+        let long_ago = self.settled_at.abs_diff(now) >= SETTLE_EVERY_MS;
+        match self.cursors {
+            WAITING_LIMIT.. => Pressure::Full,
+            WAITING_MAX.. => Pressure::Due,
+            1.. if long_ago => Pressure::Due,
+            _ => Pressure::Idle,
+        }
+    }
 }
 
 /// Own cursors that follow from the log.
@@ -60,17 +115,7 @@ impl Unsettled {
 
     /// A message was committed.
     pub(crate) fn note(&self, conv: ConvId, message: Message) {
-        let mut waiting = self.lock();
-        let Message { seq, n, by, .. } = message;
-        let new = Own { from_n: n, n, seq, cursors: HashMap::new() };
-        let own = waiting.convs.entry(conv).or_insert(new);
-        own.from_n = own.from_n.min(n);
-        (own.seq, own.n) = (own.seq.max(seq), own.n.max(n));
-        let before = own.cursors.len();
-        let cursor = own.cursors.entry(by).or_default();
-        *cursor = (*cursor).max((seq, n));
-        let added = own.cursors.len() - before;
-        waiting.cursors += added;
+        self.lock().change(conv, |own| own.note(message));
     }
 
     /// The cursor of a person, where it follows from a message that is not settled.
@@ -90,24 +135,17 @@ impl Unsettled {
         self.lock().convs.get(&conv).is_some_and(|own| own.from_n <= settled_n + 1)
     }
 
-    /// Whether it is time to settle.
-    pub(crate) fn is_due(&self, now: i64) -> bool {
-        let waiting = self.lock();
-        let long_ago = waiting.settled_at.abs_diff(now) >= SETTLE_EVERY_MS;
-        waiting.cursors >= WAITING_MAX || (waiting.cursors > 0 && long_ago)
-    }
-
-    /// Whether so many wait that sending must, too.
-    pub(crate) fn is_full(&self) -> bool {
-        self.lock().cursors >= WAITING_LIMIT
+    /// How much waits.
+    pub(crate) fn pressure(&self, now: i64) -> Pressure {
+        self.lock().pressure(now)
     }
 
     /// What to settle, if it is time.
     pub(crate) fn take_due(&self, now: i64) -> Vec<(ConvId, Own)> {
-        if !self.is_due(now) {
+        let (mut waiting, mut rows) = (self.lock(), 0);
+        if waiting.pressure(now) == Pressure::Idle {
             return Vec::new();
         }
-        let (mut waiting, mut rows) = (self.lock(), 0);
         waiting.settled_at = now;
         let few = waiting.convs.iter().take_while(|(_, own)| {
             rows += own.cursors.len();
@@ -121,8 +159,12 @@ impl Unsettled {
         let mut waiting = self.lock();
         for (conv, done) in taken {
             let Some(own) = waiting.convs.get_mut(conv) else { continue };
-            own.from_n = done.n + 1;
-            own.cursors.retain(|_, &mut (seq, _)| seq > done.seq);
+            // Older ones may have been recovered meanwhile; they wait for the next time.
+            if own.from_n >= done.from_n {
+                own.from_n = done.n + 1;
+            }
+            own.cursors
+                .retain(|user, cursor| done.cursors.get(user).is_none_or(|it| *cursor > *it));
             if own.cursors.is_empty() {
                 waiting.convs.remove(conv);
             }
@@ -145,26 +187,31 @@ impl Unsettled {
             };
             let found = ctx.tails(convs.iter().map(tail).collect(), true).await?;
             for (&(conv, (settled_seq, _), _), events) in convs.iter().zip(found) {
+                let mut own = Own::new();
                 if events.len() < RECOVER_AT_ONCE as usize {
-                    events.iter().filter_map(Message::of).for_each(|it| self.note(conv, it));
+                    events.iter().filter_map(Message::of).for_each(|message| own.note(message));
                 } else {
-                    self.recover_many(ctx, conv, settled_seq).await?;
+                    recover_many(ctx, conv, settled_seq, &mut own).await?;
+                }
+                // Whole or not at all: who finds a part of it would take it for all.
+                if !own.cursors.is_empty() {
+                    self.lock().change(conv, |known| known.merge(own));
                 }
             }
         }
         Ok(())
     }
+}
 
-    /// Recovers a conversation in which more was said than one query may bring.
-    async fn recover_many(&self, ctx: &Ctx, conv: ConvId, settled_seq: u64) -> Result<()> {
-        let (topic, window, mut after) = (Topic::Conv(conv), Window::all(), settled_seq);
-        loop {
-            let look = Look::After(after);
-            let events = ctx.events(&topic, &window, look, true, RECOVER_AT_ONCE).await?;
-            let Some(last) = events.last() else { return Ok(()) };
-            after = last.seq;
-            events.iter().filter_map(Message::of).for_each(|message| self.note(conv, message));
-        }
+/// Recovers a conversation in which more was said than one query may bring.
+async fn recover_many(ctx: &Ctx, conv: ConvId, settled_seq: u64, own: &mut Own) -> Result<()> {
+    let (topic, window, mut after) = (Topic::Conv(conv), Window::all(), settled_seq);
+    loop {
+        let look = Look::After(after);
+        let events = ctx.events(&topic, &window, look, true, RECOVER_AT_ONCE).await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.seq;
+        events.iter().filter_map(Message::of).for_each(|message| own.note(message));
     }
 }
 
