@@ -23,7 +23,7 @@ use super::{
     Chat,
     roster::{Change, Conversation, Message, Person},
     rules::{self, ReadStep, Shown},
-    unsettled::{MOVE_CURSORS, cursor_row, settle},
+    unsettled::{Cursors, MOVE_CURSORS, settle},
     who,
 };
 
@@ -157,12 +157,12 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
     let now = groups.last().and_then(|group| group.reads.last()).map_or(ctx.now(), |r| r.ctx.now());
     let own = chat.unsettled.take_due(now);
 
-    let (mut tx, mut cursors, mut days) = (ctx.tx(), Vec::new(), Vec::new());
+    let (mut tx, mut cursors, mut days) = (ctx.tx(), Cursors::default(), Vec::new());
     settle(&own, &mut tx, &mut cursors);
     for Group { conv, step, .. } in &groups {
-        let (user, (seq, n)) = (step.reading.user, step.reading.cursor);
+        let user = step.reading.user;
         if step.moved {
-            cursors.push(cursor_row(conv.id, user, seq, n));
+            cursors.move_to(conv.id, user, step.reading.cursor);
         }
         if let Some(day) = step.merged_before {
             tx.run(
@@ -176,6 +176,7 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
         };
         days.extend(step.days.iter().map(row));
     }
+    let cursors = cursors.rows();
     let is_news = !own.is_empty() || !cursors.is_empty() || !days.is_empty();
     tx.run_rows(MOVE_CURSORS, cursors);
     tx.run_rows(

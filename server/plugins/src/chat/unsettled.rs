@@ -8,7 +8,7 @@
 //! of the conversations that were spoken in during the last second before it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -56,6 +56,11 @@ impl Own {
     fn moved(&mut self, user: UserId, to: (u64, u64)) {
         let cursor = self.cursors.entry(user).or_default();
         *cursor = (*cursor).max(to);
+    }
+
+    /// Adds the cursors to those that move.
+    pub(crate) fn add_to(&self, conv: ConvId, cursors: &mut Cursors) {
+        self.cursors.iter().for_each(|(&user, &cursor)| cursors.move_to(conv, user, cursor));
     }
 
     /// Takes in what was found of the same conversation.
@@ -215,8 +220,8 @@ async fn recover_many(ctx: &Ctx, conv: ConvId, settled_seq: u64, own: &mut Own) 
     }
 }
 
-/// Adds what was taken to a transaction: the marks, and in `cursors` the rows of `chat_cursor`.
-pub(crate) fn settle(taken: &[(ConvId, Own)], tx: &mut Tx, cursors: &mut Vec<Vec<Value>>) {
+/// Adds what was taken to a transaction: the marks, and the cursors to those that move.
+pub(crate) fn settle(taken: &[(ConvId, Own)], tx: &mut Tx, cursors: &mut Cursors) {
     for (conv, own) in taken {
         // Only a mark that this continues may move: whoever skipped something must not hide it.
         tx.run(
@@ -224,14 +229,29 @@ pub(crate) fn settle(taken: &[(ConvId, Own)], tx: &mut Tx, cursors: &mut Vec<Vec
              WHERE id = $3 AND settled_n >= $4 AND settled_n < $2",
             vec![own.seq.into(), own.n.into(), (*conv).into(), (own.from_n - 1).into()],
         );
-        cursors
-            .extend(own.cursors.iter().map(|(&user, &(seq, n))| cursor_row(*conv, user, seq, n)));
+        own.add_to(*conv, cursors);
     }
 }
 
-/// A row of `chat_cursor` for [`MOVE_CURSORS`].
-pub(crate) fn cursor_row(conv: ConvId, user: UserId, seq: u64, n: u64) -> Vec<Value> {
-    vec![conv.into(), user.into(), seq.into(), n.into(), Value::Pos]
+/// Cursors that one statement moves: each once, since PostgreSQL refuses one that would change a
+/// row twice, and who wrote and read moved the same cursor.
+#[derive(Debug, Default)]
+pub(crate) struct Cursors(BTreeMap<(ConvId, UserId), (u64, u64)>);
+
+impl Cursors {
+    /// Moves a cursor forward.
+    pub(crate) fn move_to(&mut self, conv: ConvId, user: UserId, to: (u64, u64)) {
+        let cursor = self.0.entry((conv, user)).or_default();
+        *cursor = (*cursor).max(to);
+    }
+
+    /// The rows for [`MOVE_CURSORS`].
+    pub(crate) fn rows(self) -> Vec<Vec<Value>> {
+        let row = |((conv, user), (seq, n)): ((ConvId, UserId), (u64, u64))| {
+            vec![conv.into(), user.into(), seq.into(), n.into(), Value::Pos]
+        };
+        self.0.into_iter().map(row).collect()
+    }
 }
 
 /// Moves cursors forward, never back.

@@ -25,7 +25,7 @@ use carillon_store::{
     kit::{FakeClock, Kit},
 };
 
-use super::{Chat, MEMBERS_CACHED_MAX, roster::Message};
+use super::{Chat, MEMBERS_CACHED_MAX, roster::Message, unsettled::Cursors};
 use crate::directory;
 
 /// How long a test waits for what must happen.
@@ -182,4 +182,18 @@ fn what_is_recovered_while_newer_cursors_are_settled_waits_for_the_next_time() {
     unsettled.settled(&taken);
     assert_eq!(unsettled.cursor(conv, amy), None);
     assert_eq!(unsettled.cursor(conv, bob), Some((3, 2)));
+}
+
+#[test]
+fn who_wrote_and_read_has_one_row_with_the_farther_cursor() {
+    let unsettled = super::Unsettled::default();
+    let (conv, amy, bob) = (ConvId(Ulid(1)), UserId(Ulid(2)), UserId(Ulid(3)));
+    unsettled.note(conv, Message { seq: 9, n: 8, by: amy, at: 0 });
+    unsettled.note(conv, Message { seq: 7, n: 6, by: bob, at: 0 });
+    let mut cursors = Cursors::default();
+    unsettled.take_due(1_000).iter().for_each(|(conv, own)| own.add_to(*conv, &mut cursors));
+    cursors.move_to(conv, amy, (5, 4));
+    cursors.move_to(conv, bob, (9, 8));
+    let row = |user: UserId| vec![conv.into(), user.into(), 9.into(), 8.into(), Value::Pos];
+    assert_eq!(cursors.rows(), [row(amy), row(bob)]);
 }
