@@ -102,6 +102,7 @@ struct Item {
 #[derive(Debug)]
 pub(crate) enum Mark {
     At(Topic, u64),
+    Forgotten(Topic),
     Sync(String),
 }
 
@@ -110,6 +111,9 @@ impl Mark {
         match self {
             Mark::At(topic, seq) => {
                 progress.topics.insert(topic, seq);
+            }
+            Mark::Forgotten(topic) => {
+                progress.topics.remove(&topic);
             }
             Mark::Sync(token) => progress.sync = Some(token),
         }
@@ -122,7 +126,7 @@ pub(crate) struct Feed {
     queue: mpsc::Sender<Item>,
     last: u64,
     reached: Arc<Reached>,
-    /// Bounded by the queue: one for each event in it.
+    /// Bounded by the queue and the topics: one for each event in it, one for each beginning.
     marks: VecDeque<(u64, Mark)>,
     held: VecDeque<Update>,
 }
@@ -146,11 +150,21 @@ impl Feed {
 
     /// Gives out an event or the end of a catch-up, for which there is room.
     pub fn deliver(&mut self, update: Update, mark: Mark) {
+        self.mark(self.last + 1, mark);
+        self.state(update);
+    }
+
+    /// Where a topic begins, or that it is gone: of use once everything before was dealt with,
+    /// or an event that was given out earlier would have the last word.
+    pub fn begin(&mut self, mark: Mark) {
+        self.mark(self.last, mark);
+    }
+
+    fn mark(&mut self, number: u64, mark: Mark) {
         // Whoever stopped listening has not dealt with what came since.
         if !self.queue.is_closed() {
-            self.marks.push_back((self.last + 1, mark));
+            self.marks.push_back((number, mark));
         }
-        self.state(update);
     }
 
     /// Gives out what may be missing.
@@ -259,6 +273,21 @@ mod tests {
         assert!(feed.settle(&mut progress));
         assert_eq!((progress.topics[&topic()], &progress.sync), (5, &None));
         assert!(feed.unsettled());
+    }
+
+    #[tokio::test]
+    async fn a_new_beginning_outlasts_the_events_before_it() {
+        let (mut feed, mut events) = Feed::new();
+        let mut progress = progress();
+        feed.deliver(Update::Repaired(topic()), Mark::At(topic(), 9));
+        feed.begin(Mark::At(topic(), 6));
+        assert!(!feed.settle(&mut progress));
+        events.next().await.unwrap();
+        feed.all_taken_is_dealt_with();
+        assert!(feed.settle(&mut progress));
+        assert_eq!(progress.topics[&topic()], 6);
+        feed.begin(Mark::Forgotten(topic()));
+        assert!(feed.settle(&mut progress) && progress.topics.is_empty());
     }
 
     #[tokio::test]

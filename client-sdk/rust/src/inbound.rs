@@ -104,9 +104,9 @@ impl Task {
                     self.feed.deliver(Update::Event(event), mark);
                 }
                 sync::Effect::Start(topic, seq) => {
-                    self.progress.topics.insert(topic, seq);
-                    self.unsaved = true;
+                    self.feed.begin(Mark::At(topic, seq));
                 }
+                sync::Effect::Forget(topic) => self.feed.begin(Mark::Forgotten(topic)),
                 sync::Effect::Read(read) => self.calls.add(Call {
                     op: log::Read::OP,
                     effect: log::Read::EFFECT,

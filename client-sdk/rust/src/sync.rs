@@ -4,11 +4,13 @@
 //! covers gaps, `dirty`, the catch-up after a reconnect and a program that reads its events too
 //! slowly: what is known to exist and not held is read from the log, in order.
 
+mod catch_up;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use carillon_protocol::{
     Event, Topic, UserId, conv,
-    frame::{ServerFrame, TopicPage},
+    frame::ServerFrame,
     limits::{EVENTS_PER_PAGE_MAX, INT_MAX},
     log,
 };
@@ -31,6 +33,8 @@ pub(crate) enum Effect {
     Deliver(Event),
     /// The topic's story begins here: what came before is history.
     Start(Topic, u64),
+    /// There is no such topic for this person (any more).
+    Forget(Topic),
     /// Ask the log; the answer goes to [`Sync::read`].
     Read(log::Read),
     /// Events that the server had left out are there.
@@ -61,6 +65,10 @@ struct Held {
     due: u64,
     /// The `want` with which the log was asked.
     reading: Option<u64>,
+    /// The log was asked before the topic was set back: the answer is of no use.
+    stale: bool,
+    /// The server has spoken of the topic on this connection.
+    heard: bool,
     /// Where the story begins is not known yet: it is looked for in the log before this position.
     joining: Option<u64>,
     /// The server has left out events.
@@ -117,6 +125,7 @@ impl Sync {
     /// The connection is gone, and with it what it had promised.
     pub fn offline(&mut self) {
         self.next_token = None;
+        self.topics.values_mut().for_each(|held| held.heard = false);
     }
 
     /// Whether the program must take events before more can be read.
@@ -143,7 +152,12 @@ impl Sync {
                     self.page(page, now);
                 }
             }
-            ServerFrame::Synced { sync } => self.next_token = Some(sync),
+            ServerFrame::Synced { sync } => {
+                if self.token.is_none() {
+                    self.forget_unheard(now);
+                }
+                self.next_token = Some(sync);
+            }
             _ => {}
         }
         self.poll(now)
@@ -158,6 +172,7 @@ impl Sync {
             Read::Failed => {
                 if let Some(held) = self.topics.get_mut(topic) {
                     held.reading = None;
+                    held.stale = false;
                     held.due = now + READ_AGAIN_MS;
                 }
             }
@@ -200,34 +215,11 @@ impl Sync {
         self.settle(&topic, now);
     }
 
-    /// A topic of the catch-up.
-    fn page(&mut self, page: TopicPage, now: u64) {
-        let TopicPage { topic, head, last, .. } = page;
-        if self.first && !self.topics.contains_key(&topic) {
-            self.topics.insert(topic.clone(), Held { have: head, want: head, ..Held::default() });
-            self.effects.push(Effect::Start(topic, head));
-            return;
-        }
-        let resumed = self.token.is_some();
-        let held = self.topic(&topic, last.first(), now);
-        if held.have > head && !resumed {
-            // A backup was restored: the log is shorter than it was.
-            held.have = head;
-            held.want = head;
-        }
-        held.want = held.want.max(head);
-        held.due = now;
-        for event in last {
-            self.keep_early(event);
-        }
-        self.settle(&topic, now);
-    }
-
     /// The state of a topic; makes one when it is first heard of. What comes with `first` is news,
     /// and so is all since this person joined, which only the log may know.
     fn topic(&mut self, topic: &Topic, first: Option<&Event>, now: u64) -> &mut Held {
         let me = self.me;
-        self.topics.entry(topic.clone()).or_insert_with(|| {
+        let held = self.topics.entry(topic.clone()).or_insert_with(|| {
             let before = first.map(|event| event.seq.saturating_sub(1));
             let begins = match topic {
                 Topic::User(_) => Some(0),
@@ -237,7 +229,9 @@ impl Sync {
             let have = begins.unwrap_or(0);
             let joining = begins.is_none().then_some(INT_MAX);
             Held { have, want: have, due: now, joining, ..Held::default() }
-        })
+        });
+        held.heard = true;
+        held
     }
 
     /// Keeps an event for its turn, if it is new and there is a place for it.
@@ -256,6 +250,9 @@ impl Sync {
         let Some(held) = self.topics.get_mut(topic) else { return };
         let Some(asked) = held.reading.take() else { return };
         held.due = now;
+        if std::mem::take(&mut held.stale) {
+            return self.settle(topic, now);
+        }
         if held.joining.is_some() {
             let joined = page.events.iter().rev().find(|event| admits(event, me));
             match (joined, page.events.first()) {
@@ -328,6 +325,7 @@ impl Sync {
     fn forget(&mut self, topic: &Topic) {
         if let Some(held) = self.topics.remove(topic) {
             self.early_total -= held.early.len();
+            self.effects.push(Effect::Forget(topic.clone()));
         }
         self.behind.remove(topic);
     }

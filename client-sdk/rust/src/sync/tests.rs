@@ -1,6 +1,6 @@
 //! The log of a model server, and whatever can happen between it and the client.
 
-use carillon_protocol::{ConvId, EventId, Json, id::Ulid, msg};
+use carillon_protocol::{ConvId, EventId, Json, frame::TopicPage, id::Ulid, msg};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -160,7 +160,7 @@ fn a_topic_that_one_may_not_read_any_more_holds_nothing_up() {
     sync.apply(ServerFrame::Dirty(vec![(t.clone(), 9)]), 0, ROOM);
     assert!(sync.apply(synced("s1"), 0, ROOM).is_empty());
     let effects = sync.read(&t, Read::Gone, 0, ROOM);
-    assert!(matches!(&effects[..], [Effect::Synced(_)]));
+    assert!(matches!(&effects[..], [Effect::Forget(_), Effect::Synced(_)]));
 }
 
 #[test]
@@ -191,8 +191,42 @@ fn a_restored_backup_sets_the_position_back() {
     let t = topic(1);
     let mut sync = at(&t, 9);
     sync.forget_token();
-    sync.apply(page(&t, 6, 6..=6), 0, ROOM);
+    let effects = sync.apply(page(&t, 6, 6..=6), 0, ROOM);
+    assert!(matches!(&effects[..], [Effect::Start(_, 6)]), "for the next run too");
     assert_eq!(seqs(&sync.apply(ev(&t, 7), 0, ROOM)), [7]);
+}
+
+#[test]
+fn what_was_asked_or_heard_before_a_backup_was_restored_counts_no_more() {
+    let t = topic(1);
+    let mut sync = at(&t, 4);
+    let old = reads(&sync.apply(ServerFrame::Dirty(vec![(t.clone(), 9)]), 0, ROOM)).remove(0);
+    sync.apply(ev(&t, 12), 0, ROOM);
+    sync.offline();
+    sync.forget_token();
+    assert!(sync.apply(page(&t, 6, 6..=6), 0, ROOM).is_empty());
+    let log: Vec<_> = (1..=6).map(|seq| event(&t, seq)).collect();
+    let again = reads(&sync.read(&t, Read::Page(answer(&log[..4], &old)), 0, ROOM)).remove(0);
+    let effects = sync.read(&t, Read::Page(answer(&log, &again)), 0, ROOM);
+    assert_eq!(seqs(&effects), [5, 6]);
+    assert_eq!(seqs(&sync.apply(ev(&t, 7), 0, ROOM)), [7]);
+}
+
+#[test]
+fn a_topic_that_a_whole_catch_up_does_not_name_begins_anew() {
+    let (t, gone) = (Topic::User(ME), topic(2));
+    let have = HashMap::from([(t.clone(), 5), (gone.clone(), 5), (topic(3), 5)]);
+    let mut sync = Sync::new(ME, Some("s0".into()), &have);
+    sync.forget_token();
+    sync.apply(page(&topic(3), 5, 5..=5), 0, ROOM);
+    let effects = sync.apply(synced("s1"), 0, ROOM);
+    let forgotten = |t: &Topic| effects.iter().any(|e| matches!(e, Effect::Forget(f) if f == t));
+    assert!(forgotten(&t) && forgotten(&gone) && !forgotten(&topic(3)));
+    assert_eq!(seqs(&sync.apply(ev(&t, 1), 0, ROOM)), [1]);
+    // With a token a catch-up names only what moved.
+    sync.offline();
+    sync.apply(synced("s2"), 0, ROOM);
+    assert_eq!(seqs(&sync.apply(ev(&t, 2), 0, ROOM)), [2]);
 }
 
 /// What happens next between the server and the client.
@@ -259,7 +293,7 @@ impl World {
                 }
                 Effect::Read(read) => self.reads.push(read),
                 Effect::Synced(_) | Effect::Repaired(_) => self.room -= 1,
-                Effect::Start(..) => panic!("every topic is known"),
+                Effect::Start(..) | Effect::Forget(_) => panic!("every topic is known"),
             }
         }
         assert!(self.reads.len() <= READS_MAX);

@@ -258,3 +258,36 @@ async fn a_program_that_reads_slowly_does_not_hold_up_its_calls_and_gets_every_e
     client.close().await;
     serve.await.unwrap();
 }
+
+#[tokio::test]
+async fn after_a_restored_backup_a_restart_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    let options = || server.options().state_dir(dir.path());
+    let (client, mut events, mut peer) = server.client(options()).await;
+    peer.page(9, vec![]).await;
+    peer.synced("s1").await;
+    until(&mut events, |update| matches!(update, Update::Synced)).await;
+    tokio::join!(client.close(), async { while peer.bytes().await.is_some() {} });
+
+    let (client, mut peer) = tokio::join!(Client::connect(options()), async {
+        let mut peer = server.accept().await;
+        assert_eq!(peer.hello().await.unwrap().sync.as_deref(), Some("s1"));
+        let error = ErrorBody::new(ErrorCode::TooFar, "another epoch");
+        peer.send(server::err(peer.codec, None, &error)).await;
+        let mut peer = server.accept().await;
+        assert_eq!(peer.greet().await, None);
+        peer
+    });
+    let client = client.unwrap();
+    let mut events = client.events();
+    peer.page(6, vec![event(6)]).await;
+    peer.synced("s2").await;
+    until(&mut events, |update| matches!(update, Update::Synced)).await;
+    tokio::join!(client.close(), async { while peer.bytes().await.is_some() {} });
+
+    let (_client, mut events, mut peer) = server.client(options()).await;
+    peer.page(7, vec![event(7)]).await;
+    peer.synced("s3").await;
+    assert_eq!(next_seq(&mut events).await, 7);
+}
