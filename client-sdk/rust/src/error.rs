@@ -31,7 +31,9 @@ pub enum Error {
     /// The address cannot be used.
     #[error("{0}")]
     Url(String),
-    /// The state folder cannot be read or written.
+    /// The state folder cannot be read or written. A message that fails so is taken out of the
+    /// folder as soon as that can be written again; if the program ends before, a later one may
+    /// send it.
     #[error("the state folder: {0}")]
     Storage(Arc<io::Error>),
     /// The outbox holds as many messages as it may: wait until some are acknowledged.

@@ -295,6 +295,9 @@ impl Task {
     fn written(&mut self, written: Written) -> Option<End> {
         if let Err(error) = &written.result {
             tracing::error!(%error, "the state folder cannot be written");
+            // The next write puts the folder right, and is not to wait for something to write: a
+            // message that is given back as failed may lie in the file.
+            self.unsaved = true;
         }
         for cid in written.cids {
             let taking = self.taking.remove(&cid).unwrap_or_default();
@@ -311,6 +314,23 @@ impl Task {
             }
         }
         None
+    }
+
+    /// Writes what gathered for the disk, and with it the messages that were promised; once more
+    /// if that failed.
+    async fn save_all(&mut self) {
+        for _ in 0..2 {
+            self.save_at = Some(0);
+            self.save(self.clock.now());
+            while self.disk.busy() {
+                let written = self.disk.written().await;
+                self.written(written);
+                self.disk.start(&self.outbox);
+            }
+            if !self.unsaved {
+                return;
+            }
+        }
     }
 
     async fn finish(mut self, end: End) {
@@ -331,14 +351,7 @@ impl Task {
         if done.is_some() {
             self.feed.all_taken_is_dealt_with();
         }
-        // What gathered for the disk is written, and with it the messages that were promised.
-        self.save_at = Some(0);
-        self.save(self.clock.now());
-        while self.disk.busy() {
-            let written = self.disk.written().await;
-            self.written(written);
-            self.disk.start(&self.outbox);
-        }
+        self.save_all().await;
         for waiting in self.sending.drain().flat_map(|(_, waiting)| waiting) {
             answer(waiting, Err(error.clone()));
         }

@@ -209,3 +209,24 @@ async fn a_call_larger_than_a_frame_is_refused_and_the_client_goes_on() {
     assert_eq!(peer.call().await.op, "conv.open");
     asking.abort();
 }
+
+#[tokio::test]
+async fn a_message_that_was_reported_as_failed_is_not_left_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    let options = server.options().state_dir(dir.path());
+    let (client, _events, mut peer) = server.client(options).await;
+    // The last batch holds messages and the progress, and the progress cannot be written.
+    std::fs::create_dir(dir.path().join("progress.json.new")).unwrap();
+    let queued: Vec<_> = (0..100).map(|number| text(&format!("message {number}."))).collect();
+    let queueing = queued.into_iter().map(|send| client.queue(send)).collect::<Vec<_>>();
+    let (results, (), ()) =
+        tokio::join!(futures_util::future::join_all(queueing), client.clone().close(), async {
+            while peer.bytes().await.is_some() {}
+        });
+    let left = std::fs::read_to_string(dir.path().join("outbox.jsonl")).unwrap();
+    for (number, result) in results.iter().enumerate() {
+        let kept = left.contains(&format!("message {number}."));
+        assert_eq!(kept, result.is_ok(), "message {number}: {result:?}");
+    }
+}
