@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{
-    Cid, Codec, Effect, ErrorBody, ErrorCode, Json, Topic,
+    Cid, Codec, Command, Effect, ErrorBody, ErrorCode, Json, Topic,
     frame::client,
     limits::{CALLS_IN_FLIGHT_MAX, FRAME_LEN_MAX, Limits},
+    session,
 };
 use tokio::sync::oneshot;
 
@@ -13,6 +14,10 @@ use crate::Error;
 
 /// Calls that wait for an answer; beyond, the program's next call waits for its turn.
 pub(crate) const CALLS_MAX: usize = 256;
+
+/// Each of these makes a token, which nobody would know of if the answer was lost: asked again,
+/// there would be two.
+const NOT_REPEATED: [&str; 2] = [session::Issue::OP, session::Ticket::OP];
 
 /// Who waits for an answer.
 #[derive(Debug)]
@@ -39,6 +44,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether it may be sent again when nobody knows whether it had its effect.
+    pub fn repeats(&self) -> bool {
+        !NOT_REPEATED.contains(&self.op)
+    }
+
     /// Whether nobody waits any more.
     fn abandoned(&self) -> bool {
         matches!(&self.to, To::Caller(caller) if caller.is_closed())
@@ -95,10 +105,16 @@ impl Calls {
     }
 
     /// The connection is gone: what was in flight is sent again, the outbox's by the outbox.
-    pub fn offline(&mut self) {
+    /// Gives back what must not be.
+    pub fn offline(&mut self) -> Vec<Call> {
+        let idle =
+            |id: &u64| self.waiting.contains(id) || self.later.iter().any(|(_, later)| later == id);
+        let lost = self.all.extract_if(.., |id, call| !call.repeats() && !idle(id));
+        let lost = lost.map(|(_, call)| call).collect();
         self.all.retain(|_, call| !matches!(call.to, To::Outbox(_)));
         self.later.clear();
         self.waiting = self.all.keys().copied().collect();
+        lost
     }
 
     /// Whether the server takes a frame of this length.

@@ -81,6 +81,9 @@ impl Client {
     /// Asks an operation. Waits while there is no connection; asks again, with the same `cid`,
     /// when the connection was lost or the server says so. Dropping the future gives up.
     ///
+    /// `session.issue` and `session.token` make a token each time and are not asked again: when
+    /// the answer was lost, they fail with `E_TIMEOUT_UNKNOWN`.
+    ///
     /// # Errors
     /// If the server refuses, or the client is closed.
     pub async fn call<C: Command>(&self, args: &C) -> Result<C::Reply, Error> {

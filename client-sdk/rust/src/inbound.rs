@@ -6,7 +6,7 @@ use std::{
 };
 
 use carillon_protocol::{
-    Cid, Command, ErrorBody, ErrorCode, Json, Topic,
+    Cid, Command, ErrorBody, ErrorCode, Json, Retry, Topic,
     frame::{ServerFrame, Welcome},
     log, msg,
 };
@@ -60,7 +60,11 @@ impl Task {
         tracing::debug!(%reason, wait, "offline");
         self.link = Link::Waiting(self.clock.now().saturating_add(wait));
         self.sync.offline();
-        self.calls.offline();
+        for call in self.calls.offline() {
+            let why = "the connection was lost before the answer: it may have happened or not";
+            let error = ErrorBody::new(ErrorCode::TimeoutUnknown, why);
+            self.refused(call, ErrorBody { retry: Retry::No, ..error });
+        }
         self.outbox.offline();
         self.feed.state(Update::Offline { retry_in: Duration::from_millis(wait), reason });
         None
@@ -143,6 +147,10 @@ impl Task {
             _ => call.attempts,
         };
         let (wait, resync) = match step(&error, attempts, &mut self.chance) {
+            Step::Again(_) if error.retry == Retry::Same && !call.repeats() => {
+                self.refused(call, *error);
+                return None;
+            }
             Step::Again(ms) => (ms, false),
             Step::Resync => (0, true),
             Step::Fail => {

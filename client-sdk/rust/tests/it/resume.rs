@@ -291,3 +291,31 @@ async fn after_a_restored_backup_a_restart_misses_nothing() {
     peer.synced("s3").await;
     assert_eq!(next_seq(&mut events).await, 7);
 }
+
+#[tokio::test]
+async fn what_makes_a_token_is_not_asked_again_when_its_answer_may_be_lost() {
+    let server = Server::start().await;
+    let (client, _events, mut peer) = server.client(server.options()).await;
+    let ask = || {
+        let client = client.clone();
+        tokio::spawn(async move { client.ticket().await })
+    };
+    let unknown = |error: Error| matches!(error, Error::Refused(body) if body.code == ErrorCode::TimeoutUnknown);
+    let lost = ask();
+    assert_eq!(peer.call().await.op, "session.token");
+    drop(peer);
+    assert!(unknown(lost.await.unwrap().unwrap_err()));
+
+    // Asked while there is no connection, it has not happened yet.
+    let waiting = ask();
+    let mut peer = server.accept().await;
+    peer.greet().await;
+    let call = peer.call().await;
+    // Refused for now, it did not happen.
+    let mut busy = ErrorBody::new(ErrorCode::Busy, "later");
+    busy.retry_ms = Some(1);
+    peer.err(&call, &busy).await;
+    let call = peer.call().await;
+    peer.err(&call, &ErrorBody::new(ErrorCode::TimeoutUnknown, "no answer in time")).await;
+    assert!(unknown(waiting.await.unwrap().unwrap_err()));
+}
