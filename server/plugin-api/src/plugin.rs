@@ -83,6 +83,9 @@ pub struct Listening {
     pub topic: Topic,
     /// What of it the person may see.
     pub window: Window,
+    /// Whether the person hears what happens in it. If not, the person left it, and a device that
+    /// was away when `changed_pos` passed has yet to learn that.
+    pub live: bool,
     /// The person's read cursor, `(read_seq, read_n)`; conversations only.
     pub read: Option<(u64, u64)>,
     /// The position in commit order at which the person's own cursor last moved, or later.

@@ -77,7 +77,7 @@ pub fn plugin(settings: Settings) -> Plugin {
 }
 
 fn listening(topic: Topic) -> Listening {
-    Listening { topic, window: Window::all(), read: None, changed_pos: 0 }
+    Listening { topic, window: Window::all(), live: true, read: None, changed_pos: 0 }
 }
 
 /// The whole of a topic if it is the caller's own.

@@ -95,14 +95,16 @@ impl Joining {
         // Who may not read may still call: a program that only writes, for example.
         let listening =
             if caller.may(READ) { self.host.listening(caller).await? } else { Vec::new() };
-        let topics: Vec<Topic> = listening.iter().map(|one| one.topic.clone()).collect();
+        let live = listening.iter().filter(|one| one.live);
+        let topics = live.map(|one| one.topic.clone()).collect();
         let (done, subscribed) = oneshot::channel();
-        self.send(Cmd::Subscribe { conn: self.conn, topics: topics.clone(), done }).await;
+        self.send(Cmd::Subscribe { conn: self.conn, topics, done }).await;
         if subscribed.await.is_err() {
             return Ok(());
         }
         // Everything up to here can be read; everything after it is delivered or held back.
         let (pos, epoch) = self.host.storage().position();
+        let topics = listening.iter().map(|one| one.topic.clone()).collect();
         let heads = self.host.storage().heads(topics).await?;
         let missed = listening.into_iter().zip(heads);
         let missed = missed.map(|(listening, head)| Missed { listening, head }).collect();
@@ -175,7 +177,7 @@ impl Joining {
     ) -> Result<Vec<Missed>> {
         let mut seen = Vec::with_capacity(missed.len());
         for mut one in missed {
-            if one.head.pos > listed_at {
+            if one.listening.live && one.head.pos > listed_at {
                 match self.host.window(caller, &one.listening.topic).await {
                     Ok(window) => one.listening.window = window,
                     Err(error) if error.code() == ErrorCode::NotFound => continue,
@@ -194,9 +196,11 @@ impl Joining {
         mut missed: Vec<Missed>,
         since: Option<u64>,
     ) -> Result<Option<HashMap<Topic, u64>>> {
-        let sent = missed.iter().map(|one| (one.listening.topic.clone(), one.head.head)).collect();
+        // Not of what the person left: whoever is added again meanwhile hears that.
+        let live = missed.iter().filter(|one| one.listening.live);
+        let sent = live.map(|one| (one.listening.topic.clone(), one.head.head)).collect();
         missed.retain(|one| one.moved(since));
-        missed.sort_by_key(|one| std::cmp::Reverse(one.head.pos));
+        missed.sort_by_key(|one| std::cmp::Reverse(one.pos()));
         let full = missed.len().min(FULL_TOPICS);
         let rest = missed.split_off(full);
         let mut there = self.send_pages(missed, FULL_EVENTS).await?;
@@ -248,9 +252,18 @@ impl Joining {
 impl Missed {
     /// Whether the topic, or the person's own cursor in it, moved since a position.
     fn moved(&self, since: Option<u64>) -> bool {
+        if !self.listening.live {
+            // A device that comes for the first time has nothing to forget.
+            return since.is_some_and(|pos| self.listening.changed_pos > pos);
+        }
         let something = self.head.head > 0;
         something
             && since.is_none_or(|pos| self.head.pos > pos || self.listening.changed_pos >= pos)
+    }
+
+    /// The position of the newest thing that happened in it, as far as the person is told.
+    fn pos(&self) -> u64 {
+        if self.listening.live { self.head.pos } else { self.listening.changed_pos }
     }
 
     fn tail(&self, limit: u32) -> Tail {
@@ -271,12 +284,17 @@ impl Missed {
         let count = last.iter().rev().take_while(fits).count().max(last.len().min(1));
         let last = last.split_off(last.len() - count);
         let len = TOPIC_LEN + last.iter().map(|e| e.data.as_str().len() + EVENT_LEN).sum::<usize>();
+        // How much was said since a person left is nothing to them.
+        let n = match listening.live {
+            true => head.n,
+            false => last.last().map_or(0, |event| event.n),
+        };
         let page = TopicPage {
             topic: listening.topic,
             head: listening.window.head(head.head),
-            n: head.n,
+            n,
             read_seq: listening.read.map(|(seq, _)| seq),
-            unread: listening.read.map(|(_, read_n)| head.n.saturating_sub(read_n)),
+            unread: listening.read.map(|(_, read_n)| n.saturating_sub(read_n)),
             last,
         };
         (page, len)

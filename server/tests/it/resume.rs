@@ -72,6 +72,43 @@ async fn a_cursor_that_moved_on_another_device_comes_back_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_while_away_is_told_once_and_hears_nothing_after_it() {
+    for history in [conv::History::All, conv::History::Joined] {
+        let server = TestServer::start().await;
+        let (amy, bob) = two_people(&server).await;
+        let mut amys = TestClient::connect(&server, &amy).await;
+        let create = conv::Create { title: "Shop".into(), members: vec![bob.user], history };
+        let group = amys.call(&create).await.unwrap().conv;
+        let topic = Topic::Conv(group);
+        let bobs = TestClient::connect(&server, &bob).await;
+        let sync = bobs.sync.clone();
+        drop(bobs);
+        let users = vec![bob.user];
+        let went = amys.call(&conv::RemoveMembers { conv: group, users }).await.unwrap();
+        amys.say(group, "between us").await;
+
+        let mut back = TestClient::resume(&server, &bob, Codec::Json, sync).await;
+        let page = page_of(&back, &topic).expect("he left it");
+        assert_eq!(page.head, went.seq);
+        let last = page.last.last().expect("the event that says so");
+        assert_eq!((last.seq, &*last.k), (went.seq, conv::kind::MEMBERS_CHANGED));
+        assert_eq!((page.n, page.unread), (0, Some(0)), "nothing of what came after");
+        amys.say(group, "still between us").await;
+        let direct = amys.call(&conv::Open { user: bob.user }).await.unwrap().conv;
+        assert_eq!(back.event().await.topic, Topic::Conv(direct), "what he hears next");
+
+        let sync = back.sync.clone();
+        drop(back);
+        let again = TestClient::resume(&server, &bob, Codec::Json, sync).await;
+        assert_eq!(page_of(&again, &topic), None, "he knows");
+        let fresh = TestClient::resume(&server, &bob, Codec::Json, None).await;
+        assert_eq!(page_of(&fresh, &topic), None, "a new device has nothing to forget");
+        drop((amys, again, fresh));
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_falls_between_the_pages_and_the_live_events() {
     const MESSAGES: u64 = 300;
     let server = TestServer::start().await;

@@ -106,7 +106,7 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
 async fn summaries(ctx: &Ctx, seats: Vec<Seat>) -> Result<Vec<Summary>> {
     let names = names(ctx, seats.iter().filter_map(|seat| seat.peer).collect()).await?;
     let tail =
-        |seat: &Seat| Tail { topic: Topic::Conv(seat.conv), window: seat.window.clone(), limit: 1 };
+        |seat: &Seat| Tail { topic: Topic::Conv(seat.conv), window: seat.window(), limit: 1 };
     let tails = ctx.tails(seats.iter().map(tail).collect(), true).await?;
     let summary = |(seat, mut last): (Seat, Vec<_>)| Summary {
         conv: seat.conv,

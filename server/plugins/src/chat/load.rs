@@ -27,16 +27,29 @@ const PEOPLE: &str = "SELECT m.user_id, m.role, k.read_seq, k.read_n, s.from_seq
 
 const DAYS: &str = "SELECT user_id, day, spans FROM chat_read_day WHERE conv = $1 ORDER BY user_id";
 
-/// A row a conversation and span.
-const SEATS: &str = "SELECT m.conv, c.kind, c.title, c.history, c.pair, c.members, c.settled_seq,
-         c.settled_n, k.read_seq, k.read_n, k.changed_pos, s.from_seq, s.to_seq
-     FROM (SELECT conv, user_id FROM chat_member
-           WHERE user_id = $1 AND active = 1 AND conv >= $2 AND conv <= $3
-           ORDER BY conv LIMIT $4) m
-     JOIN chat_conversation c ON c.id = m.conv AND c.org = $5
-     JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
-     JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
-     ORDER BY m.conv, s.from_seq";
+/// A row a conversation and span, of the seats that this selects.
+fn seat_rows(which: &str) -> String {
+    format!(
+        "SELECT m.conv, c.kind, c.title, c.history, c.pair, c.members, c.settled_seq,
+             c.settled_n, k.read_seq, k.read_n, k.changed_pos, s.from_seq, s.to_seq
+         FROM ({which}) m
+         JOIN chat_conversation c ON c.id = m.conv AND c.org = $2
+         JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
+         JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
+         ORDER BY m.conv, s.from_seq"
+    )
+}
+
+const SEATS: &str = "SELECT conv, user_id FROM chat_member
+     WHERE user_id = $1 AND active = 1 AND conv >= $3 AND conv <= $4 ORDER BY conv LIMIT $5";
+
+const LEFT: &str = "SELECT l.conv, l.user_id FROM chat_member l
+     JOIN chat_cursor at ON at.conv = l.conv AND at.user_id = l.user_id
+     WHERE l.user_id = $1 AND l.active = 0 ORDER BY at.changed_pos DESC LIMIT $3";
+
+/// Of so many conversations that a person left is told that the person did: whoever left more of
+/// them while one device was away finds that out by looking at them.
+const LEFT_MAX: u64 = 100;
 
 /// The tables hold something that this code did not write.
 fn corrupt(what: &str, text: &str) -> Error {
@@ -143,10 +156,26 @@ pub(crate) struct Seat {
     /// The other person of a direct conversation; oneself, if it is with oneself.
     pub(crate) peer: Option<UserId>,
     pub(crate) members: u64,
-    pub(crate) window: Window,
+    history: History,
+    spans: SmallVec<[(u64, u64); 1]>,
     pub(crate) cursor: (u64, u64),
     pub(crate) changed_pos: u64,
     pub(crate) head: Head,
+}
+
+impl Seat {
+    /// Whether the person is in it now.
+    pub(crate) fn is_active(&self) -> bool {
+        self.spans.last().is_some_and(|&(_, to)| to == OPEN)
+    }
+
+    /// What of it the person may see.
+    pub(crate) fn window(&self) -> Window {
+        match self.history {
+            History::All if self.is_active() => Window::all(),
+            _ => Window(self.spans.clone()),
+        }
+    }
 }
 
 /// The conversations with ids in a range that a person is in, by id: two queries, however many,
@@ -158,16 +187,32 @@ pub(crate) async fn seats(
     limit: u64,
 ) -> Result<Vec<Seat>> {
     let (org, user) = who(ctx);
-    let args = vec![user.into(), low.into(), high.into(), limit.into(), org.into()];
+    let args = vec![user.into(), org.into(), low.into(), high.into(), limit.into()];
+    seated(ctx, chat, ctx.query(&seat_rows(SEATS), args).await?).await
+}
+
+/// The conversations that a person left last.
+pub(crate) async fn left(ctx: &Ctx, chat: &Chat) -> Result<Vec<Seat>> {
+    let (org, user) = who(ctx);
+    let args = vec![user.into(), org.into(), LEFT_MAX.into()];
+    let mut seats = seated(ctx, chat, ctx.query(&seat_rows(LEFT), args).await?).await?;
+    for seat in seats.iter_mut().filter(|seat| seat.history == History::All) {
+        // They see nothing of it any more, but the event that says so is theirs, as who is
+        // connected hears it last.
+        let end = seat.spans.last().map(|&(_, to)| (to, to));
+        seat.spans = end.into_iter().collect();
+    }
+    Ok(seats)
+}
+
+async fn seated(ctx: &Ctx, chat: &Chat, rows: Vec<Row>) -> Result<Vec<Seat>> {
+    let (_, user) = who(ctx);
     let mut seats: Vec<Seat> = Vec::new();
     let mut settled = Vec::new();
-    for row in ctx.query(SEATS, args).await? {
+    for row in rows {
         let (conv, span) = (row.get(0)?, span(&row, 11)?);
-        let history = history(&row.get::<String>(3)?)?;
         if let Some(seat) = seats.last_mut().filter(|seat: &&mut Seat| seat.conv == conv) {
-            if history == History::Joined {
-                seat.window.0.push(span);
-            }
+            seat.spans.push(span);
             continue;
         }
         settled.push((row.get(6)?, row.get(7)?));
@@ -175,12 +220,10 @@ pub(crate) async fn seats(
             conv,
             kind: kind(&row.get::<String>(1)?)?,
             title: row.get(2)?,
+            history: history(&row.get::<String>(3)?)?,
             peer: row.get::<Option<String>>(4)?.and_then(|pair| peer(&pair, user)),
             members: row.get(5)?,
-            window: match history {
-                History::All => Window::all(),
-                History::Joined => Window(SmallVec::from_buf([span])),
-            },
+            spans: SmallVec::from_buf([span]),
             cursor: (row.get(8)?, row.get(9)?),
             changed_pos: row.get(10)?,
             head: Head::default(),

@@ -72,6 +72,12 @@ pub(super) async fn remove(ctx: Ctx, args: RemoveMembers) -> Result<Decision<Cha
         "UPDATE chat_member SET active = 0 WHERE (conv, user_id) IN (VALUES {rows})",
         rows(&|user, _| vec![conv.id.into(), user.into()]),
     );
+    // Devices that are away learn of it by this position.
+    tx.run_rows(
+        "INSERT INTO chat_cursor (conv, user_id, read_seq, read_n, changed_pos) VALUES {rows}
+         ON CONFLICT (conv, user_id) DO UPDATE SET changed_pos = excluded.changed_pos",
+        rows(&|user, from| vec![conv.id.into(), user.into(), from.into(), 0.into(), Value::Pos]),
+    );
     if let Some(heir) = rules::heir(&roster, &data.removed) {
         tx.run(
             "UPDATE chat_member SET role = $1 WHERE conv = $2 AND user_id = $3",

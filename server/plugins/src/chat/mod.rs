@@ -252,13 +252,19 @@ async fn all_exist(ctx: &Ctx, field: &str, asked: &[UserId], users: &[UserId]) -
     }
 }
 
-/// The conversations that the caller listens to.
+/// The conversations that the caller listens to, and those that a device which was away may still
+/// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let seats = load::seats(&ctx, &chat, load::from(Ulid::nil()), INT_MAX).await?;
+    let mut seats = load::seats(&ctx, &chat, load::from(Ulid::nil()), INT_MAX).await?;
+    let left = load::left(&ctx, &chat).await?;
+    // Whoever is added or removed between the two may be in both.
+    seats.retain(|seat| left.binary_search_by_key(&seat.conv, |it| it.conv).is_err());
+    seats.extend(left);
     let listening = seats.into_iter().map(|seat| Listening {
         topic: Topic::Conv(seat.conv),
-        window: seat.window,
+        window: seat.window(),
+        live: seat.is_active(),
         read: Some(seat.cursor),
         changed_pos: seat.changed_pos,
     });

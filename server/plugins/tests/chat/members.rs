@@ -107,7 +107,9 @@ async fn live_connections_learn_who_comes_and_goes() {
     let listening = async |who| world.kit.host().listening(who).await.unwrap();
     let topics: Vec<_> = listening(world.carol).await.into_iter().map(|l| l.topic).collect();
     assert!(topics.contains(&topic(conv)));
-    assert!(!listening(world.bob).await.into_iter().any(|l| l.topic == topic(conv)));
+    let bobs = listening(world.bob).await.into_iter().find(|l| l.topic == topic(conv)).unwrap();
+    assert!(!bobs.live, "it is there for devices that have yet to learn that he left");
+    assert_eq!(bobs.window, carillon_plugin::Window([(3, 3)].into_iter().collect()));
 }
 
 #[tokio::test]
