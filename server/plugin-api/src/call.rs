@@ -91,7 +91,9 @@ impl Host {
         let host = self.clone();
         let finish = move |result: Result<Answer>| {
             let result = result.map_err(|error| host.log_failure(op, error));
-            live.called(op, result.as_ref().err().map(Error::code), started.elapsed());
+            let (code, took) = (result.as_ref().err().map(Error::code), started.elapsed());
+            tracing::debug!(op, code = code.map_or("ok", ErrorCode::as_str), ?took, "called");
+            live.called(op, code, took);
             result
         };
         match Self::admit(entry, caller, request) {
@@ -168,7 +170,8 @@ impl Host {
         args: Raw<'_>,
     ) -> Result<Outcome> {
         let codec = args.codec;
-        let tx = match bounded((entry.run)(ctx_of, args, codec)?).await? {
+        let handler = async { (entry.run)(ctx_of, args, codec)?.await };
+        let tx = match bounded(handler).await? {
             Ran::Answer(answer) => {
                 // Nothing is left to be done, perhaps because an earlier try did it.
                 let earlier = self.earlier(entry, intent, args).await?;
@@ -178,12 +181,12 @@ impl Host {
         };
         let replier = entry.replier.clone().expect("an operation that commits has a reply");
         let can_race = tx.statements.iter().any(|statement| statement.expect == Expect::One);
-        let commit = bounded(self.commit(tx));
+        let commit = self.commit(tx);
+        let rest = bounded(async move { replier(&commit.await?, codec) });
         if can_race {
-            let done = commit.await?;
-            return Ok(Outcome::Done(replier(&done, codec)));
+            return Ok(Outcome::Done(Ok(rest.await?)));
         }
-        Ok(Outcome::Queued(Box::pin(async move { replier(&commit.await?, codec) })))
+        Ok(Outcome::Queued(Box::pin(rest)))
     }
 
     /// What an earlier try with the same `cid` answered, if there was one.
@@ -194,16 +197,19 @@ impl Host {
         args: Raw<'_>,
     ) -> Result<Option<Answer>> {
         let (Some(cid), Some(replier)) = (cid, &entry.replier) else { return Ok(None) };
-        match self.0.storage.find(caller.user, cid).await? {
-            Some((event, hash)) if hash == (entry.hash)(args)? => {
-                replier(&Committed { dup: true, events: vec![event] }, args.codec).map(Some)
+        let find = async {
+            match self.0.storage.find(caller.user, cid).await? {
+                Some((event, hash)) if hash == (entry.hash)(args)? => {
+                    replier(&Committed { dup: true, events: vec![event] }, args.codec).map(Some)
+                }
+                Some(_) => Err(Error::new(
+                    ErrorCode::IdempotencyConflict,
+                    "this `cid` was used for something else; make a new one for each intent",
+                )),
+                None => Ok(None),
             }
-            Some(_) => Err(Error::new(
-                ErrorCode::IdempotencyConflict,
-                "this `cid` was used for something else; make a new one for each intent",
-            )),
-            None => Ok(None),
-        }
+        };
+        bounded(find).await
     }
 }
 
@@ -218,7 +224,8 @@ impl Host {
     }
 }
 
-/// A handler that panics or takes too long fails its call and nothing else.
+/// A plugin's function that panics or takes too long fails its call and nothing else: whoever
+/// waits for the call gets an answer.
 async fn bounded<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let caught = AssertUnwindSafe(future).catch_unwind();
     match tokio::time::timeout(CALL_TIMEOUT, caught).await {

@@ -1,6 +1,6 @@
 //! The host: the table of operations over a storage, a clock and the live connections.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use carillon_protocol::{
     Access, Effect, ErrorCode, Event, SessionId, Topic, event::Ephemeral, id::Ulid,
@@ -62,6 +62,16 @@ pub struct Operation {
     pub args: fn(&mut SchemaGenerator) -> Schema,
     /// The JSON Schema of its result.
     pub reply: fn(&mut SchemaGenerator) -> Schema,
+}
+
+/// What a plugin makes of an event that is on disk; nothing if it panics, which must not keep the
+/// event, nor those after it, from anybody else.
+fn caught<T>(event: &Event, f: impl FnOnce() -> T) -> Option<T> {
+    let result = std::panic::catch_unwind(AssertUnwindSafe(f));
+    if result.is_err() {
+        tracing::error!(topic = %event.topic, k = %event.k, "a plugin panicked over an event");
+    }
+    result.ok()
 }
 
 /// A plugin's own state.
@@ -130,8 +140,12 @@ impl Host {
             let described: Vec<_> = events
                 .into_iter()
                 .map(|event| {
-                    observers.iter().for_each(|observe| observe(&event));
-                    let means = changes.iter().filter_map(|change| change(&event)).collect();
+                    observers.iter().for_each(|observe| {
+                        caught(&event, || observe(&event));
+                    });
+                    let means =
+                        changes.iter().filter_map(|change| caught(&event, || change(&event)));
+                    let means = means.flatten().collect();
                     (event, means)
                 })
                 .collect();

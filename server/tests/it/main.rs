@@ -14,6 +14,7 @@ mod interposed;
 mod isolation;
 mod kit;
 mod limits;
+mod panics;
 mod process;
 mod resume;
 mod sessions;
