@@ -98,6 +98,7 @@ async fn work(
 ) {
     let mut closers = Vec::new();
     while let Some(first) = jobs.recv().await {
+        let mut pings = Vec::new();
         let (mut txs, mut replies, mut cost, mut yields) = (Vec::new(), Vec::new(), 0, 0);
         let mut next = Some(first);
         while let Some(job) = next.take() {
@@ -107,7 +108,7 @@ async fn work(
                     txs.push(tx);
                     replies.push(reply);
                 }
-                Job::Ping(reply) => answer(reply, engine.ping().await),
+                Job::Ping(reply) => pings.push(reply),
                 Job::Close(reply) => {
                     // What is queued already is still received, and committed.
                     jobs.close();
@@ -127,6 +128,11 @@ async fn work(
         }
         if !txs.is_empty() {
             commit(&mut engine, &shared, txs, replies).await;
+        }
+        // After the transactions, which must not wait for it; and once for all who ask.
+        if !pings.is_empty() {
+            let works = engine.ping().await;
+            pings.into_iter().for_each(|reply| answer(reply, works.clone()));
         }
     }
     engine.close().await;
@@ -172,4 +178,55 @@ fn publish(shared: &Shared, done: &[Result<Committed>]) {
 /// Whoever asked may have gone away: then nobody needs the answer.
 fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     drop(reply.send(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use carillon_plugin::Caller;
+
+    use super::*;
+
+    /// Writes down what it is asked to do.
+    struct Diary(Arc<Mutex<Vec<String>>>);
+
+    impl Engine for Diary {
+        async fn commit(&mut self, txs: &[Transaction]) -> Result<Vec<Result<Committed>>> {
+            self.0.lock().expect("nobody panics").push(format!("commit {}", txs.len()));
+            Ok(txs.iter().map(|_| Ok(Committed { dup: false, events: Vec::new() })).collect())
+        }
+
+        async fn ping(&mut self) -> Result<()> {
+            self.0.lock().expect("nobody panics").push("ping".into());
+            Ok(())
+        }
+
+        async fn close(self) {}
+    }
+
+    fn nothing() -> Transaction {
+        Transaction {
+            org: Caller::SYSTEM.org,
+            by: Caller::SYSTEM.user,
+            at: 0,
+            cid: None,
+            prev: None,
+            hash: 0,
+            statements: Vec::new(),
+            emits: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_whether_it_works_cost_one_try_and_no_transaction_its_time() {
+        let diary = Arc::default();
+        let engine = Diary(Arc::clone(&diary));
+        let queue = Queue::start(engine, Arc::new(Shared::new(0, 0)), 1_000);
+        let asking = futures_util::future::join_all((0..200).map(|_| queue.ping()));
+        let (asked, first, second) =
+            tokio::join!(asking, queue.commit(nothing()), queue.commit(nothing()));
+        assert!(asked.iter().all(Result::is_ok) && first.is_ok() && second.is_ok());
+        assert_eq!(*diary.lock().expect("nobody panics"), ["commit 2", "ping"]);
+    }
 }
