@@ -5,13 +5,15 @@ use std::{io, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use carillon_plugins::directory;
 use carillon_store::Options;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+};
 
 use crate::{
     config::Config,
     demo,
-    http::{Door, Gate, Timeouts},
+    http::{self, Door, Gate, GoingDown, Serving, Timeouts},
     node::{self, Node, StartError},
 };
 
@@ -42,6 +44,7 @@ pub struct Server {
     /// The demo company, if it was asked for.
     pub demo: Option<demo::Company>,
     door: Door,
+    down: watch::Sender<bool>,
     http: AbortOnDrop,
     socket: SystemSocket,
 }
@@ -66,25 +69,29 @@ impl Server {
         let (total, address) =
             (limits.connections_max.get(), limits.connections_per_address_max.get());
         let gate = Gate::new(total, address, node.metrics.clone());
-        let socket = SystemSocket::bind(config, &door)?;
-        let accepting = crate::http::serve(listener, door.router(), gate, Timeouts::default());
-        let http = AbortOnDrop(tokio::spawn(accepting));
-        Ok(Server { node, setup_path, demo, door, http, socket })
+        let (down, going_down) = watch::channel(false);
+        let socket = SystemSocket::bind(config, &door, going_down.clone())?;
+        let serving = Serving { router: door.router(), timeouts: Timeouts::default(), going_down };
+        let http = AbortOnDrop(tokio::spawn(http::serve(listener, gate, serving)));
+        Ok(Server { node, setup_path, demo, door, down, http, socket })
     }
 
     /// Says goodbye to every connection, lets answers under way leave, and closes the database.
     pub async fn stop(self) {
-        let Server { node, door, http, socket, .. } = self;
+        let Server { node, door, down, http, socket, .. } = self;
         door.drain();
         drop((http, socket));
+        down.send_replace(true);
         node.hub.drain(RETRY_MS).await;
         let drained = async {
+            down.closed().await;
             while node.hub.connections() > 0 {
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         };
         if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            tracing::warn!(left = node.hub.connections(), "some connections did not end");
+            let (sockets, calls) = (node.hub.connections(), down.receiver_count());
+            tracing::warn!(sockets, calls, "some connections did not end");
         }
         node.store.close().await;
     }
@@ -107,7 +114,11 @@ struct SystemSocket {
 }
 
 impl SystemSocket {
-    fn bind(config: &Config, door: &Door) -> Result<SystemSocket, StartError> {
+    fn bind(
+        config: &Config,
+        door: &Door,
+        going_down: GoingDown,
+    ) -> Result<SystemSocket, StartError> {
         let path = node::socket_path(&config.data);
         let unusable = |error| StartError::Folder(config.data.clone(), error);
         if path.as_os_str().len() > SOCKET_PATH_LEN_MAX {
@@ -122,16 +133,16 @@ impl SystemSocket {
         let listener = UnixListener::bind(&path).map_err(unusable)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .map_err(unusable)?;
-        let service = TowerToHyperService::new(door.system_router());
+        let serving =
+            Serving { router: door.system_router(), timeouts: Timeouts::default(), going_down };
         let accepting = AbortOnDrop(tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let served = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = served.await {
-                        tracing::debug!(%error, "a command line ended early");
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        tokio::spawn(serving.clone().converse(TokioIo::new(stream), None));
                     }
-                });
+                    Err(error) => http::pause(&error).await,
+                }
             }
         }));
         Ok(SystemSocket { path, _accepting: accepting })

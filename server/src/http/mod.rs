@@ -1,8 +1,8 @@
 //! HTTP: the same operations as on the socket, and what operators look at.
 
 mod accept;
-mod limits;
 mod pages;
+mod ready;
 mod rpc;
 
 use std::{
@@ -11,7 +11,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use axum::{
@@ -24,21 +23,16 @@ use axum::{
 };
 use carillon_plugin::Host;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
-use carillon_store::Store;
 
-pub use accept::{Admitted, Gate, Timeouts, serve};
-use limits::Rates;
+pub use accept::{Admitted, Gate, GoingDown, Serving, Timeouts, pause, serve};
+use ready::Readiness;
 
 use crate::{
     config::WebOrigin,
     gateway::{Hub, handshake},
+    rates::Rates,
     telemetry::Metrics,
 };
-
-/// How long the database may take to answer `/readyz`.
-const READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Less room than this on the disk, and the node is not ready: a commit could fail any time.
-const DISK_FREE_MIN: u64 = 64 * 1024 * 1024;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -47,14 +41,13 @@ pub struct Door(Arc<Inner>);
 struct Inner {
     host: Host,
     hub: Arc<Hub>,
-    store: Store,
     metrics: Arc<Metrics>,
-    data: std::path::PathBuf,
+    readiness: Readiness,
     public_url: Option<WebOrigin>,
     allowed_origins: Vec<WebOrigin>,
     /// The names under which the demo may be reached; anything else is DNS rebinding.
     loopback_only: bool,
-    rates: Rates,
+    rates: Arc<Rates>,
     draining: AtomicBool,
 }
 
@@ -64,13 +57,12 @@ impl Door {
         Door(Arc::new(Inner {
             host: node.host.clone(),
             hub: Arc::clone(&node.hub),
-            store: node.store.clone(),
             metrics: Arc::clone(&node.metrics),
-            data: config.data.clone(),
+            readiness: Readiness::new(node.store.clone(), config.data.clone()),
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
             loopback_only: demo,
-            rates: Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()),
+            rates: Arc::clone(&node.rates),
             draining: AtomicBool::new(false),
         }))
     }
@@ -156,19 +148,15 @@ async fn websocket(State(door): State<Door>, request: Request) -> Response<Body>
 
 /// Whether the node should get traffic, with what is wrong if not.
 async fn ready(State(door): State<Door>) -> (StatusCode, String) {
-    let database = tokio::time::timeout(READY_TIMEOUT, door.0.store.ping()).await;
-    let free = rustix::fs::statvfs(&door.0.data).map(|disk| disk.f_bavail * disk.f_frsize);
-    let checks = [
-        (!door.0.draining.load(Ordering::Relaxed), "the node is going down"),
-        (matches!(database, Ok(Ok(()))), "the database does not answer"),
-        (free.is_ok_and(|free| free >= DISK_FREE_MIN), "the disk is full"),
-    ];
-    let wrong: String =
-        checks.iter().filter(|(ok, _)| !ok).map(|(_, what)| format!("{what}\n")).collect();
+    let wrong = if door.0.draining.load(Ordering::Relaxed) {
+        vec!["the node is going down"]
+    } else {
+        door.0.readiness.wrong(door.0.host.now()).await
+    };
     if wrong.is_empty() {
         (StatusCode::OK, "ready\n".into())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, wrong)
+        (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n") + "\n")
     }
 }
 
@@ -211,4 +199,31 @@ fn answer(codec: Codec, status: StatusCode, body: Vec<u8>) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{config::Config, node::Node};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_that_goes_down_is_not_ready() {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let config = Config { data: folder.path().join("data"), ..Config::default() };
+        let node = Node::open(&config, Default::default()).await.expect("the folder is new");
+        let door = Door::new(&node, &config, false);
+        let ask = async || {
+            let request = Request::get("/readyz").body(Body::empty()).expect("a good request");
+            let answer = door.router().oneshot(request).await.expect("it always answers");
+            let status = answer.status().as_u16();
+            let body = axum::body::to_bytes(answer.into_body(), 1024).await.expect("it is short");
+            (status, String::from_utf8_lossy(&body).into_owned())
+        };
+        assert_eq!(ask().await, (200, "ready\n".into()));
+        door.drain();
+        assert_eq!(ask().await, (503, "the node is going down\n".into()));
+        node.store.close().await;
+    }
 }

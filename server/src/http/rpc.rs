@@ -72,7 +72,12 @@ impl Door {
         let who = match self.0.host.call_typed(Caller::SYSTEM, None, &resolve).await {
             Ok(who) => who,
             Err(error) => {
-                self.0.rates.failed(address, self.0.host.now())?;
+                let charged = self.0.rates.failed(address, self.0.host.now());
+                // Whoever shows a token that was good once must hear that it no longer is: told to
+                // wait, a client would show it again.
+                if error.code() == ErrorCode::Unauth {
+                    charged?;
+                }
                 return Err(error);
             }
         };

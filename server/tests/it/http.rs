@@ -289,16 +289,32 @@ async fn a_process_that_is_asked_to_end_says_so_to_everybody_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_goes_down_is_not_ready_for_who_is_still_connected() {
-    let server = TestServer::start().await;
-    let mut probe = Wire::connect(server.url()).await;
-    probe.write(b"GET /readyz HTTP/1.1\r\nHost: carillon\r\n\r\n").await;
-    assert!(probe.head().await.starts_with("HTTP/1.1 200"));
-    server.stop().await;
-    probe.write(b"GET /readyz HTTP/1.1\r\nHost: carillon\r\nConnection: close\r\n\r\n").await;
-    let rest = probe.rest().await;
-    assert!(rest.contains("HTTP/1.1 503"), "{rest}");
-    assert!(rest.contains("the node is going down"), "{rest}");
+async fn a_node_that_goes_down_answers_who_asked_and_hangs_up_on_the_others() {
+    let shop = Shop::open().await;
+    let url = shop.server.url().to_owned();
+    let mut idle = Wire::connect(&url).await;
+    idle.write(b"GET /readyz HTTP/1.1\r\nHost: carillon\r\n\r\n").await;
+    assert!(idle.head().await.starts_with("HTTP/1.1 200"));
+    let args = serde_json::to_string(&text_message(shop.conv, "my last words")).unwrap();
+    let mut caller = Wire::connect(&url).await;
+    let call = format!(
+        "POST /v1/rpc/msg.send HTTP/1.1\r\nHost: carillon\r\nAuthorization: Bearer {}\r\n\
+         Idempotency-Key: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        shop.amy.token,
+        cid(),
+        args.len(),
+    );
+    caller.write(call.as_bytes()).await;
+    assert!(caller.head().await.starts_with("HTTP/1.1 100"));
+
+    let stopping = tokio::spawn(shop.close());
+    let rest = idle.rest().await;
+    assert_eq!(rest, "ready\n", "nothing more is said");
+    caller.write(args.as_bytes()).await;
+    let answer = caller.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"dup\":false"), "{answer}");
+    stopping.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -237,3 +237,28 @@ async fn over_http_strangers_share_a_small_rate_and_people_have_their_own() {
     assert_eq!(status, 200, "reads have a bucket of their own");
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_a_false_token_is_a_strangers_call_and_an_old_one_is_told_so() {
+    let shop = limited().await;
+    let kate = shop.server.person(shop.amy.org, "kate").await;
+    let (old, args) = (kate.token.as_str(), json!({}));
+    let (status, body) = shop.server.rpc(Some(old), "session.logout", None, &args).await;
+    assert_eq!(status, 200, "{body}");
+    let false_token = format!("{}x", shop.amy.token);
+    let mut waits = 0;
+    for _ in 0..60 {
+        let (status, body) =
+            shop.server.rpc(Some(&false_token), "session.whoami", None, &args).await;
+        assert!(matches!(status, 401 | 429), "{body}");
+        waits += usize::from(status == 429);
+        let (status, body) = shop.server.rpc(Some(old), "session.whoami", None, &args).await;
+        assert_eq!((status, &body["code"]), (401, &json!("E_TOKEN_EXPIRED")));
+        assert_eq!(body["retry"], "reauth", "told to wait, a client would show it again");
+    }
+    assert!(waits >= 1);
+    let amy = Some(shop.amy.token.as_str());
+    let (status, body) = shop.server.rpc(amy, "session.whoami", None, &args).await;
+    assert_eq!(status, 200, "who is known does not pay for strangers: {body}");
+    shop.close().await;
+}
