@@ -55,6 +55,9 @@ impl Call {
     }
 }
 
+/// A call as a frame, or one that the server would not take, with the reason.
+pub(crate) type Frame = Result<Vec<u8>, Box<(Call, ErrorBody)>>;
+
 /// Every call without an answer.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -130,7 +133,7 @@ impl Calls {
     }
 
     /// The next call as a frame, if the server takes one now; or a call that is too large for it.
-    pub fn next(&mut self, codec: Codec, now: u64) -> Option<Result<Vec<u8>, (Call, ErrorBody)>> {
+    pub fn next(&mut self, codec: Codec, now: u64) -> Option<Frame> {
         while let Some(&(at, id)) = self.later.first()
             && at <= now
         {
@@ -148,7 +151,7 @@ impl Calls {
             let effect = call.effect;
             let frame = client::call(codec, id, call.op, call.cid, call.prev, &call.args);
             if let Err(error) = self.fits(frame.len()) {
-                return self.all.remove(&id).map(|call| Err((call, error)));
+                return self.all.remove(&id).map(|call| Err(Box::new((call, error))));
             }
             self.bucket(effect).take();
             return Some(Ok(frame));

@@ -214,7 +214,10 @@ impl Task {
             }
             match self.calls.next(self.options.codec, now) {
                 Some(Ok(frame)) => socket.send(frame),
-                Some(Err((call, error))) => self.refused(call, error),
+                Some(Err(large)) => {
+                    let (call, error) = *large;
+                    self.refused(call, error);
+                }
                 None => return,
             }
         }
