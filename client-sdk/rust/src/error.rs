@@ -11,6 +11,9 @@ const BACKOFF_MS_MAX: u64 = 30_000;
 /// The bound of the first wait; it doubles with every try.
 const BACKOFF_MS_FIRST: u64 = 500;
 
+/// The shortest wait before the same call, whatever the server says.
+const RETRY_MS_MIN: u64 = 20;
+
 /// Why a call, a message or the whole client failed for good.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -81,7 +84,10 @@ pub(crate) fn step(error: &ErrorBody, attempt: u32, chance: &mut Chance) -> Step
         // A new token or a new client is somebody else's business than the failed call's.
         Retry::No | Retry::Reauth | Retry::Upgrade => Step::Fail,
         Retry::Same => Step::Again(backoff(attempt, chance)),
-        Retry::After => Step::Again(error.retry_ms.unwrap_or_else(|| backoff(attempt, chance))),
+        Retry::After => Step::Again(match error.retry_ms {
+            Some(ms) => ms.max(RETRY_MS_MIN),
+            None => backoff(attempt, chance),
+        }),
         Retry::Resync => Step::Resync,
     }
 }
@@ -90,6 +96,15 @@ pub(crate) fn step(error: &ErrorBody, attempt: u32, chance: &mut Chance) -> Step
 /// their server together do not come back together.
 pub(crate) fn backoff(attempt: u32, chance: &mut Chance) -> u64 {
     chance.up_to((BACKOFF_MS_FIRST << attempt.min(6)).min(BACKOFF_MS_MAX))
+}
+
+/// The wait before the next connection: never less than the server says, and more by chance,
+/// because it may say the same to all of its clients, and may say 0.
+pub(crate) fn reconnect_in(retry_ms: Option<u64>, attempt: u32, chance: &mut Chance) -> u64 {
+    match retry_ms {
+        Some(ms) => ms.saturating_add(backoff(0, chance)),
+        None => backoff(attempt, chance),
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +124,19 @@ mod tests {
                 waits.iter().any(|ms| *ms < bound / 4) && waits.iter().any(|ms| *ms > bound / 2)
             );
         }
+    }
+
+    #[test]
+    fn a_server_that_says_zero_is_not_stormed() {
+        let mut chance = Chance::new(Some(7));
+        let mut busy = ErrorBody::new(ErrorCode::Busy, "later");
+        busy.retry_ms = Some(0);
+        assert_eq!(step(&busy, 0, &mut chance), Step::Again(RETRY_MS_MIN));
+        let mut waits =
+            |ms| -> Vec<u64> { (0..200).map(|_| reconnect_in(Some(ms), 0, &mut chance)).collect() };
+        let (at_once, later) = (waits(0), waits(2_000));
+        assert!(at_once.iter().sum::<u64>() > 200 * BACKOFF_MS_FIRST / 3);
+        assert!(later.iter().all(|ms| (2_000..=2_000 + BACKOFF_MS_FIRST).contains(ms)));
     }
 
     #[test]

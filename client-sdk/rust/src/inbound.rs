@@ -14,7 +14,7 @@ use carillon_protocol::{
 use crate::{
     Error, Update,
     calls::{Call, To},
-    error::{Step, backoff, step},
+    error::{Step, reconnect_in, step},
     events::Mark,
     journal::Line,
     link::{Heard, Link},
@@ -55,7 +55,7 @@ impl Task {
                 (None, "the server asks to resume from nothing".to_owned())
             }
         };
-        let wait = retry_ms.unwrap_or_else(|| backoff(self.attempt, &mut self.chance));
+        let wait = reconnect_in(retry_ms, self.attempt, &mut self.chance);
         self.attempt += 1;
         tracing::debug!(%reason, wait, "offline");
         self.link = Link::Waiting(self.clock.now().saturating_add(wait));

@@ -118,7 +118,7 @@ async fn bye_says_when_to_come_back() {
     drop(peer);
     let offline = until(&mut events, |update| matches!(update, Update::Offline { .. })).await;
     let Update::Offline { retry_in, reason } = offline else { unreachable!() };
-    assert_eq!((retry_in, reason.contains("4001")), (Duration::from_millis(40), true));
+    assert!(retry_in >= Duration::from_millis(40) && reason.contains("4001"));
 
     let ask = tokio::spawn(async move { client.call(&session::Whoami {}).await });
     let mut peer = server.accept().await;
@@ -182,7 +182,7 @@ async fn a_server_that_is_busy_is_asked_again_when_it_says() {
     peer.send(server::err(peer.codec, None, &busy)).await;
     let offline = until(&mut events, |update| matches!(update, Update::Offline { .. })).await;
     let wait = Duration::from_millis(30);
-    assert!(matches!(offline, Update::Offline { retry_in, .. } if retry_in == wait));
+    assert!(matches!(offline, Update::Offline { retry_in, .. } if retry_in >= wait));
     server.accept().await.greet().await;
 }
 
