@@ -79,7 +79,7 @@ impl Folder {
     /// Opens the folder, made if it is missing, and reads what it holds.
     pub fn open(dir: &Path) -> io::Result<Restored> {
         fs::create_dir_all(dir)?;
-        let lock = File::create(dir.join("lock"))?;
+        let lock = create(&dir.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
                 let why = format!("{} is in use by another program", dir.display());
@@ -99,6 +99,8 @@ impl Folder {
         if whole < bytes.len() {
             outbox.set_len(whole as u64)?;
         }
+        // A promise is on disk only if the name of its file is.
+        sync_folder(dir)?;
         let (entries, lines) = unanswered(&bytes[..whole])?;
         let folder = Folder { dir: dir.to_owned(), outbox, _lock: lock };
         Ok(Restored { folder, entries, lines, progress })
@@ -127,20 +129,37 @@ impl Folder {
 }
 
 fn open_outbox(dir: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(dir.join(OUTBOX))
+    private().read(true).append(true).create(true).open(dir.join(OUTBOX))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    private().write(true).create(true).truncate(true).open(path)
+}
+
+/// What is made holds the texts of messages: nobody else on the machine reads it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    // Not every system lets a folder be opened.
+    #[cfg(unix)]
+    File::open(dir)?.sync_data()?;
+    Ok(())
 }
 
 /// Puts a new file in the place of an old one; after a crash there is the one or the other.
 fn replace(dir: &Path, name: &str, text: &[u8]) -> io::Result<()> {
     let new = dir.join(format!("{name}.new"));
-    let mut file = File::create(&new)?;
+    let mut file = create(&new)?;
     file.write_all(text)?;
     file.sync_data()?;
     fs::rename(&new, dir.join(name))?;
-    // The rename is on disk when the folder is. Not every system lets a folder be opened.
-    #[cfg(unix)]
-    File::open(dir)?.sync_data()?;
-    Ok(())
+    // The rename is on disk when the folder is.
+    sync_folder(dir)
 }
 
 fn text(lines: impl Iterator<Item = Line>) -> Vec<u8> {

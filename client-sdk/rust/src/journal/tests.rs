@@ -46,6 +46,24 @@ fn a_rewritten_file_holds_what_is_left_and_is_appended_to() {
     assert_eq!((cids(&restored), restored.lines), (vec![7, 8, 101], 3));
 }
 
+#[cfg(unix)]
+#[test]
+fn nobody_else_reads_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut folder = Folder::open(dir.path()).unwrap().folder;
+    let (device, topics) = (DeviceId(Ulid(1)), HashMap::new());
+    let progress = Some(Progress { device, user: None, sync: None, topics });
+    let modes = || {
+        let files = fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
+        let mode = |file: fs::DirEntry| file.metadata().unwrap().permissions().mode() & 0o777;
+        files.map(mode).collect::<Vec<_>>()
+    };
+    assert_eq!(modes(), [0o600; 2]);
+    folder.write(&Batch { rewrite: Some(vec![entry(1)]), progress, ..Batch::default() }).unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+}
+
 #[test]
 fn the_progress_is_replaced_as_a_whole() {
     let dir = tempfile::tempdir().unwrap();
