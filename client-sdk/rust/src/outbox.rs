@@ -2,7 +2,10 @@
 //!
 //! A state machine without I/O: [`crate::journal`] keeps the entries on disk.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    ops::Bound,
+};
 
 use carillon_protocol::{Cid, ConvId, msg};
 use serde::{Deserialize, Serialize};
@@ -61,6 +64,8 @@ pub(crate) struct Outgoing {
 pub(crate) struct Outbox {
     lanes: BTreeMap<ConvId, Lane>,
     conv_of: HashMap<Cid, ConvId>,
+    /// The conversation whose turn it was last.
+    last: Option<ConvId>,
     in_flight: usize,
 }
 
@@ -116,7 +121,7 @@ impl Outbox {
         }
     }
 
-    /// The next message to send, of whatever conversation has one.
+    /// The next message to send. The conversations take turns: a full one holds no other up.
     pub fn next(&mut self, now: u64) -> Option<Outgoing> {
         if self.in_flight >= IN_FLIGHT_MAX {
             return None;
@@ -126,8 +131,11 @@ impl Outbox {
             let waits = lane.queue[first].state == State::Waiting && lane.not_before <= now;
             waits.then_some(first)
         };
-        let (lane, at) =
-            self.lanes.values_mut().find_map(|lane| ready(lane).map(|at| (lane, at)))?;
+        let last = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut turns = self.lanes.range((last, Bound::Unbounded)).chain(&self.lanes);
+        let (conv, at) = turns.find_map(|(conv, lane)| ready(lane).map(|at| (*conv, at)))?;
+        let lane = self.lanes.get_mut(&conv)?;
+        self.last = Some(conv);
         let prev = at.checked_sub(1).map(|before| lane.queue[before].entry.cid);
         let queued = &mut lane.queue[at];
         queued.state = State::InFlight;

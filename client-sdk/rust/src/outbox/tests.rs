@@ -48,6 +48,15 @@ fn few_messages_travel_at_once() {
 }
 
 #[test]
+fn conversations_take_turns() {
+    let entries = (1..=100).map(|cid| entry(cid, 8)).chain([entry(101, 7), entry(102, 9)]);
+    let mut outbox = Outbox::restore(entries.collect());
+    let mut first: Vec<_> = std::iter::from_fn(|| next(&mut outbox, 0)).take(4).collect();
+    first.sort();
+    assert_eq!(first, [(1, None), (2, Some(1)), (101, None), (102, None)]);
+}
+
+#[test]
 fn a_server_that_keeps_missing_the_message_before_is_not_asked_in_a_tight_loop() {
     let mut outbox = Outbox::restore(vec![entry(1, 9)]);
     for _ in 0..PREV_MISSING_MAX {
