@@ -73,6 +73,10 @@ impl Client {
 
     /// The stream of what happens, from the first connection on. There is one: the first caller
     /// has it, the streams of later callers are at their end.
+    ///
+    /// The first updates wait for it. A program that wants none takes the stream and drops it:
+    /// behind a full queue the client cannot catch up, and every connection does so from the same
+    /// place again.
     pub fn events(&self) -> Events {
         let mut events = self.shared.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.take().unwrap_or_else(|| crate::events::Feed::new().1)
