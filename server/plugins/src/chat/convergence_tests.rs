@@ -1,6 +1,8 @@
 //! Whatever people do at once, and however little of it is in memory: what memory says in the end
 //! is what a fresh start reads from the tables and the log.
 
+use std::sync::Arc;
+
 use carillon_plugin::{Caller, Error, Host, Plugin, Result};
 use carillon_protocol::{
     Cid, Command, ConvId, ErrorCode, Event, EventId, Json, OrgId, SessionId, Topic, UserId,
@@ -9,6 +11,7 @@ use carillon_protocol::{
         MembersChangedData, Read, RemoveMembers, Role, Summary, kind,
     },
     id::Ulid,
+    limits::MEMBERS_MAX,
     msg::{self, Body, Send},
     org,
     receipt::{Counted, Counts},
@@ -17,7 +20,8 @@ use carillon_store::kit::Kit;
 
 use super::{
     Chat,
-    roster::{Change, Conversation, Person, Roster},
+    roster::{Change, Conversation, Person, Reading, Roster},
+    spans::{ReadSpans, SPANS_MAX},
 };
 use crate::directory;
 
@@ -28,8 +32,8 @@ const PEOPLE: usize = 6;
 const CONNECTIONS: usize = 2;
 const ACTS: usize = 40;
 
-fn plugins(members_cached: u64) -> Vec<Plugin> {
-    vec![directory::plugin(directory::Settings::default()), super::with_cache(members_cached)]
+fn plugins(cached_bytes: u64) -> Vec<Plugin> {
+    vec![directory::plugin(directory::Settings::default()), super::with_cache(cached_bytes)]
 }
 
 /// Numbers that look random and follow from a seed.
@@ -132,9 +136,9 @@ async fn seen(host: &Host, me: Caller, convs: &[ConvId]) -> Seen {
     Seen { list, convs: seen }
 }
 
-async fn converges(seed: u32, members_cached: u64) {
+async fn converges(seed: u32, cached_bytes: u64) {
     println!("SEED={seed}");
-    let mut kit = Kit::seeded(plugins(members_cached), seed).await;
+    let mut kit = Kit::seeded(plugins(cached_bytes), seed).await;
     let people = people(kit.host()).await;
     let users: Vec<_> = people.iter().map(|caller| caller.user).collect();
     let convs = conversations(kit.host(), &people).await;
@@ -159,7 +163,7 @@ async fn converges(seed: u32, members_cached: u64) {
         for &me in &people {
             before.push(seen(kit.host(), me, &convs).await);
         }
-        kit = kit.restarted(plugins(members_cached)).await;
+        kit = kit.restarted(plugins(cached_bytes)).await;
         for (&me, before) in people.iter().zip(&before) {
             assert_eq!(seen(kit.host(), me, &convs).await, *before, "round {round}");
         }
@@ -173,7 +177,7 @@ fn happened(conv: ConvId, seq: u64, by: UserId, k: &str, data: Json) -> Event {
 
 #[tokio::test]
 async fn a_load_catches_up_with_what_was_committed_meanwhile() {
-    let chat = Chat::new(super::MEMBERS_CACHED_MAX);
+    let chat = Chat::new(super::CACHE_BYTES);
     let [amy, bob, carol] = [1, 2, 3].map(|number| UserId(Ulid::from_parts(1, number)));
     let conv = ConvId(Ulid::from_parts(2, 0));
     let comes = |seq, user| {
@@ -185,7 +189,7 @@ async fn a_load_catches_up_with_what_was_committed_meanwhile() {
         let id = (conv, OrgId(Ulid::nil()));
         let tables = Conversation::new(id, (Kind::Group, History::All), roster);
         // The tables have the first of these already, but not the others.
-        tables.write().apply(&Change::Event(comes(2, bob)));
+        tables.write().apply(&Change::Event(comes(2, bob)))?;
         chat.observe(&comes(2, bob));
         chat.observe(&comes(3, carol));
         chat.observe(&happened(conv, 4, bob, msg::kind::SENT, Json::default()));
@@ -204,24 +208,78 @@ async fn a_load_catches_up_with_what_was_committed_meanwhile() {
 
 #[tokio::test]
 async fn a_load_that_fails_leaves_nothing_behind() {
-    let chat = Chat::new(super::MEMBERS_CACHED_MAX);
+    let chat = Chat::new(super::CACHE_BYTES);
     let conv = ConvId(Ulid::from_parts(2, 0));
     let missing = || async { Err(Error::not_found("conversation")) };
     assert!(chat.cached(conv, missing).await.is_err());
     assert!(chat.loading.is_empty() && chat.cache.is_empty());
 }
 
+/// A group of one person, loaded.
+async fn loaded(chat: &Chat, conv: ConvId, amy: UserId) -> Arc<Conversation> {
+    let load = || async {
+        let roster = Roster::new(vec![Person::joining(amy, Role::Owner, 1, 0)], 1, 1, 0);
+        let id = (conv, OrgId(Ulid::nil()));
+        Ok(Conversation::new(id, (Kind::Group, History::All), roster))
+    };
+    chat.cached(conv, load).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_conversation_weighs_what_its_people_and_what_they_saw_take() {
+    let chat = Chat::new(super::CACHE_BYTES);
+    let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
+    let before = loaded(&chat, conv, amy).await.read().bytes() as u64;
+    assert_eq!(chat.cache.weight(), before);
+    let mut seen = ReadSpans::default();
+    for seq in 1..=SPANS_MAX as u64 {
+        seen.add(2 * seq, 2 * seq, 0);
+    }
+    let reading = Reading { user: amy, cursor: (999, 9), seen, oldest_day: None };
+    chat.apply(conv, Change::Read(Box::new(reading)));
+    assert_eq!(chat.cache.weight(), before + (SPANS_MAX * 24) as u64);
+    // A full group whose people all have as many fits into one part of the cache.
+    let full = before + (MEMBERS_MAX * (size_of::<Person>() + SPANS_MAX * 24)) as u64;
+    assert!(full < chat.cache.shard_capacity(), "{full}");
+}
+
+#[tokio::test]
+async fn what_changes_while_it_is_loaded_again_never_brings_the_old_one_back() {
+    let chat = Chat::new(super::CACHE_BYTES);
+    let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
+    let old = loaded(&chat, conv, amy).await;
+    chat.cache.remove(&conv);
+    let new = loaded(&chat, conv, amy).await;
+    chat.weigh(conv, &old, 9_999);
+    assert!(Arc::ptr_eq(&chat.cache.peek(&conv).unwrap().conv, &new));
+    assert_eq!(chat.cache.weight(), new.read().bytes() as u64);
+    chat.cache.remove(&conv);
+    chat.weigh(conv, &old, 9_999);
+    assert!(chat.cache.peek(&conv).is_none());
+    loaded(&chat, conv, amy).await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_sends_the_conversation_back_to_the_tables() {
+    let chat = Chat::new(super::CACHE_BYTES);
+    let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
+    let known = loaded(&chat, conv, amy).await;
+    chat.observe(&happened(conv, 2, amy, kind::MEMBERS_CHANGED, Json::of(&"nonsense")));
+    assert!(chat.cache.peek(&conv).is_none());
+    assert_eq!(known.read().changed_seq, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_says_what_a_fresh_start_reads() {
     for seed in 1..4 {
-        converges(seed, super::MEMBERS_CACHED_MAX).await;
+        converges(seed, super::CACHE_BYTES).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_that_holds_one_conversation_says_the_same() {
     for seed in 4..7 {
-        converges(seed, super::CONVERSATION_WEIGHT + PEOPLE as u64).await;
+        converges(seed, super::USUAL_BYTES + 4_096).await;
     }
 }
 

@@ -20,7 +20,7 @@ mod unsettled;
 #[cfg(test)]
 mod unsettled_tests;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use carillon_plugin::{Ctx, Error, Listening, LiveChange, Plugin, Result, TopicKind, Window};
 use carillon_protocol::{
@@ -33,7 +33,7 @@ use carillon_protocol::{
 use dashmap::{DashMap, Entry};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, Weighter,
-    sync::{Cache, DefaultLifecycle},
+    sync::{Cache, DefaultLifecycle, EntryAction},
 };
 
 use self::{
@@ -42,24 +42,24 @@ use self::{
     unsettled::Unsettled,
 };
 
-/// How much of all conversations is in memory, in members: at a few hundred bytes each about
-/// 150 MB. It holds eighty groups of the full size, or twelve thousand small conversations.
-const MEMBERS_CACHED_MAX: u64 = 400_000;
-/// What a conversation weighs besides its members: mostly its recent messages.
-const CONVERSATION_WEIGHT: u64 = 32;
-/// What one conversation weighs, for the size of the cache's index.
-const USUAL_WEIGHT: u64 = 40;
+/// How much memory conversations take, in bytes. It holds more than a hundred groups of the full
+/// size if everybody has read without holes, or more than twenty thousand small conversations.
+const CACHE_BYTES: u64 = 160 << 20;
+/// What one conversation weighs, for the size of the cache's index: mostly its newest messages.
+const USUAL_BYTES: u64 = 8 << 10;
+/// It is weighed again when it has grown by this part of itself: not at every read.
+const WEIGHED_AGAIN: u64 = 8;
 /// Parts of the cache that are locked apart: few, because a full group must fit into one.
 const CACHE_SHARDS: usize = 8;
 
 /// The plugin.
 pub fn plugin() -> Plugin {
-    with_cache(MEMBERS_CACHED_MAX)
+    with_cache(CACHE_BYTES)
 }
 
 /// The plugin with so much in memory.
-fn with_cache(members: u64) -> Plugin {
-    of(Arc::new(Chat::new(members)))
+fn with_cache(bytes: u64) -> Plugin {
+    of(Arc::new(Chat::new(bytes)))
 }
 
 fn of(chat: Arc<Chat>) -> Plugin {
@@ -85,7 +85,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .observe(move |event| observed.observe(event))
 }
 
-/// A conversation with what it weighed when it came into the cache.
+/// A conversation with what it weighed when it was last weighed.
 #[derive(Clone)]
 struct Cached {
     conv: Arc<Conversation>,
@@ -94,7 +94,7 @@ struct Cached {
 
 impl Cached {
     fn new(conv: Arc<Conversation>) -> Cached {
-        let weight = CONVERSATION_WEIGHT + conv.read().people().len() as u64;
+        let weight = conv.read().bytes() as u64;
         Cached { conv, weight }
     }
 }
@@ -119,10 +119,10 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    fn new(members: u64) -> Chat {
+    fn new(bytes: u64) -> Chat {
         let options = OptionsBuilder::new()
-            .weight_capacity(members)
-            .estimated_items_capacity((members / USUAL_WEIGHT) as usize)
+            .weight_capacity(bytes)
+            .estimated_items_capacity((bytes / USUAL_BYTES) as usize)
             .shards(CACHE_SHARDS)
             .build()
             .expect("both capacities are given");
@@ -155,7 +155,7 @@ impl Chat {
         if let Entry::Occupied(missed) = self.loading.entry(id) {
             {
                 let mut roster = conv.write();
-                missed.get().iter().for_each(|change| roster.apply(change));
+                missed.get().iter().try_for_each(|change| roster.apply(change))?;
                 for (user, cursor) in self.unsettled.cursors(id) {
                     roster.read_to(user, cursor);
                 }
@@ -175,17 +175,30 @@ impl Chat {
             missed.push(change);
             return;
         }
-        let Some(cached) = self.cache.peek(&id) else { return };
-        let (before, after) = {
-            let mut roster = cached.conv.write();
-            let before = roster.people().len();
-            roster.apply(&change);
-            (before, roster.people().len())
+        let Some(Cached { conv, weight }) = self.cache.peek(&id) else { return };
+        let (applied, bytes) = {
+            let mut roster = conv.write();
+            (roster.apply(&change), roster.bytes() as u64)
         };
-        if before != after {
-            // Refused only if it was evicted meanwhile, which is as well.
-            let _ = self.cache.replace(id, Cached::new(cached.conv), true);
+        if let Err(error) = applied {
+            tracing::error!(%error, conv = %id, "an event of the log cannot be read");
+            self.cache.remove_if(&id, |cached| Arc::ptr_eq(&cached.conv, &conv));
+        } else if bytes > weight + weight / WEIGHED_AGAIN {
+            self.weigh(id, &conv, bytes);
         }
+    }
+
+    /// Tells the cache what a conversation weighs now. By now it may have been evicted and loaded
+    /// again: then another stands in its place.
+    fn weigh(&self, id: ConvId, conv: &Arc<Conversation>, bytes: u64) {
+        let weighed = |_: &ConvId, cached: &mut Cached| {
+            if Arc::ptr_eq(&cached.conv, conv) {
+                cached.weight = bytes;
+            }
+            EntryAction::Retain(())
+        };
+        // If it is not there, what is answered is the right to load it; nobody wants that here.
+        drop(self.cache.entry(&id, Some(Duration::ZERO), weighed));
     }
 
     fn observe(&self, event: &Event) {
@@ -281,16 +294,20 @@ async fn sees(ctx: Ctx, topic: Topic) -> Result<Window> {
 
 /// What events mean for live connections.
 fn means(event: &Event) -> Option<LiveChange> {
-    match &*event.k {
-        kind::CREATED => event.data.to::<CreatedData>().ok().map(|it| LiveChange::Join(it.members)),
-        kind::MEMBERS_CHANGED => {
-            let data: MembersChangedData = event.data.to().ok()?;
-            // One call adds or removes, never both.
-            Some(match data.removed.is_empty() {
-                true => LiveChange::Join(data.added),
-                false => LiveChange::Leave(data.removed),
-            })
-        }
-        _ => None,
-    }
+    let change = match &*event.k {
+        kind::CREATED => event.data.to().map(|it: CreatedData| LiveChange::Join(it.members)),
+        // One call adds or removes, never both.
+        kind::MEMBERS_CHANGED => event.data.to().map(|it: MembersChangedData| {
+            if it.removed.is_empty() {
+                LiveChange::Join(it.added)
+            } else {
+                LiveChange::Leave(it.removed)
+            }
+        }),
+        _ => return None,
+    };
+    let log = |error: &_| {
+        tracing::error!(%error, topic = %event.topic, seq = event.seq, "an event cannot be read");
+    };
+    change.inspect_err(log).ok()
 }

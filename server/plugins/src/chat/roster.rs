@@ -5,7 +5,7 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use carillon_plugin::Window;
+use carillon_plugin::{Error, Result, Window};
 use carillon_protocol::{
     ConvId, Event, OrgId, Topic, UserId, conv,
     conv::{History, Kind, MembersChangedData, Role},
@@ -13,7 +13,7 @@ use carillon_protocol::{
 };
 use smallvec::SmallVec;
 
-use super::spans::ReadSpans;
+use super::spans::{ReadSpan, ReadSpans};
 
 /// The end of a span that is still open.
 pub(crate) const OPEN: u64 = u64::MAX;
@@ -134,6 +134,8 @@ pub(crate) struct Roster {
     pub(crate) head: u64,
     pub(crate) n: u64,
     recent: VecDeque<Message>,
+    /// How many spans of what was seen there are.
+    spans: usize,
 }
 
 impl Roster {
@@ -141,7 +143,16 @@ impl Roster {
     pub(crate) fn new(mut people: Vec<Person>, changed_seq: u64, head: u64, n: u64) -> Roster {
         people.sort_unstable_by_key(|person| person.user);
         let active = people.iter().filter(|person| person.is_active()).count();
-        Roster { people, active, changed_seq, head, n, recent: VecDeque::new() }
+        let spans = people.iter().map(|person| person.seen.count()).sum();
+        Roster { people, active, changed_seq, head, n, recent: VecDeque::new(), spans }
+    }
+
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Roster>()
+            + RECENT_MAX * size_of::<Message>()
+            + self.people.len() * size_of::<Person>()
+            + self.spans * size_of::<ReadSpan>()
     }
 
     /// Everybody who is in it or was, by id.
@@ -205,19 +216,23 @@ impl Roster {
         }
     }
 
-    /// Brings memory up to date.
-    pub(crate) fn apply(&mut self, change: &Change) {
+    /// Brings memory up to date, or says that it cannot be: then it is no longer true.
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
-            Change::Event(event) => self.event(event),
+            Change::Event(event) => self.event(event)?,
             Change::Read(reading) => {
                 if let Some(person) = self.person_mut(reading.user) {
+                    let before = person.seen.count();
                     person.read(reading);
+                    let after = person.seen.count();
+                    self.spans = self.spans + after - before;
                 }
             }
         }
+        Ok(())
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event) -> Result<()> {
         (self.head, self.n) = (self.head.max(event.seq), self.n.max(event.n));
         if let Some(message) = Message::of(event) {
             self.remember(message);
@@ -225,16 +240,16 @@ impl Roster {
                 author.wrote((event.seq, event.n));
             }
         } else if &*event.k == conv::kind::MEMBERS_CHANGED && event.seq > self.changed_seq {
+            let data: MembersChangedData = event.data.to().map_err(Error::internal)?;
             self.changed_seq = event.seq;
-            if let Ok(data) = event.data.to::<MembersChangedData>() {
-                self.add(&data.added, event.seq, event.n);
-                self.remove(&data.removed, event.seq);
-            }
+            self.add(&data.added, event.seq, event.n);
+            self.remove(&data.removed, event.seq);
             // Nor does such an event leave a hole in what people saw: it has no readers.
             let reaches = |person: &&mut Person| person.seen.end() + 1 == event.seq;
             let people = self.people.iter_mut().filter(reaches);
             people.for_each(|person| person.seen.extend(event.seq));
         }
+        Ok(())
     }
 
     /// A person's cursor is at least here.

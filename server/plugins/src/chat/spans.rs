@@ -4,11 +4,11 @@
 const DAY_MS: i64 = 86_400_000;
 /// Spans that touch and began within so long are one: a screen shows minutes.
 const SAME_TIME_MS: i64 = 60_000;
-/// The most spans kept of a person in a conversation: four hours of steady reading, minute by
-/// minute, or as many holes. Beyond it touching spans share their first time; if that is not enough
-/// those of the oldest messages go, so a receipt may be missing but never claims too much, and
-/// what is read now is always recorded.
-pub(crate) const SPANS_MAX: usize = 256;
+/// The most spans kept of a person in a conversation: two hours of steady reading, minute by
+/// minute, or as many holes; a full group of people with so many still fits into the cache. Beyond
+/// it times get coarser; if that is not enough the spans of the oldest messages go, so a receipt
+/// may be missing but never claims too much, and what is read now is always recorded.
+pub(crate) const SPANS_MAX: usize = 128;
 /// After so many days a person's days are merged into one row.
 pub(crate) const MERGE_AFTER_DAYS: i64 = 30;
 
@@ -62,7 +62,12 @@ impl ReadSpans {
             let place = self.0.partition_point(|span| span.from < from);
             self.0.insert(place, ReadSpan { from, to, at });
         }
-        self.join(|a, b| a.at.abs_diff(b.at) < SAME_TIME_MS as u64 && day_of(a.at) == day_of(b.at));
+        let mut same_time = SAME_TIME_MS;
+        self.join_within(same_time);
+        while self.0.len() > SPANS_MAX && same_time < DAY_MS {
+            same_time *= 2;
+            self.join_within(same_time);
+        }
         if self.0.len() > SPANS_MAX {
             self.collapse(day_of(at));
         }
@@ -80,6 +85,11 @@ impl ReadSpans {
         if let Some(span) = self.0.last_mut() {
             span.to = span.to.max(to);
         }
+    }
+
+    /// How many spans there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     fn missing(&self, from: u64, to: u64) -> Vec<(u64, u64)> {
@@ -103,6 +113,11 @@ impl ReadSpans {
             let (a, b) = (day_of(a.at), day_of(b.at));
             (a < today && b < today) || (a == today && b == today)
         });
+    }
+
+    fn join_within(&mut self, ms: i64) {
+        let ms = ms.unsigned_abs();
+        self.join(|a, b| a.at.abs_diff(b.at) < ms && day_of(a.at) == day_of(b.at));
     }
 
     fn join(&mut self, same: impl Fn(&ReadSpan, &ReadSpan) -> bool) {
@@ -290,6 +305,18 @@ mod tests {
     }
 
     #[test]
+    fn times_get_coarser_before_anything_is_given_up() {
+        let (mut spans, messages) = (ReadSpans::default(), 3 * SPANS_MAX as u64);
+        for seq in 1..=messages {
+            assert!(spans.add(seq, seq, 2 * seq as i64 * MINUTE));
+        }
+        for seq in 1..=messages {
+            let (seen, read) = (spans.seen_at(seq).unwrap(), 2 * seq as i64 * MINUTE);
+            assert!((read - 16 * MINUTE..=read).contains(&seen), "{seq}: {seen} {read}");
+        }
+    }
+
+    #[test]
     fn of_more_holes_than_are_kept_those_of_the_oldest_messages_go() {
         let mut spans = ReadSpans::default();
         for hole in 1..=SPANS_MAX as u64 {
@@ -297,7 +324,7 @@ mod tests {
         }
         assert!(spans.add(9_999, 9_999, 0));
         assert_eq!((spans.seen_at(9_999), spans.seen_at(10)), (Some(0), None));
-        assert_eq!((spans.seen_at(20), spans.0.len()), (Some(0), SPANS_MAX));
+        assert_eq!((spans.seen_at(20), spans.count()), (Some(0), SPANS_MAX));
         assert!(!spans.add(3, 3, 0), "older than all that is kept");
         let rows = unpack(&spans.pack_day(0)).unwrap();
         let more = [ReadSpan { from: 3, to: 3, at: MINUTE }, ReadSpan { from: 0, to: 0, at: 0 }];

@@ -25,7 +25,7 @@ use carillon_store::{
     kit::{FakeClock, Kit},
 };
 
-use super::{Chat, MEMBERS_CACHED_MAX, roster::Message, unsettled::Cursors};
+use super::{CACHE_BYTES, Chat, roster::Message, unsettled::Cursors};
 use crate::directory;
 
 /// How long a test waits for what must happen.
@@ -156,7 +156,7 @@ async fn a_recovery_that_fails_half_way_is_begun_anew() {
 
 #[tokio::test]
 async fn sending_goes_on_after_too_much_has_waited() {
-    let chat = Arc::new(Chat::new(MEMBERS_CACHED_MAX));
+    let chat = Arc::new(Chat::new(CACHE_BYTES));
     let plugins = vec![directory::plugin(<_>::default()), super::of(chat.clone())];
     let kit = Kit::new(plugins).await;
     let (amy, _, conv) = group(kit.host()).await;
