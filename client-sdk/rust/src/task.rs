@@ -379,3 +379,6 @@ pub(crate) fn answer<T>(to: oneshot::Sender<T>, answer: T) {
         tracing::trace!("an answer came too late");
     }
 }
+
+#[cfg(test)]
+mod tests;
