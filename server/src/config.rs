@@ -75,7 +75,7 @@ pub enum LogLevel {
     Warn,
     /// What an operator wants to know: starts, stops, migrations.
     Info,
-    /// A line for each call.
+    /// Also a line for each call, and for each connection that ended early.
     Debug,
     /// Everything.
     Trace,
@@ -149,11 +149,6 @@ impl WebOrigin {
     /// The text, to be compared byte for byte with the header.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether browsers reach it over TLS; cookies are marked `Secure` then.
-    pub fn is_secure(&self) -> bool {
-        self.0.starts_with("https://")
     }
 }
 

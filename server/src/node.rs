@@ -64,6 +64,23 @@ pub struct Node {
     _lock: File,
 }
 
+/// Where the database stands.
+pub fn database_path(data: &Path) -> PathBuf {
+    data.join(DATABASE_FILE)
+}
+
+/// Whether a process has the data folder; touches nothing.
+///
+/// # Errors
+/// If the folder or its lock cannot be read.
+pub fn is_in_use(data: &Path) -> io::Result<bool> {
+    match File::open(data.join(LOCK_FILE)) {
+        Ok(file) => Ok(matches!(file.try_lock(), Err(TryLockError::WouldBlock))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Where the command line finds a running server.
 pub fn socket_path(data: &Path) -> PathBuf {
     data.join(SOCKET_FILE)
@@ -84,7 +101,7 @@ impl Node {
         };
         let plugins = registry::plugins(settings);
 
-        let path = config.data.join(DATABASE_FILE);
+        let path = database_path(&config.data);
         let store = Store::open(&path, &Host::migrations(&plugins), options).await?;
         let rates =
             Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));

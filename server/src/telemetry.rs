@@ -113,7 +113,7 @@ impl Metrics {
     }
 }
 
-/// Starts logging to standard error; `RUST_LOG` refines what the configuration says.
+/// Starts logging to standard error; `RUST_LOG`, if it is set, replaces the configured level.
 pub fn log(config: &Log) {
     let level = config.level.as_str();
     let filter = EnvFilter::try_from_default_env()

@@ -1,12 +1,17 @@
-//! `carillon doctor`: tries everything that the server needs.
+//! `carillon doctor`: looks at everything that the server needs, and changes nothing.
 
-use std::{fs, io::Write as _, net::TcpListener};
+use std::{net::TcpListener, path::Path};
 
-use super::{Failure, Outcome, in_use, say};
-use crate::{config::Config, node::Node};
+use carillon_plugin::Host;
+use carillon_plugins::directory;
+use carillon_store::Store;
+use rustix::fs::Access;
 
-/// Fewer file handles than this, and connections are refused long before the limits say so.
-const FILES_MIN: u64 = 4096;
+use super::{Failure, Outcome, say};
+use crate::{config::Config, node, registry};
+
+/// File handles that are no connections: the database, its readers, the shards and the rest.
+const FILES_OTHER: u64 = 64;
 /// Less room on the disk than this deserves a word.
 const DISK_FREE_MIN: u64 = 1024 * 1024 * 1024;
 
@@ -16,8 +21,8 @@ pub(super) async fn doctor(config: &Config) -> Outcome {
         ("data folder", folder(config)),
         ("disk", disk(config)),
         ("database", database(config).await),
-        ("address", address(config).await),
-        ("file handles", files()),
+        ("address", address(config)),
+        ("file handles", files(config)),
     ];
     for (what, result) in &checks {
         match result {
@@ -36,20 +41,22 @@ pub(super) async fn doctor(config: &Config) -> Outcome {
 type Finding = Result<String, String>;
 
 fn folder(config: &Config) -> Finding {
-    let path = config.data.join("doctor.tmp");
-    let shown = config.data.display();
-    let written = fs::create_dir_all(&config.data)
-        .and_then(|()| fs::File::create(&path))
-        .and_then(|mut file| file.write_all(b"carillon").and_then(|()| file.sync_all()))
-        .and_then(|()| fs::remove_file(&path));
-    match written {
-        Ok(()) => Ok(format!("{shown} can be written to")),
+    let (shown, nearest) = (config.data.display(), nearest(&config.data));
+    match rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) if nearest == config.data => Ok(format!("{shown} can be written to")),
+        Ok(()) => Ok(format!("{shown} will be made")),
         Err(error) => Err(format!("{shown} cannot be written to ({error}); choose another --data")),
     }
 }
 
+/// The data folder, or what is there already of the way to it.
+fn nearest(data: &Path) -> &Path {
+    let mut folders = data.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    folders.find(|folder| folder.exists()).unwrap_or(Path::new("."))
+}
+
 fn disk(config: &Config) -> Finding {
-    let disk = rustix::fs::statvfs(&config.data).map_err(|error| error.to_string())?;
+    let disk = rustix::fs::statvfs(nearest(&config.data)).map_err(|error| error.to_string())?;
     let free = disk.f_bavail * disk.f_frsize;
     let gib = free as f64 / f64::from(1 << 30);
     if free >= DISK_FREE_MIN {
@@ -60,18 +67,19 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config) -> Finding {
-    match Node::open(config, Default::default()).await {
-        Ok(node) => {
-            let answered = node.store.ping().await;
-            node.store.close().await;
-            answered.map(|()| "opens, writes and reads".into()).map_err(|error| error.to_string())
-        }
-        Err(error) if in_use(&error) => Ok("a running server has it".into()),
-        Err(error) => Err(error.to_string()),
+    let path = node::database_path(&config.data);
+    if node::is_in_use(&config.data).map_err(|error| error.to_string())? {
+        return Ok("a running server has it".into());
     }
+    if !path.exists() {
+        return Ok("will be made at the first start".into());
+    }
+    let migrations = Host::migrations(&registry::plugins(directory::Settings::default()));
+    let checked = Store::check(&path, &migrations).await;
+    checked.map(|()| "opens and reads".into()).map_err(|error| error.to_string())
 }
 
-async fn address(config: &Config) -> Finding {
+fn address(config: &Config) -> Finding {
     match TcpListener::bind(config.listen) {
         Ok(_) => Ok(format!("{} is free", config.listen)),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -81,11 +89,13 @@ async fn address(config: &Config) -> Finding {
     }
 }
 
-fn files() -> Finding {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    match limit.current {
-        Some(files) if files < FILES_MIN => Err(format!(
-            "only {files} may be open; raise it (`ulimit -n`, or LimitNOFILE of systemd)"
+fn files(config: &Config) -> Finding {
+    let connections = config.limits.connections_max.get();
+    let needed = u64::from(connections) + FILES_OTHER;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(files) if files < needed => Err(format!(
+            "only {files} may be open, and limits.connections_max of {connections} needs {needed}; \
+             raise it (`ulimit -n`, or LimitNOFILE of systemd), or allow fewer connections"
         )),
         Some(files) => Ok(format!("{files} may be open")),
         None => Ok("as many as there are".into()),

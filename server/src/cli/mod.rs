@@ -68,7 +68,7 @@ enum Command {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },
-    /// Try everything that the server needs, and say what is wrong
+    /// Look at everything that the server needs, and say what is wrong
     Doctor,
 }
 

@@ -45,6 +45,14 @@ impl Store {
         Ok(Store { shared, queue, readers })
     }
 
+    /// Whether [`Store::open`] would take the database at this path; changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub async fn check(path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
+        sqlite::check(path, migrations).await
+    }
+
     /// What runs after each commit, in commit order, before the commits are answered. Only the
     /// first call counts. It must not block.
     pub fn on_commit(&self, f: Arc<dyn Fn(Vec<Event>) + Send + Sync>) {

@@ -5,6 +5,7 @@ mod bad_input;
 mod chat;
 mod client;
 mod cut;
+mod doctor;
 mod durable;
 mod exactly_once;
 mod hello;

@@ -28,14 +28,8 @@ pub(super) async fn migrate(
     application_id: i32,
     migrations: &[Migration],
 ) -> Result<(), Stop> {
-    let row = sqlx::query("SELECT user_version FROM pragma_user_version").fetch_one(&mut *conn);
-    let found = row.await?.try_get::<i64, _>(0)?.unsigned_abs() as usize;
-    if found > STEPS.len() {
-        return Err(newer("version", found as u32, STEPS.len() as u32));
-    }
-    // What plugins have is looked at before anything is changed: a refusal leaves no trace.
-    let done = if found == 0 { BTreeMap::new() } else { plugins(conn).await? };
-    refuse_newer(&done, migrations)?;
+    // Everything is looked at before anything is changed: a refusal leaves no trace.
+    let (found, done) = look(conn, migrations).await?;
     for (index, step) in STEPS.iter().enumerate().skip(found) {
         let mut tx = conn.begin().await?;
         sqlx::raw_sql(*step).execute(&mut *tx).await?;
@@ -57,6 +51,22 @@ pub(super) async fn migrate(
         }
     }
     Ok(())
+}
+
+/// How many of the store's own steps are done, and the newest one of each plugin; refuses what a
+/// newer version did.
+pub(super) async fn look(
+    conn: &mut SqliteConnection,
+    migrations: &[Migration],
+) -> Result<(usize, BTreeMap<String, i64>), Stop> {
+    let row = sqlx::query("SELECT user_version FROM pragma_user_version").fetch_one(&mut *conn);
+    let found = row.await?.try_get::<i64, _>(0)?.unsigned_abs() as usize;
+    if found > STEPS.len() {
+        return Err(newer("version", found as u32, STEPS.len() as u32));
+    }
+    let done = if found == 0 { BTreeMap::new() } else { plugins(conn).await? };
+    refuse_newer(&done, migrations)?;
+    Ok((found, done))
 }
 
 async fn apply(conn: &mut SqliteConnection, step: &Migration) -> sqlx::Result<()> {

@@ -10,7 +10,7 @@ mod rows;
 mod statement;
 mod writer;
 
-pub(crate) use open::open;
+pub(crate) use open::{check, open};
 pub(crate) use read::Readers;
 
 use carillon_plugin::Error;

@@ -45,13 +45,12 @@ pub(crate) async fn open(
     let failed = |source| refusal(path, source);
     // Whose file it is decides before anything is written to it.
     if path.exists() {
-        check_owner(path, &settings).await?;
+        let plain = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+        owned(path, &plain).await?.close().await.map_err(failed)?;
     }
     let mut conn = settings.connect().await.map_err(failed)?;
-    migrate::migrate(&mut conn, APPLICATION_ID, migrations).await.map_err(|error| match error {
-        migrate::Stop::Refused(refused) => refused,
-        migrate::Stop::Failed(source) => refusal(path, source),
-    })?;
+    let migrated = migrate::migrate(&mut conn, APPLICATION_ID, migrations).await;
+    migrated.map_err(|stop| stopped(path, stop))?;
     // The tables go into the file itself: whatever happens to the write-ahead log, they are there.
     let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await;
     checkpoint.map_err(failed)?;
@@ -68,6 +67,18 @@ pub(crate) async fn open(
         .await
         .map_err(failed)?;
     Ok((writer.shared(), writer, Readers::new(readers)))
+}
+
+/// Whether the file could be opened, without changing anything.
+pub(crate) async fn check(path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Without a write-ahead log nothing but the file counts, and nothing is made beside it.
+    let immutable = !Path::new(&log).exists();
+    let plain = SqliteConnectOptions::new().filename(path).read_only(true).immutable(immutable);
+    let mut conn = owned(path, &plain).await?;
+    migrate::look(&mut conn, migrations).await.map_err(|stop| stopped(path, stop))?;
+    conn.close().await.map_err(|source| refusal(path, source))
 }
 
 /// The settings of every connection.
@@ -90,22 +101,27 @@ fn settings(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Refuses a file that is not ours, without changing it.
-async fn check_owner(path: &Path, settings: &SqliteConnectOptions) -> Result<(), OpenError> {
+/// A connection to a file that is ours, or empty; any other is refused, without changing it.
+async fn owned(path: &Path, plain: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     let look = async {
-        let plain = SqliteConnectOptions::new().filename(settings.get_filename());
-        let mut conn: SqliteConnection = plain.busy_timeout(BUSY_TIMEOUT).connect().await?;
+        let mut conn = plain.connect().await?;
         let sql = "SELECT application_id, (SELECT count(*) FROM sqlite_schema) \
                    FROM pragma_application_id";
         let row = sqlx::query(sql).fetch_one(&mut conn).await?;
         let found: (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
-        conn.close().await?;
-        Ok(found)
+        Ok((conn, found))
     };
     match look.await {
-        Ok((APPLICATION_ID, _)) | Ok((0, 0)) => Ok(()),
+        Ok((conn, (APPLICATION_ID, _) | (0, 0))) => Ok(conn),
         Ok(_) => Err(OpenError::Foreign { path: path.display().to_string() }),
         Err(source) => Err(refusal(path, source)),
+    }
+}
+
+fn stopped(path: &Path, stop: migrate::Stop) -> OpenError {
+    match stop {
+        migrate::Stop::Refused(refused) => refused,
+        migrate::Stop::Failed(source) => refusal(path, source),
     }
 }
 
