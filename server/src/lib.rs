@@ -1,6 +1,6 @@
 //! The Carillon node.
 //!
-//! `serve` in [`server`] is the whole of it; `main` only reads the command line. The map of the
+//! [`server::Server`] is the whole of it; `main` only reads the command line. The map of the
 //! code is `server/ARCHITECTURE.md`.
 
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod demo;
 pub mod gateway;
 pub mod http;
 pub mod node;
+pub mod rates;
 pub mod registry;
 pub mod server;
 pub mod telemetry;
