@@ -9,7 +9,12 @@ mod print;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +37,11 @@ pub struct Config {
     /// Other sites whose pages may connect; the server's own is always allowed.
     #[schemars(with = "Vec<String>", example = &["https://intranet.example.org"])]
     pub allowed_origins: Vec<WebOrigin>,
+    /// The addresses of proxies that say in X-Forwarded-For who calls: without them everybody
+    /// behind a proxy is one stranger. `limits.connections_per_address_max` still counts the
+    /// sockets of the proxy.
+    #[schemars(with = "Vec<String>", example = &["127.0.0.1"])]
+    pub trusted_proxies: Vec<IpAddr>,
     /// How many threads carry the connections; 0 means one for each core.
     pub shards: u8,
     /// What one caller may take of the server.
@@ -111,6 +121,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             public_url: None,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             shards: 0,
             limits: Limits::default(),
             log: Log::default(),

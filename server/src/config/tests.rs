@@ -61,6 +61,8 @@ fn every_type_of_setting_can_come_from_the_environment() {
     let config = from_env("CARILLON_ALLOWED_ORIGINS", "https://a.example, http://b:80/").unwrap();
     let origins: Vec<_> = config.allowed_origins.iter().map(|origin| origin.as_str()).collect();
     assert_eq!(origins, ["https://a.example", "http://b:80"]);
+    let config = from_env("CARILLON_TRUSTED_PROXIES", "127.0.0.1, ::1").unwrap();
+    assert_eq!(config.trusted_proxies.len(), 2);
     let config = from_env("CARILLON_PUBLIC_URL", "https://chat.example.org").unwrap();
     assert_eq!(config.public_url.unwrap().as_str(), "https://chat.example.org");
     assert_eq!(from_env("CARILLON_PUBLIC_URL", "").unwrap().public_url, None);
@@ -161,10 +163,10 @@ fn the_examples_of_the_commented_default_fit_too() {
     let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
     let text = Config::commented_default();
     let examples: Vec<_> = text.lines().filter(is_setting).map(|line| &line[2..]).collect();
-    assert_eq!(examples.len(), 2, "{examples:?}");
+    assert_eq!(examples.len(), 3, "{examples:?}");
     let config = from_file(&examples.join("\n")).unwrap();
     assert!(config.public_url.is_some());
-    assert_eq!(config.allowed_origins.len(), 1);
+    assert_eq!((config.allowed_origins.len(), config.trusted_proxies.len()), (1, 1));
 }
 
 #[test]

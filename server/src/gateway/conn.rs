@@ -17,7 +17,6 @@ use rustix::net::SendFlags;
 use tokio::{net::TcpStream, sync::oneshot};
 
 use super::{
-    Bucket,
     delivery::framed,
     fanout::Run,
     frame,
@@ -106,8 +105,6 @@ pub(super) struct Seldom {
     /// Calls that keep their order and wait for those before them.
     pub(super) lane: VecDeque<OwnedCall>,
     pub(super) lane_busy: bool,
-    pub(super) reads: Bucket,
-    pub(super) writes: Bucket,
     pub(super) strikes: u16,
     /// Wakes the reading task when there is room for calls again.
     pub(super) paused: Option<Waker>,
@@ -136,7 +133,6 @@ impl Conn {
         generation: u32,
         stream: Rc<TcpStream>,
         (codec, bearer, admitted): (Codec, Option<Box<str>>, Option<Admitted>),
-        (reads, writes): (Bucket, Bucket),
         second: u32,
     ) -> Conn {
         let socket = stream.as_raw_fd();
@@ -153,8 +149,6 @@ impl Conn {
             in_flight: 0,
             lane: VecDeque::new(),
             lane_busy: false,
-            reads,
-            writes,
             strikes: 0,
             paused: None,
             paced: None,

@@ -6,7 +6,6 @@
 //! shards.
 
 mod admission;
-mod bucket;
 mod conn;
 mod delivery;
 mod ending;
@@ -22,11 +21,14 @@ mod shard;
 mod timers;
 mod wheel;
 
-pub use bucket::Bucket;
 pub use hub::Hub;
 pub use shard::start;
 
+use std::sync::Arc;
+
 use carillon_protocol::limits::Limits;
+
+use crate::rates::Rates;
 
 /// How often a client says that it is there, in milliseconds; announced by `welcome`.
 pub const HEARTBEAT_MS: u64 = 30_000;
@@ -52,6 +54,8 @@ pub struct ConnId {
 pub struct Settings {
     /// How many shards; 0 for one a core.
     pub shards: usize,
-    /// The rates, and what `welcome` announces.
+    /// What `welcome` announces.
     pub limits: Limits,
+    /// How often a session may call.
+    pub rates: Arc<Rates>,
 }

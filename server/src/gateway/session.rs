@@ -239,25 +239,17 @@ impl Shard {
     }
 
     fn on_call(&mut self, id: ConnId, call: Call<'_>) {
-        let (now, limits) = (self.host.now(), self.settings.limits.clone());
         let Some((op, effect)) = self.host.lookup(call.op) else {
             self.strike(id);
             let name: String = call.op.chars().take(OP_SHOWN_MAX).collect();
             let msg = format!("there is no operation `{}`", name.escape_debug());
             return self.refuse(id, Some(call.id), &ErrorBody::new(ErrorCode::UnknownOp, msg));
         };
-        let conn = &mut self.conns[id.slot as usize];
-        let (bucket, per_s) = match effect {
-            Effect::Read => (&mut conn.reads, limits.reads_per_s),
-            Effect::State | Effect::Once => (&mut conn.writes, limits.writes_per_s),
-        };
-        if let Err(retry_ms) = bucket.take(per_s, now) {
+        if let Err(error) = self.take(id, effect) {
             self.strike(id);
-            let msg = format!("{per_s} calls a second; wait before the next one");
-            let error = ErrorBody::new(ErrorCode::Rate, msg);
-            let error = ErrorBody { retry_ms: Some(retry_ms), ..error };
             return self.refuse(id, Some(call.id), &error);
         }
+        let conn = &mut self.conns[id.slot as usize];
         conn.strikes = conn.strikes.saturating_sub(1);
         conn.in_flight += 1;
         let call = OwnedCall {
@@ -333,12 +325,17 @@ impl Shard {
 
     /// Whether the client may say something that is not a call: it costs as much as a read.
     fn may_chat(&mut self, id: ConnId) -> bool {
-        let (now, per_s) = (self.host.now(), self.settings.limits.reads_per_s);
-        let taken = self.conns[id.slot as usize].reads.take(per_s, now).is_ok();
+        let taken = self.take(id, Effect::Read).is_ok();
         if !taken {
             self.strike(id);
         }
         taken
+    }
+
+    /// Takes a token of the session, which all its connections share.
+    fn take(&self, id: ConnId, effect: Effect) -> Result<(), ErrorBody> {
+        let caller = self.conns[id.slot as usize].caller;
+        self.settings.rates.take(caller, None, effect, self.host.now())
     }
 
     /// Counts a call that should not have been made; too many, and the client is cut off.

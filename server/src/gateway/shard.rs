@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Bucket, ConnId, HELLO_MAX_S, Hub, Settings,
+    ConnId, HELLO_MAX_S, Hub, Settings,
     conn::{Conn, Sent},
     delivery::Delivery,
     outbox::Kind,
@@ -256,12 +256,9 @@ impl Shard {
         admitted: Option<Admitted>,
     ) -> ConnId {
         self.generation = self.generation.wrapping_add(1);
-        let (generation, second, now) = (self.generation, self.second(), self.host.now());
-        let limits = &self.settings.limits;
-        let buckets =
-            (Bucket::full(limits.reads_per_s, now), Bucket::full(limits.writes_per_s, now));
+        let (generation, second) = (self.generation, self.second());
         let origin = (codec, bearer, admitted);
-        let conn = Conn::new(generation, stream, origin, buckets, second);
+        let conn = Conn::new(generation, stream, origin, second);
         let slot = self.conns.insert(conn) as u32;
         self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
         self.hub.door(self.index).load.fetch_add(1, Ordering::Relaxed);
@@ -281,6 +278,7 @@ impl Shard {
             Cmd::Subscribe { conn, topics, done } => {
                 if self.conn(conn).is_some() {
                     topics.into_iter().for_each(|topic| self.subscribe(conn.slot, topic, true));
+                    self.conns[conn.slot as usize].rooms.shrink_to_fit();
                 }
                 let _gone = done.send(());
             }

@@ -59,7 +59,7 @@ const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 const TURNED_AWAY_MAX: usize = 256;
 
 /// Whom an address stands for: of IPv6 a customer has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,
@@ -91,9 +91,9 @@ impl Gate {
     }
 
     /// Admits a socket, until the answer is dropped.
-    fn admit(self: &Arc<Gate>, address: IpAddr) -> Option<Admitted> {
-        let address = network(address);
-        let ticket = Ticket { gate: Arc::clone(self), address };
+    fn admit(self: &Arc<Gate>, peer: IpAddr) -> Option<Admitted> {
+        let (peer, address) = (peer.to_canonical(), network(peer));
+        let ticket = Ticket { gate: Arc::clone(self), peer, address };
         let total = self.total.fetch_add(1, Ordering::Relaxed);
         let here = {
             let mut count = self.addresses.entry(address).or_insert(0);
@@ -112,6 +112,7 @@ impl Gate {
 #[derive(Debug)]
 struct Ticket {
     gate: Arc<Gate>,
+    peer: IpAddr,
     address: IpAddr,
 }
 
@@ -130,9 +131,9 @@ impl Drop for Ticket {
 pub struct Admitted(Arc<Ticket>);
 
 impl Admitted {
-    /// The network that the socket comes from.
-    pub fn address(&self) -> IpAddr {
-        self.0.address
+    /// Where the socket comes from.
+    pub fn peer(&self) -> IpAddr {
+        self.0.peer
     }
 }
 

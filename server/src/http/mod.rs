@@ -1,12 +1,13 @@
 //! HTTP: the same operations as on the socket, and what operators look at.
 
 mod accept;
+mod forwarded;
 mod pages;
 mod ready;
 mod rpc;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -45,6 +46,7 @@ struct Inner {
     readiness: Readiness,
     public_url: Option<WebOrigin>,
     allowed_origins: Vec<WebOrigin>,
+    trusted_proxies: Vec<IpAddr>,
     /// The names under which the demo may be reached; anything else is DNS rebinding.
     loopback_only: bool,
     rates: Arc<Rates>,
@@ -61,6 +63,7 @@ impl Door {
             readiness: Readiness::new(node.store.clone(), config.data.clone()),
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             loopback_only: demo,
             rates: Arc::clone(&node.rates),
             draining: AtomicBool::new(false),
@@ -131,7 +134,7 @@ fn names_loopback(headers: &HeaderMap) -> bool {
         Ok(address) => return address.ip().is_loopback(),
         Err(_) => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn websocket(State(door): State<Door>, request: Request) -> Response<Body> {

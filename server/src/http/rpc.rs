@@ -12,7 +12,7 @@ use carillon_protocol::{
     Cid, Codec, Effect, ErrorBody, ErrorCode, Raw, limits::FRAME_LEN_MAX, session::Resolve,
 };
 
-use super::{Admitted, Door, answer, bearer, refuse};
+use super::{Admitted, Door, accept::network, answer, bearer, forwarded, refuse};
 
 /// The header that carries the `cid`.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -27,7 +27,7 @@ pub async fn call(
         Ok(codec) => codec,
         Err(error) => return refuse(Codec::Json, &error),
     };
-    let address = request.extensions().get::<Admitted>().map(Admitted::address);
+    let address = door.address(&request);
     let caller = match door.caller(request.headers(), address).await {
         Ok(caller) => caller,
         Err(error) => return refuse(codec, error.body()),
@@ -65,6 +65,12 @@ fn codec(headers: &HeaderMap) -> Result<Codec, ErrorBody> {
 }
 
 impl Door {
+    /// Where a stranger calls from, as far as rates go.
+    fn address(&self, request: &Request) -> Option<IpAddr> {
+        let peer = request.extensions().get::<Admitted>()?.peer();
+        Some(network(forwarded::client(peer, request.headers(), &self.0.trusted_proxies)))
+    }
+
     /// Who calls: the bearer of the token, or a stranger.
     async fn caller(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Caller> {
         let Some(token) = bearer(headers) else { return Ok(Caller::STRANGER) };

@@ -47,7 +47,8 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     reads: Vec<Waiting>,
-    settle: bool,
+    /// The newest call that wants a commit: to settle own cursors, if nobody reads.
+    newest: Option<Ctx>,
     running: bool,
 }
 
@@ -63,9 +64,7 @@ impl Lane {
 
     /// Settles own cursors with the next commit, now.
     pub(super) fn settle(&self, ctx: &Ctx) {
-        let mut queue = self.lock();
-        queue.settle = true;
-        start(&mut queue, ctx);
+        start(&mut self.lock(), ctx.clone());
     }
 
     fn push(&self, read: Waiting) -> Result<()> {
@@ -76,32 +75,32 @@ impl Lane {
         }
         let ctx = read.ctx.clone();
         queue.reads.push(read);
-        start(&mut queue, &ctx);
+        start(&mut queue, ctx);
         Ok(())
     }
 
-    /// Everything that waits; `None` ends the lane until something waits again.
-    fn next(&self) -> Option<Vec<Waiting>> {
+    /// Everything that waits, with the call in whose name and at whose time it is committed;
+    /// `None` ends the lane until something waits again.
+    fn next(&self) -> Option<(Ctx, Vec<Waiting>)> {
         let mut queue = self.lock();
-        if queue.reads.is_empty() && !mem::take(&mut queue.settle) {
-            queue.running = false;
-            return None;
-        }
-        queue.settle = false;
         let len = queue.reads.len().min(BATCH_MAX);
-        Some(queue.reads.drain(..len).collect())
+        let batch: Vec<_> = queue.reads.drain(..len).collect();
+        let newest = queue.newest.take();
+        let newest = newest.or_else(|| batch.last().map(|read| read.ctx.clone()));
+        queue.running = newest.is_some();
+        Some((newest?, batch))
     }
 }
 
 /// Runs the lane unless it runs. It ends when nothing waits, so it never keeps the host alive.
-fn start(queue: &mut Queue, ctx: &Ctx) {
+fn start(queue: &mut Queue, ctx: Ctx) {
+    let chat = ctx.state::<Chat>();
+    queue.newest = Some(ctx);
     if !mem::replace(&mut queue.running, true) {
-        let ctx = ctx.clone();
         tokio::spawn(async move {
-            let chat = ctx.state::<Chat>();
-            while let Some(batch) = chat.lane.next() {
+            while let Some((ctx, batch)) = chat.lane.next() {
                 // A task of its own: if it panics, its callers get an error and the lane goes on.
-                let commit = tokio::spawn(commit(chat.clone(), ctx.clone(), batch));
+                let commit = tokio::spawn(commit(chat.clone(), ctx, batch));
                 if let Err(error) = commit.await {
                     tracing::error!(%error, "a batch of reads failed");
                 }
@@ -154,8 +153,7 @@ struct Group {
 /// answers, and tells who is looking.
 async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
     let groups = groups(&chat, batch).await;
-    let now = groups.last().and_then(|group| group.reads.last()).map_or(ctx.now(), |r| r.ctx.now());
-    let own = chat.unsettled.take_due(now);
+    let own = chat.unsettled.take_due(ctx.now());
 
     let (mut tx, mut cursors, mut days) = (ctx.tx(), Cursors::default(), Vec::new());
     settle(&own, &mut tx, &mut cursors);

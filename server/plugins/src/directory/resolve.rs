@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use super::{
     Directory,
     session::ended,
-    token::{Shown, digest_text, same},
+    token::{Shown, TokenDigest, digest_text, read_digest, same, token_digest},
 };
 
 /// The most sessions kept in memory, at some 200 bytes each; the others cost a query.
@@ -24,10 +24,10 @@ const SESSIONS_MAX: usize = 20_000;
 
 /// A session as its tables say.
 struct Known {
-    digest: String,
+    digest: TokenDigest,
     user: UserId,
     org: OrgId,
-    scopes: String,
+    scopes: Box<str>,
     expires_at: i64,
     ended: bool,
 }
@@ -64,10 +64,10 @@ impl Sessions {
                    WHERE s.id = $1";
         let Some(row) = ctx.query_one(sql, [session.into()]).await? else { return Ok(None) };
         let known = Arc::new(Known {
-            digest: row.get(0)?,
+            digest: read_digest(&row.get::<String>(0)?)?,
             user: row.get(1)?,
             org: row.get(2)?,
-            scopes: row.get(3)?,
+            scopes: row.get::<String>(3)?.into(),
             expires_at: row.get(4)?,
             ended: row.get::<Option<i64>>(5)?.is_some(),
         });
@@ -94,21 +94,20 @@ fn expired() -> Error {
 pub(super) async fn resolve(ctx: Ctx, args: Resolve) -> Result<Resolved> {
     let directory = ctx.state::<Directory>();
     let shown = Shown::read(&args.token).ok_or_else(unknown)?;
-    let digest = digest_text(&args.token);
     let session = match shown {
         Shown::Session(session) => session,
-        Shown::Ticket if args.ticket => session_of_ticket(&ctx, &digest).await?,
+        Shown::Ticket if args.ticket => session_of_ticket(&ctx, &args.token).await?,
         Shown::Ticket => return Err(unknown()),
     };
     let known = directory.sessions.find(&ctx, session).await?.ok_or_else(unknown)?;
-    if shown != Shown::Ticket && !same(&known.digest, &digest) {
+    if shown != Shown::Ticket && !same(known.digest, token_digest(&args.token)) {
         return Err(unknown());
     }
     if known.ended || known.expires_at <= ctx.now() {
         return Err(expired());
     }
     if shown == Shown::Ticket {
-        use_up(&ctx, digest, &known).await?;
+        use_up(&ctx, &args.token, &known).await?;
     }
     Ok(Resolved {
         session,
@@ -119,9 +118,9 @@ pub(super) async fn resolve(ctx: Ctx, args: Resolve) -> Result<Resolved> {
     })
 }
 
-async fn session_of_ticket(ctx: &Ctx, digest: &str) -> Result<SessionId> {
+async fn session_of_ticket(ctx: &Ctx, ticket: &str) -> Result<SessionId> {
     let sql = "SELECT session, expires_at FROM directory_ticket WHERE digest = $1";
-    let row = ctx.query_one(sql, [digest.into()]).await?.ok_or_else(unknown)?;
+    let row = ctx.query_one(sql, [digest_text(ticket).into()]).await?.ok_or_else(unknown)?;
     if row.get::<i64>(1)? <= ctx.now() {
         return Err(expired());
     }
@@ -130,9 +129,9 @@ async fn session_of_ticket(ctx: &Ctx, digest: &str) -> Result<SessionId> {
 
 /// Of two who show the same ticket, on whichever nodes, one deletes its row; for the other the
 /// handler runs again and does not find it.
-async fn use_up(ctx: &Ctx, digest: String, known: &Known) -> Result<()> {
+async fn use_up(ctx: &Ctx, ticket: &str, known: &Known) -> Result<()> {
     let mut tx = ctx.tx().on_behalf_of(known.user, known.org);
-    tx.run_one("DELETE FROM directory_ticket WHERE digest = $1", [digest.into()]);
+    tx.run_one("DELETE FROM directory_ticket WHERE digest = $1", [digest_text(ticket).into()]);
     ctx.commit(tx).await?;
     Ok(())
 }

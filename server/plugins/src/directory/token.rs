@@ -86,6 +86,12 @@ pub(super) fn digest_text(token: &str) -> String {
     BASE64.encode(token_digest(token))
 }
 
+/// A digest as [`digest_text`] wrote it.
+pub(super) fn read_digest(text: &str) -> Result<TokenDigest> {
+    let bytes = BASE64.decode(text).map_err(Error::internal)?;
+    bytes.try_into().map_err(|_| Error::internal(std::io::Error::other("not a token's digest")))
+}
+
 /// Whether two digests are the same, in a time that does not tell where they differ.
 pub(super) fn same(left: impl AsRef<[u8]>, right: impl AsRef<[u8]>) -> bool {
     left.as_ref().ct_eq(right.as_ref()).into()

@@ -24,6 +24,7 @@ use super::*;
 use crate::gateway::{
     SILENCE_MAX_S, STALL_MAX_S, conn::Phase, delivery::framed, outbox::OUTBOX_LEN_MAX,
 };
+use crate::rates::Rates;
 
 type Client = WebSocketStream<TcpStream>;
 
@@ -38,7 +39,9 @@ impl Rig {
         let kit = Kit::new(Vec::new()).await;
         let metrics = Arc::new(Metrics::default());
         let (hub, inbox) = Hub::new(1, Arc::clone(&metrics));
-        let settings = Settings { shards: 1, limits: Limits::default() };
+        let limits = Limits::default();
+        let rates = Arc::new(Rates::new(limits.reads_per_s, limits.writes_per_s));
+        let settings = Settings { shards: 1, limits, rates };
         let parts = (0, Arc::new(hub), kit.host().clone(), Handle::current());
         let shard = Rc::new(RefCell::new(Shard::new(parts, settings, metrics)));
         Rig { shard, kit, _inbox: inbox }

@@ -1,0 +1,107 @@
+//! How often a caller may call, over whatever door: by session, and by address for strangers.
+
+mod bucket;
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicI64, Ordering},
+};
+
+use carillon_plugin::Caller;
+use carillon_protocol::{Effect, ErrorBody, ErrorCode, SessionId};
+use dashmap::DashMap;
+
+use bucket::Bucket;
+
+/// Calls a second of strangers from one address: signing in is all that they can do.
+const STRANGER_PER_S: u32 = 5;
+/// So few callers are not worth looking through.
+const CALLERS_FEW: usize = 1_000;
+/// How often buckets that are full again are looked for, in milliseconds: a bucket is full after
+/// three seconds, so no more callers are kept than called lately.
+const SWEEP_MS: i64 = 10_000;
+
+fn too_many(per_s: u32, retry_ms: u64) -> ErrorBody {
+    let msg = format!("{per_s} calls a second; wait before the next one");
+    ErrorBody { retry_ms: Some(retry_ms), ..ErrorBody::new(ErrorCode::Rate, msg) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Reads(SessionId),
+    Writes(SessionId),
+    Stranger(IpAddr),
+}
+
+/// The buckets of all callers.
+#[derive(Debug)]
+pub struct Rates {
+    buckets: DashMap<Key, Bucket>,
+    reads_per_s: u32,
+    writes_per_s: u32,
+    swept_at: AtomicI64,
+}
+
+impl Rates {
+    /// Full buckets for everybody.
+    pub fn new(reads_per_s: u32, writes_per_s: u32) -> Rates {
+        Rates { buckets: DashMap::new(), reads_per_s, writes_per_s, swept_at: AtomicI64::new(0) }
+    }
+
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// `E_RATE` with how long to wait.
+    pub fn take(
+        &self,
+        caller: Caller,
+        address: Option<IpAddr>,
+        effect: Effect,
+        now: i64,
+    ) -> Result<(), ErrorBody> {
+        let key = match (caller.session, address, effect) {
+            (Some(session), _, Effect::Read) => Key::Reads(session),
+            (Some(session), _, _) => Key::Writes(session),
+            (None, Some(address), _) => Key::Stranger(address),
+            (None, None, _) => return Ok(()),
+        };
+        self.take_of(key, now)
+    }
+
+    /// An address showed a token that is none: it is a stranger's call.
+    ///
+    /// # Errors
+    /// `E_RATE` with how long to wait.
+    pub fn failed(&self, address: Option<IpAddr>, now: i64) -> Result<(), ErrorBody> {
+        address.map_or(Ok(()), |address| self.take_of(Key::Stranger(address), now))
+    }
+
+    fn take_of(&self, key: Key, now: i64) -> Result<(), ErrorBody> {
+        self.forget_full(now);
+        let per_s = self.per_s(key);
+        let taken = {
+            let mut bucket = self.buckets.entry(key).or_insert_with(|| Bucket::full(per_s, now));
+            bucket.take(per_s, now)
+        };
+        taken.map_err(|retry_ms| too_many(per_s, retry_ms))
+    }
+
+    /// Forgets the buckets that are full again, now and then: whoever says little costs nothing.
+    fn forget_full(&self, now: i64) {
+        if now < self.swept_at.load(Ordering::Relaxed) + SWEEP_MS {
+            return;
+        }
+        self.swept_at.store(now, Ordering::Relaxed);
+        if self.buckets.len() >= CALLERS_FEW {
+            self.buckets.retain(|key, bucket| !bucket.is_full(self.per_s(*key), now));
+        }
+    }
+
+    fn per_s(&self, key: Key) -> u32 {
+        match key {
+            Key::Reads(_) => self.reads_per_s,
+            Key::Writes(_) => self.writes_per_s,
+            Key::Stranger(_) => STRANGER_PER_S,
+        }
+    }
+}
