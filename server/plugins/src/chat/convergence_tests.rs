@@ -196,7 +196,7 @@ async fn a_load_catches_up_with_what_was_committed_meanwhile() {
         Ok(tables)
     };
     let loaded = chat.cached(conv, load).await.unwrap();
-    let cursors: Vec<_> = loaded.read().people().iter().map(|it| (it.user, it.cursor)).collect();
+    let cursors: Vec<_> = loaded.read().members().map(|it| (it.user, it.cursor)).collect();
     assert_eq!(cursors, [(amy, (1, 0)), (bob, (4, 3)), (carol, (3, 2))]);
     assert_eq!(loaded.read().person(bob).unwrap().spans.len(), 1);
     assert_eq!((loaded.read().active, loaded.read().changed_seq), (3, 3));

@@ -155,11 +155,6 @@ impl Roster {
             + self.spans * size_of::<ReadSpan>()
     }
 
-    /// Everybody who is in it or was, by id.
-    pub(crate) fn people(&self) -> &[Person] {
-        &self.people
-    }
-
     /// Everybody who is in it, by id.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Person> {
         self.people.iter().filter(|person| person.is_active())
