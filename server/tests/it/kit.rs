@@ -129,6 +129,12 @@ impl TestServer {
             tz: None,
         };
         let user = self.system(&add).await.user;
+        let token = self.token(org, login, admin).await;
+        Person { user, org, token, device: DeviceId(new_id()) }
+    }
+
+    /// A token of a new session of this person.
+    pub async fn token(&self, org: OrgId, login: &str, admin: bool) -> String {
         let scopes = ["read", "write", "admin"].map(String::from);
         let issue = session::Issue {
             org: Some(org),
@@ -137,8 +143,7 @@ impl TestServer {
             scopes: Some(scopes[..if admin { 3 } else { 2 }].to_vec()),
             ttl_ms: None,
         };
-        let token = self.system(&issue).await.token;
-        Person { user, org, token, device: DeviceId(new_id()) }
+        self.system(&issue).await.token
     }
 
     /// An operation as the system.

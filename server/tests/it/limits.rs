@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     client::TestClient,
-    kit::{TestServer, cid, text_message},
+    kit::{TestServer, cid, http, text_message},
     shop::{Shop, goodbye, kind},
     wire::Wire,
 };
@@ -260,5 +260,46 @@ async fn over_http_a_false_token_is_a_strangers_call_and_an_old_one_is_told_so()
     let amy = Some(shop.amy.token.as_str());
     let (status, body) = shop.server.rpc(amy, "session.whoami", None, &args).await;
     assert_eq!(status, 200, "who is known does not pay for strangers: {body}");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_every_stranger_has_a_rate() {
+    let trust = |config: &mut carillon::config::Config| {
+        config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    };
+    for (server, apart) in
+        [(TestServer::with(trust).await, true), (TestServer::start().await, false)]
+    {
+        let mut waits = 0;
+        for n in 1..=60 {
+            let client = format!("198.51.100.{n}");
+            let headers = [("content-type", "application/json"), ("x-forwarded-for", &*client)];
+            let path = "/v1/rpc/session.whoami";
+            let (status, _) = http(server.url(), "POST", path, &headers, b"{}".to_vec()).await;
+            assert!(matches!(status, 401 | 429), "{status}");
+            waits += usize::from(status == 429);
+        }
+        assert_eq!(waits == 0, apart, "{waits} of 60 had to wait");
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_socket_of_the_same_session_is_no_other_allowance() {
+    let shop = limited().await;
+    let mut passed = 0;
+    for _ in 0..4 {
+        let mut client = shop.client(Codec::Json).await;
+        let mut ids = Vec::new();
+        for _ in 0..50 {
+            let message = text_message(shop.conv, "hi");
+            ids.push(client.begin("msg.send", Some(cid()), None, &message).await);
+        }
+        for id in ids {
+            passed += usize::from(client.answer(id).await.is_ok());
+        }
+    }
+    assert!((60..150).contains(&passed), "{passed} of 200 passed over four sockets");
     shop.close().await;
 }

@@ -32,7 +32,10 @@ impl Shop {
         let org = server.org("Harbour").await;
         let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
         let conv = server.group(&[&amy, &bob]).await;
-        let writer = TestClient::connect(&server, &amy).await;
+        // In a session of her own: one that misbehaves must not use up what the other may do.
+        let token = server.token(org, "amy", false).await;
+        let phone = Person { token, device: DeviceId(new_id()), ..amy.clone() };
+        let writer = TestClient::connect(&server, &phone).await;
         let reader = TestClient::connect(&server, &bob).await;
         Shop { server, amy, conv, writer, reader }
     }
