@@ -10,6 +10,7 @@ mod conv;
 mod convergence_tests;
 mod load;
 mod member;
+mod moves;
 mod msg;
 mod reads;
 mod receipt;
@@ -37,6 +38,7 @@ use quick_cache::{
 };
 
 use self::{
+    moves::Moves,
     reads::Lane,
     roster::{Change, Conversation, Message},
     unsettled::Unsettled,
@@ -116,6 +118,7 @@ pub(crate) struct Chat {
     loading: DashMap<ConvId, Vec<Change>>,
     unsettled: Unsettled,
     lane: Lane,
+    moves: Moves,
 }
 
 impl Chat {
@@ -132,6 +135,7 @@ impl Chat {
             loading: DashMap::new(),
             unsettled: Unsettled::default(),
             lane: Lane::default(),
+            moves: Moves::default(),
         }
     }
 

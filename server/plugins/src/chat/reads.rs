@@ -13,14 +13,13 @@ use std::{
 
 use carillon_plugin::{Ctx, Error, Look, Result, Window};
 use carillon_protocol::{
-    ConvId, ErrorCode, UserId,
+    ConvId, ErrorCode, Topic, UserId,
     conv::{Read, ReadData, ReadDone},
-    receipt::CursorsData,
 };
 use tokio::sync::oneshot;
 
 use super::{
-    Chat,
+    Chat, moves,
     roster::{Change, Conversation, Message, Person},
     rules::{self, ReadStep, Shown},
     unsettled::{Cursors, MOVE_CURSORS, settle},
@@ -33,9 +32,6 @@ const WAITING_MAX: usize = 8_192;
 const BATCH_MAX: usize = 2_048;
 /// How long a client waits when too many reads wait: several commits.
 const BUSY_RETRY_MS: u64 = 500;
-/// In conversations of up to so many members everybody sees the cursors of the others move.
-const CURSORS_PUSHED_MAX: usize = 50;
-
 /// A read that waits for its commit.
 struct Waiting {
     ctx: Ctx,
@@ -185,7 +181,7 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
     let committed = if is_news { ctx.commit(tx).await.map(|_| ()) } else { Ok(()) };
     if committed.is_ok() {
         chat.unsettled.settled(&own);
-        push_cursors(&ctx, &groups);
+        tell_others(&chat, &ctx, &groups);
     }
     for group in groups {
         finish(&chat, group, committed.clone());
@@ -251,16 +247,16 @@ fn answer(read: Waiting, answer: Result<ReadDone>) {
     let _ = read.answer.send(answer);
 }
 
-/// In small conversations everybody sees how far the others are: one frame a batch.
-fn push_cursors(ctx: &Ctx, groups: &[Group]) {
-    let of_one_conversation = |a: &Group, b: &Group| a.conv.id == b.conv.id;
-    for groups in groups.chunk_by(of_one_conversation) {
-        let conv = &groups[0].conv;
-        let moved = groups.iter().filter(|group| group.step.moved);
-        let cursors: Vec<_> =
-            moved.map(|it| (it.step.reading.user, it.step.reading.cursor.0)).collect();
-        if !cursors.is_empty() && conv.read().active <= CURSORS_PUSHED_MAX {
-            ctx.push(&conv.topic(), "receipts", &CursorsData { cursors });
-        }
-    }
+/// In small conversations everybody sees how far the others are.
+fn tell_others(chat: &Chat, ctx: &Ctx, groups: &[Group]) {
+    let is_told =
+        |group: &&Group| group.step.moved && group.conv.read().active <= moves::MEMBERS_MAX;
+    let moved = groups
+        .iter()
+        .filter(is_told)
+        .map(|Group { conv, step, .. }| (conv.id, step.reading.user, step.reading.cursor.0));
+    let ctx = ctx.clone();
+    chat.moves.add(moved, move |conv, cursors| {
+        ctx.push(&Topic::Conv(conv), "receipts", cursors);
+    });
 }
