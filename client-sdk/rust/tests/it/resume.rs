@@ -300,7 +300,10 @@ async fn what_makes_a_token_is_not_asked_again_when_its_answer_may_be_lost() {
         let client = client.clone();
         tokio::spawn(async move { client.ticket().await })
     };
-    let unknown = |error: Error| matches!(error, Error::Refused(body) if body.code == ErrorCode::TimeoutUnknown);
+    let unknown = |error: Error| {
+        let Error::Refused(body) = error else { return false };
+        body.code == ErrorCode::TimeoutUnknown
+    };
     let lost = ask();
     assert_eq!(peer.call().await.op, "session.token");
     drop(peer);
