@@ -275,7 +275,7 @@ async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
     let mut seats = load::seats(&ctx, &chat, load::from(Ulid::nil()), INT_MAX).await?;
     let left = load::left(&ctx, &chat).await?;
-    // Whoever is added or removed between the two may be in both.
+    // Whoever is removed between the two is in both.
     seats.retain(|seat| left.binary_search_by_key(&seat.conv, |it| it.conv).is_err());
     seats.extend(left);
     let listening = seats.into_iter().map(|seat| Listening {
