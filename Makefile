@@ -17,7 +17,7 @@ DENY := $(DENY_ROOT)/bin/cargo-deny
 LOCKED := $(if $(CI),--locked)
 
 # The conformance test looks for kosoku here.
-export CARILLON_PYTHON_ENV := $(CURDIR)/$(PYTHON_ENV)
+export CONFORMANCE_PYTHON_ENV := $(CURDIR)/$(PYTHON_ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
 .PHONY: help run test lint bench system
@@ -34,7 +34,7 @@ test: lint $(PYTHON_ENV)/.ready ## everything: formatting, lints, licences, all 
 	cargo test --workspace --doc --quiet
 	@echo "== tests"
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --workspace; \
+		cargo nextest run --workspace --no-fail-fast; \
 	else \
 		cargo test --workspace --lib --bins --tests --examples; \
 	fi

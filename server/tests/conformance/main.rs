@@ -35,9 +35,9 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server is in the workspace")
 }
 
-/// The program, from the environment that `CARILLON_PYTHON_ENV` names.
+/// The program, from the environment that `CONFORMANCE_PYTHON_ENV` names.
 fn kosoku() -> PathBuf {
-    let python_env = env::var_os("CARILLON_PYTHON_ENV")
+    let python_env = env::var_os("CONFORMANCE_PYTHON_ENV")
         .map_or_else(|| workspace().join("target/python-env"), PathBuf::from);
     let program = python_env.join("bin/kosoku");
     assert!(
