@@ -142,13 +142,12 @@ async fn nothing_falls_between_the_pages_and_the_live_events() {
             }
             have = have.max(page.head);
         }
-        for _ in 0..3 {
-            if have == last {
-                break;
-            }
+        let leave_at = last.min(have + 3);
+        while have < leave_at {
             let event = bobs.event().await;
-            assert_eq!(event.seq, have + 1, "the first live event follows the page");
-            have = event.seq;
+            // One that a page has told already may be on its way still: a client drops it.
+            assert!(event.seq <= have + 1, "{} follows {have}", event.seq);
+            have = have.max(event.seq);
         }
         sync = bobs.sync.clone();
     }
