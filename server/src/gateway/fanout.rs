@@ -19,25 +19,27 @@ struct Listener {
     next: u32,
 }
 
-/// A lap over the listeners.
-#[derive(Debug, Clone, Copy)]
+/// A lap over the listeners, and the frames that somebody lacks. A topic that rests has none: most
+/// topics do, and there are as many as people.
+#[derive(Debug)]
 struct Lap {
+    frames: VecDeque<Arc<Delivery>>,
     /// Frames before this number were there when the lap began: after it, everybody has them.
     end: u32,
     /// Listeners still to visit.
     left: usize,
+    joined: Option<Joined>,
 }
 
 /// The listeners of one topic.
 #[derive(Debug, Default)]
 pub struct Fanout {
     listeners: Vec<Listener>,
-    frames: VecDeque<Arc<Delivery>>,
+    lap: Option<Box<Lap>>,
     /// The number of the frame after the newest; numbers wrap around.
     end: u32,
-    cursor: usize,
-    lap: Option<Lap>,
-    joined: Option<Joined>,
+    /// Whom the lap visits next.
+    cursor: u32,
 }
 
 /// The newest `count` frames in one piece, remembered for the next listener.
@@ -51,14 +53,15 @@ struct Joined {
 
 /// What one listener lacks.
 pub struct Run<'a> {
-    fanout: &'a mut Fanout,
+    lap: &'a mut Lap,
+    end: u32,
     count: usize,
 }
 
 impl Run<'_> {
     /// The frames in order.
     pub fn frames(&self) -> impl Iterator<Item = &Arc<Delivery>> {
-        self.fanout.frames.range(self.fanout.frames.len() - self.count..)
+        self.lap.frames.range(self.lap.frames.len() - self.count..)
     }
 
     /// Whether some session is left out of one of them.
@@ -68,20 +71,19 @@ impl Run<'_> {
 
     /// All of them as one piece.
     pub fn bytes(&mut self, codec: Codec) -> &Bytes {
-        let fanout = &mut *self.fanout;
+        let lap = &mut *self.lap;
         if self.count == 1 {
-            return fanout.frames[fanout.frames.len() - 1].frame(codec);
+            return lap.frames[lap.frames.len() - 1].frame(codec);
         }
-        let wanted = (fanout.end, self.count, codec);
-        let joined =
-            fanout.joined.take().filter(|have| (have.end, have.count, have.codec) == wanted);
+        let wanted = (self.end, self.count, codec);
+        let joined = lap.joined.take().filter(|have| (have.end, have.count, have.codec) == wanted);
         let joined = joined.unwrap_or_else(|| {
-            let run = fanout.frames.range(fanout.frames.len() - self.count..);
+            let run = lap.frames.range(lap.frames.len() - self.count..);
             let mut bytes = BytesMut::new();
             run.for_each(|delivery| bytes.extend_from_slice(delivery.frame(codec)));
-            Joined { end: fanout.end, count: self.count, codec, bytes: bytes.freeze() }
+            Joined { end: self.end, count: self.count, codec, bytes: bytes.freeze() }
         });
-        &fanout.joined.insert(joined).bytes
+        &lap.joined.insert(joined).bytes
     }
 }
 
@@ -93,7 +95,7 @@ impl Fanout {
 
     /// How many frames somebody lacks.
     pub fn pending(&self) -> usize {
-        self.frames.len()
+        self.lap.as_ref().map_or(0, |lap| lap.frames.len())
     }
 
     /// Whether a lap is under way.
@@ -124,64 +126,60 @@ impl Fanout {
             lap.left = lap.left.min(self.listeners.len());
         }
         if self.listeners.is_empty() {
-            self.rest();
+            self.lap = None;
         }
     }
 
     /// Takes a frame for everybody; the caller goes on with [`Fanout::step`] while it is active.
     pub fn push(&mut self, delivery: Arc<Delivery>) {
-        self.frames.push_back(delivery);
         self.end = self.end.wrapping_add(1);
-        if self.lap.is_none() {
-            self.lap = Some(Lap { end: self.end, left: self.listeners.len() });
-        }
+        let (end, left) = (self.end, self.listeners.len());
+        let begin = || Box::new(Lap { frames: VecDeque::new(), end, left, joined: None });
+        self.lap.get_or_insert_with(begin).frames.push_back(delivery);
     }
 
     /// Writes to at most `budget` listeners and answers how many it wrote to.
     pub fn step(&mut self, budget: usize, mut write: impl FnMut(u32, Run<'_>)) -> usize {
         let mut written = 0;
         while written < budget {
-            let Some(lap) = self.lap else { break };
+            let Some(lap) = &mut self.lap else { break };
             if lap.left == 0 {
-                self.end_lap(lap);
+                self.end_lap();
                 continue;
             }
-            if self.cursor >= self.listeners.len() {
+            lap.left -= 1;
+            if self.cursor as usize >= self.listeners.len() {
                 self.cursor = 0;
             }
-            written += usize::from(self.visit(self.cursor, &mut write));
+            written += usize::from(self.visit(self.cursor as usize, &mut write));
             self.cursor += 1;
-            self.lap = Some(Lap { left: lap.left - 1, ..lap });
         }
         written
     }
 
     /// Gives a listener what it lacks; answers whether that was anything.
     fn visit(&mut self, place: usize, write: &mut impl FnMut(u32, Run<'_>)) -> bool {
+        let Some(lap) = &mut self.lap else { return false };
         let listener = &mut self.listeners[place];
         let count = self.end.wrapping_sub(listener.next) as usize;
-        let slot = listener.slot;
         listener.next = self.end;
         if count > 0 {
-            write(slot, Run { fanout: self, count });
+            write(listener.slot, Run { lap, end: self.end, count });
         }
         count > 0
     }
 
     /// Forgets the frames that everybody has; begins another lap if there are newer ones.
-    fn end_lap(&mut self, lap: Lap) {
+    fn end_lap(&mut self) {
+        let Some(lap) = &mut self.lap else { return };
         let newer = self.end.wrapping_sub(lap.end) as usize;
         if newer == 0 {
-            return self.rest();
+            self.lap = None;
+            return;
         }
-        self.frames.drain(..self.frames.len() - newer);
-        self.lap = Some(Lap { end: self.end, left: self.listeners.len() });
-    }
-
-    fn rest(&mut self) {
-        self.frames = VecDeque::new();
-        self.joined = None;
-        self.lap = None;
+        lap.frames.drain(..lap.frames.len() - newer);
+        lap.end = self.end;
+        lap.left = self.listeners.len();
     }
 }
 
@@ -258,7 +256,7 @@ mod tests {
                 fanout.step(7, |slot, run| got.entry(slot).or_default().extend(numbers(&run)));
             }
             prop_assert_eq!(got, due);
-            prop_assert!(fanout.frames.is_empty());
+            prop_assert_eq!(fanout.pending(), 0);
         }
     }
 

@@ -57,44 +57,43 @@ pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
     let id = shard.borrow_mut().insert(Rc::clone(&stream), codec, bearer, admitted);
     let mut reader = Reader::new(FRAME_LEN_MAX as u32);
     // It lies in a buffer of the HTTP connection, which must not live as long as the WebSocket.
-    let flow = hear(shard, id, &mut reader, &mut early.to_vec());
+    let mut flow = hear(shard, id, &mut reader, &mut early.to_vec());
     drop(early);
     let shard = Rc::clone(shard);
+    // In one piece: what one future hands to another stands in the task twice, and every
+    // connection has a task.
     tokio::task::spawn_local(async move {
-        read(&shard, id, &stream, reader, flow).await;
+        loop {
+            while flow.is_break() {
+                room_for_calls(&shard, id).await;
+                flow = hear(&shard, id, &mut reader, &mut []);
+            }
+            if stream.readable().await.is_err() {
+                break;
+            }
+            match read(&shard, id, &stream, &mut reader) {
+                Some(read) => flow = read,
+                None => break,
+            }
+        }
         shard.borrow_mut().remove(id);
         settle(&shard);
     });
 }
 
-/// Reads until the connection ends.
-async fn read(
+/// Deals with what the socket has; nothing when it has ended.
+fn read(
     shard: &Shared,
     id: ConnId,
     stream: &TcpStream,
-    mut reader: Reader,
-    mut flow: ControlFlow<()>,
-) {
-    loop {
-        while flow.is_break() {
-            room_for_calls(shard, id).await;
-            flow = hear(shard, id, &mut reader, &mut []);
-        }
-        if stream.readable().await.is_err() {
-            return;
-        }
-        let read = READ_BUFFER.with_borrow_mut(|buffer| {
-            let count = stream.try_read(buffer)?;
-            flow = hear(shard, id, &mut reader, &mut buffer[..count]);
-            Ok(count)
-        });
-        match read {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
+    reader: &mut Reader,
+) -> Option<ControlFlow<()>> {
+    READ_BUFFER.with_borrow_mut(|buffer| match stream.try_read(buffer) {
+        Ok(0) => None,
+        Ok(count) => Some(hear(shard, id, reader, &mut buffer[..count])),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Continue(())),
+        Err(_) => None,
+    })
 }
 
 /// Waits until the connection may have another call in flight.
