@@ -226,7 +226,7 @@ impl Host {
 
 /// A plugin's function that panics or takes too long fails its call and nothing else: whoever
 /// waits for the call gets an answer.
-async fn bounded<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn bounded<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let caught = AssertUnwindSafe(future).catch_unwind();
     match tokio::time::timeout(CALL_TIMEOUT, caught).await {
         Ok(Ok(result)) => result,

@@ -10,6 +10,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin, Result,
     Storage, Transaction, Window,
+    call::bounded,
     plugin::{Entry, Topics},
 };
 
@@ -207,7 +208,7 @@ impl Host {
     pub async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
         let mut all = Vec::new();
         for (rule, state) in &self.0.topics {
-            all.extend((rule.mine)(self.reading(caller, state)).await?);
+            all.extend(bounded((rule.mine)(self.reading(caller, state))).await?);
         }
         Ok(all)
     }
@@ -219,7 +220,7 @@ impl Host {
     pub async fn window(&self, caller: Caller, topic: &Topic) -> Result<Window> {
         let rule = self.0.topics.iter().find(|(rule, _)| rule.kind.holds(topic));
         let (rule, state) = rule.ok_or_else(|| Error::not_found("topic"))?;
-        (rule.sees)(self.reading(caller, state), topic.clone()).await
+        bounded((rule.sees)(self.reading(caller, state), topic.clone())).await
     }
 
     fn reading(&self, caller: Caller, state: &State) -> Ctx {
