@@ -4,7 +4,7 @@ use std::{net::Shutdown, sync::atomic::Ordering};
 
 use carillon_protocol::{CloseCode, SessionId, frame::server};
 
-use super::{ConnId, conn::Conn, delivery::framed, shard::Shard};
+use super::{ConnId, conn::Conn, delivery::framed, shard::Shard, timers::Check};
 
 /// Sessions whose end is remembered: a connection that is just joining was let in before it.
 const ENDED_MAX: usize = 1024;
@@ -51,7 +51,22 @@ impl Shard {
             .filter(|(_, conn)| of_session(conn))
             .map(|(slot, _)| slot as u32)
             .collect();
-        slots.into_iter().for_each(|slot| self.bye(slot, CloseCode::Revoked, None));
+        slots.into_iter().for_each(|slot| self.leave(slot));
+    }
+
+    /// Ends a connection as soon as its calls are answered, within a second at most: who signs out
+    /// over a socket gets the answer first. Calls that have not begun never do.
+    fn leave(&mut self, slot: u32) {
+        let conn = &mut self.conns[slot as usize];
+        if conn.is_closing() {
+            return;
+        }
+        conn.leaving = true;
+        conn.in_flight -= conn.lane.len() as u8;
+        conn.lane.clear();
+        let generation = conn.generation;
+        self.wheel.after(1, Check::Alive(slot, generation));
+        self.end_if_answered(slot);
     }
 
     /// The node goes down: every connection ends, also those still to come.
@@ -59,15 +74,18 @@ impl Shard {
         self.draining = Some(retry_ms);
         let slots: Vec<u32> = self.conns.iter().map(|(slot, _)| slot as u32).collect();
         for slot in slots {
-            self.leave_when_answered(slot, retry_ms);
+            self.end_if_answered(slot);
         }
     }
 
-    /// Ends a connection of a node that goes down as soon as its calls are answered; no new ones
-    /// are read.
-    pub(super) fn leave_when_answered(&mut self, slot: u32, retry_ms: u64) {
-        if self.conns[slot as usize].in_flight == 0 {
-            self.bye(slot, CloseCode::Drain, Some(retry_ms));
+    /// Ends a connection that is leaving, or whose node goes down, once its calls are answered.
+    pub(super) fn end_if_answered(&mut self, slot: u32) {
+        let conn = &self.conns[slot as usize];
+        match self.draining {
+            _ if conn.in_flight > 0 => {}
+            _ if conn.leaving => self.bye(slot, CloseCode::Revoked, None),
+            Some(retry_ms) => self.bye(slot, CloseCode::Drain, Some(retry_ms)),
+            None => {}
         }
     }
 

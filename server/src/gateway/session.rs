@@ -159,7 +159,7 @@ impl Shard {
     fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
         let draining = self.draining.is_some();
         let Some(conn) = self.conn(id) else { return Continue(()) };
-        if conn.is_closing() || draining {
+        if conn.is_closing() || conn.leaving || draining {
             return Continue(());
         }
         match (message, conn.codec) {
@@ -309,9 +309,7 @@ impl Shard {
             conn.in_flight -= 1;
             conn.wake();
             self.send_frame(id.slot, frame);
-            if let Some(retry_ms) = self.draining {
-                self.leave_when_answered(id.slot, retry_ms);
-            }
+            self.end_if_answered(id.slot);
         }
     }
 

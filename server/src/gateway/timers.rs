@@ -54,6 +54,7 @@ impl Shard {
         let code = match conn.phase {
             Phase::Closing => return,
             Phase::Hello => CloseCode::HelloTimeout,
+            _ if conn.leaving => CloseCode::Revoked,
             _ if session_s < 0 => CloseCode::BadToken,
             _ if silent >= SILENCE_MAX_S => CloseCode::Heartbeat,
             _ => {

@@ -91,6 +91,22 @@ async fn signing_out_ends_the_sockets_of_that_session_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_over_a_socket_gets_the_answer_before_the_end() {
+    let server = TestServer::start().await;
+    let amy = person(&server, "amy").await;
+    for _ in 0..10 {
+        let phone = sign_in(&server, &amy, "amy").await;
+        let mut client = window(&server, &phone, None).await;
+        let other = window(&server, &phone, Some("2")).await;
+        client.call(&session::Logout {}).await.expect("the answer comes first");
+        for client in [client, other] {
+            assert_eq!(ended_within_a_second(client).await, (4502, 4502));
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_revoked_from_another_one_is_gone_at_once() {
     let server = TestServer::start().await;
     let amy = person(&server, "amy").await;
