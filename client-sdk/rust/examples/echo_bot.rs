@@ -3,7 +3,7 @@
 use carillon_client::{Client, Error, Options, Update, text};
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+pub(crate) async fn main() -> Result<(), Error> {
     let [url, token] = ["CARILLON_URL", "CARILLON_TOKEN"].map(|k| std::env::var(k).expect(k));
     let bot = Client::connect(Options::new(url, token).state_dir("echo-bot")).await?;
     let mut events = bot.events();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
 mod bad_input;
+mod bot;
 mod chat;
 mod client;
 mod cut;
