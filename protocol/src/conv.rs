@@ -17,6 +17,8 @@ operations! {
     "conv.get": Get => Summary, Read, READ;
     /// The caller's conversations, by id, with what is unread and the last message.
     "conv.list": List => Listed, Read, READ;
+    /// Renames a group; its owner may.
+    "conv.update": Update => Changed, Once, WRITE;
     /// Adds people to a group.
     "conv.member.add": AddMembers => Changed, Once, WRITE;
     /// Removes people from a group; oneself to leave it.
@@ -139,6 +141,15 @@ pub struct Listed {
     pub more: bool,
 }
 
+/// `conv.update`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Update {
+    /// The group.
+    pub conv: ConvId,
+    /// Its title, 1 to 100 characters.
+    pub title: String,
+}
+
 /// `conv.member.add`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AddMembers {
@@ -157,10 +168,10 @@ pub struct RemoveMembers {
     pub users: Vec<UserId>,
 }
 
-/// The answer of `conv.member.add` and `conv.member.remove`.
+/// The answer of `conv.update`, `conv.member.add` and `conv.member.remove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
-    /// The position of the one `conv.members_changed` event.
+    /// The position of the one event.
     pub seq: u64,
 }
 
@@ -248,6 +259,13 @@ pub struct MembersChangedData {
     pub removed: Vec<UserId>,
 }
 
+/// `data` of `conv.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UpdatedData {
+    /// The title, now.
+    pub title: String,
+}
+
 /// `data` of the ephemeral `read`: one's own cursor, for one's other devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadData {
@@ -265,6 +283,8 @@ pub struct ReadData {
 pub mod kind {
     /// A conversation begins.
     pub const CREATED: &str = "conv.created";
+    /// The title changed.
+    pub const UPDATED: &str = "conv.updated";
     /// People came or went.
     pub const MEMBERS_CHANGED: &str = "conv.members_changed";
 }

@@ -43,6 +43,15 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// `null` clears, no field leaves as it is: for what a change may take away.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// An integer, an optional one or a list of them, none beyond [`INT_MAX`]: no client could hold
 /// it, and the log could not either.
 pub(crate) fn int<'de, D, T>(deserializer: D) -> Result<T, D::Error>

@@ -79,6 +79,12 @@ ids! {
     EventId = "event-id";
     /// An installation of a client; chosen by that client and kept.
     DeviceId = "device-id";
+    /// A department of an organisation.
+    DepartmentId = "department-id";
+    /// A role: a named set of permissions.
+    RoleId = "role-id";
+    /// An invitation to join an organisation.
+    InviteId = "invite-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
     /// A client's id for one intent: made once, sent again with every retry.

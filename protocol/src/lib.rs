@@ -6,11 +6,14 @@
 
 pub mod codec;
 pub mod conv;
+pub mod department;
 pub mod error;
 pub mod event;
 mod field;
 pub mod frame;
 pub mod id;
+pub mod import;
+pub mod invite;
 pub mod json;
 pub mod limits;
 pub mod log;
@@ -19,6 +22,7 @@ mod msgpack;
 pub mod operation;
 pub mod org;
 pub mod receipt;
+pub mod role;
 pub mod session;
 pub mod topic;
 
@@ -26,7 +30,9 @@ pub use codec::{Codec, Raw};
 pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
-pub use id::{Cid, ConvId, DeviceId, EventId, OrgId, SessionId, UserId};
+pub use id::{
+    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RoleId, SessionId, UserId,
+};
 pub use json::Json;
 pub use operation::{Access, Command, Effect};
 pub use topic::Topic;

@@ -56,23 +56,27 @@ pub trait Visitor {
 /// none out.
 pub fn each(visitor: &mut impl Visitor) {
     crate::conv::operations(visitor);
+    crate::department::operations(visitor);
+    crate::import::operations(visitor);
+    crate::invite::operations(visitor);
     crate::log::operations(visitor);
     crate::msg::operations(visitor);
     crate::org::operations(visitor);
     crate::receipt::operations(visitor);
+    crate::role::operations(visitor);
     crate::session::operations(visitor);
 }
 
 /// Declares operations: doc comment, name, argument type, result type, effect, access.
 macro_rules! operations {
     ($(
-        #[doc = $doc:literal]
+        $(#[doc = $doc:literal])+
         $op:literal: $args:ty => $reply:ty, $effect:ident, $access:expr;
     )+) => {
         $(impl $crate::operation::Command for $args {
             type Reply = $reply;
             const OP: &'static str = $op;
-            const DOC: &'static str = $doc;
+            const DOC: &'static str = concat!($($doc),+);
             const EFFECT: $crate::operation::Effect = $crate::operation::Effect::$effect;
             const ACCESS: $crate::operation::Access = $access;
         })+

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, UserId, field,
-    operation::{ADMIN, Access, READ, operations},
+    DepartmentId, OrgId, RoleId, UserId, field,
+    operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
 operations! {
@@ -13,10 +13,22 @@ operations! {
     "org.create": Create => Created, Once, Access::System;
     /// The caller's organisation.
     "org.get": Get => Org, Read, READ;
-    /// Adds a person to the organisation.
+    /// Changes the organisation's name or what its people start with; needs `organisation`.
+    "org.update": Update => Updated, State, ADMIN;
+    /// Adds a person to the organisation; needs `people`.
     "org.member.add": AddMember => MemberAdded, Once, ADMIN;
-    /// The people of the organisation, by id.
+    /// The people of the organisation, by id; those who left only if asked for.
     "org.member.list": ListMembers => MembersListed, Read, READ;
+    /// Some people of the organisation, also those who left.
+    "org.member.get": GetMembers => MembersGot, Read, READ;
+    /// Changes a person; needs `people`, and for roles `roles`. One's own language and time zone
+    /// anybody may change.
+    "org.member.update": UpdateMember => MemberUpdated, State, WRITE;
+    /// Lets a person go: signs out everywhere and cannot sign in any more; what they wrote stays.
+    /// `org.member.restore` takes it back. Needs `people`.
+    "org.member.remove": RemoveMember => MemberUpdated, State, ADMIN;
+    /// Takes a person back who had left; needs `people`.
+    "org.member.restore": RestoreMember => MemberUpdated, State, ADMIN;
     /// The names of some people of the organisation; asked by other plugins.
     "org.names": Names => Named, Read, Access::System;
 }
@@ -48,7 +60,29 @@ pub struct Org {
     pub name: String,
     /// How many people there are.
     pub members: u64,
+    /// The language that people start with.
+    pub locale: String,
+    /// The time zone that people start with.
+    pub tz: String,
 }
+
+/// `org.update`; what is absent stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Update {
+    /// Its name, 1 to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The language that people start with: `zh-HK`, `zh-CN` or `en`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The time zone that people start with, as `Asia/Hong_Kong`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tz: Option<String>,
+}
+
+/// The answer of `org.update`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Updated {}
 
 /// `org.member.add`.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -69,12 +103,19 @@ pub struct AddMember {
     /// Whether the person administers the organisation.
     #[serde(default, deserialize_with = "field::or_default")]
     pub admin: bool,
-    /// The language; `zh-HK` if absent.
+    /// The language; the organisation's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// The time zone; `Asia/Hong_Kong` if absent.
+    /// The time zone; the organisation's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tz: Option<String>,
+    /// The departments, at most 10, the main one first.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub departments: Vec<DepartmentId>,
 }
 
 /// The answer of `org.member.add`.
@@ -84,9 +125,21 @@ pub struct MemberAdded {
     pub user: UserId,
 }
 
-/// `org.member.list`.
+/// `org.member.list`; the conditions are joined by *and*.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListMembers {
+    /// Only those whose name, title or sign-in name contains this, whatever the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Only the people of this department, without those below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<DepartmentId>,
+    /// Only the people with this role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleId>,
+    /// Those who left instead of those who are there.
+    #[serde(default, deserialize_with = "field::or_default")]
+    pub left: bool,
     /// The last person of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<UserId>,
@@ -109,8 +162,97 @@ pub struct Member {
     pub title: Option<String>,
     /// Whether it is a program.
     pub app: bool,
-    /// Whether it administers the organisation.
+    /// Whether it administers the organisation: it has the role with every permission.
     pub admin: bool,
+    /// Whether it may sign in; `false` of those who left.
+    pub active: bool,
+    /// The departments, the main one first.
+    pub departments: Vec<DepartmentId>,
+    /// Who was named as the manager. Absent, it is the head of the main department, or of the one
+    /// above for the head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<UserId>,
+    /// The roles.
+    pub roles: Vec<RoleId>,
+    /// The language, as `zh-HK`.
+    pub locale: String,
+    /// The time zone, as `Asia/Hong_Kong`.
+    pub tz: String,
+    /// Whether a password is set: without one the person needs an invitation to sign in.
+    pub password: bool,
+}
+
+/// `org.member.get`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GetMembers {
+    /// Who, at most 200.
+    pub users: Vec<UserId>,
+}
+
+/// The answer of `org.member.get`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct MembersGot {
+    /// Those who exist in the organisation, in the order asked.
+    pub members: Vec<Member>,
+}
+
+/// `org.member.update`; what is absent stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UpdateMember {
+    /// Who; absent, the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// The name that people see, 1 to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The sign-in name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The job title; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// All departments, at most 10, the main one first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departments: Option<Vec<DepartmentId>>,
+    /// The manager; `null` for whoever heads the department. Nobody manages themselves, not even
+    /// over others.
+    #[serde(
+        default,
+        deserialize_with = "field::nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub manager: Option<Option<UserId>>,
+    /// All roles, at most 20. Nobody gives permissions that they do not have, and the last
+    /// administrator stays one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<RoleId>>,
+    /// The language: `zh-HK`, `zh-CN` or `en`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The time zone, as `Asia/Hong_Kong`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tz: Option<String>,
+}
+
+/// The answer of `org.member.update`, `.remove` and `.restore`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct MemberUpdated {
+    /// The person, now.
+    pub member: Member,
+}
+
+/// `org.member.remove`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RemoveMember {
+    /// Who; not oneself, and not the last administrator.
+    pub user: UserId,
+}
+
+/// `org.member.restore`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RestoreMember {
+    /// Who.
+    pub user: UserId,
 }
 
 /// The answer of `org.member.list`.
@@ -154,10 +296,41 @@ pub struct MemberAddedData {
     pub name: String,
 }
 
+/// `data` of `org.member_updated`, `org.member_left` and `org.member_returned`: ask again what is
+/// shown of the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemberChangedData {
+    /// The person.
+    pub user: UserId,
+    /// The name that people see, now.
+    pub name: String,
+}
+
+/// `data` of `org.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UpdatedData {
+    /// The name, now.
+    pub name: String,
+}
+
 /// The names of the events.
 pub mod kind {
     /// An organisation begins.
     pub const CREATED: &str = "org.created";
     /// A person came.
     pub const MEMBER_ADDED: &str = "org.member_added";
+    /// The organisation changed.
+    pub const UPDATED: &str = "org.updated";
+    /// A person changed: name, title, departments, manager, roles, language or time zone.
+    pub const MEMBER_UPDATED: &str = "org.member_updated";
+    /// A person left.
+    pub const MEMBER_LEFT: &str = "org.member_left";
+    /// A person came back.
+    pub const MEMBER_RETURNED: &str = "org.member_returned";
+    /// People were written by an import: ask again what is shown of them.
+    pub const IMPORTED: &str = "org.imported";
+    /// A department was made, changed, moved or removed: ask for the tree again.
+    pub const DEPARTMENT_CHANGED: &str = "org.department_changed";
+    /// A role was made, changed or removed.
+    pub const ROLE_CHANGED: &str = "org.role_changed";
 }

@@ -11,6 +11,9 @@ use crate::{
 operations! {
     /// How many have read each of some messages, and of how many who may see it.
     "receipt.counts": Counts => Counted, Read, READ;
+    /// Counts some messages, and for 90 seconds tells the caller's devices by the ephemeral
+    /// `receipts` when their counts change. It replaces what the caller watched before there.
+    "receipt.watch": Watch => Counted, Read, READ;
     /// Who has read a message, or who has not.
     "receipt.list": List => Listed, Read, READ;
 }
@@ -25,7 +28,18 @@ pub struct Counts {
     pub seqs: Vec<u64>,
 }
 
-/// The answer of `receipt.counts`.
+/// `receipt.watch`: of conversations with more than 500 members only one's own messages.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Watch {
+    /// The conversation.
+    pub conv: ConvId,
+    /// The messages on the screen, at most 100; none to stop.
+    #[serde(deserialize_with = "field::int")]
+    pub seqs: Vec<u64>,
+}
+
+/// The answer of `receipt.counts` and `receipt.watch`, and `data` of the ephemeral `receipts` to
+/// those who watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     /// `[seq, read, total]` for each message that the caller may see; the author counts in neither.

@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     OrgId, SessionId, UserId, field,
-    operation::{ADMIN, Access, READ, operations},
+    operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
 operations! {
     /// Makes the first organisation and its administrator, with the first start's one-time token.
     "session.setup": Setup => Grant, State, Access::Public;
+    /// How people can sign in here; asked before anything else.
+    "session.methods": Methods => Offered, Read, Access::Public;
     /// Signs a person in by name and password.
     "session.login": Login => Grant, State, Access::Public;
     /// Ends the caller's own session; its sockets close within a second.
     "session.logout": Logout => Ended, State, READ;
     /// Who the caller is.
     "session.whoami": Whoami => Identity, Read, READ;
+    /// Changes the caller's password and ends the caller's other sessions.
+    "session.password": Password => Ended, State, WRITE;
     /// The caller's sessions.
     "session.devices": Devices => DevicesListed, Read, READ;
     /// Ends one of the caller's sessions, or as an administrator anybody's in the organisation.
@@ -46,6 +50,53 @@ pub struct Setup {
     pub password: String,
 }
 
+/// `session.methods`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Methods {}
+
+/// The answer of `session.methods`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Offered {
+    /// Whether there is no organisation yet: `session.setup` makes it.
+    pub setup: bool,
+    /// The organisation's name, where there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// The demo company, whose people anybody may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demo: Option<Demo>,
+}
+
+/// A demo company: its password is public.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Demo {
+    /// Everybody's password.
+    pub password: String,
+    /// The people, in the order in which to show them, at most 50.
+    pub people: Vec<DemoPerson>,
+}
+
+/// A person of the demo company.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DemoPerson {
+    /// The sign-in name.
+    pub login: String,
+    /// The name that people see.
+    pub name: String,
+    /// The job title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// `session.password`.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Password {
+    /// The present one.
+    pub old: String,
+    /// The new one, at least 8 characters.
+    pub new: String,
+}
+
 /// `session.login`.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
@@ -61,7 +112,8 @@ pub struct Login {
 /// A token, which is never shown again.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
-    /// The bearer token.
+    /// The bearer token; absent for a browser, which gets a cookie that its scripts cannot read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
     /// The session that it belongs to.
     pub session: SessionId,
@@ -90,14 +142,21 @@ pub struct Identity {
     pub user: UserId,
     /// The organisation.
     pub org: OrgId,
+    /// The sign-in name.
+    pub login: String,
     /// The name that people see.
     pub name: String,
+    /// The job title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The language, as `zh-HK`.
     pub locale: String,
     /// The time zone, as `Asia/Hong_Kong`.
     pub tz: String,
     /// What the session may do: `read`, `write`, `admin`.
     pub scopes: Vec<String>,
+    /// What the person may administer; see `role::PERMISSIONS`.
+    pub permissions: Vec<String>,
 }
 
 /// `session.devices`.
@@ -115,6 +174,8 @@ pub struct Device {
     pub created_at: i64,
     /// When it ends, in milliseconds since the epoch.
     pub expires_at: i64,
+    /// When it was used last, to the hour, in milliseconds since the epoch.
+    pub seen_at: i64,
     /// Whether it is the caller's own.
     pub current: bool,
 }
@@ -215,7 +276,19 @@ macro_rules! opaque {
         }
     )+};
 }
-opaque!(Setup, Login, Grant, Ticketed, Resolve, crate::org::AddMember, crate::frame::Hello);
+opaque!(
+    Setup,
+    Login,
+    Password,
+    Grant,
+    Ticketed,
+    Resolve,
+    crate::org::AddMember,
+    crate::invite::Created,
+    crate::invite::Look,
+    crate::invite::Accept,
+    crate::frame::Hello
+);
 
 #[cfg(test)]
 mod tests {

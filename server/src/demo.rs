@@ -101,7 +101,7 @@ impl<'a> Seeding<'a> {
     async fn hire(&mut self, past: &Host, story: &Story<'_>) -> Result<()> {
         let org = self.company.org;
         let reader = Caller::on_behalf_of(UserId(Ulid::nil()), org);
-        let list = org::ListMembers { after: None, limit: Some(PAGE) };
+        let list = org::ListMembers { limit: Some(PAGE), ..org::ListMembers::default() };
         let there = past.call_typed(reader, None, &list).await?;
         let people = there.members.into_iter().filter(|member| !member.app);
         self.company.people = people.map(|member| (member.login, member.user)).collect();
@@ -118,6 +118,7 @@ impl<'a> Seeding<'a> {
                 admin: person.admin,
                 locale: None,
                 tz: None,
+                departments: Vec::new(),
             };
             let added = past.call_typed(Caller::SYSTEM, Step::Person(index).cid(), &add).await?;
             self.company.people.insert(person.login.to_owned(), added.user);

@@ -101,6 +101,7 @@ pub(super) async fn user(config: &Config, UserCommand::Add(args): UserCommand) -
         admin: args.admin,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     };
     let system = System::reach(config).await?;
     let added = system.call(&add).await;

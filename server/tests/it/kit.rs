@@ -127,6 +127,7 @@ impl TestServer {
             admin,
             locale: None,
             tz: None,
+            departments: Vec::new(),
         };
         let user = self.system(&add).await.user;
         let token = self.token(org, login, admin).await;

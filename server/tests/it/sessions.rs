@@ -23,6 +23,7 @@ async fn person(server: &TestServer, login: &str) -> Person {
         admin: false,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     };
     let user = server.system(&add).await.user;
     Person { user, org, token: String::new(), device: DeviceId(new_id()) }

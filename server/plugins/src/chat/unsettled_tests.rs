@@ -109,6 +109,7 @@ async fn person(host: &Host, org: OrgId, login: &str) -> Caller {
         admin: false,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     };
     let user = once(host, Caller::SYSTEM, args).await.unwrap().user;
     Caller::signed_in(user, org, SessionId(Ulid::nil()), ["read", "write"])

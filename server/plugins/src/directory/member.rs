@@ -20,8 +20,8 @@ use quick_cache::sync::Cache;
 use super::{Directory, org::org_of, rules};
 
 /// The language and time zone of people who did not choose one.
-const LOCALE: &str = "zh-HK";
-const TZ: &str = "Asia/Hong_Kong";
+pub(super) const LOCALE: &str = "zh-HK";
+pub(super) const TZ: &str = "Asia/Hong_Kong";
 /// The people on a page if nothing is said.
 const PAGE: u32 = 50;
 /// The most names kept in memory, at some 150 bytes each.
@@ -125,7 +125,8 @@ pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
     let limit = rules::limit(args.limit, PAGE, PEOPLE_PER_PAGE_MAX)?;
     let org = org_of(&ctx, None).await?;
     let after = args.after.map(|user| user.to_string()).unwrap_or_default();
-    let sql = "SELECT id, login, name, title, app, admin FROM directory_user
+    let sql = "SELECT id, login, name, title, app, admin, locale, tz, password IS NOT NULL
+               FROM directory_user
                WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
     // One more than asked for tells whether there are more.
     let mut rows = ctx.query(sql, [org.into(), after.into(), (limit + 1).into()]).await?;
@@ -139,6 +140,13 @@ pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
             title: row.get(3)?,
             app: row.get(4)?,
             admin: row.get(5)?,
+            active: true,
+            departments: Vec::new(),
+            manager: None,
+            roles: Vec::new(),
+            locale: row.get(6)?,
+            tz: row.get(7)?,
+            password: row.get(8)?,
         })
     };
     Ok(MembersListed { members: rows.iter().map(member).collect::<Result<_>>()?, more })

@@ -6,7 +6,7 @@ use carillon_protocol::{
     org::{Create, Created, CreatedData, Get, Org, kind},
 };
 
-use super::rules;
+use super::{member, rules};
 
 /// How many organisations a message lists to choose from.
 const CHOICE_MAX: i64 = 10;
@@ -80,5 +80,6 @@ pub(super) async fn get(ctx: Ctx, _: Get) -> Result<Org> {
                FROM directory_org WHERE id = $1";
     let row = ctx.query_one(sql, [org.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("organisation"))?;
-    Ok(Org { org, name: row.get(0)?, members: row.get(1)? })
+    let (locale, tz) = (member::LOCALE.to_owned(), member::TZ.to_owned());
+    Ok(Org { org, name: row.get(0)?, members: row.get(1)?, locale, tz })
 }

@@ -174,16 +174,20 @@ pub(super) fn live(event: &Event) -> Option<LiveChange> {
 /// Who the caller is.
 pub(super) async fn whoami(ctx: Ctx, _: Whoami) -> Result<Identity> {
     let caller = ctx.caller();
-    let sql = "SELECT name, locale, tz FROM directory_user WHERE id = $1 AND org = $2";
+    let sql =
+        "SELECT name, locale, tz, login, title FROM directory_user WHERE id = $1 AND org = $2";
     let row = ctx.query_one(sql, [caller.user.into(), caller.org.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("person"))?;
     let held = rules::SCOPES.into_iter().filter(|scope| caller.may(Access::Scope(scope)));
     Ok(Identity {
         user: caller.user,
         org: caller.org,
+        login: row.get(3)?,
         name: row.get(0)?,
+        title: row.get(4)?,
         locale: row.get(1)?,
         tz: row.get(2)?,
+        permissions: Vec::new(),
         scopes: held.map(str::to_owned).collect(),
     })
 }
@@ -202,6 +206,7 @@ pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
             label: row.get(1)?,
             created_at: row.get(2)?,
             expires_at: row.get(3)?,
+            seen_at: row.get(2)?,
             current: ctx.caller().session == Some(session),
         })
     };
