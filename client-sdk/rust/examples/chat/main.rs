@@ -144,7 +144,10 @@ impl Chat {
         let Some(login) = &args.with else { return Ok(None) };
         let mut after = None;
         loop {
-            let page = self.client.call(&org::ListMembers { after, limit: Some(200) }).await?;
+            let page = self
+                .client
+                .call(&org::ListMembers { after, limit: Some(200), ..Default::default() })
+                .await?;
             if let Some(person) = page.members.iter().find(|person| person.login == *login) {
                 return Ok(Some(self.client.open(person.user).await?));
             }
