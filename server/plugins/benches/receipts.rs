@@ -52,6 +52,7 @@ async fn person(host: &Host, org: OrgId, login: String) -> Caller {
         admin: false,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     };
     let user = once(host, Caller::SYSTEM, args).await.user;
     Caller::signed_in(user, org, SessionId(Ulid::nil()), ["read", "write"])

@@ -65,6 +65,7 @@ async fn people(host: &Host) -> Vec<Caller> {
             admin: false,
             locale: None,
             tz: None,
+            departments: Vec::new(),
         };
         let user = once(host, Caller::SYSTEM, args).await.unwrap().user;
         people.push(Caller::signed_in(user, org, SessionId(Ulid::nil()), ["read", "write"]));

@@ -133,6 +133,7 @@ async fn person(kit: &Kit, org: OrgId, login: &str) -> Caller {
         admin: false,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     };
     let user = kit.host().call_typed(Caller::SYSTEM, Some(cid()), &args).await.unwrap().user;
     Caller::signed_in(user, org, SessionId(next_id()), ["read", "write"])

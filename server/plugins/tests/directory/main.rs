@@ -99,6 +99,7 @@ fn person(login: &str) -> AddMember {
         admin: false,
         locale: None,
         tz: None,
+        departments: Vec::new(),
     }
 }
 

@@ -89,7 +89,7 @@ async fn the_list_of_people_comes_in_pages() {
     }
     let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
     loop {
-        let args = ListMembers { after, limit: Some(3) };
+        let args = ListMembers { after, limit: Some(3), ..ListMembers::default() };
         let page = world.call(world.amy, args).await.unwrap();
         after = page.members.last().map(|member| member.user);
         seen.extend(page.members.into_iter().map(|member| member.login));
@@ -102,7 +102,7 @@ async fn the_list_of_people_comes_in_pages() {
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 7);
     assert!(!seen.contains(&"zoe".to_owned()), "not of another organisation");
     for bad in [0, 201] {
-        let args = ListMembers { after: None, limit: Some(bad) };
+        let args = ListMembers { limit: Some(bad), ..ListMembers::default() };
         assert_eq!(field(world.call(world.amy, args).await), "limit");
     }
 }
