@@ -1,0 +1,94 @@
+import { Component, lazy, type ReactNode, Suspense, useEffect } from 'react'
+import { Redirect, Route, Switch } from 'wouter'
+import { Chats } from '../chat/Chats.tsx'
+import { useText } from '../texts/language.tsx'
+import { Button } from '../ui/Button.tsx'
+import { Empty } from '../ui/Notice.tsx'
+import { Skeleton } from '../ui/Spinner.tsx'
+import { Toasts } from '../ui/Toast.tsx'
+import { Shell } from './Shell.tsx'
+import { begin, useSession } from './session.ts'
+
+const SignIn = lazy(() => import('../signin/SignIn.tsx'))
+const Setup = lazy(() => import('../signin/Setup.tsx'))
+const Join = lazy(() => import('../signin/Join.tsx'))
+const People = lazy(() => import('../people/People.tsx'))
+const Admin = lazy(() => import('../admin/Admin.tsx'))
+const Settings = lazy(() => import('../settings/Settings.tsx'))
+
+export function App() {
+  useEffect(() => void begin(), [])
+  return (
+    <Unbroken>
+      <Suspense fallback={<Skeleton />}>
+        <Switch>
+          <Route path="/setup" component={Setup} />
+          <Route path="/join" component={Join} />
+          <Route>
+            <SignedIn />
+          </Route>
+        </Switch>
+      </Suspense>
+      <Toasts />
+    </Unbroken>
+  )
+}
+
+function SignedIn() {
+  const t = useText()
+  const state = useSession(session => session.state)
+  if (state === 'loading') return <Skeleton />
+  if (state === 'out') return <SignIn />
+  if (state === 'unreachable') {
+    return (
+      <Empty title={t('error.network')}>
+        <Button look="primary" onClick={() => void begin()}>
+          {t('retry')}
+        </Button>
+      </Empty>
+    )
+  }
+  return (
+    <Shell>
+      <Switch>
+        <Route path="/" component={Chats} />
+        <Route path="/c/:conv" component={Chats} />
+        <Route path="/people/*?" component={People} />
+        <Route path="/admin/*?" component={Admin} />
+        <Route path="/settings/*?" component={Settings} />
+        <Route path="/signin">
+          <Redirect to="/" />
+        </Route>
+        <Route>
+          <Empty title={t('page.missing')}>
+            <a href="/">{t('page.home')}</a>
+          </Empty>
+        </Route>
+      </Switch>
+    </Shell>
+  )
+}
+
+/** A fault in one part must not leave an empty screen. */
+class Unbroken extends Component<{ children: ReactNode }, { broken: boolean }> {
+  override state = { broken: false }
+
+  static getDerivedStateFromError() {
+    return { broken: true }
+  }
+
+  override render() {
+    return this.state.broken ? <Broken /> : this.props.children
+  }
+}
+
+function Broken() {
+  const t = useText()
+  return (
+    <Empty title={t('page.broken')}>
+      <Button look="primary" onClick={() => location.reload()}>
+        {t('page.reload')}
+      </Button>
+    </Empty>
+  )
+}

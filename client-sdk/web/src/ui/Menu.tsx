@@ -1,0 +1,98 @@
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { IconButton } from './Button.tsx'
+import './menu.css'
+
+export interface MenuItem {
+  label: string
+  icon?: ReactNode
+  danger?: boolean
+  onSelect: () => void
+}
+
+/** A button with a list of things to do behind it (ARIA's menu button pattern). */
+export function Menu({
+  label,
+  icon,
+  items,
+}: {
+  label: string
+  icon: ReactNode
+  items: MenuItem[]
+}) {
+  const [open, setOpen] = useState(false)
+  const around = useRef<HTMLDivElement>(null)
+  const list = useRef<HTMLDivElement>(null)
+  const id = useId()
+  useEffect(() => {
+    if (!open) return
+    list.current?.querySelector('button')?.focus()
+    const outside = (event: PointerEvent) => {
+      if (!around.current?.contains(event.target as Node)) setOpen(false)
+    }
+    document.addEventListener('pointerdown', outside)
+    return () => document.removeEventListener('pointerdown', outside)
+  }, [open])
+  const shut = () => {
+    setOpen(false)
+    around.current?.querySelector('button')?.focus()
+  }
+  return (
+    <div className="menu-around" ref={around}>
+      <IconButton
+        label={label}
+        icon={icon}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+      />
+      {open && (
+        <div
+          ref={list}
+          id={id}
+          className="menu"
+          role="menu"
+          aria-label={label}
+          tabIndex={-1}
+          onKeyDown={event => move(event, list.current, shut)}
+        >
+          {items.map(item => (
+            <button
+              key={item.label}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              className={item.danger ? 'menu-item menu-danger' : 'menu-item'}
+              onClick={() => {
+                shut()
+                item.onSelect()
+              }}
+            >
+              {item.icon}
+              <span>{item.label}</span>
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  )
+}
+
+function move(event: KeyboardEvent, list: HTMLElement | null, shut: () => void): void {
+  const items = [...(list?.querySelectorAll('button') ?? [])]
+  const here = items.indexOf(document.activeElement as HTMLButtonElement)
+  const to: Record<string, number> = {
+    ArrowDown: (here + 1) % items.length,
+    ArrowUp: (here - 1 + items.length) % items.length,
+    Home: 0,
+    End: items.length - 1,
+  }
+  const next = to[event.key]
+  if (next !== undefined) {
+    event.preventDefault()
+    items[next]?.focus()
+  } else if (event.key === 'Escape' || event.key === 'Tab') {
+    if (event.key === 'Escape') event.stopPropagation()
+    shut()
+  }
+}

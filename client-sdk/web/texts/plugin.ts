@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Plugin } from 'vite'
+
+/** The languages of the catalogue, the first is the one that everything is written in. */
+export const LANGUAGES = ['zh-HK', 'en', 'zh-CN'] as const
+export type Language = (typeof LANGUAGES)[number]
+
+const FOLDER = import.meta.dirname
+const PREFIX = 'virtual:texts/'
+
+/** A text in every language. */
+export type Entry = Record<Language, string>
+
+/** The whole catalogue: one file for each part of the app, a key stands in one of them. */
+export function catalogue(): Map<string, Entry> {
+  const all = new Map<string, Entry>()
+  for (const file of readdirSync(FOLDER).filter(name => name.endsWith('.json'))) {
+    const texts = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Record<string, Entry>
+    for (const [key, entry] of Object.entries(texts)) {
+      if (all.has(key)) throw new Error(`${key} stands in ${file} and in another file`)
+      all.set(key, entry)
+    }
+  }
+  return all
+}
+
+/** `virtual:texts/LANGUAGE` is the catalogue in one language, so that only that one is loaded. */
+export function texts(): Plugin {
+  return {
+    name: 'texts',
+    resolveId: id => (id.startsWith(PREFIX) ? `\0${id}` : undefined),
+    load(id) {
+      if (!id.startsWith(`\0${PREFIX}`)) return
+      const language = id.slice(PREFIX.length + 1) as Language
+      for (const file of readdirSync(FOLDER)) this.addWatchFile(join(FOLDER, file))
+      const texts = [...catalogue()].map(([key, entry]) => [key, entry[language]])
+      return `export default ${JSON.stringify(Object.fromEntries(texts))}`
+    },
+  }
+}

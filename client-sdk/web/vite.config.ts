@@ -1,0 +1,21 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vitest/config'
+import { texts } from './texts/plugin.ts'
+
+/** The server that `npm run dev` stands before. */
+const SERVER = 'http://127.0.0.1:8080'
+
+export default defineConfig({
+  plugins: [react(), texts()],
+  resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
+  build: {
+    target: 'es2022',
+    // Every browser that the target names preloads modules by itself, and a data address for a
+    // picture would be an exception in the content security policy.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+  server: { proxy: { '/v1': { target: SERVER, ws: true } } },
+  test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'texts/**/*.test.ts'] },
+})
