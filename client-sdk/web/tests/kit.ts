@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type BrowserContextOptions, test as base, expect, type Page } from '@playwright/test'
+
+export { expect, type Page } from '@playwright/test'
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+const BINARY = process.env.SERVER_BINARY ?? join(ROOT, 'target/debug/carillon')
+/** Everybody's password in the demo company. */
+export const PASSWORD = 'harbour-demo'
+/** Where screenshots are kept as output of the tests. */
+export const PICTURES = join(import.meta.dirname, '../test-results/pictures')
+
+/** The widths that every page is looked at. */
+export const WIDTHS = { phone: 320, tablet: 768, desktop: 1440 } as const
+
+/** A server with its own data folder, as a real process. */
+export class Server {
+  readonly folder = mkdtempSync(join(tmpdir(), 'carillon-web-'))
+  readonly #args: readonly string[]
+  #process: ChildProcess | undefined
+  #port = 0
+  /** Everything that it printed. */
+  printed = ''
+
+  constructor(args: readonly string[] = ['--demo']) {
+    this.#args = args
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Starts it, after a stop on the same port, and waits until it listens. */
+  async start(): Promise<void> {
+    const listen = `127.0.0.1:${this.#port}`
+    const args = ['serve', '--data', join(this.folder, 'data'), '--listen', listen, ...this.#args]
+    const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#process = child
+    const lines = createInterface({ input: child.stdout })
+    await new Promise<void>((ready, failed) => {
+      child.once('error', failed)
+      child.once('exit', code => failed(new Error(`the server ended with ${code}`)))
+      lines.on('line', line => {
+        this.printed += `${line}\n`
+        const port = /^listening on https?:\/\/[^:]+:(\d+)/.exec(line)?.[1]
+        if (port) this.#port = Number(port)
+        if (port) ready()
+      })
+    })
+  }
+
+  /** Ends it: politely, or as a power cut would. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#process
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise(done => child.once('exit', done))
+    child.kill(signal)
+    await ended
+  }
+
+  /** An operation over HTTP, as a program calls it. */
+  async call<T>(token: string | undefined, op: string, args: object, cid?: string): Promise<T> {
+    const headers: Record<string, string> = { 'content-type': 'application/json' }
+    if (token) headers.authorization = `Bearer ${token}`
+    if (cid) headers['idempotency-key'] = cid
+    const request = { method: 'POST', headers, body: JSON.stringify(args) }
+    const answer = await fetch(`${this.url}/v1/rpc/${op}`, request)
+    const body = await answer.json()
+    if (!answer.ok) throw new Error(`${op}: ${JSON.stringify(body)}`)
+    return body as T
+  }
+
+  /** A person's token, for what the test does behind the pages. */
+  async token(login: string): Promise<string> {
+    const grant = await this.call<{ token: string }>(undefined, 'session.login', {
+      login,
+      password: PASSWORD,
+    })
+    return grant.token
+  }
+
+  dispose(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** What must not happen on any page: errors, and violations of the content security policy. */
+export class Faults {
+  readonly #found: string[] = []
+  readonly #allowed: RegExp[] = []
+
+  watch(page: Page): void {
+    page.on('pageerror', error => this.#found.push(`error: ${error.message}`))
+    page.on('console', message => {
+      const { url } = message.location()
+      if (message.type() === 'error') this.#found.push(`console: ${message.text()} ${url}`)
+    })
+    page.on('dialog', dialog => {
+      this.#found.push(`dialog: ${dialog.message()}`)
+      void dialog.dismiss()
+    })
+  }
+
+  /** What a test brings about on purpose, as a lost connection. */
+  allow(...patterns: RegExp[]): void {
+    this.#allowed.push(...patterns)
+  }
+
+  get found(): string[] {
+    return this.#found.filter(fault => !this.#allowed.some(pattern => pattern.test(fault)))
+  }
+}
+
+type Opens = (login: string | undefined, options?: BrowserContextOptions) => Promise<Page>
+
+interface Fixtures {
+  faults: Faults
+  /** A new browser, with this person of the demo company signed in, or nobody. */
+  open: Opens
+}
+
+export const test = base.extend<Fixtures, { server: Server }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names from it
+    async ({}, use) => {
+      const server = new Server()
+      await server.start()
+      await use(server)
+      await server.stop()
+      server.dispose()
+    },
+    { scope: 'worker' },
+  ],
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names from it
+  faults: async ({}, use) => {
+    const faults = new Faults()
+    await use(faults)
+    expect(faults.found).toEqual([])
+  },
+  open: async ({ browser, server, faults }, use) => {
+    const opened: { close(): Promise<void> }[] = []
+    await use(async (login, options = {}) => {
+      const context = await browser.newContext({ baseURL: server.url, ...options })
+      opened.push(context)
+      if (login) {
+        const data = { login, password: PASSWORD, label: 'test' }
+        const headers = { origin: server.url }
+        const answer = await context.request.post('/v1/rpc/session.login', { data, headers })
+        expect(answer.ok(), await answer.text()).toBe(true)
+      }
+      const page = await context.newPage()
+      faults.watch(page)
+      await page.goto('/')
+      return page
+    })
+    for (const context of opened) await context.close()
+  },
+})
