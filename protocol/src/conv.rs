@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, Event, UserId, field,
+    ConvId, Event, UserId,
+    event::{ephemerals, events},
+    field,
     operation::{READ, WRITE, operations},
 };
 
@@ -279,12 +281,16 @@ pub struct ReadData {
     pub unread: u64,
 }
 
-/// The names of the events.
-pub mod kind {
+events! {
     /// A conversation begins.
-    pub const CREATED: &str = "conv.created";
+    CREATED = "conv.created": CreatedData;
     /// The title changed.
-    pub const UPDATED: &str = "conv.updated";
+    UPDATED = "conv.updated": UpdatedData;
     /// People came or went.
-    pub const MEMBERS_CHANGED: &str = "conv.members_changed";
+    MEMBERS_CHANGED = "conv.members_changed": MembersChangedData;
+}
+
+ephemerals! {
+    /// The caller read on another device.
+    READ = "read": ReadData;
 }

@@ -84,6 +84,7 @@ pub struct Update {
         deserialize_with = "field::nullable",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(extend("nullable" = true))]
     pub head: Option<Option<UserId>>,
 }
 

@@ -193,6 +193,11 @@ macro_rules! close_codes {
                 match self { $(CloseCode::$name => $reason,)+ }
             }
 
+            /// What it means, in a sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $(CloseCode::$name => concat!($($doc),+),)+ }
+            }
+
             /// The code with this number.
             pub const fn from_number(number: u16) -> Option<CloseCode> {
                 match number { $($number => Some(CloseCode::$name),)+ _ => None }

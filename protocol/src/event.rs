@@ -1,8 +1,9 @@
 //! What happened: durable events with a position, and ephemeral ones without.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Cid, EventId, Json, Topic, UserId};
 
@@ -41,3 +42,62 @@ pub struct Ephemeral {
     /// The rest, by kind.
     pub data: Json,
 }
+
+/// Sees every kind of event and ephemeral with the type of its data; see [`each`].
+pub trait Visitor {
+    /// A kind of durable event, and what it says in a sentence.
+    fn event<D: Serialize + DeserializeOwned + JsonSchema>(
+        &mut self,
+        k: &'static str,
+        doc: &'static str,
+    );
+    /// A kind of ephemeral, and what it says in a sentence.
+    fn ephemeral<D: Serialize + DeserializeOwned + JsonSchema>(
+        &mut self,
+        k: &'static str,
+        doc: &'static str,
+    );
+}
+
+/// Shows a visitor every kind of this crate: for documents, types and tests that must leave none
+/// out.
+pub fn each(visitor: &mut impl Visitor) {
+    crate::conv::events(visitor);
+    crate::conv::ephemerals(visitor);
+    crate::msg::events(visitor);
+    crate::org::events(visitor);
+    crate::receipt::ephemerals(visitor);
+    crate::session::events(visitor);
+}
+
+/// Declares kinds of durable events: doc comment, constant, name, type of the data.
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $name:ident = $k:literal: $data:ty;)+) => {
+        /// The names of the events.
+        pub mod kind {
+            $($(#[doc = $doc])+ pub const $name: &str = $k;)+
+        }
+
+        /// Shows a visitor every event of this module.
+        pub(crate) fn events(visitor: &mut impl $crate::event::Visitor) {
+            $(visitor.event::<$data>(kind::$name, concat!($($doc),+));)+
+        }
+    };
+}
+pub(crate) use events;
+
+/// Declares kinds of ephemerals: doc comment, constant, name, type of the data.
+macro_rules! ephemerals {
+    ($($(#[doc = $doc:literal])+ $name:ident = $k:literal: $data:ty;)+) => {
+        /// The names of the ephemerals.
+        pub mod ephemeral {
+            $($(#[doc = $doc])+ pub const $name: &str = $k;)+
+        }
+
+        /// Shows a visitor every ephemeral of this module.
+        pub(crate) fn ephemerals(visitor: &mut impl $crate::event::Visitor) {
+            $(visitor.ephemeral::<$data>(ephemeral::$name, concat!($($doc),+));)+
+        }
+    };
+}
+pub(crate) use ephemerals;

@@ -59,6 +59,7 @@ macro_rules! ids {
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
                 json_schema!({
+                    "description": concat!($($doc),+).trim(),
                     "type": "string",
                     "format": $format,
                     "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$",

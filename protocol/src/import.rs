@@ -65,6 +65,10 @@ pub struct Line {
     pub msg: Option<String>,
 }
 
+/// `data` of `org.imported`: who was written is asked for again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImportedData {}
+
 /// What is done with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -3,38 +3,51 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The largest frame a client may send, in bytes: a text of the full length fits, also with a
-/// backslash before each character and with every mention. Only one of control characters, which
-/// JSON writes with six bytes each, may not.
-pub const FRAME_LEN_MAX: usize = 64 * 1024;
-/// The longest text of a message, in bytes of UTF-8.
-pub const TEXT_LEN_MAX: usize = 16 * 1024;
-/// The most people one message may mention: each is a row in that person's own log.
-pub const MENTIONS_MAX: usize = 200;
-/// The most members of a group.
-pub const MEMBERS_MAX: usize = 5_000;
-/// The most people that one call may name.
-pub const USERS_PER_CALL_MAX: usize = 500;
-/// The longest title of a conversation or name of a person, in characters.
-pub const NAME_LEN_MAX: usize = 100;
-/// The most values nested in each other: deeper ones would exhaust a reader's stack.
-pub const DEPTH_MAX: usize = 32;
-/// The most calls that one connection may have unanswered; then the server stops reading from it.
-pub const CALLS_IN_FLIGHT_MAX: usize = 16;
-/// The most windows of one installation that may be connected side by side.
-pub const TABS_PER_DEVICE_MAX: usize = 8;
-/// The most events in one answer.
-pub const EVENTS_PER_PAGE_MAX: u32 = 200;
-/// The most people in one answer.
-pub const PEOPLE_PER_PAGE_MAX: u32 = 200;
-/// The most conversations in one answer.
-pub const CONVS_PER_PAGE_MAX: u32 = 200;
-/// The most messages that `receipt.counts` counts at once.
-pub const RECEIPT_SEQS_MAX: usize = 100;
-/// A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
-pub const PAGE_LEN_MAX: usize = 48 * 1024;
-/// The largest integer that every client can hold (2^53 - 1).
-pub const INT_MAX: u64 = (1 << 53) - 1;
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $type = $value;)+
+
+        /// Every one with its name and its doc comment, for documents and types.
+        pub const ALL: &[(&str, &str, u64)] =
+            &[$((stringify!($name), concat!($($doc),+), $name as u64),)+];
+    };
+}
+
+limits! {
+    /// The largest frame a client may send, in bytes: a text of the full length fits, also with a
+    /// backslash before each character and with every mention. Only one of control characters,
+    /// which JSON writes with six bytes each, may not.
+    FRAME_LEN_MAX: usize = 64 * 1024;
+    /// The longest text of a message, in bytes of UTF-8.
+    TEXT_LEN_MAX: usize = 16 * 1024;
+    /// The most people one message may mention: each is a row in that person's own log.
+    MENTIONS_MAX: usize = 200;
+    /// The most members of a group.
+    MEMBERS_MAX: usize = 5_000;
+    /// The most people that one call may name.
+    USERS_PER_CALL_MAX: usize = 500;
+    /// The longest title of a conversation or name of a person, in characters.
+    NAME_LEN_MAX: usize = 100;
+    /// The most values nested in each other: deeper ones would exhaust a reader's stack.
+    DEPTH_MAX: usize = 32;
+    /// The most calls that one connection may have unanswered; then the server stops reading from
+    /// it.
+    CALLS_IN_FLIGHT_MAX: usize = 16;
+    /// The most windows of one installation that may be connected side by side.
+    TABS_PER_DEVICE_MAX: usize = 8;
+    /// The most events in one answer.
+    EVENTS_PER_PAGE_MAX: u32 = 200;
+    /// The most people in one answer.
+    PEOPLE_PER_PAGE_MAX: u32 = 200;
+    /// The most conversations in one answer.
+    CONVS_PER_PAGE_MAX: u32 = 200;
+    /// The most messages that `receipt.counts` and `receipt.watch` count at once.
+    RECEIPT_SEQS_MAX: usize = 100;
+    /// A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
+    PAGE_LEN_MAX: usize = 48 * 1024;
+    /// The largest integer that every client can hold (2^53 - 1).
+    INT_MAX: u64 = (1 << 53) - 1;
+}
 
 /// What `welcome.limits` announces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

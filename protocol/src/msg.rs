@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, Event, EventId, Topic, UserId, field,
+    ConvId, Event, EventId, Topic, UserId,
+    event::events,
+    field,
     operation::{READ, WRITE, operations},
 };
 
@@ -110,10 +112,9 @@ pub struct MentionedData {
     pub cid: crate::Cid,
 }
 
-/// The names of the events.
-pub mod kind {
+events! {
     /// A message was written.
-    pub const SENT: &str = "msg.sent";
+    SENT = "msg.sent": SentData;
     /// A message mentions the person whose log this is.
-    pub const MENTIONED: &str = "msg.mentioned";
+    MENTIONED = "msg.mentioned": MentionedData;
 }

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DepartmentId, OrgId, RoleId, UserId, field,
+    DepartmentId, OrgId, RoleId, UserId,
+    event::events,
+    field,
     operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
@@ -221,6 +223,7 @@ pub struct UpdateMember {
         deserialize_with = "field::nullable",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(extend("nullable" = true))]
     pub manager: Option<Option<UserId>>,
     /// All roles, at most 20. Nobody gives permissions that they do not have, and the last
     /// administrator stays one.
@@ -313,24 +316,23 @@ pub struct UpdatedData {
     pub name: String,
 }
 
-/// The names of the events.
-pub mod kind {
+events! {
     /// An organisation begins.
-    pub const CREATED: &str = "org.created";
+    CREATED = "org.created": CreatedData;
     /// A person came.
-    pub const MEMBER_ADDED: &str = "org.member_added";
+    MEMBER_ADDED = "org.member_added": MemberAddedData;
     /// The organisation changed.
-    pub const UPDATED: &str = "org.updated";
+    UPDATED = "org.updated": UpdatedData;
     /// A person changed: name, title, departments, manager, roles, language or time zone.
-    pub const MEMBER_UPDATED: &str = "org.member_updated";
+    MEMBER_UPDATED = "org.member_updated": MemberChangedData;
     /// A person left.
-    pub const MEMBER_LEFT: &str = "org.member_left";
+    MEMBER_LEFT = "org.member_left": MemberChangedData;
     /// A person came back.
-    pub const MEMBER_RETURNED: &str = "org.member_returned";
+    MEMBER_RETURNED = "org.member_returned": MemberChangedData;
     /// People were written by an import: ask again what is shown of them.
-    pub const IMPORTED: &str = "org.imported";
+    IMPORTED = "org.imported": crate::import::ImportedData;
     /// A department was made, changed, moved or removed: ask for the tree again.
-    pub const DEPARTMENT_CHANGED: &str = "org.department_changed";
+    DEPARTMENT_CHANGED = "org.department_changed": crate::department::ChangedData;
     /// A role was made, changed or removed.
-    pub const ROLE_CHANGED: &str = "org.role_changed";
+    ROLE_CHANGED = "org.role_changed": crate::role::ChangedData;
 }

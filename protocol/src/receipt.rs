@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, UserId, field,
+    ConvId, UserId,
+    event::ephemerals,
+    field,
     operation::{READ, operations},
 };
 
@@ -102,4 +104,19 @@ pub struct Listed {
 pub struct CursorsData {
     /// `[user, read_seq]`.
     pub cursors: Vec<(UserId, u64)>,
+}
+
+/// `data` of the ephemeral `receipts`: which one tells the name of its field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ReceiptsData {
+    /// To everybody in a conversation of up to 50 members.
+    Cursors(CursorsData),
+    /// To those who watch.
+    Counts(Counted),
+}
+
+ephemerals! {
+    /// Somebody read.
+    RECEIPTS = "receipts": ReceiptsData;
 }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, SessionId, UserId, field,
+    OrgId, SessionId, UserId,
+    event::events,
+    field,
     operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
@@ -155,7 +157,7 @@ pub struct Identity {
     pub tz: String,
     /// What the session may do: `read`, `write`, `admin`.
     pub scopes: Vec<String>,
-    /// What the person may administer; see `role::PERMISSIONS`.
+    /// What the person may administer; see `PERMISSIONS`.
     pub permissions: Vec<String>,
 }
 
@@ -259,10 +261,9 @@ pub struct EndedData {
     pub session: SessionId,
 }
 
-/// The names of the events.
-pub mod kind {
+events! {
     /// A session was signed out.
-    pub const ENDED: &str = "session.ended";
+    ENDED = "session.ended": EndedData;
 }
 
 /// Types that hold passwords or tokens show their name and nothing else: what is formatted may end

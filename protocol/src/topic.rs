@@ -102,6 +102,12 @@ impl JsonSchema for Topic {
         "Topic".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "topic", "pattern": "^[cuox]:" })
+        json_schema!({
+            "description": "Where events are appended and listened to: a conversation, a person, \
+                            an organisation, or a plugin's own.",
+            "type": "string",
+            "format": "topic",
+            "pattern": "^[cuox]:",
+        })
     }
 }

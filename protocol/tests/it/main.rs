@@ -6,4 +6,5 @@ mod fuzz;
 mod golden;
 mod operations;
 mod properties;
+mod typescript;
 mod vectors;
