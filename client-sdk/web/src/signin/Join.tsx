@@ -1,0 +1,5 @@
+import { Skeleton } from '../ui/Spinner.tsx'
+
+export default function Join() {
+  return <Skeleton />
+}
