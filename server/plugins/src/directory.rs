@@ -7,8 +7,10 @@
 mod attempts;
 mod issue;
 mod member;
+mod memory;
 mod org;
 mod password;
+mod permission;
 mod resolve;
 mod rules;
 mod session;
@@ -19,10 +21,12 @@ use std::sync::Arc;
 
 pub use argon2::Params as PasswordParams;
 use carillon_plugin::{Ctx, Error, Host, Listening, Plugin, Result, TopicKind, Window};
-use carillon_protocol::Topic;
+use carillon_protocol::{Event, Topic};
 
 pub use self::token::{TokenDigest, new_setup_token, token_digest};
-use self::{attempts::Attempts, member::Names, password::Passwords, resolve::Sessions};
+use self::{
+    attempts::Attempts, member::Names, password::Passwords, permission::Held, resolve::Sessions,
+};
 
 /// What the node says of the directory.
 #[derive(Clone, Default)]
@@ -40,6 +44,16 @@ struct Directory {
     attempts: Attempts,
     sessions: Sessions,
     names: Names,
+    held: Held,
+}
+
+impl Directory {
+    /// Forgets what an event changed.
+    fn observe(&self, event: &Event) {
+        self.sessions.observe(event);
+        self.names.observe(event);
+        self.held.observe(event);
+    }
 }
 
 /// The plugin.
@@ -50,12 +64,14 @@ pub fn plugin(settings: Settings) -> Plugin {
         attempts: Attempts::default(),
         sessions: Sessions::default(),
         names: Names::default(),
+        held: Held::default(),
     });
     let observed = directory.clone();
     Plugin::new("directory")
         .nouns(&["session", "org"])
         .state(directory)
         .migration(1, include_str!("directory/1_tables.sql"))
+        .migration(2, include_str!("directory/2_departments_roles.sql"))
         .command(setup::setup)
         .command(session::login)
         .command(session::logout)
@@ -73,7 +89,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .topics(TopicKind::User, my_log, see_my_log)
         .topics(TopicKind::Org, my_org_log, see_my_org_log)
         .live(session::live)
-        .observe(move |event| observed.sessions.observe(event))
+        .observe(move |event| observed.observe(event))
 }
 
 fn listening(topic: Topic) -> Listening {

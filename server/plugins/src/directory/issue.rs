@@ -4,12 +4,14 @@ use carillon_plugin::{Ctx, Error, Result, Tx};
 use carillon_protocol::{
     OrgId, UserId,
     operation::Access,
+    role::SESSIONS,
     session::{Grant, Issue},
 };
 
 use super::{
     member::NewAccount,
     org::org_of,
+    permission::{Rights, permit, permit_giving, permit_over},
     rules,
     session::{Account, open},
 };
@@ -23,6 +25,11 @@ const LABEL: &str = "token";
 pub(super) async fn issue(ctx: Ctx, args: Issue) -> Result<Grant> {
     let scopes = rules::scopes(args.scopes.as_deref())?;
     let ttl_ms = rules::ttl(args.ttl_ms, ISSUED_TTL_MS)?;
+    permit(&ctx, SESSIONS).await?;
+    if args.app.is_some() && scopes.contains(&"admin") {
+        // Such a program may do everything.
+        permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
+    }
     for scope in &scopes {
         if !ctx.caller().may(Access::Scope(scope)) {
             let msg = format!("you cannot grant the scope `{scope}`: you do not have it");
@@ -32,10 +39,7 @@ pub(super) async fn issue(ctx: Ctx, args: Issue) -> Result<Grant> {
     let org = org_of(&ctx, args.org).await?;
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
     let (account, label) = match (args.user, args.app) {
-        (Some(login), None) => {
-            let admin = scopes.contains(&"admin");
-            (person(&ctx, org, &login, admin).await?, LABEL.to_owned())
-        }
+        (Some(login), None) => (person(&ctx, org, &login).await?, LABEL.to_owned()),
         (None, Some(name)) => (program(&ctx, &mut tx, org, &name).await?, name),
         _ => return Err(Error::bad_arg("user", "name either a `user` or an `app`")),
     };
@@ -44,15 +48,14 @@ pub(super) async fn issue(ctx: Ctx, args: Issue) -> Result<Grant> {
     Ok(grant)
 }
 
-async fn person(ctx: &Ctx, org: OrgId, login: &str, admin: bool) -> Result<Account> {
+async fn person(ctx: &Ctx, org: OrgId, login: &str) -> Result<Account> {
     let login = rules::login("user", login)?;
-    let sql = "SELECT id, admin FROM directory_user WHERE org = $1 AND login = $2 AND app = 0";
+    let sql = "SELECT id FROM directory_user
+               WHERE org = $1 AND login = $2 AND app = 0 AND left_at IS NULL";
     let row = ctx.query_one(sql, [org.into(), login.into()]).await?;
-    let row = row.ok_or_else(|| Error::not_found("person"))?;
-    if admin && !row.get::<bool>(1)? {
-        return Err(Error::denied("this person does not administer the organisation"));
-    }
-    Ok(Account { user: row.get(0)?, app: false })
+    let user = row.ok_or_else(|| Error::not_found("person"))?.get(0)?;
+    permit_over(ctx, org, user).await?;
+    Ok(Account { user, app: false })
 }
 
 /// The program of this name; made in the same transaction if there is none.

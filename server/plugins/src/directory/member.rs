@@ -8,16 +8,22 @@ use std::{
 
 use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx, Value};
 use carillon_protocol::{
-    OrgId, Topic, UserId,
+    Event, OrgId, Topic, UserId,
     limits::{PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
     org::{
-        AddMember, ListMembers, Member, MemberAdded, MemberAddedData, MembersListed, Named,
-        Names as AskNames, kind,
+        AddMember, ListMembers, Member, MemberAdded, MemberAddedData, MemberChangedData,
+        MembersListed, Named, Names as AskNames, kind,
     },
+    role::PEOPLE,
 };
-use quick_cache::sync::Cache;
 
-use super::{Directory, org::org_of, rules};
+use super::{
+    Directory,
+    memory::Memory,
+    org::org_of,
+    permission::{Rights, administrators, permit, permit_giving},
+    rules,
+};
 
 /// The language and time zone of people who did not choose one.
 pub(super) const LOCALE: &str = "zh-HK";
@@ -64,8 +70,8 @@ impl NewAccount {
     pub(super) fn insert(&self, ctx: &Ctx, tx: &mut Tx) {
         tx.run_one(
             "INSERT INTO directory_user
-                 (id, org, login, name, title, app, admin, locale, tz, password, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 (id, org, login, name, title, app, locale, tz, password, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT DO NOTHING",
             [
                 self.id.into(),
@@ -74,13 +80,18 @@ impl NewAccount {
                 self.name.as_str().into(),
                 self.title.as_deref().into(),
                 self.app.into(),
-                self.admin.into(),
                 self.locale.as_str().into(),
                 self.tz.as_str().into(),
                 self.password.as_deref().into(),
                 ctx.now().into(),
             ],
         );
+        if self.admin {
+            tx.run(
+                "INSERT INTO directory_role_member (role, user_id) VALUES ($1, $2)",
+                [administrators(self.org).into(), self.id.into()],
+            );
+        }
         let data = MemberAddedData { user: self.id, name: self.name.clone() };
         tx.emit(Topic::Org(self.org), kind::MEMBER_ADDED, &data);
     }
@@ -88,6 +99,7 @@ impl NewAccount {
 
 /// Adds a person.
 pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdded>> {
+    permit(&ctx, PEOPLE).await?;
     let login = rules::login("login", &args.login)?;
     if let Some(password) = &args.password {
         rules::new_password(password, &login)?;
@@ -97,6 +109,9 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
     let locale = rules::tag("locale", args.locale, LOCALE)?;
     let tz = rules::tag("tz", args.tz, TZ)?;
     let org = org_of(&ctx, args.org).await?;
+    if args.admin {
+        permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
+    }
     let taken = "SELECT id FROM directory_user WHERE login = $1 AND app = 0";
     if ctx.query_one(taken, [login.as_str().into()]).await?.is_some() {
         return Err(Error::conflict("that sign-in name is taken"));
@@ -125,7 +140,9 @@ pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
     let limit = rules::limit(args.limit, PAGE, PEOPLE_PER_PAGE_MAX)?;
     let org = org_of(&ctx, None).await?;
     let after = args.after.map(|user| user.to_string()).unwrap_or_default();
-    let sql = "SELECT id, login, name, title, app, admin, locale, tz, password IS NOT NULL
+    let sql = "SELECT id, login, name, title, app,
+                   EXISTS (SELECT 1 FROM directory_role_member WHERE role = org AND user_id = id),
+                   locale, tz, password IS NOT NULL
                FROM directory_user
                WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
     // One more than asked for tells whether there are more.
@@ -152,9 +169,30 @@ pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
     Ok(MembersListed { members: rows.iter().map(member).collect::<Result<_>>()?, more })
 }
 
-/// The names that were asked for lately. Nothing changes a name yet; what will, must forget it
-/// here when its event is observed.
-pub(super) struct Names(Cache<UserId, Arc<Name>>);
+/// The person whom an event changed.
+pub(super) fn changed(event: &Event) -> Option<UserId> {
+    if !matches!(&*event.k, kind::MEMBER_UPDATED | kind::MEMBER_LEFT | kind::MEMBER_RETURNED) {
+        return None;
+    }
+    let data = event.data.to::<MemberChangedData>();
+    data.inspect_err(|error| tracing::error!(%error, id = %event.id, "unreadable event"))
+        .ok()
+        .map(|data| data.user)
+}
+
+/// The names that were asked for lately.
+pub(super) struct Names(Memory<UserId, Arc<Name>>);
+
+impl Names {
+    /// Forgets who was renamed, on whichever node.
+    pub(super) fn observe(&self, event: &Event) {
+        match (&*event.k, changed(event)) {
+            (kind::IMPORTED, _) => self.0.forget_all(),
+            (_, Some(user)) => self.0.forget(&user),
+            _ => {}
+        }
+    }
+}
 
 struct Name {
     org: OrgId,
@@ -163,7 +201,7 @@ struct Name {
 
 impl Default for Names {
     fn default() -> Names {
-        Names(Cache::new(NAMES_MAX))
+        Names(Memory::new(NAMES_MAX))
     }
 }
 
@@ -174,18 +212,19 @@ pub(super) async fn names(ctx: Ctx, args: AskNames) -> Result<Named> {
         let msg = format!("at most {USERS_PER_CALL_MAX} people a call");
         return Err(Error::bad_arg("users", msg));
     }
-    let cache = &ctx.state::<Directory>().names.0;
+    let memory = &ctx.state::<Directory>().names.0;
+    let since = memory.since();
     let mut found: HashMap<UserId, Arc<Name>> = HashMap::with_capacity(args.users.len());
     let mut missing = Vec::new();
     for user in &args.users {
-        match cache.get(user) {
+        match memory.get(user) {
             Some(name) => drop(found.insert(*user, name)),
             None => missing.push(*user),
         }
     }
     for users in missing.chunks(NAMES_PER_QUERY) {
         for (user, name) in look_up(&ctx, users).await? {
-            cache.insert(user, name.clone());
+            memory.keep(since, user, name.clone());
             found.insert(user, name);
         }
     }

@@ -6,10 +6,13 @@ use carillon_protocol::{
     org::{Create, Created, CreatedData, Get, Org, kind},
 };
 
-use super::{member, rules};
+use super::{member, permission::administrators, rules};
 
 /// How many organisations a message lists to choose from.
 const CHOICE_MAX: i64 = 10;
+
+/// What the administrator's role is called.
+const ADMINISTRATOR: &str = "Administrator";
 
 /// An organisation to be made.
 pub(super) struct NewOrg {
@@ -22,6 +25,10 @@ impl NewOrg {
         tx.run(
             "INSERT INTO directory_org (id, name, created_at) VALUES ($1, $2, $3)",
             [self.id.into(), self.name.as_str().into(), ctx.now().into()],
+        );
+        tx.run(
+            "INSERT INTO directory_role (id, org, name, permissions) VALUES ($1, $2, $3, '')",
+            [administrators(self.id).into(), self.id.into(), ADMINISTRATOR.into()],
         );
         let data = CreatedData { name: self.name.clone() };
         tx.emit(Topic::Org(self.id), kind::CREATED, &data);

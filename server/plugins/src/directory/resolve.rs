@@ -1,20 +1,17 @@
 //! Whom a token belongs to: asked for every connection and every HTTP call, so live sessions are
 //! kept in memory.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::SeqCst},
-};
+use std::sync::Arc;
 
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     ErrorCode, Event, OrgId, SessionId, UserId,
     session::{Resolve, Resolved},
 };
-use quick_cache::sync::Cache;
 
 use super::{
     Directory,
+    memory::Memory,
     session::ended,
     token::{Shown, TokenDigest, digest_text, read_digest, same, token_digest},
 };
@@ -33,15 +30,11 @@ struct Known {
 }
 
 /// The live sessions that were asked for lately.
-pub(super) struct Sessions {
-    live: Cache<SessionId, Arc<Known>>,
-    /// How many sessions ended since the start.
-    ends: AtomicU64,
-}
+pub(super) struct Sessions(Memory<SessionId, Arc<Known>>);
 
 impl Default for Sessions {
     fn default() -> Sessions {
-        Sessions { live: Cache::new(SESSIONS_MAX), ends: AtomicU64::new(0) }
+        Sessions(Memory::new(SESSIONS_MAX))
     }
 }
 
@@ -49,16 +42,15 @@ impl Sessions {
     /// Forgets a session that ended, on whichever node.
     pub(super) fn observe(&self, event: &Event) {
         if let Some(session) = ended(event) {
-            self.ends.fetch_add(1, SeqCst);
-            self.live.remove(&session);
+            self.0.forget(&session);
         }
     }
 
     async fn find(&self, ctx: &Ctx, session: SessionId) -> Result<Option<Arc<Known>>> {
-        if let Some(known) = self.live.get(&session) {
+        if let Some(known) = self.0.get(&session) {
             return Ok(Some(known));
         }
-        let ends = self.ends.load(SeqCst);
+        let since = self.0.since();
         let sql = "SELECT s.digest, s.user_id, u.org, s.scopes, s.expires_at, s.ended_at
                    FROM directory_session s JOIN directory_user u ON u.id = s.user_id
                    WHERE s.id = $1";
@@ -72,11 +64,7 @@ impl Sessions {
             ended: row.get::<Option<i64>>(5)?.is_some(),
         });
         if !known.ended {
-            self.live.insert(session, known.clone());
-            // It may have ended between the query and here, when there was nothing to forget yet.
-            if self.ends.load(SeqCst) != ends {
-                self.live.remove(&session);
-            }
+            self.0.keep(since, session, known.clone());
         }
         Ok(Some(known))
     }

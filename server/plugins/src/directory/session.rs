@@ -4,13 +4,14 @@ use carillon_plugin::{Ctx, Error, LiveChange, Result, Tx};
 use carillon_protocol::{
     ErrorCode, Event, OrgId, SessionId, Topic, UserId,
     operation::Access,
+    role::SESSIONS,
     session::{
         Device, Devices, DevicesListed, Ended, EndedData, Grant, Identity, Login, Logout, Revoke,
         Ticket, Ticketed, Whoami, kind,
     },
 };
 
-use super::{Directory, password::Verdict, rules, token};
+use super::{Directory, password::Verdict, permission::rights, rules, token};
 
 /// How long a person stays signed in.
 pub(super) const LOGIN_TTL_MS: i64 = 30 * 24 * 3_600_000;
@@ -43,8 +44,8 @@ pub(super) fn open(
     tx.run("DELETE FROM directory_session WHERE expires_at < $1", [(now - REMEMBER_MS).into()]);
     tx.run(
         "INSERT INTO directory_session
-             (id, user_id, digest, scopes, label, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             (id, user_id, digest, scopes, label, created_at, seen_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         [
             session.into(),
             user.into(),
@@ -56,11 +57,6 @@ pub(super) fn open(
         ],
     );
     Ok(Grant { token, session, user, expires_at })
-}
-
-/// What a person may do after signing in.
-pub(super) fn person_scopes(admin: bool) -> &'static [&'static str] {
-    if admin { &rules::SCOPES } else { &rules::SCOPES[..2] }
 }
 
 /// Signs a person in. Whoever guesses learns nothing from the answer, nor from how long it takes:
@@ -84,7 +80,7 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
         tx.run("UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3", args);
     }
     let account = Account { user: person.user, app: false };
-    let grant = open(&ctx, &mut tx, &account, person_scopes(person.admin), &label, LOGIN_TTL_MS)?;
+    let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, &label, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;
     Ok(grant)
 }
@@ -93,7 +89,6 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
 struct Person {
     user: UserId,
     org: OrgId,
-    admin: bool,
     password: String,
 }
 
@@ -104,15 +99,10 @@ async fn check(
     login: &str,
     password: String,
 ) -> Result<Option<(Person, Option<String>)>> {
-    let sql = "SELECT id, org, admin, password FROM directory_user
-               WHERE login = $1 AND app = 0 AND password IS NOT NULL";
+    let sql = "SELECT id, org, password FROM directory_user
+               WHERE login = $1 AND app = 0 AND password IS NOT NULL AND left_at IS NULL";
     let person = match ctx.query_one(sql, [login.into()]).await? {
-        Some(row) => Some(Person {
-            user: row.get(0)?,
-            org: row.get(1)?,
-            admin: row.get(2)?,
-            password: row.get(3)?,
-        }),
+        Some(row) => Some(Person { user: row.get(0)?, org: row.get(1)?, password: row.get(2)? }),
         None => None,
     };
     let stored = person.as_ref().map(|person| person.password.clone());
@@ -137,8 +127,11 @@ pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Ended> {
                JOIN directory_user u ON u.id = s.user_id WHERE s.id = $1";
     let row = ctx.query_one(sql, [args.session.into()]).await?.ok_or_else(unknown)?;
     let (owner, org): (UserId, OrgId) = (row.get(0)?, row.get(1)?);
-    let administers = caller.is_admin() && org == caller.org;
-    if !(caller.is_system() || owner == caller.user || administers) {
+    let own = owner == caller.user;
+    // Whoever may not end it does not learn that it is there.
+    let theirs =
+        || async { Ok::<_, Error>(org == caller.org && rights(&ctx).await?.has(SESSIONS)) };
+    if !(own || caller.is_system() || theirs().await?) {
         return Err(unknown());
     }
     if row.get::<Option<i64>>(2)?.is_some() {

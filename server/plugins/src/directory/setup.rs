@@ -11,7 +11,7 @@ use super::{
     member::NewAccount,
     org::NewOrg,
     rules,
-    session::{Account, LOGIN_TTL_MS, open, person_scopes},
+    session::{Account, LOGIN_TTL_MS, open},
     token::{same, token_digest},
 };
 
@@ -49,7 +49,7 @@ pub(super) async fn setup(ctx: Ctx, args: Setup) -> Result<Grant> {
     org.insert(&ctx, &mut tx);
     admin.insert(&ctx, &mut tx);
     let account = Account { user: admin.id, app: false };
-    let grant = open(&ctx, &mut tx, &account, person_scopes(true), LABEL, LOGIN_TTL_MS)?;
+    let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, LABEL, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;
     Ok(grant)
 }

@@ -38,7 +38,8 @@ const PASSWORD: &str = "correct horse";
 fn directory(setup_token: Option<&str>) -> Plugin {
     // The cheapest that argon2 allows: these tests are not about its cost.
     let password = PasswordParams::new(8, 1, 1, None).unwrap();
-    plugin(Settings { setup_token: setup_token.map(token_digest), password })
+    let setup_token = setup_token.map(token_digest);
+    plugin(Settings { setup_token, password, ..Settings::default() })
 }
 
 fn cid() -> Cid {
