@@ -140,7 +140,11 @@ pub struct ListMembers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<RoleId>,
     /// Those who left instead of those who are there.
-    #[serde(default, deserialize_with = "field::or_default")]
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub left: bool,
     /// The last person of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,14 +4,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use carillon_protocol::{
-    CloseCode, Codec, ErrorBody, ErrorCode, Json, VERSION, conv,
+    CloseCode, Codec, ErrorBody, ErrorCode, Json, VERSION,
     frame::{self, ClientFrame, ServerFrame},
-    msg, org, receipt, session,
 };
-use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    operations,
+    kinds, operations,
     vectors::{self, Direction, Vector},
 };
 
@@ -24,25 +22,12 @@ fn operation(vector: &Vector) -> &str {
     vector.name.split(',').next().unwrap_or_default()
 }
 
-fn again<T: Serialize + DeserializeOwned>(data: &Json) -> Json {
-    Json::of(&data.to::<T>().unwrap_or_else(|error| panic!("{data:?}: {error}")))
-}
-
 /// The data of an event or ephemeral of this kind, read as its type and written again.
 fn typed(k: &str, data: &Json) -> Json {
-    match k {
-        conv::kind::CREATED => again::<conv::CreatedData>(data),
-        conv::kind::MEMBERS_CHANGED => again::<conv::MembersChangedData>(data),
-        msg::kind::SENT => again::<msg::SentData>(data),
-        msg::kind::MENTIONED => again::<msg::MentionedData>(data),
-        org::kind::CREATED => again::<org::CreatedData>(data),
-        org::kind::MEMBER_ADDED => again::<org::MemberAddedData>(data),
-        session::kind::ENDED => again::<session::EndedData>(data),
-        "read" => again::<conv::ReadData>(data),
-        "receipts" if data.as_str().contains("cursors") => again::<receipt::CursorsData>(data),
-        "receipts" => again::<receipt::Counted>(data),
-        "presence" => data.clone(),
-        other => panic!("no type is named here for the data of {other}"),
+    match kinds::table().get(k) {
+        Some(kind) => (kind.again)(data).unwrap_or_else(|error| panic!("{k}, {data:?}: {error}")),
+        // A newer server's.
+        None => data.clone(),
     }
 }
 
@@ -197,7 +182,7 @@ fn every_error_has_a_vector_with_its_retry() {
     assert_eq!(seen, ErrorCode::ALL.iter().map(|code| code.as_str()).collect());
 }
 
-/// The declarations of the crate, to find what a table of the tests leaves out.
+/// The declarations of the crate, to find what a table leaves out.
 fn sources() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = fs::read_dir(folder).expect("src").map(|entry| entry.expect("a file").path());
@@ -208,29 +193,33 @@ fn sources() -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_event_has_a_vector() {
-    let sources = sources();
-    let lines = sources.iter().flat_map(|source| source.lines());
-    let kinds: BTreeSet<String> = lines
-        .filter_map(|line| line.trim().strip_prefix("pub const ")?.split_once(": &str = \""))
-        .map(|(_, text)| text.trim_end_matches("\";").to_owned())
-        .collect();
-    let events = of(Direction::Server).filter(|vector| tag(vector) == "ev");
-    let seen: BTreeSet<String> =
-        events.map(|vector| value(&vector)["k"].as_str().expect("k").to_owned()).collect();
-    assert_eq!(seen, kinds);
+fn every_kind_of_event_has_a_vector_with_every_field() {
+    for (k, kind) in kinds::table() {
+        let vectors = of(Direction::Server).filter(|vector| value(vector)["k"] == k);
+        let tags: BTreeSet<String> =
+            of(Direction::Server).filter(|it| value(it)["k"] == k).map(|it| tag(&it)).collect();
+        assert_eq!(tags, [kind.frame.to_owned()].into(), "frames of {k}");
+        let data = fields(vectors, "data").unwrap_or_else(|| panic!("no {k}"));
+        assert_eq!(data, kind.data, "data of {k}");
+    }
 }
 
 #[test]
-fn the_table_of_operations_leaves_none_out() {
+fn the_tables_leave_nothing_out() {
+    assert_eq!(operations::table().len(), declared("operations", " => "));
+    let kinds = kinds::table();
+    let of = |frame| kinds.values().filter(|kind| kind.frame == frame).count();
+    assert_eq!(of("ev"), declared("events", " = \""));
+    assert_eq!(of("eph"), declared("ephemerals", " = \""));
+}
+
+/// How many are declared in the sources by a macro, one on each line with this mark.
+fn declared(name: &str, mark: &str) -> usize {
+    let begin = format!("\n{name}! {{");
     let sources = sources();
-    let declared = sources
-        .iter()
-        .filter_map(|source| source.split_once("\noperations! {"))
-        .flat_map(|(_, rest)| rest.split("\n}").next().unwrap_or_default().lines())
-        .filter(|line| line.contains(" => "))
-        .count();
-    assert_eq!(operations::table().len(), declared);
+    let bodies = sources.iter().filter_map(|source| source.split_once(&begin));
+    let lines = bodies.flat_map(|(_, rest)| rest.split("\n}").next().unwrap_or_default().lines());
+    lines.filter(|line| line.contains(mark)).count()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod bad;
 mod fuzz;
 mod golden;
+mod kinds;
 mod operations;
 mod properties;
 mod typescript;

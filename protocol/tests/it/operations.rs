@@ -51,7 +51,8 @@ fn recode_reply<C: Command>(codec: Codec, re: u64, data: &Json) -> serde_json::R
     Ok(frame::server::ok(codec, re, &codec.encode(&reply)))
 }
 
-fn fields(schema: &schemars::Schema) -> Vec<String> {
+/// The names of an object's fields.
+pub fn fields(schema: &schemars::Schema) -> Vec<String> {
     let properties = schema.get("properties").and_then(|p| p.as_object());
     properties.into_iter().flat_map(|p| p.keys().cloned()).collect()
 }
