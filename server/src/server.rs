@@ -62,7 +62,7 @@ impl Server {
         let node = Node::open(config, start.store).await?;
         let demo = if start.demo { Some(demo::seed(&node.host).await?) } else { None };
         let has_organisation = directory::has_organisation(&node.host).await?;
-        let setup_path = (!has_organisation).then(|| format!("/setup?token={}", node.setup_token));
+        let setup_path = (!has_organisation).then(|| format!("/setup#{}", node.setup_token));
 
         let door = Door::new(&node, config, start.demo);
         let limits = &config.limits;

@@ -1,12 +1,14 @@
 //! HTTP: the same operations as on the socket, and what operators look at.
 
 mod accept;
+mod browser;
 mod forwarded;
-mod pages;
 mod ready;
 mod rpc;
+pub mod web;
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -18,18 +20,18 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
     middleware::{self, Next},
     routing::{any, get, post},
 };
 use carillon_plugin::Host;
-use carillon_protocol::{Codec, ErrorBody, ErrorCode};
+use carillon_protocol::{Codec, ErrorBody, ErrorCode, operation::Access};
 
 pub use accept::{Admitted, Gate, GoingDown, Serving, Timeouts, pause, serve};
+use browser::Browser;
 use ready::Readiness;
 
 use crate::{
-    config::WebOrigin,
     gateway::{Hub, handshake},
     rates::Rates,
     telemetry::Metrics,
@@ -44,8 +46,9 @@ struct Inner {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    public_url: Option<WebOrigin>,
-    allowed_origins: Vec<WebOrigin>,
+    browser: Browser,
+    /// The operations that anybody may call.
+    public: HashSet<&'static str>,
     trusted_proxies: Vec<IpAddr>,
     /// The names under which the demo may be reached; anything else is DNS rebinding.
     loopback_only: bool,
@@ -56,13 +59,15 @@ struct Inner {
 impl Door {
     /// The door of a node.
     pub fn new(node: &crate::node::Node, config: &crate::config::Config, demo: bool) -> Door {
+        let operations = node.host.operations();
+        let public = operations.filter(|operation| operation.access == Access::Public);
         Door(Arc::new(Inner {
             host: node.host.clone(),
             hub: Arc::clone(&node.hub),
             metrics: Arc::clone(&node.metrics),
             readiness: Readiness::new(node.store.clone(), config.data.clone()),
-            public_url: config.public_url.clone(),
-            allowed_origins: config.allowed_origins.clone(),
+            browser: Browser::new(config),
+            public: public.map(|operation| operation.op).collect(),
             trusted_proxies: config.trusted_proxies.clone(),
             loopback_only: demo,
             rates: Arc::clone(&node.rates),
@@ -78,18 +83,13 @@ impl Door {
     /// The routes for everybody.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/", get(pages::home))
-            .route("/setup", get(pages::setup).post(pages::set_up))
             .route("/v1/ws", any(websocket))
             .route("/v1/rpc/{op}", post(rpc::call))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/version", get(version))
-            .fallback(async || {
-                let msg = "there is no such page; operations are at /v1/rpc/{op}";
-                refuse(Codec::Json, &ErrorBody::new(ErrorCode::NotFound, msg))
-            })
+            .fallback(web::answer)
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self.clone())
     }
@@ -98,20 +98,13 @@ impl Door {
     pub fn system_router(&self) -> Router {
         Router::new().route("/v1/rpc/{op}", post(rpc::call_as_system)).with_state(self.clone())
     }
-
-    /// Whether pages of this origin may connect: the server's own, and those of the list.
-    fn origin_ok(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let listed = self.0.public_url.iter().chain(&self.0.allowed_origins);
-        let mut listed = listed.map(|allowed| allowed.as_str().as_bytes());
-        if listed.any(|allowed| allowed == origin.as_bytes()) {
-            return true;
-        }
-        let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
-        let own = host.map(|host| [b"http://", host].concat());
-        self.0.public_url.is_none() && own.as_deref() == Some(origin.as_bytes())
-    }
 }
+
+/// What holds for an answer that says nothing else: it is shown nowhere and kept by nobody.
+const UNLESS_SAID: [(HeaderName, &str); 2] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
 
 /// What holds for every request.
 async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response<Body> {
@@ -123,8 +116,15 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(pages::POLICY));
+    let own = HeaderName::from_static("cross-origin-resource-policy");
+    headers.insert(own, HeaderValue::from_static("same-origin"));
+    if door.0.browser.demands_tls() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    for (name, strict) in UNLESS_SAID {
+        headers.entry(name).or_insert(HeaderValue::from_static(strict));
+    }
     response
 }
 
@@ -138,9 +138,8 @@ fn names_loopback(headers: &HeaderMap) -> bool {
 }
 
 async fn websocket(State(door): State<Door>, request: Request) -> Response<Body> {
-    if !door.origin_ok(request.headers()) {
-        let msg = "this site may not connect; add it to allowed_origins";
-        return refuse(Codec::Json, &ErrorBody::new(ErrorCode::Forbidden, msg));
+    if let Err(error) = door.0.browser.page(request.headers()) {
+        return refuse(Codec::Json, &error);
     }
     if door.0.draining.load(Ordering::Relaxed) {
         let error = ErrorBody::new(ErrorCode::Unavailable, "the server is restarting");

@@ -5,17 +5,29 @@ use std::net::IpAddr;
 use axum::{
     body::{Body, to_bytes},
     extract::{Path, Request, State},
-    http::{HeaderMap, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use carillon_plugin::{Caller, Request as Call, Result};
 use carillon_protocol::{
-    Cid, Codec, Effect, ErrorBody, ErrorCode, Raw, limits::FRAME_LEN_MAX, session::Resolve,
+    Cid, Codec, Command as _, Effect, ErrorBody, ErrorCode, Raw, import, invite,
+    limits::FRAME_LEN_MAX,
+    operation,
+    session::{Grant, Login, Logout, Resolve, Setup},
 };
 
 use super::{Admitted, Door, accept::network, answer, bearer, forwarded, refuse};
 
 /// The header that carries the `cid`.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The operations whose answer is a [`Grant`] to a stranger.
+const SIGN_IN: [&str; 3] = [Login::OP, Setup::OP, invite::Accept::OP];
+/// The operations that take a table: an administrator's may be longer than a frame.
+const TABLES: [&str; 2] = [import::Check::OP, import::Apply::OP];
+/// The longest body of those: a table of 1 MiB, with a backslash before each character.
+const TABLE_LEN_MAX: usize = 2 * 1024 * 1024 + 1024;
+
+/// What an operation answers, and the line that sets or clears the cookie.
+type Outcome = (Result<Vec<u8>, ErrorBody>, Option<HeaderValue>);
 
 /// A call from outside.
 pub async fn call(
@@ -23,20 +35,19 @@ pub async fn call(
     Path(op): Path<String>,
     request: Request,
 ) -> Response<Body> {
-    let codec = match codec(request.headers()) {
+    let address = door.address(&request);
+    let (head, body) = request.into_parts();
+    let codec = match codec(&head.headers) {
         Ok(codec) => codec,
         Err(error) => return refuse(Codec::Json, &error),
     };
-    let address = door.address(&request);
-    let caller = match door.caller(request.headers(), address).await {
-        Ok(caller) => caller,
-        Err(error) => return refuse(codec, error.body()),
-    };
-    let effect = door.0.host.lookup(&op).map_or(Effect::Read, |(_, effect)| effect);
-    if let Err(error) = door.0.rates.take(caller, address, effect, door.0.host.now()) {
-        return refuse(codec, &error);
+    let call = Arrived { op: &op, codec, headers: &head.headers };
+    let (outcome, cookie) = door.outside(call, body, address).await;
+    let mut response = respond(codec, outcome);
+    if let Some(line) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, line);
     }
-    door.run(caller, &op, codec, request).await
+    response
 }
 
 /// A call through the socket in the data folder.
@@ -45,7 +56,24 @@ pub async fn call_as_system(
     Path(op): Path<String>,
     request: Request,
 ) -> Response<Body> {
-    door.run(Caller::SYSTEM, &op, Codec::Json, request).await
+    let (head, body) = request.into_parts();
+    let call = Arrived { op: &op, codec: Codec::Json, headers: &head.headers };
+    respond(Codec::Json, door.run(Caller::SYSTEM, call, body).await)
+}
+
+fn respond(codec: Codec, outcome: Result<Vec<u8>, ErrorBody>) -> Response<Body> {
+    match outcome {
+        Ok(data) => answer(codec, StatusCode::OK, data),
+        Err(error) => refuse(codec, &error),
+    }
+}
+
+/// A call whose body is still on its way.
+#[derive(Clone, Copy)]
+struct Arrived<'a> {
+    op: &'a str,
+    codec: Codec,
+    headers: &'a HeaderMap,
 }
 
 /// The codec of the body, and so of the answer.
@@ -71,22 +99,87 @@ impl Door {
         Some(network(forwarded::client(peer, request.headers(), &self.0.trusted_proxies)))
     }
 
-    /// Who calls: the bearer of the token, or a stranger.
-    async fn caller(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Caller> {
-        let Some(token) = bearer(headers) else { return Ok(Caller::STRANGER) };
-        let resolve = Resolve { token: token.to_owned(), ticket: false };
-        let who = match self.0.host.call_typed(Caller::SYSTEM, None, &resolve).await {
-            Ok(who) => who,
+    /// Finds out who calls, by the bearer token or by the cookie of a page, and answers.
+    async fn outside(&self, call: Arrived<'_>, body: Body, address: Option<IpAddr>) -> Outcome {
+        let browser = &self.0.browser;
+        let shown = browser.page(call.headers).and_then(|page| {
+            let bearer = bearer(call.headers);
+            let cookie = if bearer.is_none() { browser.token(call.headers)? } else { None };
+            Ok((page, bearer, cookie))
+        });
+        let (page, bearer, cookie) = match shown {
+            Ok(shown) => shown,
+            Err(error) => return (Err(error), None),
+        };
+        // What anybody may do needs no cookie: an old one must not stand in the way of a new one.
+        let token = bearer.or(cookie.filter(|_| !self.0.public.contains(call.op)));
+        let caller = match self.caller(token, address).await {
+            Ok(caller) => caller,
             Err(error) => {
-                let charged = self.0.rates.failed(address, self.0.host.now());
-                // Whoever shows a token that was good once must hear that it no longer is: told to
-                // wait, a client would show it again.
-                if error.code() == ErrorCode::Unauth {
-                    charged?;
-                }
-                return Err(error);
+                let useless = bearer.is_none() && error.code().http_status() == 401;
+                return (Err(error.into_body()), useless.then(|| browser.forget()));
             }
         };
+        let effect = self.0.host.lookup(call.op).map_or(Effect::Read, |(_, effect)| effect);
+        if let Err(error) = self.0.rates.take(caller, address, effect, self.0.host.now()) {
+            return (Err(error), None);
+        }
+        match self.run(caller, call, body).await {
+            Ok(data) if page && SIGN_IN.contains(&call.op) => {
+                self.signed_in(call.codec, &data, cookie).await
+            }
+            Ok(data) if cookie.is_some() && call.op == Logout::OP => {
+                (Ok(data), Some(browser.forget()))
+            }
+            outcome => (outcome, None),
+        }
+    }
+
+    /// Moves the token from the answer into the cookie, where no script reads it. The session that
+    /// the cookie held until now ends: nothing could sign it out any more.
+    async fn signed_in(&self, codec: Codec, data: &[u8], before: Option<&str>) -> Outcome {
+        let granted: Grant = codec.decode(data).expect("its handler answers a grant");
+        if let Some(token) = before {
+            self.sign_out(token).await;
+        }
+        let line =
+            self.0.browser.keep(&granted.token, granted.expires_at - self.0.host.now());
+        let shown = Grant { token: String::new(), ..granted };
+        (Ok(codec.encode(&shown)), Some(line))
+    }
+
+    async fn sign_out(&self, token: &str) {
+        let ended = async {
+            let caller = self.resolve(token).await?;
+            self.0.host.call_typed(caller, None, &Logout {}).await
+        };
+        match ended.await {
+            // As most often, it had ended before.
+            Err(error) if error.code().http_status() != 401 => {
+                tracing::warn!(error = ?error.body(), "a session that was replaced lives on");
+            }
+            _ => {}
+        }
+    }
+
+    /// Who calls: whose token it is, or a stranger.
+    async fn caller(&self, token: Option<&str>, address: Option<IpAddr>) -> Result<Caller> {
+        let Some(token) = token else { return Ok(Caller::STRANGER) };
+        let resolved = self.resolve(token).await;
+        if let Err(error) = &resolved {
+            let charged = self.0.rates.failed(address, self.0.host.now());
+            // Whoever shows a token that was good once must hear that it no longer is: told to
+            // wait, a client would show it again.
+            if error.code() == ErrorCode::Unauth {
+                charged?;
+            }
+        }
+        resolved
+    }
+
+    async fn resolve(&self, token: &str) -> Result<Caller> {
+        let resolve = Resolve { token: token.to_owned(), ticket: false };
+        let who = self.0.host.call_typed(Caller::SYSTEM, None, &resolve).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         Ok(Caller::signed_in(who.user, who.org, who.session, scopes))
     }
@@ -94,27 +187,23 @@ impl Door {
     async fn run(
         &self,
         caller: Caller,
-        op: &str,
-        codec: Codec,
-        request: Request,
-    ) -> Response<Body> {
-        let cid = match cid(request.headers()) {
-            Ok(cid) => cid,
-            Err(error) => return refuse(codec, &error),
-        };
-        let Ok(body) = to_bytes(request.into_body(), FRAME_LEN_MAX).await else {
-            let msg = format!("a body may have {FRAME_LEN_MAX} bytes, and must be complete");
-            return refuse(codec, &ErrorBody::new(ErrorCode::TooLarge, msg));
+        call: Arrived<'_>,
+        body: Body,
+    ) -> Result<Vec<u8>, ErrorBody> {
+        let Arrived { op, codec, headers } = call;
+        let cid = cid(headers)?;
+        let table = TABLES.contains(&op) && caller.may(operation::ADMIN);
+        let max = if table { TABLE_LEN_MAX } else { FRAME_LEN_MAX };
+        let Ok(body) = to_bytes(body, max).await else {
+            let msg = format!("a body may have {max} bytes, and must be complete");
+            return Err(ErrorBody::new(ErrorCode::TooLarge, msg));
         };
         if !codec.depth_ok(&body) {
             let msg = "values are nested more than 32 deep";
-            return refuse(codec, &ErrorBody::new(ErrorCode::BadFrame, msg));
+            return Err(ErrorBody::new(ErrorCode::BadFrame, msg));
         }
         let call = Call { op, cid, prev: None, args: Raw { codec, bytes: &body } };
-        match self.0.host.call(caller, call).await {
-            Ok(data) => answer(codec, StatusCode::OK, data),
-            Err(error) => refuse(codec, error.body()),
-        }
+        self.0.host.call(caller, call).await.map_err(carillon_plugin::Error::into_body)
     }
 }
 

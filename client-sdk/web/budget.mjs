@@ -1,0 +1,28 @@
+// @ts-check
+// What a browser loads before it shows anything must stay small: fails if it does not.
+import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+
+const BUILT = new URL('dist/', import.meta.url)
+/** JavaScript of the first load, in bytes after gzip. */
+const SCRIPT_LEN_MAX = 180_000
+
+const page = readFileSync(new URL('index.html', BUILT), 'utf8')
+// The entry, and the modules that it imports: the build names them all for the browser.
+const tags = page.match(/<(?:script|link)\b[^>]*>/g) ?? []
+const scripts = tags.flatMap(tag => {
+  const first = tag.startsWith('<script') || /\brel="modulepreload"/.test(tag)
+  const address = /\b(?:src|href)="\/([^"]+)"/.exec(tag)?.[1]
+  return first && address ? [address] : []
+})
+const sizes = scripts.map(name => gzipSync(readFileSync(new URL(name, BUILT)), { level: 9 }).length)
+const total = sizes.reduce((sum, size) => sum + size, 0)
+
+const kB = (/** @type {number} */ bytes) => `${(bytes / 1000).toFixed(1)} kB`
+const report = [
+  ...scripts.map((name, i) => `  ${kB(sizes[i] ?? 0).padStart(9)}  ${name}\n`),
+  `first load: ${kB(total)} of JavaScript after gzip, at most ${kB(SCRIPT_LEN_MAX)}\n`,
+]
+process.stdout.write(report.join(''))
+if (total === 0) throw new Error('dist/index.html names no script: this check is out of date')
+if (total > SCRIPT_LEN_MAX) throw new Error('the first load is too large: load parts of it later')
