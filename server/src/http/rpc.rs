@@ -142,8 +142,7 @@ impl Door {
         if let Some(token) = before {
             self.sign_out(token).await;
         }
-        let line =
-            self.0.browser.keep(&granted.token, granted.expires_at - self.0.host.now());
+        let line = self.0.browser.keep(&granted.token, granted.expires_at - self.0.host.now());
         let shown = Grant { token: String::new(), ..granted };
         (Ok(codec.encode(&shown)), Some(line))
     }

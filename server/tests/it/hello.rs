@@ -169,55 +169,6 @@ async fn the_first_subprotocol_of_the_clients_list_that_is_known_is_spoken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_foreign_origins_are_refused_before_the_upgrade() {
-    let own = TestServer::start().await;
-    let listed = TestServer::with(|config| {
-        config.public_url = Some("https://chat.example.org".to_owned().try_into().unwrap());
-        config.allowed_origins =
-            vec!["https://intranet.example.org:8443".to_owned().try_into().unwrap()];
-    })
-    .await;
-    let host = own.url().strip_prefix("http://").unwrap().to_owned();
-    let port = host.rsplit_once(':').unwrap().1;
-    let cases = [
-        (&own, None, true),
-        (&own, Some(format!("http://{host}")), true),
-        (&own, Some(format!("https://{host}")), false),
-        (&own, Some("http://127.0.0.1".into()), false),
-        (&own, Some("http://127.0.0.1:1".into()), false),
-        (&own, Some(format!("http://localhost:{port}")), false),
-        (&own, Some(format!("http://{host}.evil.example")), false),
-        (&own, Some(format!("http://{host}/")), false),
-        (&own, Some("null".into()), false),
-        (&own, Some(String::new()), false),
-        (&own, Some("https://evil.example".into()), false),
-        (&listed, None, true),
-        (&listed, Some("https://chat.example.org".into()), true),
-        (&listed, Some("https://intranet.example.org:8443".into()), true),
-        (&listed, Some("https://intranet.example.org".into()), false),
-        (&listed, Some("https://intranet.example.org:8444".into()), false),
-        (&listed, Some("http://chat.example.org".into()), false),
-        (&listed, Some("https://CHAT.example.org".into()), false),
-        (&listed, Some("https://sub.chat.example.org".into()), false),
-        (&listed, Some("https://chat.example.org.evil.example".into()), false),
-        (&listed, Some("https://chat.example.org@evil.example".into()), false),
-        (&listed, Some("https://good.evil".into()), false),
-        (&listed, Some("null".into()), false),
-        (&listed, Some(listed.url().to_owned()), false),
-    ];
-    for (server, origin, welcome) in cases {
-        let host = server.url().strip_prefix("http://").unwrap();
-        let line = origin.as_ref().map(|origin| format!("Origin: {origin}\r\n"));
-        let mut wire = Wire::connect(server.url()).await;
-        let head = wire.ask_upgrade(&format!("Host: {host}\r\n{}", line.unwrap_or_default())).await;
-        let expected = if welcome { "HTTP/1.1 101" } else { "HTTP/1.1 403" };
-        assert!(head.starts_with(expected), "{origin:?}: {head}");
-    }
-    own.stop().await;
-    listed.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_that_is_none_is_refused() {
     let server = TestServer::start().await;
     for (method, headers, status) in [

@@ -191,6 +191,18 @@ pub async fn http(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> (u16, Vec<u8>) {
+    let answer = exchange(url, method, path, headers, body).await;
+    (answer.status().as_u16(), answer.into_body())
+}
+
+/// A request over HTTP and its whole answer.
+pub async fn exchange(
+    url: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> hyper::Response<Vec<u8>> {
     use http_body_util::{BodyExt, Full};
     let address = url.strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
@@ -205,12 +217,11 @@ pub async fn http(
         request = request.header(*name, *value);
     }
     let request = request.body(Full::<bytes::Bytes>::from(body)).unwrap();
-    let response = sender.send_request(request).await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
     drop(sender);
     driven.abort();
-    (status, body.to_vec())
+    hyper::Response::from_parts(head, body.to_vec())
 }
 
 /// A text message.

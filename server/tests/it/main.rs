@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bot;
+mod browser;
 mod chat;
 mod client;
 mod cut;
@@ -22,4 +23,5 @@ mod resume;
 mod sessions;
 mod shop;
 mod slow;
+mod web_app;
 mod wire;

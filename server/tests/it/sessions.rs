@@ -5,14 +5,14 @@ use serde_json::json;
 
 use crate::{
     client::{Closed, TestClient},
-    kit::{PATIENCE, Person, TestServer, http, new_id},
+    kit::{PATIENCE, Person, TestServer, new_id},
     shop::goodbye,
 };
 
-const PASSWORD: &str = "harbour-light-7";
+pub const PASSWORD: &str = "harbour-light-7";
 
 /// A person with a password.
-async fn person(server: &TestServer, login: &str) -> Person {
+pub async fn person(server: &TestServer, login: &str) -> Person {
     let org = server.org(login).await;
     let add = org::AddMember {
         org: Some(org),
@@ -38,13 +38,13 @@ async fn sign_in(server: &TestServer, person: &Person, login: &str) -> Person {
     Person { token, device: DeviceId(new_id()), ..person.clone() }
 }
 
-fn hello(person: &Person, token: &str, tab: Option<&str>) -> Hello {
+pub fn hello(person: &Person, token: &str, tab: Option<&str>) -> Hello {
     let (token, tab) = (Some(token.to_owned()), tab.map(str::to_owned));
     Hello { v: 1, token, device: person.device, tab, sync: None, caps: Vec::new() }
 }
 
 /// A connection of one window.
-async fn window(server: &TestServer, person: &Person, tab: Option<&str>) -> TestClient {
+pub async fn window(server: &TestServer, person: &Person, tab: Option<&str>) -> TestClient {
     let mut client = TestClient::open(server.url(), Codec::Json).await;
     client.hello(&hello(person, &person.token, tab)).await;
     client.synced().await;
@@ -52,14 +52,14 @@ async fn window(server: &TestServer, person: &Person, tab: Option<&str>) -> Test
 }
 
 /// Waits until the connection ends, a second at most; answers the code.
-async fn ended_within_a_second(client: TestClient) -> (u16, u16) {
+pub async fn ended_within_a_second(client: TestClient) -> (u16, u16) {
     let until = tokio::time::timeout(std::time::Duration::from_secs(1), client.until_closed());
     let (frames, Closed { code }) = until.await.expect("it ends within a second");
     goodbye(&frames, code)
 }
 
 /// Why a connection with this token is refused.
-async fn refusal(server: &TestServer, person: &Person, token: &str) -> (ErrorCode, u16) {
+pub async fn refusal(server: &TestServer, person: &Person, token: &str) -> (ErrorCode, u16) {
     let mut client = TestClient::open(server.url(), Codec::Json).await;
     client.hello(&hello(person, token, None)).await;
     let (_, error) = crate::shop::refusal(&mut client).await;
@@ -324,7 +324,7 @@ async fn guessing_a_password_is_slowed_down_and_others_are_not() {
 async fn the_setup_link_works_once_and_there_is_no_default_password() {
     let server = TestServer::start().await;
     let link = server.server().setup_path.clone().expect("a link at the first start");
-    let token = link.strip_prefix("/setup?token=").unwrap();
+    let token = link.strip_prefix("/setup#").unwrap();
     assert!(token.len() > 40, "256 bits");
     for (login, password) in
         [("admin", "admin"), ("admin", "password"), ("admin", ""), ("root", "carillon")]
@@ -345,12 +345,9 @@ async fn the_setup_link_works_once_and_there_is_no_default_password() {
         let (status, body) = server.rpc(None, "session.setup", None, &setup(token, weak)).await;
         assert_eq!((status, &body["field"]), (400, &json!("password")), "{weak}");
     }
-    let form = format!("token={token}&org=Harbour&login=frank&name=Frank&password={PASSWORD}");
-    let post = async || {
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        http(server.url(), "POST", "/setup", &headers, form.clone().into_bytes()).await
-    };
-    let (first, second) = tokio::join!(post(), post());
+    let good = setup(token, PASSWORD);
+    let set_up = || server.rpc(None, "session.setup", None, &good);
+    let (first, second) = tokio::join!(set_up(), set_up());
     let mut statuses = [first.0, second.0];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409], "two at once make one organisation");

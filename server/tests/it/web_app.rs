@@ -1,0 +1,1 @@
+//! The web app, as browsers get it from the server.
