@@ -8,7 +8,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{ADMIN, operations};
+use crate::{
+    OrgId,
+    operation::{ADMIN, operations},
+};
 
 operations! {
     /// Says line by line what `org.import.apply` would do, and does nothing; needs `people`.
@@ -21,6 +24,9 @@ operations! {
 /// `org.import.check`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
+    /// The organisation; needed only by the command line where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
     /// The table: UTF-8, at most 1 MiB over HTTP and 2,000 people.
     pub csv: String,
 }
@@ -28,6 +34,9 @@ pub struct Check {
 /// `org.import.apply`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Apply {
+    /// The organisation; needed only by the command line where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
     /// The table, as `org.import.check` takes it.
     pub csv: String,
 }

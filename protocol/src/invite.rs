@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DepartmentId, InviteId, UserId, field,
+    DepartmentId, InviteId, OrgId, UserId, field,
     operation::{ADMIN, Access, operations},
     session::Grant,
 };
 
 operations! {
     /// Makes a link by which people join, or by which one person sets a new password; needs
-    /// `people`, and to reset an administrator's password `roles`.
+    /// `people`, and for a password every permission of that person. It works as long as whoever
+    /// made it has them.
     "org.invite.create": Create => Created, State, ADMIN;
     /// The links that still work, newest first; needs `people`.
     "org.invite.list": List => Listed, Read, ADMIN;
@@ -26,6 +27,9 @@ operations! {
 /// `org.invite.create`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
+    /// The organisation; needed only by the command line where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
     /// The person who sets a password by it, once; absent, the link makes new people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,

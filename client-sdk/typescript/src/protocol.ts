@@ -480,6 +480,8 @@ export interface OrgDepartmentRemove {
 export interface OrgImportCheck {
   /** The table: UTF-8, at most 1 MiB over HTTP and 2,000 people. */
   csv: string
+  /** The organisation; needed only by the command line where there are several. */
+  org?: OrgId | undefined
 }
 
 /** The answer of both. */
@@ -525,12 +527,16 @@ export interface OrgImportLine {
 export interface OrgImportApply {
   /** The table, as `org.import.check` takes it. */
   csv: string
+  /** The organisation; needed only by the command line where there are several. */
+  org?: OrgId | undefined
 }
 
 /** `org.invite.create`. */
 export interface OrgInviteCreate {
   /** Where new people come in. */
   department?: DepartmentId | undefined
+  /** The organisation; needed only by the command line where there are several. */
+  org?: OrgId | undefined
   /** For how long, in milliseconds; 7 days if absent, at most 30 days. */
   ttl_ms?: number | undefined
   /** The person who sets a password by it, once; absent, the link makes new people. */
@@ -1426,7 +1432,8 @@ export interface Operations {
   'org.import.apply': { args: OrgImportApply; reply: OrgImportReport; effect: 'state' }
   /**
    * Makes a link by which people join, or by which one person sets a new password; needs `people`,
-   * and to reset an administrator's password `roles`.
+   * and for a password every permission of that person. It works as long as whoever made it has
+   * them.
    */
   'org.invite.create': { args: OrgInviteCreate; reply: OrgInviteCreated; effect: 'state' }
   /** The links that still work, newest first; needs `people`. */
