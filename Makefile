@@ -1,17 +1,27 @@
 # What can be done with this tree. `make` alone lists it.
 #
 # A Debian machine with Rust and Node is enough: whatever else is needed is installed by the
-# targets below, into target/ or, for the two system packages, by apt.
+# targets below, into target/ and node_modules/ or, for the system packages, by apt.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# A build that failed half-way must not pass for one.
+.DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
 PYTHON_ENV := target/python-env
 DENY_VERSION := 0.20.2
 DENY_ROOT := target/tools/cargo-deny-$(DENY_VERSION)
 DENY := $(DENY_ROOT)/bin/cargo-deny
+
+NPM := npm --prefix client-sdk
+# npm writes it last, so it is as new as what it installed.
+MODULES := client-sdk/node_modules/.package-lock.json
+WEB := client-sdk/web/dist/index.html
+# With the folders: they change when a file goes.
+WEB_SOURCES := $(shell find $(addprefix client-sdk/,web/src web/public web/texts typescript/src)) \
+	$(wildcard $(addprefix client-sdk/,*.json web/*.* typescript/*.json))
 
 # Elsewhere than at a developer's the lock file must be up to date already.
 LOCKED := $(if $(CI),--locked)
@@ -20,16 +30,21 @@ LOCKED := $(if $(CI),--locked)
 export CONFORMANCE_PYTHON_ENV := $(CURDIR)/$(PYTHON_ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: help run test lint bench system
+.PHONY: help run build web test lint bench system browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: system ## build and start a demo company on http://127.0.0.1:8080
+run: system $(WEB) ## build and start a demo company on http://127.0.0.1:8080
 	cargo build -p carillon
 	target/debug/carillon serve --demo --data target/demo
 
-test: lint $(PYTHON_ENV)/.ready ## everything: formatting, lints, licences, all tests
+build: system $(WEB) ## the program for a server: target/release/carillon
+	cargo build $(LOCKED) --release -p carillon
+
+web: $(WEB) ## the web app, which a release has in itself and a debug build reads
+
+test: lint $(WEB) $(PYTHON_ENV)/.ready browser ## everything: formatting, lints, licences, all tests
 	@echo "== examples in the documentation"
 	cargo test --workspace --doc --quiet
 	@echo "== tests"
@@ -38,29 +53,58 @@ test: lint $(PYTHON_ENV)/.ready ## everything: formatting, lints, licences, all 
 	else \
 		cargo test --workspace --lib --bins --tests --examples; \
 	fi
+	@echo "== tests of the TypeScript SDK and of the web app's parts"
+	$(NPM) test
+	@echo "== tests in a real browser"
+	$(NPM) run test:browser
 
-lint: system $(DENY) ## formatting, clippy, and what may be depended on
+lint: system $(MODULES) $(DENY) ## formatting, clippy, types, and what may be depended on
 	@echo "== formatting"
 	cargo fmt --all --check
+	@echo "== formatting, lints and types of TypeScript"
+	$(NPM) run lint
+	$(NPM) run check
 	@echo "== clippy"
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@echo "== licences, bans and sources of dependencies"
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
 
-bench: system ## figures of speed and memory, with the raw loop beside them
+bench: system $(WEB) ## figures of speed and memory, with the raw loop beside them
 	cargo bench --workspace --bench '*'
 	loadtest/figures
 
-# A compiler for SQLite, and Python's environments for the conformance tests.
-system:
-	@missing=; \
-	command -v cc >/dev/null || missing+=" build-essential"; \
-	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"; \
-	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+# Installs the Debian packages that are missing.
+INSTALL = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \
 	elif [ -n "$$missing" ]; then \
 		echo "this needs:$$missing (as root: apt-get install$$missing)" >&2; exit 1; \
 	fi
+
+# A compiler for SQLite, and Python's environments for the conformance tests. Node is not
+# installed: Debian's is too old for what builds the web app.
+system:
+	@for tool in cargo node npm; do command -v $$tool >/dev/null || { \
+		echo "this needs $$tool: install Rust 1.95 or newer, and Node 20.19 or newer with npm" >&2; \
+		exit 1; }; done
+	@missing=; \
+	command -v cc >/dev/null || missing+=" build-essential"; \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"; \
+	$(INSTALL)
+
+# A browser for the tests, and a font that has Chinese.
+browser:
+	@missing=; \
+	command -v chromium >/dev/null || missing+=" chromium"; \
+	dpkg-query --show fonts-noto-cjk >/dev/null 2>&1 || missing+=" fonts-noto-cjk"; \
+	$(INSTALL)
+
+$(MODULES): client-sdk/package-lock.json | system
+	@echo "== what the web app is built from and with"
+	$(NPM) ci --no-audit --no-fund
+
+$(WEB): $(WEB_SOURCES) $(MODULES)
+	@echo "== the web app"
+	$(NPM) run build --workspace @carillon/web
 
 $(PYTHON_ENV)/.ready: server/tests/conformance/requirements.txt | system
 	@echo "== a Python environment with the conformance tests"
