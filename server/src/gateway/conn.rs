@@ -2,10 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    io,
-    net::Shutdown,
     ops::{Deref, DerefMut},
-    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    os::fd::{AsRawFd, RawFd},
     rc::Rc,
     task::Waker,
 };
@@ -13,7 +11,6 @@ use std::{
 use bytes::Bytes;
 use carillon_plugin::Caller;
 use carillon_protocol::{CloseCode, Codec, DeviceId, Topic, frame::server};
-use rustix::net::SendFlags;
 use tokio::{net::TcpStream, sync::oneshot};
 
 use super::{
@@ -22,6 +19,7 @@ use super::{
     frame,
     outbox::{Kind, Outbox, Overflow},
     session::OwnedCall,
+    tls::Tls,
 };
 use crate::http::Admitted;
 
@@ -75,18 +73,21 @@ impl Sent {
 pub(super) struct Conn {
     pub(super) generation: u32,
     /// The stream's file descriptor.
-    socket: RawFd,
-    outbox: Option<Box<Outbox>>,
+    pub(super) socket: RawFd,
+    /// Whether TLS stands between.
+    pub(super) sealed: bool,
+    pub(super) outbox: Option<Box<Outbox>>,
     pub(super) phase: Phase,
     pub(super) codec: Codec,
     pub(super) dirty_ok: bool,
-    seldom: Box<Seldom>,
+    pub(super) seldom: Box<Seldom>,
 }
 
 /// What a connection has besides.
 #[derive(Debug)]
 pub(super) struct Seldom {
     pub(super) stream: Rc<TcpStream>,
+    pub(super) tls: Option<Tls>,
     /// The token of the upgrade, until somebody says `hello`.
     pub(super) bearer: Option<Box<str>>,
     pub(super) caller: Caller,
@@ -133,13 +134,14 @@ impl DerefMut for Conn {
 impl Conn {
     pub(super) fn new(
         generation: u32,
-        stream: Rc<TcpStream>,
+        (stream, tls): (Rc<TcpStream>, Option<Tls>),
         (codec, bearer, admitted): (Codec, Option<Box<str>>, Option<Admitted>),
         second: u32,
     ) -> Conn {
-        let socket = stream.as_raw_fd();
+        let (socket, sealed) = (stream.as_raw_fd(), tls.is_some());
         let seldom = Seldom {
             stream,
+            tls,
             bearer,
             caller: Caller::STRANGER,
             device: None,
@@ -160,6 +162,7 @@ impl Conn {
         Conn {
             generation,
             socket,
+            sealed,
             outbox: None,
             phase: Phase::Hello,
             codec,
@@ -196,11 +199,10 @@ impl Conn {
             return queued(outbox.push(frame, kind, self.dirty_ok));
         }
         let written = self.try_write(&frame);
-        if written == frame.len() {
-            return Sent::Done;
+        if written < frame.len() {
+            self.outbox.get_or_insert_default().push_rest(frame, written, kind);
         }
-        self.outbox.get_or_insert_default().push_rest(frame, written, kind);
-        Sent::Stalled
+        if self.is_backlogged() { Sent::Stalled } else { Sent::Done }
     }
 
     /// Sends what the connection lacks of a topic, in one write if the socket takes it.
@@ -210,15 +212,15 @@ impl Conn {
         }
         let bytes = run.bytes(self.codec);
         let mut written = self.try_write(bytes);
-        if written == bytes.len() {
+        if written == bytes.len() && !self.is_backlogged() {
             return Sent::Done;
         }
-        let outbox = self.outbox.insert(Box::default());
+        let outbox = self.outbox.get_or_insert_default();
         for delivery in run.frames() {
             let frame = delivery.frame(self.codec);
             if written >= frame.len() {
                 written -= frame.len();
-            } else if outbox.is_empty() {
+            } else if outbox.has_no_frames() {
                 outbox.push_rest(frame.clone(), std::mem::take(&mut written), delivery.kind());
             } else if outbox.push(frame.clone(), delivery.kind(), self.dirty_ok).is_err() {
                 return Sent::Overflow;
@@ -242,55 +244,6 @@ impl Conn {
             }
         }
         sent
-    }
-
-    /// Writes what waits, as far as the socket takes it.
-    ///
-    /// # Errors
-    /// If the connection is broken.
-    pub(super) fn drain(&mut self, second: u32) -> io::Result<()> {
-        while let Some(outbox) = &mut self.outbox {
-            let slices = outbox.slices(self.codec);
-            match self.seldom.stream.try_write_vectored(&slices) {
-                Ok(written) => {
-                    drop(slices);
-                    outbox.advance(written);
-                    // Who takes the last frames byte by byte does not live on by that.
-                    if !matches!(self.phase, Phase::Closing) {
-                        self.seldom.progress = second;
-                    }
-                    if outbox.is_empty() {
-                        self.outbox = None;
-                        if let Some(paced) = self.seldom.paced.take() {
-                            let _gone = paced.send(());
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        if self.is_closing() {
-            self.shut(Shutdown::Write);
-        }
-        Ok(())
-    }
-
-    /// How many bytes the socket takes now. A broken connection takes all: the reading task finds
-    /// out and ends it.
-    ///
-    /// It asks the kernel and not the runtime, whose view of the socket is two cache misses away:
-    /// a tenth of what a delivery costs. A task that waits for a full socket goes through the
-    /// runtime, which finds out then.
-    fn try_write(&self, bytes: &[u8]) -> usize {
-        // SAFETY: `seldom.stream` owns the descriptor and lives as long as this connection.
-        #[expect(unsafe_code, reason = "the stream that owns the descriptor is too far away")]
-        let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
-        match rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Ok(written) => written,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
-            Err(_) => bytes.len(),
-        }
     }
 
     /// What a catch-up held back flows, except what it sent itself.
@@ -337,11 +290,7 @@ impl Conn {
                 self.outbox.get_or_insert_default().push_last(frame, written);
             }
         }
-        if self.is_backlogged() {
-            return Sent::Stalled;
-        }
-        self.shut(Shutdown::Write);
-        Sent::Done
+        if self.is_backlogged() { Sent::Stalled } else { self.finish() }
     }
 
     /// Lets the reading task go on.
@@ -349,12 +298,6 @@ impl Conn {
         if let Some(waker) = self.paused.take() {
             waker.wake();
         }
-    }
-
-    /// Shuts the socket; the reading task sees its end.
-    pub(super) fn shut(&self, how: Shutdown) {
-        // It fails only if the peer was faster.
-        let _gone = socket2::SockRef::from(&*self.stream).shutdown(how);
     }
 }
 

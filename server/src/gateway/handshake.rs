@@ -8,7 +8,9 @@ use bytes::Bytes;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConnection;
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tungstenite::handshake::server::create_response;
 
 use super::{
@@ -48,9 +50,9 @@ pub async fn upgrade(hub: std::sync::Arc<Hub>, mut request: Request<Body>) -> Re
             Err(error) => return tracing::debug!(%error, "an upgrade was not completed"),
         };
         match into_socket(upgraded) {
-            Ok((stream, early)) => {
+            Ok((stream, tls, early)) => {
                 let codec = codec.unwrap_or(Codec::Json);
-                let adopted = Adopted { stream, early, codec, bearer, admitted };
+                let adopted = Adopted { stream, tls, early, codec, bearer, admitted };
                 hub.send(hub.least_loaded(), Cmd::Adopt(Box::new(adopted))).await;
             }
             Err(error) => tracing::warn!(%error, "an upgraded socket could not be taken over"),
@@ -76,16 +78,25 @@ fn negotiate(headers: &HeaderMap) -> Result<Option<Codec>, ErrorBody> {
     })
 }
 
-/// The socket under an upgraded connection, and what was read from it too early.
-fn into_socket(upgraded: Upgraded) -> std::io::Result<(std::net::TcpStream, Bytes)> {
-    let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
-        .map_err(|_| std::io::Error::other("not a TCP connection"))?;
-    let stream = parts.io.into_inner().into_std()?;
+/// The socket under an upgraded connection, TLS if it stands between, and what was read too early.
+type Parts = (std::net::TcpStream, Option<Box<ServerConnection>>, Bytes);
+
+fn into_socket(upgraded: Upgraded) -> std::io::Result<Parts> {
+    let (stream, tls, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(plain) => (plain.io.into_inner(), None, plain.read_buf),
+        Err(upgraded) => {
+            let sealed = upgraded
+                .downcast::<TokioIo<TlsStream<TcpStream>>>()
+                .map_err(|_| std::io::Error::other("not a TCP connection"))?;
+            let (stream, session) = sealed.io.into_inner().into_inner();
+            (stream, Some(Box::new(session)), sealed.read_buf)
+        }
+    };
+    let stream = stream.into_std()?;
     let socket = socket2::SockRef::from(&stream);
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_LEN)?;
-    Ok((stream, parts.read_buf))
+    Ok((stream, tls, early))
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ mod outbox;
 mod rooms;
 mod session;
 mod shard;
+mod socket;
 mod timers;
+mod tls;
 mod wheel;
 
 pub use hub::Hub;

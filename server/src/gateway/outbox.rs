@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, io::IoSlice, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use carillon_protocol::{Codec, Topic, frame};
 use smallvec::SmallVec;
 
@@ -46,10 +46,12 @@ pub struct Overflow;
 /// A bounded queue of frames, each one a complete WebSocket frame.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// Records of TLS that the socket has not taken: nothing goes before them.
+    records: BytesMut,
     queue: VecDeque<(Bytes, Kind)>,
-    /// Bytes in the queue that are not written.
+    /// Bytes of the records and the queue that are not written.
     len: usize,
-    /// Bytes of the front frame that are written: it must be finished.
+    /// Bytes of the front frame that are written, or in records: it must be finished.
     written: usize,
     /// Topics of which events were left out, with their heads.
     dirty: Vec<(Topic, u64)>,
@@ -58,7 +60,29 @@ pub struct Outbox {
 impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.dirty.is_empty()
+        self.has_no_frames() && self.dirty.is_empty() && self.records.is_empty()
+    }
+
+    /// Whether no frame waits.
+    pub fn has_no_frames(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The records to write before anything else.
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    /// Adds records to those that wait.
+    pub fn push_records(&mut self, records: &[u8]) {
+        self.len += records.len();
+        self.records.extend_from_slice(records);
+    }
+
+    /// The socket took so many bytes of the records.
+    pub fn advance_records(&mut self, count: usize) {
+        self.len -= count;
+        self.records.advance(count);
     }
 
     #[cfg(test)]

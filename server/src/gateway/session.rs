@@ -24,6 +24,7 @@ use super::{
     frame::{self, Message, Reader, Violation},
     join,
     shard::{Adopted, Cmd, Shard, Shared, settle},
+    tls::Tls,
 };
 
 /// What one read takes; every connection of a shard reads into the same buffer.
@@ -34,6 +35,8 @@ const OP_SHOWN_MAX: usize = 64;
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_LEN].into());
+    /// What the records of one read carry, with the one that it completes.
+    static OPENED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A call on its way to the main runtime.
@@ -49,16 +52,24 @@ pub(super) struct OwnedCall {
 
 /// Takes a new WebSocket in and starts the task that reads it.
 pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
-    let Adopted { stream, early, codec, bearer, admitted } = adopted;
+    let Adopted { stream, tls, early, codec, bearer, admitted } = adopted;
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => Rc::new(stream),
         Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
     };
-    let id = shard.borrow_mut().insert(Rc::clone(&stream), codec, bearer, admitted);
+    let sealed = tls.is_some();
+    let parts = (Rc::clone(&stream), tls.map(Tls::new));
+    let id = shard.borrow_mut().insert(parts, codec, bearer, admitted);
     let mut reader = Reader::new(FRAME_LEN_MAX as u32);
     // It lies in a buffer of the HTTP connection, which must not live as long as the WebSocket.
-    let mut flow = hear(shard, id, &mut reader, &mut early.to_vec());
+    let mut first = early.to_vec();
     drop(early);
+    if sealed {
+        // Of the end, if it is there already, the first read tells again.
+        let _again = shard.borrow_mut().open(id, &[], &mut first);
+    }
+    let mut flow = hear(shard, id, &mut reader, &mut first);
+    drop(first);
     let shard = Rc::clone(shard);
     // In one piece: what one future hands to another stands in the task twice, and every
     // connection has a task.
@@ -71,7 +82,7 @@ pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
             if stream.readable().await.is_err() {
                 break;
             }
-            match read(&shard, id, &stream, &mut reader) {
+            match read(&shard, id, (&stream, sealed), &mut reader) {
                 Some(read) => flow = read,
                 None => break,
             }
@@ -85,14 +96,30 @@ pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
 fn read(
     shard: &Shared,
     id: ConnId,
-    stream: &TcpStream,
+    (stream, sealed): (&TcpStream, bool),
     reader: &mut Reader,
 ) -> Option<ControlFlow<()>> {
     READ_BUFFER.with_borrow_mut(|buffer| match stream.try_read(buffer) {
         Ok(0) => None,
+        Ok(count) if sealed => hear_sealed(shard, id, reader, &buffer[..count]),
         Ok(count) => Some(hear(shard, id, reader, &mut buffer[..count])),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Continue(())),
         Err(_) => None,
+    })
+}
+
+/// Deals with what came through TLS; nothing when it has ended.
+fn hear_sealed(
+    shard: &Shared,
+    id: ConnId,
+    reader: &mut Reader,
+    records: &[u8],
+) -> Option<ControlFlow<()>> {
+    OPENED.with_borrow_mut(|opened| {
+        opened.clear();
+        let more = shard.borrow_mut().open(id, records, opened);
+        let flow = hear(shard, id, reader, opened);
+        more.is_continue().then_some(flow)
     })
 }
 
@@ -156,6 +183,14 @@ impl Conn {
 }
 
 impl Shard {
+    /// Adds what records carry to `opened`; breaks when nothing more comes.
+    fn open(&mut self, id: ConnId, records: &[u8], opened: &mut Vec<u8>) -> ControlFlow<()> {
+        let Some(conn) = self.conn(id) else { return Break(()) };
+        let (flow, sent) = conn.open(records, opened);
+        self.note(id.slot, sent);
+        flow
+    }
+
     fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
         let draining = self.draining.is_some();
         let Some(conn) = self.conn(id) else { return Continue(()) };

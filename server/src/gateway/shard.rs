@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use carillon_plugin::{Caller, Host, LiveChange};
 use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId, operation::READ};
+use rustls::ServerConnection;
 use slab::Slab;
 use smallvec::SmallVec;
 use tokio::{
@@ -29,6 +30,7 @@ use super::{
     rooms::Room,
     session,
     timers::Check,
+    tls::Tls,
     wheel::Wheel,
 };
 use crate::{http::Admitted, telemetry::Metrics};
@@ -45,6 +47,8 @@ const BACKLOG_MAX: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Adopted {
     pub(super) stream: std::net::TcpStream,
+    /// If the client speaks TLS.
+    pub(super) tls: Option<Box<ServerConnection>>,
     /// What came after the upgrade in the same packets.
     pub(super) early: Bytes,
     pub(super) codec: Codec,
@@ -250,7 +254,7 @@ impl Shard {
     /// Takes a socket in.
     pub(super) fn insert(
         &mut self,
-        stream: Rc<TcpStream>,
+        stream: (Rc<TcpStream>, Option<Tls>),
         codec: Codec,
         bearer: Option<Box<str>>,
         admitted: Option<Admitted>,

@@ -1,22 +1,18 @@
 //! A shard without its thread: the seconds pass when a test says so.
 
+mod rig;
+
 use carillon_protocol::{
-    ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid, limits::Limits,
+    ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid,
 };
-use carillon_store::kit::Kit;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpListener;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Message,
-        protocol::{
-            Role,
-            frame::{
-                Frame,
-                coding::{Data, OpCode},
-            },
-        },
+use rig::{Client, Rig};
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
     },
 };
 
@@ -24,117 +20,6 @@ use super::*;
 use crate::gateway::{
     SILENCE_MAX_S, STALL_MAX_S, conn::Phase, delivery::framed, outbox::OUTBOX_LEN_MAX,
 };
-use crate::rates::Rates;
-
-type Client = WebSocketStream<TcpStream>;
-
-struct Rig {
-    shard: Shared,
-    kit: Kit,
-    _inbox: Vec<mpsc::Receiver<Cmd>>,
-}
-
-impl Rig {
-    async fn new() -> Rig {
-        let kit = Kit::new(Vec::new()).await;
-        let metrics = Arc::new(Metrics::default());
-        let (hub, inbox) = Hub::new(1, Arc::clone(&metrics));
-        let limits = Limits::default();
-        let rates = Arc::new(Rates::new(limits.reads_per_s, limits.writes_per_s));
-        let settings = Settings { shards: 1, limits, rates };
-        let parts = (0, Arc::new(hub), kit.host().clone(), Handle::current());
-        let shard = Rc::new(RefCell::new(Shard::new(parts, settings, metrics)));
-        Rig { shard, kit, _inbox: inbox }
-    }
-
-    /// A connection, and its client's end.
-    async fn connect(&self) -> (ConnId, Client) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        socket2::SockRef::from(&stream).set_send_buffer_size(64 * 1024).unwrap();
-        let stream = stream.into_std().unwrap();
-        let (codec, early) = (Codec::Json, Bytes::new());
-        let adopted = Adopted { stream, early, codec, bearer: None, admitted: None };
-        session::adopt(&self.shard, adopted);
-        let slot = self.shard.borrow().conns.iter().map(|(slot, _)| slot as u32).max().unwrap();
-        let generation = self.shard.borrow().conns[slot as usize].generation;
-        let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-        (ConnId { shard: 0, slot, generation }, client)
-    }
-
-    /// A connection that has said hello, of a session that ends after so many milliseconds.
-    async fn join(&self, ttl_ms: i64) -> (ConnId, Client) {
-        let (conn, client) = self.connect().await;
-        self.shard.borrow_mut().conns[conn.slot as usize].phase = Phase::Joining(Box::default());
-        let (done, _) = oneshot::channel();
-        let id = |number| Ulid(u128::from(conn.slot) + number);
-        let scopes = ["read", "write"];
-        let (user, org) = (UserId(id(1)), carillon_protocol::OrgId(id(2)));
-        let attach = Attach {
-            conn,
-            caller: Caller::signed_in(user, org, SessionId(id(3)), scopes),
-            device: DeviceId(id(4)),
-            expires_at: self.kit.host().now() + ttl_ms,
-            dirty_ok: false,
-            welcome: framed(Codec::Json, b"{\"t\":\"welcome\"}"),
-            done,
-        };
-        self.handle(Cmd::Attach(Box::new(attach)));
-        (conn, client)
-    }
-
-    /// The catch-up is over.
-    fn release(&self, conn: ConnId) {
-        let synced = framed(Codec::Json, b"{\"t\":\"synced\",\"sync\":\"1.0.0\"}");
-        self.handle(Cmd::Release { conn, sent: HashMap::new(), synced });
-    }
-
-    fn handle(&self, cmd: Cmd) {
-        self.shard.borrow_mut().handle(cmd);
-        settle(&self.shard);
-    }
-
-    /// Seconds pass, on the wheel and on the clock.
-    async fn pass(&self, seconds: u32) {
-        for _ in 0..seconds {
-            self.kit.clock().advance(1000);
-            self.shard.borrow_mut().tick();
-            settle(&self.shard);
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Sends until the socket takes no more.
-    fn stall(&self, conn: ConnId) {
-        let frame = framed(Codec::Json, &[b' '; 8 * 1024]);
-        while !self.shard.borrow().conns[conn.slot as usize].is_backlogged() {
-            self.shard.borrow_mut().send_frame(conn.slot, frame.clone());
-        }
-        settle(&self.shard);
-    }
-
-    /// Waits until nothing waits for the connection's socket.
-    async fn drained(&self, conn: ConnId, client: &mut Client) {
-        while self.shard.borrow().conns[conn.slot as usize].is_backlogged() {
-            let _frame = client.next().await;
-        }
-    }
-
-    /// Waits until no connection is left.
-    async fn empty(&self) {
-        while !self.shard.borrow().conns.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    fn deliver(&self, count: u64) {
-        for seq in 1..=count {
-            let delivery = Arc::new(Delivery::event(event(seq)));
-            self.shard.borrow_mut().handle(Cmd::Deliver { delivery, changes: Vec::new() });
-        }
-    }
-}
 
 fn topic() -> Topic {
     Topic::Conv(ConvId(Ulid(1)))
@@ -173,10 +58,12 @@ async fn goodbye(client: &mut Client) -> (Option<u16>, Option<u16>) {
     }
 }
 
-/// Runs a test where the tasks of a shard can run.
-async fn on_a_shard(test: impl AsyncFnOnce(&Rig)) {
-    let rig = Rig::new().await;
-    LocalSet::new().run_until(test(&rig)).await;
+/// Runs a test where the tasks of a shard can run, on plain connections and through TLS.
+async fn on_a_shard(test: impl AsyncFn(&Rig)) {
+    for sealed in [false, true] {
+        let rig = Rig::new(sealed).await;
+        LocalSet::new().run_until(test(&rig)).await;
+    }
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -276,7 +163,7 @@ async fn who_was_sent_away_and_does_not_hang_up_is_cut_off() {
         }
         for _ in 0..STALL_MAX_S {
             assert_eq!(rig.shard.borrow().conns.len(), 3);
-            chatty.get_mut().try_write(b"still here").unwrap();
+            chatty.get_mut().write_all(b"still here").await.unwrap();
             rig.pass(1).await;
         }
         rig.empty().await;
