@@ -8,6 +8,7 @@ mod load;
 mod print;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     fmt,
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Origins, Source, Sources};
+pub use tls::Tls;
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +33,11 @@ pub struct Config {
     /// The folder of the database and of everything else that must survive a restart.
     #[schemars(example = &"data")]
     pub data: PathBuf,
+    /// Where the certificate for HTTPS comes from: files in PEM, which are read again when they
+    /// change, or `self` for an authority of the server's own that devices are told to trust.
+    /// Without it the server speaks plain HTTP, as behind a proxy that has the certificate.
+    #[schemars(with = "Option<String>", example = &"files:chain.pem,key.pem")]
+    pub tls: Option<Tls>,
     /// Where people reach the server, if that is not the address it listens on, as behind a proxy.
     #[schemars(with = "Option<String>", example = &"https://chat.example.org")]
     pub public_url: Option<WebOrigin>,
@@ -119,6 +126,7 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("data"),
+            tls: None,
             public_url: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

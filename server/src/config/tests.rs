@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::{Config, ConfigError, LogFormat, LogLevel, Source, Sources, print};
+use super::{Config, ConfigError, LogFormat, LogLevel, Source, Sources, Tls, print};
 
 /// A configuration file in a folder that goes away with it.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -66,6 +66,11 @@ fn every_type_of_setting_can_come_from_the_environment() {
     let config = from_env("CARILLON_PUBLIC_URL", "https://chat.example.org").unwrap();
     assert_eq!(config.public_url.unwrap().as_str(), "https://chat.example.org");
     assert_eq!(from_env("CARILLON_PUBLIC_URL", "").unwrap().public_url, None);
+    assert_eq!(from_env("CARILLON_TLS", "self").unwrap().tls, Some(Tls::Own));
+    let (cert, key) = ("a/chain.pem".into(), "b/key.pem".into());
+    let files = from_env("CARILLON_TLS", "files:a/chain.pem, b/key.pem").unwrap();
+    assert_eq!(files.tls, Some(Tls::Files { cert, key }));
+    assert_eq!(from_env("CARILLON_TLS", "").unwrap().tls, None);
     assert_eq!(from_env("CARILLON_LOG__LEVEL", "debug").unwrap().log.level, LogLevel::Debug);
     assert_eq!(from_env("CARILLON_LOG__FORMAT", "json").unwrap().log.format, LogFormat::Json);
 }
@@ -113,6 +118,11 @@ fn a_value_that_does_not_fit_names_the_setting_its_place_and_what_fits() {
             "public_url = \"chat.example.org\"",
             "line 1: `public_url` cannot be \"chat.example.org\": \
              expected text like \"https://chat.example.org\"",
+        ),
+        (
+            "tls = \"files:chain.pem\"",
+            "line 1: `tls` cannot be \"files:chain.pem\": \
+             expected text like \"files:chain.pem,key.pem\"",
         ),
         (
             "allowed_origins = [\"https://a/b\"]",
@@ -163,9 +173,9 @@ fn the_examples_of_the_commented_default_fit_too() {
     let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
     let text = Config::commented_default();
     let examples: Vec<_> = text.lines().filter(is_setting).map(|line| &line[2..]).collect();
-    assert_eq!(examples.len(), 3, "{examples:?}");
+    assert_eq!(examples.len(), 4, "{examples:?}");
     let config = from_file(&examples.join("\n")).unwrap();
-    assert!(config.public_url.is_some());
+    assert!(config.public_url.is_some() && config.tls.is_some());
     assert_eq!((config.allowed_origins.len(), config.trusted_proxies.len()), (1, 1));
 }
 
