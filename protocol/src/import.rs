@@ -27,7 +27,7 @@ pub struct Check {
     /// The organisation; needed only by the command line where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
-    /// The table: UTF-8, at most 1 MiB over HTTP and 2,000 people.
+    /// The table: UTF-8, at most 2,000 people and 1 MiB; over a socket what a frame holds.
     pub csv: String,
 }
 
@@ -63,7 +63,7 @@ pub struct Line {
     pub login: String,
     /// The name, as far as it could be read.
     pub name: String,
-    /// The columns that change.
+    /// The columns that are written: of somebody who is there already, those that change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
     /// The column that is wrong.

@@ -43,6 +43,9 @@ limits! {
     CONVS_PER_PAGE_MAX: u32 = 200;
     /// The most messages that `receipt.counts` and `receipt.watch` count at once.
     RECEIPT_SEQS_MAX: usize = 100;
+    /// The longest table of people that is imported, in bytes: several times what the most people
+    /// take. Over a socket it has to fit into a frame.
+    TABLE_LEN_MAX: usize = 1024 * 1024;
     /// A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
     PAGE_LEN_MAX: usize = 48 * 1024;
     /// The largest integer that every client can hold (2^53 - 1).

@@ -478,7 +478,7 @@ export interface OrgDepartmentRemove {
 
 /** `org.import.check`. */
 export interface OrgImportCheck {
-  /** The table: UTF-8, at most 1 MiB over HTTP and 2,000 people. */
+  /** The table: UTF-8, at most 2,000 people and 1 MiB; over a socket what a frame holds. */
   csv: string
   /** The organisation; needed only by the command line where there are several. */
   org?: OrgId | undefined
@@ -509,7 +509,7 @@ export type OrgImportAction =
 export interface OrgImportLine {
   /** What is done. */
   action: OrgImportAction
-  /** The columns that change. */
+  /** The columns that are written: of somebody who is there already, those that change. */
   changes?: string[]
   /** The column that is wrong. */
   field?: string
@@ -1656,6 +1656,11 @@ export const LIMITS = {
   CONVS_PER_PAGE_MAX: 200,
   /** The most messages that `receipt.counts` and `receipt.watch` count at once. */
   RECEIPT_SEQS_MAX: 100,
+  /**
+   * The longest table of people that is imported, in bytes: several times what the most people
+   * take. Over a socket it has to fit into a frame.
+   */
+  TABLE_LEN_MAX: 1048576,
   /**
    * A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
    */

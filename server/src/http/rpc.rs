@@ -10,7 +10,7 @@ use axum::{
 use carillon_plugin::{Caller, Request as Call, Result};
 use carillon_protocol::{
     Cid, Codec, Command as _, Effect, ErrorBody, ErrorCode, Raw, import, invite,
-    limits::FRAME_LEN_MAX,
+    limits::{FRAME_LEN_MAX, TABLE_LEN_MAX},
     operation,
     session::{Grant, Login, Logout, Resolve, Setup},
 };
@@ -23,8 +23,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const SIGN_IN: [&str; 3] = [Login::OP, Setup::OP, invite::Accept::OP];
 /// The operations that take a table: an administrator's may be longer than a frame.
 const TABLES: [&str; 2] = [import::Check::OP, import::Apply::OP];
-/// The longest body of those: a table of 1 MiB, with a backslash before each character.
-const TABLE_LEN_MAX: usize = 2 * 1024 * 1024 + 1024;
+/// The longest body of those: a full table with a backslash before each character.
+const TABLE_BODY_LEN_MAX: usize = 2 * TABLE_LEN_MAX + 1024;
 
 /// What an operation answers, and the line that sets or clears the cookie.
 type Outcome = (Result<Vec<u8>, ErrorBody>, Option<HeaderValue>);
@@ -192,7 +192,7 @@ impl Door {
         let Arrived { op, codec, headers } = call;
         let cid = cid(headers)?;
         let table = TABLES.contains(&op) && caller.may(operation::ADMIN);
-        let max = if table { TABLE_LEN_MAX } else { FRAME_LEN_MAX };
+        let max = if table { TABLE_BODY_LEN_MAX } else { FRAME_LEN_MAX };
         let Ok(body) = to_bytes(body, max).await else {
             let msg = format!("a body may have {max} bytes, and must be complete");
             return Err(ErrorBody::new(ErrorCode::TooLarge, msg));
