@@ -9,8 +9,11 @@ export type Language = (typeof LANGUAGES)[number]
 const FOLDER = import.meta.dirname
 const PREFIX = 'virtual:texts/'
 
-/** A text in every language. */
-export type Entry = Record<Language, string>
+/**
+ * A text in every language. Only English tells one from many: `key_one` stands there alone,
+ * beside `key_other` in all of them.
+ */
+export type Entry = Partial<Record<Language, string>>
 
 /** The whole catalogue: one file for each part of the app, a key stands in one of them. */
 export function catalogue(): Map<string, Entry> {
@@ -25,6 +28,16 @@ export function catalogue(): Map<string, Entry> {
   return all
 }
 
+/** The texts of one language by their keys. */
+function inOne(language: Language): Record<string, string> {
+  const texts: Record<string, string> = {}
+  for (const [key, entry] of catalogue()) {
+    const text = entry[language]
+    if (text !== undefined) texts[key] = text
+  }
+  return texts
+}
+
 /** `virtual:texts/LANGUAGE` is the catalogue in one language, so that only that one is loaded. */
 export function texts(): Plugin {
   return {
@@ -32,10 +45,8 @@ export function texts(): Plugin {
     resolveId: id => (id.startsWith(PREFIX) ? `\0${id}` : undefined),
     load(id) {
       if (!id.startsWith(`\0${PREFIX}`)) return
-      const language = id.slice(PREFIX.length + 1) as Language
       for (const file of readdirSync(FOLDER)) this.addWatchFile(join(FOLDER, file))
-      const texts = [...catalogue()].map(([key, entry]) => [key, entry[language]])
-      return `export default ${JSON.stringify(Object.fromEntries(texts))}`
+      return `export default ${JSON.stringify(inOne(id.slice(PREFIX.length + 1) as Language))}`
     },
   }
 }

@@ -9,6 +9,9 @@ import {
   rpc,
 } from '@carillon/client'
 import { create } from 'zustand'
+import type { Language } from '../../texts/plugin.ts'
+import { preferred } from '../texts/language.tsx'
+import { speak } from './language.ts'
 
 export type Identity = Reply<'session.whoami'>
 
@@ -16,7 +19,7 @@ export type Identity = Reply<'session.whoami'>
 export type Session =
   | { state: 'loading' }
   | { state: 'unreachable' }
-  | { state: 'out' }
+  | { state: 'out'; because?: CarillonError }
   | { state: 'in'; me: Identity; client: Client }
 
 export const useSession = create<Session>(() => ({ state: 'loading' }))
@@ -29,30 +32,53 @@ export function ask<O extends Op>(op: O, args: Args<O>): Promise<Reply<O>> {
 /** Tells several windows of one browser apart. */
 const TAB = newId()
 
-/** Looks who is signed in and connects. */
-export async function begin(): Promise<void> {
+let beginning: Promise<void> | undefined
+
+/**
+ * Looks who is signed in and connects; once, however often it is asked.
+ *
+ * @param chosen the language that the person chose while signing in, which becomes theirs
+ */
+export function begin(chosen?: Language): Promise<void> {
+  beginning ??= connect(chosen).finally(() => {
+    beginning = undefined
+  })
+  return beginning
+}
+
+async function connect(chosen: Language | undefined): Promise<void> {
   try {
+    if (useSession.getState().state === 'in') return
     const me = await ask('session.whoami', {})
+    const locale = chosen ?? preferred([me.locale])
+    if (locale !== me.locale && chosen) await ask('org.member.update', { locale })
+    await speak(locale)
     const client = await Client.open({
       url: location.origin,
       token: async () => (await ask('session.token', {})).token,
       state: indexedDb(`carillon-${me.user}`),
       tab: TAB,
     })
-    client.listen(update => {
-      if (update.kind !== 'connection') return
-      if (update.connection.state === 'ended') leave(client)
-    })
-    const again = () => client.reconnect()
-    addEventListener('online', again)
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') again()
-    })
-    useSession.setState({ state: 'in', me, client }, true)
+    follow(client)
+    useSession.setState({ state: 'in', me: { ...me, locale }, client }, true)
   } catch (error) {
     const out = error instanceof CarillonError && error.retry === 'reauth'
     useSession.setState({ state: out ? 'out' : 'unreachable' }, true)
   }
+}
+
+/** Until the client ends: connects at once when there is a reason to hope. */
+function follow(client: Client): void {
+  const ended = new AbortController()
+  const again = () => client.reconnect()
+  addEventListener('online', again, { signal: ended.signal })
+  const seen = () => document.visibilityState === 'visible' && again()
+  document.addEventListener('visibilitychange', seen, { signal: ended.signal })
+  client.listen(update => {
+    if (update.kind !== 'connection' || update.connection.state !== 'ended') return
+    ended.abort()
+    leave(client, update.connection.error)
+  })
 }
 
 /** Looks again who the person is: the name or what they may administer has changed. */
@@ -66,11 +92,15 @@ export async function refreshMe(): Promise<void> {
 export async function signOut(): Promise<void> {
   const session = useSession.getState()
   await ask('session.logout', {})
-  if (session.state === 'in') leave(session.client)
+  // The server ends the socket too, which may have been faster.
+  useSession.setState({ state: 'out' }, true)
+  if (session.state === 'in') await session.client.close()
 }
 
-function leave(client: Client): void {
-  useSession.setState({ state: 'out' }, true)
+function leave(client: Client, because?: CarillonError): void {
+  const session = useSession.getState()
+  if (session.state !== 'in' || session.client !== client) return
+  useSession.setState(because ? { state: 'out', because } : { state: 'out' }, true)
   void client.close()
 }
 

@@ -1,11 +1,49 @@
 import { CarillonError } from '@carillon/client'
 import type { Key, Text } from './language.tsx'
 
+/** Something that a form refuses before it asks the server. */
+export class Refused extends Error {
+  readonly field: string
+  readonly key: Key
+
+  constructor(field: string, key: Key) {
+    super(key)
+    this.field = field
+    this.key = key
+  }
+}
+
 /** What went wrong and what to do, in the person's language. */
 export function failure(t: Text, error: unknown): string {
+  if (error instanceof Refused) return t(error.key)
   if (!(error instanceof CarillonError)) return t('error.network')
-  const known = KNOWN[error.code]
+  const known = wrongField(error) ?? KNOWN[error.code]
   return known ? t(known) : t('error.other', { reason: error.message })
+}
+
+/** The field of a form that an error is about. */
+export function fieldOf(error: unknown): string | undefined {
+  if (error instanceof Refused) return error.field
+  return error instanceof CarillonError ? error.field : undefined
+}
+
+function wrongField(error: CarillonError): Key | undefined {
+  return error.code === 'E_BAD_ARG' && error.field ? FIELDS[error.field] : undefined
+}
+
+/** What belongs into a field, by the name that the server has for it. */
+const FIELDS: Record<string, Key> = {
+  login: 'wrong.login',
+  name: 'wrong.name',
+  org: 'wrong.name',
+  title: 'wrong.title',
+  password: 'wrong.password',
+  new: 'wrong.password',
+  tz: 'wrong.tz',
+  manager: 'wrong.manager',
+  departments: 'wrong.departments',
+  uses: 'wrong.uses',
+  parent: 'wrong.parent',
 }
 
 const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
@@ -19,4 +57,6 @@ const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
   E_UNAVAILABLE: 'error.E_UNAVAILABLE',
   E_UNAUTH: 'error.E_UNAUTH',
   E_TOKEN_EXPIRED: 'error.E_UNAUTH',
+  E_OFFLINE: 'error.network',
+  E_TIMEOUT_UNKNOWN: 'error.late',
 }

@@ -60,13 +60,15 @@ export class Texts {
     this.#i18n.addResourceBundle(language, 'translation', texts.default)
     await this.#i18n.changeLanguage(language)
     const t = this.#i18n.getFixedT(language)
-    this.#text = (key, values) => t(key, values)
+    this.#text = (key, values = {}) => t(key, values)
     this.language = language
     document.documentElement.lang = language
     for (const listener of this.#listeners) listener()
   }
 
   readonly text = (): Text => this.#text
+
+  readonly current = (): Language => this.language
 
   readonly listen = (listener: () => void): (() => void) => {
     this.#listeners.add(listener)
@@ -95,6 +97,12 @@ export function useTexts(): Texts {
   const texts = useContext(Context)
   if (!texts) throw new Error('there is no TextsProvider around this')
   return texts
+}
+
+/** The language of the app; whoever uses it is drawn again in another one. */
+export function useLanguage(): Language {
+  const texts = useTexts()
+  return useSyncExternalStore(texts.listen, texts.current)
 }
 
 /** The texts; whoever uses it is drawn again in another language. */

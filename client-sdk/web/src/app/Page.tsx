@@ -1,0 +1,74 @@
+import { ArrowLeft } from 'lucide-react'
+import { type ReactNode, useEffect, useRef } from 'react'
+import { Link } from 'wouter'
+import { useText } from '../texts/language.tsx'
+import './page.css'
+import { useTitle } from './title.ts'
+
+export interface PageProps {
+  title: string
+  /** What one can do with the page as a whole. */
+  actions?: ReactNode
+  /** Where a phone goes back to. */
+  back?: string
+  /** `text`: as wide as lines are read well. `wide`: all the room. */
+  width?: 'text' | 'wide'
+  children: ReactNode
+}
+
+/** A page with its heading, which is what a screen reader hears first after a change of pages. */
+export function Page({ title, actions, back, width = 'text', children }: PageProps) {
+  const t = useText()
+  useTitle(title)
+  const heading = useFocusOnArrival(title)
+  return (
+    <div className={`page page-${width}`}>
+      <header className="page-head">
+        {back && (
+          <Link to={back} className="page-back" aria-label={t('back')} title={t('back')}>
+            <ArrowLeft aria-hidden="true" />
+          </Link>
+        )}
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
+        {actions && <div className="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </div>
+  )
+}
+
+let arrivedAt: string | undefined
+
+/** Moves the focus to the heading when the page changed, not when the app was opened on it. */
+export function useFocusOnArrival(title: string) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    const { pathname } = location
+    if (arrivedAt !== undefined && arrivedAt !== pathname) heading.current?.focus()
+    arrivedAt = pathname
+    // Another title is another page, also if React keeps the element.
+    void title
+  }, [title])
+  return heading
+}
+
+/** A part of a page, under a heading of its own. */
+export function Section({
+  title,
+  hint,
+  children,
+}: {
+  title: string
+  hint?: ReactNode
+  children: ReactNode
+}) {
+  return (
+    <section className="section">
+      <h2>{title}</h2>
+      {hint && <p className="section-hint">{hint}</p>}
+      {children}
+    </section>
+  )
+}
