@@ -3,7 +3,7 @@
 //! A token is `cdt_` (a person's device) or `cat_` (a program), then base64url of the session's id
 //! and 256 random bits. The id in front lets the session be found, cached and ended by one key; the
 //! digest, compared in constant time, is what proves the bearer. A ticket (`ctk_`) is 256 random
-//! bits.
+//! bits. An invitation (`cin_`) is 128: it is short-lived, and somebody may have to type it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use carillon_plugin::{Error, Result};
@@ -15,9 +15,11 @@ const DEVICE: &str = "cdt_";
 const APP: &str = "cat_";
 const TICKET: &str = "ctk_";
 const SETUP: &str = "cst_";
+const INVITE: &str = "cin_";
 
 const ID_LEN: usize = 16;
 const SECRET_LEN: usize = 32;
+const INVITE_LEN: usize = 16;
 
 /// SHA-256 of a token's whole text.
 pub type TokenDigest = [u8; 32];
@@ -81,6 +83,11 @@ pub(super) fn ticket() -> Result<String> {
     Ok(format!("{TICKET}{}", BASE64.encode(random::<SECRET_LEN>()?)))
 }
 
+/// The token of a new invitation.
+pub(super) fn invitation() -> Result<String> {
+    Ok(format!("{INVITE}{}", BASE64.encode(random::<INVITE_LEN>()?)))
+}
+
 /// The digest as the tables hold it.
 pub(super) fn digest_text(token: &str) -> String {
     BASE64.encode(token_digest(token))
@@ -119,9 +126,11 @@ mod tests {
         let cut = &token[..67];
         let longer = format!("{token}A");
         let other_kind = token.replace("cdt_", "ctk_");
+        let invite = invitation().unwrap();
+        assert!(invite.starts_with("cin_") && invite.len() == 26, "{invite}");
         let long = "cdt_".to_owned() + &"A".repeat(60_000);
         for bad in
-            ["", "cdt", "cdt_", "ctk_AAAA", "香港香港", cut, &longer, &other_kind, &long, &setup]
+            ["", "cdt", "cdt_", "ctk_AAAA", "香港香港", cut, &longer, &other_kind, &long, &setup, &invite]
         {
             assert_eq!(Shown::read(bad), None, "{bad}");
         }
