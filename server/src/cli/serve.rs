@@ -8,7 +8,8 @@ use tokio::{
 use super::{Failure, Outcome, say};
 use crate::{
     config::Config,
-    demo::{self, Company},
+    demo,
+    http::web,
     server::{Server, Start},
 };
 
@@ -41,25 +42,28 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
 
 fn announce(url: &str, started: &Server) -> Outcome {
     say(&format!("listening on {url}"))?;
+    if !web::is_built() {
+        say("\nthe web app is not built: run `make web`")?;
+    }
     if let Some(path) = &started.setup_path {
         say(&format!("\nset up your organisation here, once:\n  {url}{path}"))?;
     }
-    if let Some(company) = &started.demo {
-        say(&invitation(url, company))?;
+    if started.demo.is_some() {
+        say(&invitation(url))?;
     }
     Ok(())
 }
 
-/// What to do with the demo company, with commands to copy.
-fn invitation(url: &str, company: &Company) -> String {
-    let logins: Vec<&str> = company.people.keys().map(String::as_str).collect();
+/// Where to click. Browsers keep apart who is signed in at either name of this machine, so that
+/// one browser is enough for two people.
+fn invitation(url: &str) -> String {
+    let other = url.replace("//127.0.0.1", "//localhost");
+    let second = if other == url { "in a private window" } else { &other };
     format!(
-        "\n{} is open. Everybody's password is `{}`: {}.\n\n\
-         Talk as two people, in two terminals:\n  \
-         cargo run -p carillon-client --example chat -- --url {url} --login amy\n  \
-         cargo run -p carillon-client --example chat -- --url {url} --login bob\n",
+        "\n{} is open. Choose who you are:\n  {url}\n\
+         and somebody else, to talk with:\n  {second}\n\n\
+         Everybody's password is `{}`.",
         demo::COMPANY,
         demo::PASSWORD,
-        logins.join(", "),
     )
 }

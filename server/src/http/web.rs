@@ -62,7 +62,7 @@ pub async fn answer(method: Method, uri: Uri, headers: HeaderMap) -> Response<Bo
 /// Whether a browser shows the answer as a page. Programs, and pages that load their parts, do not
 /// ask for HTML.
 fn is_page(path: &str, headers: &HeaderMap) -> bool {
-    let reserved = ["v1/", NAMED_BY_CONTENT].iter().any(|before| path.starts_with(before));
+    let reserved = path == "v1" || ["v1/", NAMED_BY_CONTENT].iter().any(|p| path.starts_with(p));
     let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     !reserved && accepted.is_some_and(|kinds| kinds.contains("text/html"))
 }

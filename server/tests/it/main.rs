@@ -17,6 +17,7 @@ mod interposed;
 mod isolation;
 mod kit;
 mod limits;
+mod page;
 mod panics;
 mod process;
 mod resume;

@@ -1,7 +1,7 @@
 //! Servers that are processes of their own, and the command line.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read as _},
     path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ pub fn carillon() -> Command {
 pub struct Process {
     child: Child,
     /// Kept open: a server must be able to print.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     /// Where it listens, as `http://127.0.0.1:…`.
     pub url: String,
     /// From its start until `/readyz` said yes.
@@ -61,7 +61,15 @@ impl Process {
         while http(&url, "GET", "/readyz", &[], Vec::new()).await.0 != 200 {
             tokio::task::yield_now().await;
         }
-        Process { child, _stdout: stdout, url, ready_in: started.elapsed() }
+        Process { child, stdout, url, ready_in: started.elapsed() }
+    }
+
+    /// Asks it to end, and answers the lines that it printed after the first.
+    pub fn last_words(mut self) -> Vec<String> {
+        self.terminate();
+        let mut words = String::new();
+        tokio::task::block_in_place(|| self.stdout.read_to_string(&mut words)).unwrap();
+        words.lines().map(|line| line.trim().to_owned()).collect()
     }
 
     /// Asks it to end in order, by `SIGTERM`.
