@@ -5,17 +5,30 @@
 //! organisation answers as if it did not exist.
 
 mod attempts;
+mod batch;
+mod change;
+mod department;
+mod device;
+mod ending;
+mod import;
+mod invite;
 mod issue;
+mod leave;
+mod list;
 mod member;
 mod memory;
+mod methods;
+mod names;
 mod org;
 mod password;
 mod permission;
 mod resolve;
+mod role;
 mod rules;
 mod session;
 mod setup;
 mod token;
+mod tree;
 
 use std::sync::Arc;
 
@@ -25,7 +38,8 @@ use carillon_protocol::{Event, Topic};
 
 pub use self::token::{TokenDigest, new_setup_token, token_digest};
 use self::{
-    attempts::Attempts, member::Names, password::Passwords, permission::Held, resolve::Sessions,
+    attempts::Attempts, device::Uses, names::Names, password::Passwords, permission::Held,
+    resolve::Sessions,
 };
 
 /// What the node says of the directory.
@@ -35,14 +49,18 @@ pub struct Settings {
     pub setup_token: Option<TokenDigest>,
     /// What a password costs to hash; by default 19 MiB and two passes (OWASP's minimum).
     pub password: PasswordParams,
+    /// The password of everybody in a demo company, told to whoever asks how to sign in.
+    pub demo: Option<String>,
 }
 
 /// What the handlers share.
 struct Directory {
     setup_token: Option<TokenDigest>,
+    demo: Option<String>,
     passwords: Passwords,
     attempts: Attempts,
     sessions: Sessions,
+    uses: Uses,
     names: Names,
     held: Held,
 }
@@ -60,9 +78,11 @@ impl Directory {
 pub fn plugin(settings: Settings) -> Plugin {
     let directory = Arc::new(Directory {
         setup_token: settings.setup_token,
+        demo: settings.demo,
         passwords: Passwords::new(settings.password),
         attempts: Attempts::default(),
         sessions: Sessions::default(),
+        uses: Uses::default(),
         names: Names::default(),
         held: Held::default(),
     });
@@ -73,22 +93,45 @@ pub fn plugin(settings: Settings) -> Plugin {
         .migration(1, include_str!("directory/1_tables.sql"))
         .migration(2, include_str!("directory/2_departments_roles.sql"))
         .command(setup::setup)
+        .command(methods::methods)
         .command(session::login)
-        .command(session::logout)
         .command(session::whoami)
-        .command(session::devices)
-        .command(session::revoke)
+        .command(session::password)
         .command(session::token)
+        .command(device::devices)
+        .command(ending::logout)
+        .command(ending::revoke)
         .command(issue::issue)
         .command(resolve::resolve)
         .once(org::create, org::created)
         .command(org::get)
+        .command(org::update)
         .once(member::add, member::added)
-        .command(member::list)
-        .command(member::names)
+        .command(list::list)
+        .command(list::get)
+        .command(change::update)
+        .command(leave::remove)
+        .command(leave::restore)
+        .command(names::names)
+        .command(department::tree)
+        .once(department::create, department::created)
+        .command(department::update)
+        .command(department::relocate)
+        .command(department::remove)
+        .command(role::list)
+        .once(role::create, role::created)
+        .command(role::update)
+        .command(role::remove)
+        .command(invite::create)
+        .command(invite::list)
+        .command(invite::revoke)
+        .command(invite::look)
+        .command(invite::accept)
+        .command(import::check)
+        .command(import::apply)
         .topics(TopicKind::User, my_log, see_my_log)
         .topics(TopicKind::Org, my_org_log, see_my_org_log)
-        .live(session::live)
+        .live(ending::live)
         .observe(move |event| observed.observe(event))
 }
 

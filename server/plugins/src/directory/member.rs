@@ -1,39 +1,22 @@
-//! The people and programs of an organisation, and their names.
+//! How people and programs come into an organisation.
 
-use std::{
-    collections::HashMap,
-    iter,
-    sync::{Arc, LazyLock},
-};
-
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx, Value};
+use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tx};
 use carillon_protocol::{
-    Event, OrgId, Topic, UserId,
-    limits::{PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
-    org::{
-        AddMember, ListMembers, Member, MemberAdded, MemberAddedData, MemberChangedData,
-        MembersListed, Named, Names as AskNames, kind,
-    },
+    DepartmentId, Event, OrgId, Topic, UserId,
+    org::{AddMember, MemberAdded, MemberAddedData, MemberChangedData, kind},
     role::PEOPLE,
 };
 
 use super::{
-    Directory,
-    memory::Memory,
-    org::org_of,
+    Directory, department,
+    org::{Start, org_of},
     permission::{Rights, administrators, permit, permit_giving},
     rules,
 };
 
-/// The language and time zone of people who did not choose one.
+/// The language and time zone of people whose organisation did not choose one.
 pub(super) const LOCALE: &str = "zh-HK";
 pub(super) const TZ: &str = "Asia/Hong_Kong";
-/// The people on a page if nothing is said.
-const PAGE: u32 = 50;
-/// The most names kept in memory, at some 150 bytes each.
-const NAMES_MAX: usize = 50_000;
-/// The names that one query asks for; one number, so that the statement is prepared once.
-const NAMES_PER_QUERY: usize = 100;
 
 /// A person or program to be made.
 pub(super) struct NewAccount {
@@ -47,6 +30,8 @@ pub(super) struct NewAccount {
     pub(super) locale: String,
     pub(super) tz: String,
     pub(super) password: Option<String>,
+    /// The main one first; each must be there when it is committed, or the handler runs again.
+    pub(super) departments: Vec<DepartmentId>,
 }
 
 impl NewAccount {
@@ -63,6 +48,7 @@ impl NewAccount {
             locale: LOCALE.to_owned(),
             tz: TZ.to_owned(),
             password: None,
+            departments: Vec::new(),
         }
     }
 
@@ -92,6 +78,7 @@ impl NewAccount {
                 [administrators(self.org).into(), self.id.into()],
             );
         }
+        department::put(tx, self.org, self.id, &self.departments);
         let data = MemberAddedData { user: self.id, name: self.name.clone() };
         tx.emit(Topic::Org(self.org), kind::MEMBER_ADDED, &data);
     }
@@ -106,25 +93,41 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
     }
     let name = rules::name("name", &args.name)?;
     let title = rules::name_if_any("title", args.title.as_deref())?;
-    let locale = rules::tag("locale", args.locale, LOCALE)?;
-    let tz = rules::tag("tz", args.tz, TZ)?;
     let org = org_of(&ctx, args.org).await?;
+    let start = Start::of(&ctx, org).await?;
+    let locale = rules::locale(args.locale, &start.locale)?;
+    let tz = rules::tag("tz", args.tz, &start.tz)?;
     if args.admin {
         permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
     }
-    let taken = "SELECT id FROM directory_user WHERE login = $1 AND app = 0";
-    if ctx.query_one(taken, [login.as_str().into()]).await?.is_some() {
-        return Err(Error::conflict("that sign-in name is taken"));
-    }
+    department::check(&ctx, org, &args.departments).await?;
+    free(&ctx, &login).await?;
     let password = match args.password {
         Some(password) => Some(ctx.state::<Directory>().passwords.hash(password).await?),
         None => None,
     };
-    let person = NewAccount::person(UserId(ctx.new_id()), org, login);
-    let person = NewAccount { name, title, admin: args.admin, locale, tz, password, ..person };
+    let person = NewAccount {
+        name,
+        title,
+        admin: args.admin,
+        locale,
+        tz,
+        password,
+        departments: args.departments,
+        ..NewAccount::person(UserId(ctx.new_id()), org, login)
+    };
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
     person.insert(&ctx, &mut tx);
     Ok(tx.into())
+}
+
+/// Refuses a person's sign-in name that somebody has, also who left: they may come back.
+pub(super) async fn free(ctx: &Ctx, login: &str) -> Result<()> {
+    let taken = "SELECT id FROM directory_user WHERE login = $1 AND app = 0";
+    match ctx.query_one(taken, [login.into()]).await? {
+        Some(_) => Err(Error::conflict("that sign-in name is taken").field("login")),
+        None => Ok(()),
+    }
 }
 
 /// The event names the person.
@@ -133,40 +136,6 @@ pub(super) fn added(done: &Committed) -> Result<MemberAdded> {
     let event = done.events.first().ok_or_else(missing)?;
     let data = event.data.to::<MemberAddedData>().map_err(Error::internal)?;
     Ok(MemberAdded { user: data.user })
-}
-
-/// The people and programs of the caller's organisation.
-pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
-    let limit = rules::limit(args.limit, PAGE, PEOPLE_PER_PAGE_MAX)?;
-    let org = org_of(&ctx, None).await?;
-    let after = args.after.map(|user| user.to_string()).unwrap_or_default();
-    let sql = "SELECT id, login, name, title, app,
-                   EXISTS (SELECT 1 FROM directory_role_member WHERE role = org AND user_id = id),
-                   locale, tz, password IS NOT NULL
-               FROM directory_user
-               WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
-    // One more than asked for tells whether there are more.
-    let mut rows = ctx.query(sql, [org.into(), after.into(), (limit + 1).into()]).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let member = |row: &Row| {
-        Ok(Member {
-            user: row.get(0)?,
-            login: row.get(1)?,
-            name: row.get(2)?,
-            title: row.get(3)?,
-            app: row.get(4)?,
-            admin: row.get(5)?,
-            active: true,
-            departments: Vec::new(),
-            manager: None,
-            roles: Vec::new(),
-            locale: row.get(6)?,
-            tz: row.get(7)?,
-            password: row.get(8)?,
-        })
-    };
-    Ok(MembersListed { members: rows.iter().map(member).collect::<Result<_>>()?, more })
 }
 
 /// The person whom an event changed.
@@ -178,74 +147,4 @@ pub(super) fn changed(event: &Event) -> Option<UserId> {
     data.inspect_err(|error| tracing::error!(%error, id = %event.id, "unreadable event"))
         .ok()
         .map(|data| data.user)
-}
-
-/// The names that were asked for lately.
-pub(super) struct Names(Memory<UserId, Arc<Name>>);
-
-impl Names {
-    /// Forgets who was renamed, on whichever node.
-    pub(super) fn observe(&self, event: &Event) {
-        match (&*event.k, changed(event)) {
-            (kind::IMPORTED, _) => self.0.forget_all(),
-            (_, Some(user)) => self.0.forget(&user),
-            _ => {}
-        }
-    }
-}
-
-struct Name {
-    org: OrgId,
-    name: String,
-}
-
-impl Default for Names {
-    fn default() -> Names {
-        Names(Memory::new(NAMES_MAX))
-    }
-}
-
-/// The names of some people. Those of another organisation are left out like those who do not
-/// exist.
-pub(super) async fn names(ctx: Ctx, args: AskNames) -> Result<Named> {
-    if args.users.len() > USERS_PER_CALL_MAX {
-        let msg = format!("at most {USERS_PER_CALL_MAX} people a call");
-        return Err(Error::bad_arg("users", msg));
-    }
-    let memory = &ctx.state::<Directory>().names.0;
-    let since = memory.since();
-    let mut found: HashMap<UserId, Arc<Name>> = HashMap::with_capacity(args.users.len());
-    let mut missing = Vec::new();
-    for user in &args.users {
-        match memory.get(user) {
-            Some(name) => drop(found.insert(*user, name)),
-            None => missing.push(*user),
-        }
-    }
-    for users in missing.chunks(NAMES_PER_QUERY) {
-        for (user, name) in look_up(&ctx, users).await? {
-            memory.keep(since, user, name.clone());
-            found.insert(user, name);
-        }
-    }
-    let here = |user: UserId| {
-        let name = found.get(&user).filter(|name| name.org == args.org)?;
-        Some((user, name.name.clone()))
-    };
-    Ok(Named { names: args.users.iter().filter_map(|user| here(*user)).collect() })
-}
-
-/// `id IN ($1, $2 …)`; places that are not needed are NULL, which is equal to nothing.
-static LOOK_UP: LazyLock<String> = LazyLock::new(|| {
-    let places: Vec<_> = (1..=NAMES_PER_QUERY).map(|place| format!("${place}")).collect();
-    format!("SELECT id, org, name FROM directory_user WHERE id IN ({})", places.join(", "))
-});
-
-async fn look_up(ctx: &Ctx, users: &[UserId]) -> Result<Vec<(UserId, Arc<Name>)>> {
-    let args = users.iter().map(|user| Value::from(*user)).chain(iter::repeat(Value::Null));
-    let args: Vec<_> = args.take(NAMES_PER_QUERY).collect();
-    let rows = ctx.query(&LOOK_UP, args).await?;
-    let name =
-        |row: &Row| Ok((row.get(0)?, Arc::new(Name { org: row.get(1)?, name: row.get(2)? })));
-    rows.iter().map(name).collect()
 }

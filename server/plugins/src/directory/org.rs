@@ -2,11 +2,15 @@
 
 use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx};
 use carillon_protocol::{
-    ErrorCode, OrgId, Topic,
-    org::{Create, Created, CreatedData, Get, Org, kind},
+    ErrorCode, OrgId, Topic, UserId,
+    org::{Create, Created, CreatedData, Get, Org, Update, Updated, UpdatedData, kind},
+    role::ORGANISATION,
 };
 
-use super::{member, permission::administrators, rules};
+use super::{
+    permission::{administrators, permit},
+    rules,
+};
 
 /// How many organisations a message lists to choose from.
 const CHOICE_MAX: i64 = 10;
@@ -32,6 +36,54 @@ impl NewOrg {
         );
         let data = CreatedData { name: self.name.clone() };
         tx.emit(Topic::Org(self.id), kind::CREATED, &data);
+    }
+}
+
+/// An organisation as a handler finds it, before it looks at everything else that it decides by:
+/// what changes after it is noticed.
+pub(super) struct Revision {
+    pub(super) org: OrgId,
+    number: i64,
+}
+
+impl Revision {
+    pub(super) async fn of(ctx: &Ctx, org: OrgId) -> Result<Revision> {
+        let row =
+            ctx.query_one("SELECT rev FROM directory_org WHERE id = $1", [org.into()]).await?;
+        let row = row.ok_or_else(|| Error::not_found("organisation"))?;
+        Ok(Revision { org, number: row.get(0)? })
+    }
+
+    /// Of the organisation of a person.
+    pub(super) async fn of_person(ctx: &Ctx, user: UserId) -> Result<Revision> {
+        let sql = "SELECT o.id, o.rev FROM directory_org o
+                   JOIN directory_user u ON u.org = o.id WHERE u.id = $1";
+        let row = ctx.query_one(sql, [user.into()]).await?;
+        let row = row.ok_or_else(|| Error::not_found("person"))?;
+        Ok(Revision { org: row.get(0)?, number: row.get(1)? })
+    }
+
+    /// Of two changes that found the same, the second changes no row, and looks again.
+    pub(super) fn next(&self, tx: &mut Tx) {
+        tx.run_one(
+            "UPDATE directory_org SET rev = rev + 1 WHERE id = $1 AND rev = $2",
+            [self.org.into(), self.number.into()],
+        );
+    }
+}
+
+/// What the people of an organisation start with.
+pub(super) struct Start {
+    pub(super) locale: String,
+    pub(super) tz: String,
+}
+
+impl Start {
+    pub(super) async fn of(ctx: &Ctx, org: OrgId) -> Result<Start> {
+        let sql = "SELECT locale, tz FROM directory_org WHERE id = $1";
+        let row = ctx.query_one(sql, [org.into()]).await?;
+        let row = row.ok_or_else(|| Error::not_found("organisation"))?;
+        Ok(Start { locale: row.get(0)?, tz: row.get(1)? })
     }
 }
 
@@ -80,13 +132,37 @@ pub(super) fn created(done: &Committed) -> Result<Created> {
     }
 }
 
-/// The caller's organisation. Programs are not counted.
+/// The caller's organisation. Programs are not counted, nor who left.
 pub(super) async fn get(ctx: Ctx, _: Get) -> Result<Org> {
     let org = org_of(&ctx, None).await?;
-    let sql = "SELECT name, (SELECT COUNT(*) FROM directory_user WHERE org = $1 AND app = 0)
+    let sql = "SELECT name, locale, tz,
+                   (SELECT COUNT(*) FROM directory_user
+                    WHERE org = $1 AND app = 0 AND left_at IS NULL)
                FROM directory_org WHERE id = $1";
     let row = ctx.query_one(sql, [org.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("organisation"))?;
-    let (locale, tz) = (member::LOCALE.to_owned(), member::TZ.to_owned());
-    Ok(Org { org, name: row.get(0)?, members: row.get(1)?, locale, tz })
+    let (name, locale, tz) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(Org { org, name, members: row.get(3)?, locale, tz })
+}
+
+/// Changes the organisation.
+pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
+    permit(&ctx, ORGANISATION).await?;
+    let revision = Revision::of(&ctx, org_of(&ctx, None).await?).await?;
+    let before = get(ctx.clone(), Get {}).await?;
+    let name = args.name.map_or(Ok(before.name.clone()), |name| rules::name("name", &name))?;
+    let locale = rules::locale(args.locale, &before.locale)?;
+    let tz = rules::tag("tz", args.tz, &before.tz)?;
+    if (&name, &locale, &tz) == (&before.name, &before.locale, &before.tz) {
+        return Ok(Updated {});
+    }
+    let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, before.org);
+    revision.next(&mut tx);
+    tx.run(
+        "UPDATE directory_org SET name = $2, locale = $3, tz = $4 WHERE id = $1",
+        [before.org.into(), name.as_str().into(), locale.into(), tz.into()],
+    );
+    tx.emit(Topic::Org(before.org), kind::UPDATED, &UpdatedData { name });
+    ctx.commit(tx).await?;
+    Ok(Updated {})
 }

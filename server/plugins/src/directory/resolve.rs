@@ -11,8 +11,9 @@ use carillon_protocol::{
 
 use super::{
     Directory,
+    device::{LastUse, used},
+    ending::ended,
     memory::Memory,
-    session::ended,
     token::{Shown, TokenDigest, digest_text, read_digest, same, token_digest},
 };
 
@@ -27,6 +28,7 @@ struct Known {
     scopes: Box<str>,
     expires_at: i64,
     ended: bool,
+    last_use: LastUse,
 }
 
 /// The live sessions that were asked for lately.
@@ -51,7 +53,8 @@ impl Sessions {
             return Ok(Some(known));
         }
         let since = self.0.since();
-        let sql = "SELECT s.digest, s.user_id, u.org, s.scopes, s.expires_at, s.ended_at
+        let sql = "SELECT s.digest, s.user_id, u.org, s.scopes, s.expires_at, s.ended_at,
+                       s.seen_at
                    FROM directory_session s JOIN directory_user u ON u.id = s.user_id
                    WHERE s.id = $1";
         let Some(row) = ctx.query_one(sql, [session.into()]).await? else { return Ok(None) };
@@ -62,6 +65,7 @@ impl Sessions {
             scopes: row.get::<String>(3)?.into(),
             expires_at: row.get(4)?,
             ended: row.get::<Option<i64>>(5)?.is_some(),
+            last_use: LastUse::at(row.get(6)?),
         });
         if !known.ended {
             self.0.keep(since, session, known.clone());
@@ -97,6 +101,7 @@ pub(super) async fn resolve(ctx: Ctx, args: Resolve) -> Result<Resolved> {
     if shown == Shown::Ticket {
         use_up(&ctx, &args.token, &known).await?;
     }
+    used(&ctx, session, &known.last_use);
     Ok(Resolved {
         session,
         user: known.user,

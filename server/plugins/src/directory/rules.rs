@@ -1,7 +1,9 @@
 //! What the directory accepts. Pure: values in, values or refusals out.
 
+use std::{collections::HashSet, hash::Hash};
+
 use carillon_plugin::{Error, Result};
-use carillon_protocol::limits::NAME_LEN_MAX;
+use carillon_protocol::{limits::NAME_LEN_MAX, org::Member, role::PERMISSIONS};
 
 /// The fewest characters of a password: what the protocol promises.
 const PASSWORD_LEN_MIN: usize = 8;
@@ -13,6 +15,12 @@ const LOGIN_LEN: std::ops::RangeInclusive<usize> = 2..=64;
 const TAG_LEN_MAX: usize = 64;
 /// The longest life of an issued token: 10 years, leap days included.
 const TTL_MAX_MS: i64 = 10 * 366 * 24 * 3_600_000;
+
+/// The languages that there are texts in.
+const LOCALES: [&str; 3] = ["zh-HK", "zh-CN", "en"];
+/// The most departments of a person, and the most roles.
+pub(super) const DEPARTMENTS_MAX: usize = 10;
+pub(super) const ROLES_MAX: usize = 20;
 
 /// All scopes, in the order in which they are shown.
 pub(super) const SCOPES: [&str; 3] = ["read", "write", "admin"];
@@ -68,6 +76,70 @@ pub(super) fn tag(field: &str, text: Option<String>, default: &str) -> Result<St
         return Err(Error::bad_arg(field, msg));
     }
     Ok(text)
+}
+
+/// A language that there are texts in.
+pub(super) fn locale(text: Option<String>, default: &str) -> Result<String> {
+    let Some(text) = text else { return Ok(default.to_owned()) };
+    if !LOCALES.contains(&text.as_str()) {
+        let msg = format!("`locale` is one of {}", LOCALES.join(", "));
+        return Err(Error::bad_arg("locale", msg));
+    }
+    Ok(text)
+}
+
+/// What people look for, as a pattern of `LIKE` with `!` as its escape; empty if they look for
+/// nothing. What has a meaning there means itself.
+pub(super) fn pattern(query: &str) -> Result<String> {
+    let query = query.trim();
+    if query.chars().count() > NAME_LEN_MAX {
+        let msg = format!("`query` has at most {NAME_LEN_MAX} characters");
+        return Err(Error::bad_arg("query", msg));
+    }
+    if query.is_empty() {
+        return Ok(String::new());
+    }
+    let mut pattern = String::from("%");
+    for c in query.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    Ok(pattern)
+}
+
+/// At most so many things, each once.
+pub(super) fn distinct<T: Eq + Hash>(field: &str, list: &[T], max: usize) -> Result<()> {
+    if list.len() > max {
+        return Err(Error::bad_arg(field, format!("`{field}` has at most {max} entries")));
+    }
+    if list.iter().collect::<HashSet<_>>().len() < list.len() {
+        return Err(Error::bad_arg(field, format!("`{field}` names something twice")));
+    }
+    Ok(())
+}
+
+/// Refuses a program, and who left, where somebody must be there to be asked.
+pub(super) fn answerable(field: &str, person: &Member) -> Result<()> {
+    match person {
+        Member { app: true, .. } => Err(Error::bad_arg(field, "a program cannot do that")),
+        Member { active: false, .. } => {
+            Err(Error::bad_arg(field, "this person has left; name somebody who is there"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The permissions of a role, in one order and each once, as its column holds them.
+pub(super) fn permissions(asked: &[String]) -> Result<String> {
+    if !asked.iter().all(|name| PERMISSIONS.contains(&name.as_str())) {
+        let msg = format!("permissions are `{}`", PERMISSIONS.join("`, `"));
+        return Err(Error::bad_arg("permissions", msg));
+    }
+    let given = PERMISSIONS.into_iter().filter(|name| asked.iter().any(|asked| asked == name));
+    Ok(given.collect::<Vec<_>>().join(" "))
 }
 
 /// The scopes of a token, in one order and each once.
@@ -149,6 +221,40 @@ mod tests {
         assert_eq!(ttl(Some(10 * 365 * 86_400_000), 7).unwrap(), 10 * 365 * 86_400_000);
         for bad in [0, -1, i64::MIN, i64::MAX, TTL_MAX_MS + 1] {
             assert_eq!(field(ttl(Some(bad), 7)), "ttl_ms", "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_meaning_in_a_pattern_means_itself() {
+        assert_eq!(pattern(" 陳 ").unwrap(), "%陳%");
+        assert_eq!(pattern("50%_off!").unwrap(), "%50!%!_off!!%");
+        assert_eq!(pattern("  ").unwrap(), "", "who looks for nothing finds everybody");
+        assert_eq!(field(pattern(&"x".repeat(101))), "query");
+    }
+
+    #[test]
+    fn a_list_names_nothing_twice() {
+        assert!(distinct("roles", &[1, 2, 3], 3).is_ok());
+        assert_eq!(field(distinct("roles", &[1, 2, 3, 4], 3)), "roles");
+        assert_eq!(field(distinct("roles", &[1, 2, 1], 3)), "roles");
+    }
+
+    #[test]
+    fn permissions_are_known_and_come_in_one_order() {
+        let texts = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
+        assert_eq!(permissions(&texts(&["roles", "people", "roles"])).unwrap(), "people roles");
+        assert_eq!(permissions(&[]).unwrap(), "");
+        for bad in ["", "admin", "People", "people roles"] {
+            assert_eq!(field(permissions(&texts(&[bad]))), "permissions", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_one_that_there_are_texts_in() {
+        assert_eq!(locale(None, "zh-HK").unwrap(), "zh-HK");
+        assert_eq!(locale(Some("en".into()), "zh-HK").unwrap(), "en");
+        for bad in ["", "en-GB", "zh", "../../etc"] {
+            assert_eq!(field(locale(Some(bad.into()), "zh-HK")), "locale", "{bad:?}");
         }
     }
 

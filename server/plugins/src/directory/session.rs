@@ -1,17 +1,13 @@
-//! Signing in and out, and the list of devices.
+//! Signing in.
 
-use carillon_plugin::{Ctx, Error, LiveChange, Result, Tx};
+use carillon_plugin::{Ctx, Error, Result, Tx};
 use carillon_protocol::{
-    ErrorCode, Event, OrgId, SessionId, Topic, UserId,
+    ErrorCode, OrgId, SessionId, UserId,
     operation::Access,
-    role::SESSIONS,
-    session::{
-        Device, Devices, DevicesListed, Ended, EndedData, Grant, Identity, Login, Logout, Revoke,
-        Ticket, Ticketed, Whoami, kind,
-    },
+    session::{Ended, Grant, Identity, Login, Password, Ticket, Ticketed, Whoami},
 };
 
-use super::{Directory, password::Verdict, permission::rights, rules, token};
+use super::{Directory, ending::end_all, password::Verdict, permission::rights, rules, token};
 
 /// How long a person stays signed in.
 pub(super) const LOGIN_TTL_MS: i64 = 30 * 24 * 3_600_000;
@@ -21,8 +17,6 @@ const REMEMBER_MS: i64 = 30 * 24 * 3_600_000;
 const TICKET_TTL_MS: i64 = 60_000;
 /// The most unused tickets of a session: windows that reconnect at the same time, with retries.
 const TICKETS_MAX: i64 = 32;
-/// The most sessions in the list of devices.
-const DEVICES_MAX: i64 = 100;
 
 /// Whose session is opened.
 pub(super) struct Account {
@@ -30,7 +24,8 @@ pub(super) struct Account {
     pub(super) app: bool,
 }
 
-/// Opens a session in a transaction. Its token is in the answer and nowhere else.
+/// Opens a session in a transaction, in which the account may just have been made. Its token is in
+/// the answer and nowhere else.
 pub(super) fn open(
     ctx: &Ctx,
     tx: &mut Tx,
@@ -42,10 +37,12 @@ pub(super) fn open(
     let (session, user, now) = (SessionId(ctx.new_id()), account.user, ctx.now());
     let (token, expires_at) = (token::of_session(session, account.app)?, now + ttl_ms);
     tx.run("DELETE FROM directory_session WHERE expires_at < $1", [(now - REMEMBER_MS).into()]);
-    tx.run(
+    // Who is let go at this moment gets none.
+    tx.run_one(
         "INSERT INTO directory_session
              (id, user_id, digest, scopes, label, created_at, seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+         SELECT $1, id, $3, $4, $5, CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+         FROM directory_user WHERE id = $2 AND left_at IS NULL",
         [
             session.into(),
             user.into(),
@@ -114,54 +111,33 @@ async fn check(
     }))
 }
 
-/// Ends the caller's own session.
-pub(super) async fn logout(ctx: Ctx, _: Logout) -> Result<Ended> {
-    let session = ctx.caller().session.ok_or_else(|| Error::not_found("session"))?;
-    revoke(ctx, Revoke { session }).await
-}
-
-/// Ends a session of the caller, or of somebody whom the caller administers.
-pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Ended> {
-    let (caller, unknown) = (ctx.caller(), || Error::not_found("session"));
-    let sql = "SELECT s.user_id, u.org, s.ended_at FROM directory_session s
-               JOIN directory_user u ON u.id = s.user_id WHERE s.id = $1";
-    let row = ctx.query_one(sql, [args.session.into()]).await?.ok_or_else(unknown)?;
-    let (owner, org): (UserId, OrgId) = (row.get(0)?, row.get(1)?);
-    let own = owner == caller.user;
-    // Whoever may not end it does not learn that it is there.
-    let theirs =
-        || async { Ok::<_, Error>(org == caller.org && rights(&ctx).await?.has(SESSIONS)) };
-    if !(own || caller.is_system() || theirs().await?) {
-        return Err(unknown());
+/// Changes the caller's password. Whoever had the old one is signed out.
+pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
+    let (caller, directory) = (ctx.caller(), ctx.state::<Directory>());
+    let sql = "SELECT login FROM directory_user WHERE id = $1 AND app = 0";
+    let row = ctx.query_one(sql, [caller.user.into()]).await?;
+    let login: String = row.ok_or_else(|| Error::not_found("person"))?.get(0)?;
+    rules::new_password(&args.new, &login).map_err(|error| error.field("new"))?;
+    if args.new == args.old {
+        return Err(Error::bad_arg("new", "the new password must differ from the present one"));
     }
-    if row.get::<Option<i64>>(2)?.is_some() {
-        return Ok(Ended {});
+    // Who found a screen unlocked guesses no faster here than at the door.
+    directory.attempts.begin(&login, ctx.now())?;
+    let checked = check(&ctx, &directory, &login, args.old).await;
+    if !matches!(checked, Ok(None)) {
+        directory.attempts.give_back(&login);
     }
-    let mut tx = ctx.tx().on_behalf_of(caller.user, org);
-    // Of two at once one changes the row and tells; the other looks again and finds it ended.
+    let wrong = || Error::bad_arg("old", "that is not the present password");
+    let (person, _) = checked?.ok_or_else(wrong)?;
+    let hashed = directory.passwords.hash(args.new).await?;
+    let mut tx = ctx.tx();
     tx.run_one(
-        "UPDATE directory_session SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL",
-        [ctx.now().into(), args.session.into()],
+        "UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3",
+        [hashed.into(), person.user.into(), person.password.into()],
     );
-    tx.emit(Topic::User(owner), kind::ENDED, &EndedData { session: args.session });
+    end_all(&ctx, &mut tx, (person.org, person.user), caller.session).await?;
     ctx.commit(tx).await?;
     Ok(Ended {})
-}
-
-/// The session that an event ended.
-pub(super) fn ended(event: &Event) -> Option<SessionId> {
-    if &*event.k != kind::ENDED || !matches!(event.topic, Topic::User(_)) {
-        return None;
-    }
-    let data = event.data.to::<EndedData>();
-    data.inspect_err(|error| tracing::error!(%error, id = %event.id, "unreadable event"))
-        .ok()
-        .map(|data| data.session)
-}
-
-/// A session that ended takes its sockets along.
-pub(super) fn live(event: &Event) -> Option<LiveChange> {
-    ended(event).map(LiveChange::End)
 }
 
 /// Who the caller is.
@@ -180,30 +156,9 @@ pub(super) async fn whoami(ctx: Ctx, _: Whoami) -> Result<Identity> {
         title: row.get(4)?,
         locale: row.get(1)?,
         tz: row.get(2)?,
-        permissions: Vec::new(),
+        permissions: rights(&ctx).await?.names().map(str::to_owned).collect(),
         scopes: held.map(str::to_owned).collect(),
     })
-}
-
-/// The caller's live sessions, newest first: ids grow with time.
-pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
-    let sql = "SELECT id, label, created_at, expires_at FROM directory_session
-               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
-               ORDER BY id DESC LIMIT $3";
-    let args = [ctx.caller().user.into(), ctx.now().into(), DEVICES_MAX.into()];
-    let rows = ctx.query(sql, args).await?;
-    let device = |row: &carillon_plugin::Row| {
-        let session = row.get(0)?;
-        Ok(Device {
-            session,
-            label: row.get(1)?,
-            created_at: row.get(2)?,
-            expires_at: row.get(3)?,
-            seen_at: row.get(2)?,
-            current: ctx.caller().session == Some(session),
-        })
-    };
-    Ok(DevicesListed { devices: rows.iter().map(device).collect::<Result<_>>()? })
 }
 
 /// A ticket of the caller's session. It is a row, so that any node can take it.
