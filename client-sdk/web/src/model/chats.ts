@@ -1,0 +1,331 @@
+/**
+ * Everything that the person's conversations are, fed by what the client tells. The state is made
+ * of the server's facts and nothing is counted here, so every device and window comes to the same,
+ * in whatever order it hears of things.
+ */
+
+import {
+  CarillonError,
+  type ConvId,
+  type ConvReadDone,
+  type ConvSummary,
+  type Ephemeral,
+  type Event,
+  LIMITS,
+  type Topic,
+  type TopicPage,
+  type Update,
+  type UserId,
+} from '@carillon/client'
+import { createStore } from 'zustand/vanilla'
+import {
+  activeAt,
+  type Conversation,
+  heard,
+  paged,
+  readTo,
+  setBack,
+  summarised,
+} from './conversation.ts'
+import type { Door } from './door.ts'
+import { convOf, is } from './event.ts'
+import { findMentions } from './mentioned.ts'
+import { type Pending, Waiting } from './pending.ts'
+import { People } from './people.ts'
+import { Reading } from './reading.ts'
+import { Talk } from './talk.ts'
+
+/** Messages of so many conversations are held; of the others they are read again. */
+const TALKS_MAX = 12
+/** So many conversations that the person is no longer in are remembered, to say so. */
+const LEFT_MAX = 20
+/** More than anybody has; bounds what a broken answer can do. */
+const CONVERSATIONS_MAX = 20_000
+
+/** A conversation that the person was in a moment ago. */
+export interface Left {
+  readonly title: string
+  /** Who took the person out; absent if that is not known. */
+  readonly by: UserId | undefined
+}
+
+export interface ChatsState {
+  readonly state: 'loading' | 'there' | 'failed'
+  readonly error: unknown
+  readonly byId: ReadonlyMap<ConvId, Conversation>
+  /** The one in which something was said last is the first. */
+  readonly order: readonly ConvId[]
+  readonly left: ReadonlyMap<ConvId, Left>
+}
+
+export class Chats {
+  readonly state = createStore<ChatsState>(() => ({
+    state: 'loading',
+    error: undefined,
+    byId: new Map(),
+    order: [],
+    left: new Map(),
+  }))
+  readonly people: People
+  readonly me: UserId
+  readonly #door: Door
+  /** The one that was used last is the last. */
+  readonly #talks = new Map<ConvId, Talk>()
+  readonly #waiting = new Waiting()
+  readonly #asked = new Set<ConvId>()
+  /** Heard of while the list is on its way, which most likely has them. */
+  readonly #unmet = new Set<ConvId>()
+  #loading: Promise<void> | undefined
+
+  constructor(door: Door, me: UserId) {
+    this.me = me
+    this.#door = door
+    this.people = new People(door)
+    door.listen(update => this.#hear(update))
+    this.#waiting.outbox(door.outbox)
+    void this.load()
+  }
+
+  /** The messages of a conversation. */
+  talk(id: ConvId): Talk {
+    const known = this.#talks.get(id)
+    this.#talks.delete(id)
+    const talk = known ?? this.#newTalk(id)
+    this.#talks.set(id, talk)
+    const [oldest] = this.#talks.keys()
+    if (this.#talks.size > TALKS_MAX && oldest !== undefined) this.#talks.delete(oldest)
+    return talk
+  }
+
+  /** Fetches the list of conversations, also again when there is doubt. */
+  load(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+      const { byId } = this.state.getState()
+      for (const id of this.#unmet) if (!byId.has(id)) this.#meet(id)
+      this.#unmet.clear()
+    })
+    return this.#loading
+  }
+
+  /** Fetches one conversation that is not in the list yet, as one that was opened just now. */
+  async fetch(id: ConvId): Promise<void> {
+    this.#put(id, known => known, await this.#door.call('conv.get', { conv: id }))
+  }
+
+  /** The person has seen that a conversation is gone. */
+  dismiss(id: ConvId): void {
+    const left = new Map(this.state.getState().left)
+    if (left.delete(id)) this.state.setState({ left })
+  }
+
+  #newTalk(id: ConvId): Talk {
+    const done = (done: ConvReadDone) => this.#put(id, conv => conv && readTo(conv, done))
+    return new Talk(this.#door, id, this.me, new Reading(this.#door, id, done))
+  }
+
+  #hear(update: Update): void {
+    if (update.kind === 'event') this.#event(update.event)
+    else if (update.kind === 'ephemeral') this.#ephemeral(update.ephemeral)
+    else if (update.kind === 'topic') this.#page(update.page)
+    else if (update.kind === 'outbox') this.#outbox()
+    else if (update.kind === 'reset') this.#reset(update.topic)
+    else if (update.kind === 'gone') this.#gone(update.topic)
+    else if (update.kind === 'repaired') this.#repaired(update.topic)
+    else if (update.kind === 'synced') this.#synced()
+  }
+
+  #event(event: Event): void {
+    const id = convOf(event.topic)
+    if (id === undefined) return this.#directory(event)
+    if (event.by === this.me && event.cid !== undefined) this.#waiting.landed(event.cid)
+    const before = this.state.getState().byId.get(id)
+    if (is(event, 'conv.members_changed') && event.data.removed?.includes(this.me)) {
+      return this.#leave(id, event.by)
+    }
+    if (!before) return this.#meet(id)
+    this.#put(id, conv => conv && heard(conv, event, this.me))
+    this.#talks.get(id)?.heard(event, before)
+  }
+
+  /** Somebody's name may be the title of a conversation. */
+  #directory(event: Event): void {
+    this.people.heard(event)
+    if (is(event, 'org.member_updated')) {
+      const { user, name } = event.data
+      for (const conv of this.state.getState().byId.values()) {
+        if (conv.peer === user) this.#put(conv.id, known => known && { ...known, title: name })
+      }
+    } else if (is(event, 'org.imported')) void this.load()
+  }
+
+  #ephemeral(ephemeral: Ephemeral): void {
+    const id = ephemeral.topic && convOf(ephemeral.topic)
+    if (!id) return
+    if (ephemeral.k === 'receipts') this.#talks.get(id)?.receipts.heard(ephemeral)
+    else if (ephemeral.k === 'read') {
+      const read = ephemeral.data as ConvReadDone & { user: UserId }
+      if (read.user === this.me) this.#put(id, conv => conv && readTo(conv, read))
+    }
+  }
+
+  #page(page: TopicPage): void {
+    const id = convOf(page.topic)
+    const known = id === undefined ? undefined : this.state.getState().byId.get(id)
+    if (id === undefined) return
+    if (!known) return this.#meet(id)
+    if (setBack(known, page)) return this.#reset(page.topic)
+    this.#put(id, conv => conv && paged(conv, page))
+    this.#talks.get(id)?.reaches(page.head)
+  }
+
+  #outbox(): void {
+    this.#waiting.outbox(this.#door.outbox)
+    this.#showPending()
+  }
+
+  /** A backup was restored: what is known of the conversation may never have been. */
+  #reset(topic: Topic): void {
+    const id = convOf(topic)
+    if (id === undefined) return
+    this.#drop(id)
+    this.#meet(id)
+  }
+
+  #gone(topic: Topic): void {
+    const id = convOf(topic)
+    if (id !== undefined && this.state.getState().byId.has(id)) this.#leave(id, undefined)
+  }
+
+  #repaired(topic: Topic): void {
+    const id = convOf(topic)
+    if (id !== undefined) this.#talks.get(id)?.receipts.refresh()
+  }
+
+  #synced(): void {
+    this.#waiting.allLanded()
+    this.#showPending()
+    for (const talk of this.#talks.values()) talk.receipts.renew()
+    if (this.state.getState().state === 'failed') void this.load()
+  }
+
+  async #load(): Promise<void> {
+    const before = new Set(this.state.getState().byId.keys())
+    if (this.state.getState().state === 'failed') {
+      this.state.setState({ state: 'loading', error: undefined })
+    }
+    try {
+      const listed = await this.#list()
+      for (const id of before) if (!listed.has(id)) this.#drop(id)
+      this.state.setState({ state: 'there', error: undefined })
+    } catch (error) {
+      if (this.state.getState().state !== 'there') this.state.setState({ state: 'failed', error })
+      return
+    }
+    await findMentions(this.#door, this.me, [...this.state.getState().byId.values()], (id, seq) =>
+      this.#put(id, conv => conv && { ...conv, mention: Math.max(conv.mention, seq) }),
+    )
+  }
+
+  async #list(): Promise<Set<ConvId>> {
+    const listed = new Set<ConvId>()
+    let after: ConvId | undefined
+    do {
+      const page = await this.#door.call('conv.list', { after, limit: LIMITS.CONVS_PER_PAGE_MAX })
+      this.#putAll(page.convs)
+      for (const { conv } of page.convs) listed.add(conv)
+      after = page.more ? page.convs.at(-1)?.conv : undefined
+    } while (after !== undefined && listed.size < CONVERSATIONS_MAX)
+    return listed
+  }
+
+  /** A conversation that was not there before: the person has just come into it. */
+  #meet(id: ConvId): void {
+    if (this.#loading) {
+      this.#unmet.add(id)
+      return
+    }
+    if (this.#asked.has(id)) return
+    this.#asked.add(id)
+    const met = this.fetch(id).catch(error => {
+      // Not this person's any more, or a list that is not up to date: the list says what there is.
+      if (!(error instanceof CarillonError)) throw error
+      if (error.code !== 'E_NOT_MEMBER' && error.code !== 'E_NOT_FOUND') void this.load()
+    })
+    void met.finally(() => this.#asked.delete(id))
+  }
+
+  #leave(id: ConvId, by: UserId | undefined): void {
+    const conv = this.state.getState().byId.get(id)
+    this.#drop(id)
+    if (!conv) return
+    const left = new Map(this.state.getState().left).set(id, { title: conv.title, by })
+    const [oldest] = left.keys()
+    if (left.size > LEFT_MAX && oldest !== undefined) left.delete(oldest)
+    this.state.setState({ left })
+  }
+
+  #drop(id: ConvId): void {
+    const byId = new Map(this.state.getState().byId)
+    if (!byId.delete(id)) return
+    this.#talks.delete(id)
+    this.#show(byId)
+  }
+
+  #put(
+    id: ConvId,
+    change: (conv: Conversation | undefined) => Conversation | undefined,
+    summary?: ConvSummary,
+  ): void {
+    const { byId, left } = this.state.getState()
+    const known = byId.get(id)
+    const base = summary ? this.#summarised(summary, known) : known
+    const next = change(base)
+    if (!next || next === known) return
+    const order = known && activeAt(known) === activeAt(next) ? 'stays' : 'changes'
+    this.#show(new Map(byId).set(id, next), order)
+    if (summary && left.has(id)) this.dismiss(id)
+    if (summary) this.#talks.get(id)?.reaches(next.head)
+  }
+
+  #putAll(summaries: readonly ConvSummary[]): void {
+    const byId = new Map(this.state.getState().byId)
+    for (const summary of summaries) {
+      byId.set(summary.conv, this.#summarised(summary, byId.get(summary.conv)))
+    }
+    this.#show(byId)
+    for (const { conv, head } of summaries) this.#talks.get(conv)?.reaches(head)
+  }
+
+  #summarised(summary: ConvSummary, known: Conversation | undefined): Conversation {
+    const conv = summarised(summary, known)
+    return known ? conv : { ...conv, pending: this.#pendingBy().get(conv.id) ?? [] }
+  }
+
+  #pendingBy(): Map<ConvId, Pending[]> {
+    const by = new Map<ConvId, Pending[]>()
+    for (const pending of this.#waiting.all) {
+      by.set(pending.conv, [...(by.get(pending.conv) ?? []), pending])
+    }
+    return by
+  }
+
+  /** Puts what waits into its conversations; those that are the same stay. */
+  #showPending(): void {
+    const pending = this.#pendingBy()
+    const byId = new Map(this.state.getState().byId)
+    for (const conv of byId.values()) {
+      const own = pending.get(conv.id) ?? []
+      const same = own.length === conv.pending.length
+      if (same && own.every((one, index) => one === conv.pending[index])) continue
+      byId.set(conv.id, { ...conv, pending: own })
+    }
+    this.#show(byId)
+  }
+
+  #show(byId: ReadonlyMap<ConvId, Conversation>, order: 'stays' | 'changes' = 'changes'): void {
+    if (order === 'stays') return this.state.setState({ byId })
+    const sorted = [...byId.values()].sort((a, b) => activeAt(b) - activeAt(a))
+    this.state.setState({ byId, order: sorted.map(conv => conv.id) })
+  }
+}

@@ -1,0 +1,23 @@
+/** What kinds of events there are in a conversation's log. */
+
+import type { ConvId, Event, EventData, EventOf, Topic } from '@carillon/client'
+
+/** Whether an event is of this kind. */
+export function is<K extends keyof EventData>(event: Event, kind: K): event is EventOf<K> {
+  return event.k === kind
+}
+
+/** The conversation that a topic is of. */
+export function convOf(topic: Topic): ConvId | undefined {
+  return topic.startsWith('c:') ? topic.slice(2) : undefined
+}
+
+/** Whether people see something of it in the conversation; the rest is for programs. */
+export function isShown(event: Event): boolean {
+  return (
+    is(event, 'msg.sent') ||
+    is(event, 'conv.created') ||
+    is(event, 'conv.members_changed') ||
+    is(event, 'conv.updated')
+  )
+}
