@@ -66,7 +66,7 @@ fn names(schema: &Schema) -> BTreeSet<String> {
         let variants = schema.get(list).and_then(|list| list.as_array());
         for variant in variants.into_iter().flatten() {
             let variant = match variant["$ref"].as_str() {
-                Some(path) => &schema.as_value().pointer(&path[1..]).expect("a definition"),
+                Some(path) => schema.as_value().pointer(&path[1..]).expect("a definition"),
                 None => variant,
             };
             let variant = Schema::try_from(variant.clone()).expect("a schema");

@@ -4,7 +4,8 @@ use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tail, Tx, Value};
 use carillon_protocol::{
     ConvId, ErrorCode, Topic, UserId,
     conv::{
-        Create, CreatedData, Get, History, Kind, List, Listed, Open, Opened, Role, Summary, kind,
+        Changed, Create, CreatedData, Get, History, Kind, List, Listed, Open, Opened, Role,
+        Summary, Update, UpdatedData, kind,
     },
     id::Ulid,
     limits::CONVS_PER_PAGE_MAX,
@@ -79,6 +80,30 @@ pub(super) fn opened(done: &Committed) -> Result<Opened> {
         Some(&Topic::Conv(conv)) => Ok(Opened { conv }),
         _ => Err(Error::not_found("conversation")),
     }
+}
+
+/// `conv.update`.
+pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Decision<Changed>> {
+    let title = rules::title(&args.title)?;
+    let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
+    let (head, changed_seq) = {
+        let roster = conv.read();
+        rules::may_rename(&conv, rules::member((&conv, &roster), who(&ctx))?)?;
+        (roster.head, roster.changed_seq)
+    };
+    let known = "SELECT title FROM chat_conversation WHERE id = $1";
+    let known = ctx.query_one(known, vec![conv.id.into()]).await?;
+    if known.map(|row| row.get::<String>(0)).transpose()?.as_ref() == Some(&title) {
+        return Ok(Decision::Answer(Changed { seq: head }));
+    }
+    let mut tx = ctx.tx();
+    tx.emit(conv.topic(), kind::UPDATED, &UpdatedData { title: title.clone() });
+    // Whoever owned it a moment ago may not own it any more: then the members have changed.
+    tx.run_one(
+        "UPDATE chat_conversation SET title = $1 WHERE id = $2 AND changed_seq = $3",
+        vec![title.into(), conv.id.into(), changed_seq.into()],
+    );
+    Ok(tx.into())
 }
 
 /// `conv.get`.

@@ -137,7 +137,7 @@ pub(super) fn bring(
     tx.run_rows(MOVE_CURSORS, cursors);
 }
 
-/// The answer of `conv.member.add` and `conv.member.remove`.
+/// The answer of `conv.update`, `conv.member.add` and `conv.member.remove`.
 pub(super) fn changed(done: &Committed) -> Result<Changed> {
     let event = done.events.first().ok_or_else(|| Error::not_found("change"))?;
     Ok(Changed { seq: event.seq })

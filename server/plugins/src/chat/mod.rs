@@ -20,6 +20,9 @@ mod spans;
 mod unsettled;
 #[cfg(test)]
 mod unsettled_tests;
+mod watch;
+#[cfg(test)]
+mod watch_tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -42,6 +45,7 @@ use self::{
     reads::Lane,
     roster::{Change, Conversation, Message},
     unsettled::Unsettled,
+    watch::Watches,
 };
 
 /// How much memory conversations take, in bytes. It holds more than a hundred groups of the full
@@ -74,6 +78,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .once(conv::create, conv::opened)
         .command(conv::get)
         .command(conv::list)
+        .once(conv::update, member::changed)
         .once(member::add, member::changed)
         .once(member::remove, member::changed)
         .command(member::list)
@@ -81,6 +86,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .once(msg::send, msg::sent)
         .command(msg::list)
         .command(receipt::counts)
+        .command(receipt::watch)
         .command(receipt::list)
         .topics(TopicKind::Conv, mine, sees)
         .live(means)
@@ -119,6 +125,7 @@ pub(crate) struct Chat {
     unsettled: Unsettled,
     lane: Lane,
     moves: Moves,
+    watches: Watches,
 }
 
 impl Chat {
@@ -136,6 +143,7 @@ impl Chat {
             unsettled: Unsettled::default(),
             lane: Lane::default(),
             moves: Moves::default(),
+            watches: Watches::default(),
         }
     }
 
@@ -211,6 +219,9 @@ impl Chat {
             self.unsettled.note(id, message);
         }
         self.apply(id, Change::Event(event.clone()));
+        if &*event.k == kind::MEMBERS_CHANGED {
+            self.watches.touched(id, event.at);
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use std::{
 use carillon_plugin::{Ctx, Error, Look, Result, Window};
 use carillon_protocol::{
     ConvId, ErrorCode, Topic, UserId,
-    conv::{Read, ReadData, ReadDone},
+    conv::{self, Read, ReadData, ReadDone},
+    receipt,
 };
 use tokio::sync::oneshot;
 
@@ -225,7 +226,9 @@ fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     }
     let (user, read_to) = (step.reading.user, step.reading.cursor);
     if step.is_news() {
+        let now = reads.last().map_or(0, |read| read.ctx.now());
         chat.apply(conv.id, Change::Read(Box::new(step.reading)));
+        chat.watches.touched(conv.id, now);
     }
     let ((read_seq, read_n), unread) = {
         // The person may have written something meanwhile, which sets the cursor too.
@@ -235,7 +238,7 @@ fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     };
     if let Some(last) = reads.last().filter(|_| step.moved) {
         let data = ReadData { user, read_seq, read_n, unread };
-        last.ctx.push_to(user, &conv.topic(), "read", &data);
+        last.ctx.push_to_others(user, &conv.topic(), conv::ephemeral::READ, &data);
     }
     for read in reads {
         answer(read, Ok(ReadDone { read_seq, read_n, unread }));
@@ -257,6 +260,6 @@ fn tell_others(chat: &Chat, ctx: &Ctx, groups: &[Group]) {
         .map(|Group { conv, step, .. }| (conv.id, step.reading.user, step.reading.cursor.0));
     let ctx = ctx.clone();
     chat.moves.add(moved, move |conv, cursors| {
-        ctx.push(&Topic::Conv(conv), "receipts", cursors);
+        ctx.push(&Topic::Conv(conv), receipt::ephemeral::RECEIPTS, cursors);
     });
 }

@@ -1,12 +1,12 @@
 //! Who has read a message. Counted in memory: no row, no query and no list per message.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
-    UserId,
+    ConvId, UserId,
     limits::{PEOPLE_PER_PAGE_MAX, RECEIPT_SEQS_MAX},
-    receipt::{Counted, Counts, List, Listed, Person as Reader, State},
+    receipt::{self, Counted, List, Listed, Person as Reader, State, ephemeral::RECEIPTS},
 };
 
 use super::{
@@ -16,34 +16,94 @@ use super::{
     roster::{Conversation, Message, Person, Roster},
     rules,
     spans::Tally,
-    who,
+    watch, who,
 };
 
+/// By the positions of messages: who wrote each.
+pub(crate) type Authors = BTreeMap<u64, UserId>;
+
+/// By the positions of messages: how many have read each, and of how many.
+pub(crate) type Counts = BTreeMap<u64, (u64, u64)>;
+
 /// `receipt.counts`.
-pub(super) async fn counts(ctx: Ctx, args: Counts) -> Result<Counted> {
-    if args.seqs.len() > RECEIPT_SEQS_MAX {
+pub(super) async fn counts(ctx: Ctx, args: receipt::Counts) -> Result<Counted> {
+    let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
+    let authors = authors(&ctx, &conv, &args.seqs).await?;
+    let counts = count(&conv, &conv.read(), &authors);
+    Ok(in_order(&args.seqs, &counts))
+}
+
+/// `receipt.watch`.
+pub(super) async fn watch(ctx: Ctx, args: receipt::Watch) -> Result<Counted> {
+    let (chat, me) = (ctx.state::<Chat>(), ctx.caller().user);
+    let conv = chat.conversation(&ctx, args.conv).await?;
+    let mut authors = authors(&ctx, &conv, &args.seqs).await?;
+    if conv.read().active > watch::MEMBERS_MAX {
+        authors.retain(|_, author| *author == me);
+    }
+    if chat.watches.set((conv.id, me), &authors, ctx.now())? {
+        tokio::spawn(tell_watchers(chat.clone(), ctx.clone()));
+    }
+    // After it is watched, so that no change falls between the two.
+    let counts = count(&conv, &conv.read(), &authors);
+    let counts = chat.watches.answered((conv.id, me), counts);
+    Ok(in_order(&args.seqs, &counts))
+}
+
+/// Tells people who watch what changes, as long as somebody does.
+async fn tell_watchers(chat: Arc<Chat>, ctx: Ctx) {
+    let tell = |id| {
+        // A task of its own: if it panics, the others are still told.
+        let told = tokio::spawn(tell_of(chat.clone(), ctx.clone(), id));
+        async move {
+            if let Err(error) = told.await.map_err(Error::internal).flatten() {
+                tracing::error!(%error, conv = %id, "those who watch receipts were not told");
+            }
+        }
+    };
+    watch::run(&chat.watches, tell).await;
+}
+
+/// Tells those who watch a conversation what changed.
+async fn tell_of(chat: Arc<Chat>, ctx: Ctx, id: ConvId) -> Result<()> {
+    let authors = chat.watches.authors(id);
+    let conv = chat.conversation(&ctx, id).await?;
+    let news = {
+        let roster = conv.read();
+        let counts = count(&conv, &roster, &authors);
+        let is_member = |user| roster.person(user).is_some_and(Person::is_active);
+        chat.watches.news(id, &counts, is_member)
+    };
+    for (user, counted) in news {
+        ctx.push_to(user, &conv.topic(), RECEIPTS, &counted);
+    }
+    Ok(())
+}
+
+/// The authors of the messages at some positions, of those that the caller may see.
+async fn authors(ctx: &Ctx, conv: &Conversation, seqs: &[u64]) -> Result<Authors> {
+    if seqs.len() > RECEIPT_SEQS_MAX {
         let msg = format!("at most {RECEIPT_SEQS_MAX} messages a call");
         return Err(Error::too_large("seqs", msg));
     }
-    let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
     let window = {
         let roster = conv.read();
-        rules::member((&conv, &roster), who(&ctx))?.window(conv.history)
+        rules::member((conv, &roster), who(ctx))?.window(conv.history)
     };
-    let mut messages = messages(&ctx, &conv, &args.seqs).await?;
-    messages.retain(|&seq, _| window.sees(seq));
-    let counts = count(&conv, &conv.read(), &messages);
-    Ok(Counted { counts: args.seqs.iter().filter_map(|seq| counts.get(seq).copied()).collect() })
+    let messages = messages(ctx, conv, seqs).await?;
+    let seen = messages.into_iter().filter(|&(seq, _)| window.sees(seq));
+    Ok(seen.map(|(seq, message)| (seq, message.by)).collect())
 }
 
-/// `(seq, read, total)` of each message, in one pass over the members: a member costs as much as
-/// there are spans over the messages, not as much as there are messages.
-fn count(
-    conv: &Conversation,
-    roster: &Roster,
-    messages: &BTreeMap<u64, Message>,
-) -> BTreeMap<u64, (u64, u64, u64)> {
-    let seqs: Vec<_> = messages.keys().copied().collect();
+fn in_order(seqs: &[u64], counts: &Counts) -> Counted {
+    let count = |&seq: &u64| counts.get(&seq).map(|&(read, total)| (seq, read, total));
+    Counted { counts: seqs.iter().filter_map(count).collect() }
+}
+
+/// Counts the readers of messages in one pass over the members: a member costs as much as there
+/// are spans over the messages, not as much as there are messages.
+fn count(conv: &Conversation, roster: &Roster, authors: &Authors) -> Counts {
+    let seqs: Vec<_> = authors.keys().copied().collect();
     let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return BTreeMap::new() };
     let (mut read, mut total) = (Tally::new(&seqs), Tally::new(&seqs));
     for person in roster.members() {
@@ -59,12 +119,12 @@ fn count(
     counts
         .map(|(&seq, (mut read, mut total))| {
             // The author is in neither.
-            let author = roster.person(messages[&seq].by);
+            let author = roster.person(authors[&seq]);
             if let Some(author) = author.filter(|author| may_see(conv, author, seq)) {
                 total -= 1;
                 read -= u64::from(author.seen.seen_at(seq).is_some());
             }
-            (seq, (seq, read, total))
+            (seq, (read, total))
         })
         .collect()
 }

@@ -234,11 +234,13 @@ impl Roster {
             if let Some(author) = self.person_mut(event.by) {
                 author.wrote((event.seq, event.n));
             }
-        } else if &*event.k == conv::kind::MEMBERS_CHANGED && event.seq > self.changed_seq {
-            let data: MembersChangedData = event.data.to().map_err(Error::internal)?;
-            self.changed_seq = event.seq;
-            self.add(&data.added, event.seq, event.n);
-            self.remove(&data.removed, event.seq);
+        } else {
+            if &*event.k == conv::kind::MEMBERS_CHANGED && event.seq > self.changed_seq {
+                let data: MembersChangedData = event.data.to().map_err(Error::internal)?;
+                self.changed_seq = event.seq;
+                self.add(&data.added, event.seq, event.n);
+                self.remove(&data.removed, event.seq);
+            }
             // Nor does such an event leave a hole in what people saw: it has no readers.
             let reaches = |person: &&mut Person| person.seen.end() + 1 == event.seq;
             let people = self.people.iter_mut().filter(reaches);

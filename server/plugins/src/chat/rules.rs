@@ -88,6 +88,17 @@ fn may_change(conv: &Conversation, caller: &Person, only_oneself: bool) -> Resul
     Ok(())
 }
 
+/// Whether somebody may give the conversation another title.
+pub(crate) fn may_rename(conv: &Conversation, caller: &Person) -> Result<()> {
+    if conv.kind == Kind::Direct {
+        return Err(Error::denied("a direct conversation is called after the other person"));
+    }
+    if caller.role != Role::Owner {
+        return Err(Error::denied("only the owner of the group renames it"));
+    }
+    Ok(())
+}
+
 /// Who comes, of those who are named.
 pub(crate) fn newcomers(
     (conv, roster): (&Conversation, &Roster),

@@ -1,6 +1,6 @@
 //! Opening, making and listing conversations.
 
-use carillon_protocol::conv::{Kind, List, Listed, Open, Role};
+use carillon_protocol::conv::{Kind, List, Listed, Open, Role, Update, UpdatedData, kind};
 
 use crate::*;
 
@@ -115,4 +115,74 @@ async fn the_creator_owns_the_group() {
     let roles: Vec<_> = members.iter().map(|member| (member.user, member.role)).collect();
     assert_eq!(roles, [(world.amy.user, Role::Owner), (world.bob.user, Role::Member)]);
     assert_eq!((members[1].name.as_str(), members[1].joined_seq), ("bob 陳", 1));
+}
+
+fn renamed(conv: ConvId, title: &str) -> Update {
+    Update { conv, title: title.into() }
+}
+
+#[tokio::test]
+async fn the_owner_renames_a_group_and_everybody_sees_it() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob, world.carol], History::All).await;
+    world.says(world.amy, conv, "hello").await;
+    world.shown(world.bob, conv, 2, 2).await;
+    world.kit.committed();
+    assert_eq!(world.call(world.amy, renamed(conv, " 中環 Central ")).await.unwrap().seq, 3);
+    let (event, _) = world.kit.committed().pop().unwrap();
+    assert_eq!((&*event.k, &event.topic, event.seq, event.n), (kind::UPDATED, &topic(conv), 3, 1));
+    let data: UpdatedData = event.data.to().unwrap();
+    assert_eq!(data.title, "中環 Central");
+    let world = world.restarted().await;
+    for person in [world.amy, world.bob] {
+        let listed = world.call(person, List::default()).await.unwrap();
+        let summary = &listed.convs[0];
+        assert_eq!((summary.title.as_str(), summary.head, summary.n), ("中環 Central", 3, 1));
+        assert_eq!((summary.unread, *summary == world.summary(person, conv).await), (0, true));
+    }
+}
+
+#[tokio::test]
+async fn a_title_that_stays_writes_nothing_and_a_retry_changes_nothing() {
+    let world = World::new().await;
+    let conv = world.group(&[], History::All).await;
+    let (once, first) = (cid(), renamed(conv, "First"));
+    assert_eq!(world.call_as(world.amy, once, &first).await.unwrap().seq, 2);
+    assert_eq!(world.call(world.amy, first.clone()).await.unwrap().seq, 2);
+    assert_eq!(world.call(world.amy, renamed(conv, "Second")).await.unwrap().seq, 3);
+    assert_eq!(world.call_as(world.amy, once, &first).await.unwrap().seq, 2);
+    assert_eq!(world.summary(world.amy, conv).await.title, "Second");
+}
+
+#[tokio::test]
+async fn only_the_owner_renames_and_only_a_group() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob, world.carol], History::All).await;
+    let rename = async |who, conv, title: &str| world.call(who, renamed(conv, title)).await;
+    assert_eq!(code(rename(world.bob, conv, "Bob's").await), ErrorCode::Forbidden);
+    let direct = world.call(world.amy, Open { user: world.bob.user }).await.unwrap().conv;
+    assert_eq!(code(rename(world.amy, direct, "Us").await), ErrorCode::Forbidden);
+    assert_eq!(field(rename(world.amy, conv, " ").await), (ErrorCode::BadArg, "title".into()));
+    world.removes(world.amy, conv, &[world.amy]).await.unwrap();
+    assert_eq!(code(rename(world.amy, conv, "Still mine").await), ErrorCode::NotMember);
+    let who_is_next = if world.bob.user < world.carol.user { world.bob } else { world.carol };
+    rename(who_is_next, conv, "Ours").await.unwrap();
+}
+
+#[tokio::test]
+async fn titles_given_at_the_same_moment_end_with_the_last_event() {
+    let world = World::new().await;
+    let conv = world.group(&[], History::All).await;
+    let calls = (0..8).map(|call| {
+        let (host, amy) = (world.kit.host().clone(), world.amy);
+        let args = renamed(conv, &format!("Title {call}"));
+        tokio::spawn(async move { host.call_typed(amy, Some(cid()), &args).await.unwrap() })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    let (last, _) = world.kit.committed().pop().unwrap();
+    let data: UpdatedData = last.data.to().unwrap();
+    let summary = world.summary(world.amy, conv).await;
+    assert_eq!((summary.title, summary.head), (data.title, last.seq));
 }

@@ -1,8 +1,9 @@
 //! What is not one's own does not exist.
 
 use carillon_protocol::{
-    conv::{ListMembers, Open},
+    conv::{ListMembers, Open, Update},
     log, msg,
+    receipt::Watch,
 };
 
 use crate::*;
@@ -26,9 +27,11 @@ async fn all_refused(world: &World, stranger: Caller, conv: ConvId) {
         code(world.call(stranger, read).await),
         code(world.call(stranger, Counts { conv, seqs: vec![2] }).await),
         code(world.call(stranger, readers).await),
+        code(world.call(stranger, Watch { conv, seqs: vec![2] }).await),
+        code(world.call(stranger, Update { conv, title: "mine".into() }).await),
         code(host.window(stranger, &topic(conv)).await),
     ];
-    assert_eq!(codes, [ErrorCode::NotFound; 11]);
+    assert_eq!(codes, [ErrorCode::NotFound; 13]);
     let listening = host.listening(stranger).await.unwrap();
     assert!(!listening.iter().any(|it| it.topic == topic(conv)));
 }

@@ -10,6 +10,7 @@ mod members;
 mod messages;
 mod receipts;
 mod restart;
+mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,0 +1,156 @@
+//! When those who watch are told, and how many may watch.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use carillon_plugin::Result;
+use carillon_protocol::{ConvId, ErrorCode, UserId, id::Ulid};
+
+use super::{
+    receipt::{Authors, Counts},
+    watch::{LASTS_MS, MAX, PER_CONV_MAX, PER_PERSON_MAX, Watches, run},
+};
+
+fn conv(id: usize) -> ConvId {
+    ConvId(Ulid(id as u128))
+}
+
+fn user(id: usize) -> UserId {
+    UserId(Ulid(id as u128))
+}
+
+/// A message that somebody else wrote.
+fn authors() -> Authors {
+    [(2, user(0))].into()
+}
+
+fn counts(read: u64) -> Counts {
+    [(2, (read, 9))].into()
+}
+
+/// A person watches a conversation, from this time on.
+fn set(watches: &Watches, (in_conv, person): (usize, usize), now: i64) -> Result<bool> {
+    watches.set((conv(in_conv), user(person)), &authors(), now)
+}
+
+fn told(watches: &Watches, in_conv: usize, read: u64) -> Vec<(UserId, Vec<(u64, u64, u64)>)> {
+    let news = watches.news(conv(in_conv), &counts(read), |_| true);
+    news.into_iter().map(|(user, counted)| (user, counted.counts)).collect()
+}
+
+/// A task that writes down of which conversations it would tell.
+fn recorded(watches: &Arc<Watches>) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Vec<ConvId>>>) {
+    let record = Arc::new(Mutex::new(Vec::new()));
+    let (watches, written) = (watches.clone(), record.clone());
+    let task = tokio::spawn(async move {
+        run(&watches, |conv| {
+            written.lock().unwrap().push(conv);
+            std::future::ready(())
+        })
+        .await;
+    });
+    (task, record)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_is_told_at_once_and_then_once_a_second() {
+    let watches = Arc::new(Watches::default());
+    assert!(set(&watches, (1, 7), 0).unwrap());
+    assert!(!set(&watches, (2, 7), 0).unwrap(), "one task for all");
+    let (_task, record) = recorded(&watches);
+    let told = || mem::take(&mut *record.lock().unwrap());
+    let after = async |ms| tokio::time::sleep(Duration::from_millis(ms)).await;
+
+    after(5_000).await;
+    assert_eq!(told(), [], "nothing changed");
+    watches.touched(conv(1), 0);
+    after(1).await;
+    assert_eq!(told(), [conv(1)]);
+    for _ in 0..50 {
+        watches.touched(conv(2), 0);
+        watches.touched(conv(1), 0);
+        watches.touched(conv(3), 0);
+    }
+    after(900).await;
+    assert_eq!(told(), []);
+    after(100).await;
+    assert_eq!(told(), [conv(1), conv(2)], "nobody watches the third");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_when_nobody_has_watched_for_as_long_as_a_call_is_good_for() {
+    let watches = Arc::new(Watches::default());
+    let lasts = Duration::from_millis(LASTS_MS.unsigned_abs());
+    assert!(set(&watches, (1, 7), 0).unwrap());
+    let (task, _) = recorded(&watches);
+    tokio::time::sleep(lasts - Duration::from_millis(1)).await;
+    assert!(!set(&watches, (1, 7), LASTS_MS - 1).unwrap());
+    tokio::time::sleep(lasts - Duration::from_millis(1)).await;
+    assert!(!task.is_finished());
+    tokio::time::timeout(Duration::from_secs(2), task).await.unwrap().unwrap();
+    assert!(told(&watches, 1, 1).is_empty(), "nothing is left of it");
+    assert!(set(&watches, (1, 7), 3 * LASTS_MS).unwrap(), "the next one begins it again");
+}
+
+#[test]
+fn only_what_changed_is_told_and_only_once() {
+    let watches = Watches::default();
+    set(&watches, (1, 7), 0).unwrap();
+    let key = (conv(1), user(7));
+    assert_eq!(watches.answered(key, counts(3)), counts(3));
+    assert_eq!(told(&watches, 1, 3), []);
+    assert_eq!(told(&watches, 1, 4), [(user(7), vec![(2, 4, 9)])]);
+    assert_eq!(told(&watches, 1, 4), []);
+    let nobody = watches.news(conv(1), &counts(5), |_| false);
+    assert!(nobody.is_empty() && told(&watches, 1, 6).is_empty(), "not a member any more");
+}
+
+#[test]
+fn an_answer_is_never_older_than_what_was_told_while_it_was_made() {
+    let watches = Watches::default();
+    set(&watches, (1, 7), 0).unwrap();
+    assert_eq!(told(&watches, 1, 5), [(user(7), vec![(2, 5, 9)])]);
+    assert_eq!(watches.answered((conv(1), user(7)), counts(4)), counts(5));
+}
+
+#[test]
+fn there_is_a_bound_for_each_conversation_until_calls_run_out() {
+    let watches = Watches::default();
+    for person in 0..PER_CONV_MAX {
+        set(&watches, (1, person), 0).unwrap();
+    }
+    let refused = set(&watches, (1, PER_CONV_MAX), LASTS_MS - 1).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Busy);
+    set(&watches, (1, 0), LASTS_MS - 1).unwrap();
+    set(&watches, (2, PER_CONV_MAX), LASTS_MS - 1).unwrap();
+    set(&watches, (1, PER_CONV_MAX), LASTS_MS).unwrap();
+}
+
+#[test]
+fn there_is_a_bound_in_all() {
+    let watches = Watches::default();
+    for index in 0..MAX {
+        set(&watches, (index / 10, index), 0).unwrap();
+    }
+    let refused = set(&watches, (MAX, MAX), 0).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Busy);
+    watches.set((conv(0), user(3)), &Authors::new(), 0).unwrap();
+    set(&watches, (MAX, MAX), 0).unwrap();
+}
+
+#[test]
+fn of_more_conversations_than_one_person_may_watch_the_oldest_goes() {
+    let watches = Watches::default();
+    for index in 0..PER_PERSON_MAX {
+        set(&watches, (index, 7), 0).unwrap();
+    }
+    set(&watches, (0, 7), 1).unwrap();
+    set(&watches, (PER_PERSON_MAX, 7), 2).unwrap();
+    let watched: Vec<_> =
+        (0..=PER_PERSON_MAX).filter(|&index| !told(&watches, index, 1).is_empty()).collect();
+    let expected: Vec<_> = (0..=PER_PERSON_MAX).filter(|&index| index != 1).collect();
+    assert_eq!(watched, expected);
+}
