@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::{
     paths::Place,
     rules::{Draft, Facts, Plan, Standing, Who, decide, logins},
-    table::read,
+    table::{Row, read},
 };
 
 fn user(id: u128) -> UserId {
@@ -269,6 +269,19 @@ fn goes_round(managers: &HashMap<UserId, UserId>) -> bool {
     })
 }
 
+/// The lines of a table that are right, and what becomes of them.
+fn without_errors(mut rows: Vec<Row>, facts: &Facts) -> (Vec<Row>, Plan) {
+    loop {
+        let plan = decide(&rows, facts);
+        assert_eq!(plan.lines.len(), rows.len());
+        if !plan.is_refused() {
+            return (rows, plan);
+        }
+        let mut lines = plan.lines.iter();
+        rows.retain(|_| lines.next().is_some_and(|line| line.action != Action::Error));
+    }
+}
+
 fn cell(choices: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(choices)
 }
@@ -293,16 +306,12 @@ proptest! {
 
     #[test]
     fn the_same_table_again_changes_nothing(
-        lines in prop::collection::vec(cells(), 1..8),
+        lines in prop::collection::vec(cells(), 1..12),
         may_grow in prop::bool::weighted(0.9),
     ) {
         let text = format!("login,name,title,department,manager,locale,tz\n{}", lines.concat());
-        let (rows, facts) = (read(&text).unwrap(), Facts { may_grow, ..facts() });
-        let first = decide(&rows, &facts);
-        prop_assert_eq!(first.lines.len(), rows.len());
-        if first.is_refused() {
-            return Ok(());
-        }
+        let facts = Facts { may_grow, ..facts() };
+        let (rows, first) = without_errors(read(&text).unwrap(), &facts);
         let written: BTreeSet<_> = first.people.iter().map(|draft| draft.login.clone()).collect();
         let named = first.lines.iter().filter(|line| line.action != Action::Same);
         let named: BTreeSet<_> = named.map(|line| line.login.to_lowercase()).collect();
