@@ -1,5 +1,25 @@
-import { Skeleton } from '../ui/Spinner.tsx'
+import { Page } from '../app/Page.tsx'
+import { useText } from '../texts/language.tsx'
+import { Devices } from './Devices.tsx'
+import { Leaving } from './Leaving.tsx'
+import { Look } from './Look.tsx'
+import { NewOwnPassword } from './NewOwnPassword.tsx'
+import { Profile } from './Profile.tsx'
+import { Region } from './Region.tsx'
+import { Sending } from './Sending.tsx'
 
+/** What a person decides for themselves. */
 export default function Settings() {
-  return <Skeleton />
+  const t = useText()
+  return (
+    <Page title={t('nav.settings')}>
+      <Profile />
+      <Region />
+      <Look />
+      <Sending />
+      <NewOwnPassword />
+      <Devices />
+      <Leaving />
+    </Page>
+  )
 }

@@ -102,7 +102,6 @@ function ByPassword({
         autoCapitalize="none"
         autoCorrect="off"
         spellCheck={false}
-        // biome-ignore lint/a11y/noAutofocus: the page has nothing else to do
         autoFocus={focused}
         value={login}
         error={empty && !login.trim() ? t('signin.login.empty') : undefined}

@@ -1,0 +1,103 @@
+import type { OrgMember, UserId } from '@carillon/client'
+import { useEffect, useRef } from 'react'
+import { VList, type VListHandle } from 'virtua'
+import { Failed } from '../app/Fetched.tsx'
+import { useText } from '../texts/language.tsx'
+import { Avatar } from '../ui/Avatar.tsx'
+import { Empty } from '../ui/Notice.tsx'
+import { Skeleton } from '../ui/Spinner.tsx'
+import type { Departments } from './departments.ts'
+import type { MemberList, Members } from './members.ts'
+
+/** The next page is fetched when the end is so many heights of the list away. */
+const AHEAD = 2
+
+/** People, as many as there are: only those on the screen are drawn. */
+export function PeopleList({
+  members,
+  more,
+  loading,
+  error,
+  list,
+  departments,
+  chosen,
+  onChoose,
+  empty,
+}: Members & {
+  list: MemberList
+  departments: Departments
+  chosen?: UserId | undefined
+  onChoose: (user: UserId) => void
+  /** What to say where there is nobody. */
+  empty: string
+}) {
+  const t = useText()
+  const rows = useRef<VListHandle>(null)
+  const look = () => {
+    const view = rows.current
+    if (!view || error !== undefined) return
+    const rest = view.scrollSize - view.scrollOffset - view.viewportSize
+    if (rest < view.viewportSize * AHEAD) void list.next()
+  }
+  // A page that is shorter than the screen asks for the next one.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looks whenever people were added
+  useEffect(look, [members])
+  if (members.length === 0 && error !== undefined) {
+    return <Failed error={error} again={() => void list.again()} />
+  }
+  if (members.length === 0) return loading ? <Skeleton lines={6} /> : <Empty title={empty} />
+  return (
+    <div className="people-rows" aria-busy={loading}>
+      <VList ref={rows} role="list" aria-label={t('people.list')} onScroll={look}>
+        {members.map((member, index) => (
+          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
+          <div
+            key={member.user}
+            role="listitem"
+            aria-posinset={index + 1}
+            aria-setsize={more ? -1 : members.length}
+          >
+            <Row
+              member={member}
+              departments={departments}
+              chosen={member.user === chosen}
+              onChoose={onChoose}
+            />
+          </div>
+        ))}
+      </VList>
+      {error !== undefined && <Failed error={error} again={() => void list.next()} />}
+    </div>
+  )
+}
+
+function Row({
+  member,
+  departments,
+  chosen,
+  onChoose,
+}: {
+  member: OrgMember
+  departments: Departments
+  chosen: boolean
+  onChoose: (user: UserId) => void
+}) {
+  const t = useText()
+  const where = departments.get(member.departments[0])?.name
+  const words = [member.app ? t('people.program') : member.title, where].filter(Boolean)
+  return (
+    <button
+      type="button"
+      className="people-row"
+      data-person={member.user}
+      aria-current={chosen || undefined}
+      onClick={() => onChoose(member.user)}
+    >
+      <Avatar id={member.user} name={member.name} />
+      <span className="people-words">
+        <span className="people-name">{member.name}</span>
+        {words.length > 0 && <span className="soft">{words.join(' · ')}</span>}
+      </span>
+    </button>
+  )
+}
