@@ -12,6 +12,11 @@ const PAGE_STARTS: [&str; 1] = ["after"];
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IdField(Vec<String>);
 
+/// Where `before` names a department and not a position.
+fn is_department(property: &Value) -> bool {
+    property.to_string().contains("#/$defs/DepartmentId")
+}
+
 /// Builds arguments out of a schema.
 pub struct Generator<'a> {
     pub definitions: &'a Map<String, Value>,
@@ -71,7 +76,7 @@ impl Generator<'_> {
         let mut object = Map::new();
         for (name, property) in properties {
             path.push(name.clone());
-            if self.wanted(path) {
+            if self.wanted(path) || is_department(property) {
                 object.insert(name.clone(), self.value(property, path));
             }
             path.pop();
@@ -91,9 +96,12 @@ impl Generator<'_> {
         let field = IdField(path.to_vec());
         let format = schema["format"].as_str().unwrap_or_default();
         let page_start = path.last().is_some_and(|name| PAGE_STARTS.contains(&name.as_str()));
-        let Some(own) = self.own.id(format, self.session) else {
-            return match path.last().map(String::as_str) {
-                Some("login") => json!(format!("p{}", crate::kit::new_id()).to_lowercase()),
+        let name = path.last().map(String::as_str).unwrap_or_default();
+        let Some(own) = self.own.id((name, format), self.session) else {
+            return match name {
+                "locale" => json!("zh-HK"),
+                "permissions" => json!("people"),
+                "login" => json!(format!("p{}", crate::kit::new_id()).to_lowercase()),
                 _ => json!("Carillon"),
             };
         };
@@ -102,7 +110,7 @@ impl Generator<'_> {
         }
         match self.foreign {
             Some((attacked, tenant, session)) if *attacked == field => {
-                tenant.id(format, session).expect("both tenants have every kind of id")
+                tenant.id((name, format), session).expect("both tenants have every kind of id")
             }
             _ => own,
         }
