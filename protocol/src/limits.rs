@@ -46,6 +46,13 @@ limits! {
     /// The longest table of people that is imported, in bytes: several times what the most people
     /// take. Over a socket it has to fit into a frame.
     TABLE_LEN_MAX: usize = 1024 * 1024;
+    /// In conversations of up to so many members everybody sees the cursors of the others move.
+    CURSORS_MEMBERS_MAX: usize = 50;
+    /// In larger conversations `receipt.watch` takes one's own messages only: in a full group
+    /// everybody would else be told of everybody.
+    WATCH_MEMBERS_MAX: usize = 500;
+    /// How long a `receipt.watch` is good for, in milliseconds: who looks on calls again before.
+    WATCH_LASTS_MS: i64 = 90_000;
     /// A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
     PAGE_LEN_MAX: usize = 48 * 1024;
     /// The largest integer that every client can hold (2^53 - 1).

@@ -41,7 +41,7 @@ pub struct Watch {
 }
 
 /// The answer of `receipt.counts` and `receipt.watch`, and `data` of the ephemeral `receipts` to
-/// those who watch.
+/// those who watch: then only the counts that changed, at most once a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     /// `[seq, read, total]` for each message that the caller may see; the author counts in neither.

@@ -901,7 +901,7 @@ export interface ReceiptCounts {
 
 /**
  * The answer of `receipt.counts` and `receipt.watch`, and `data` of the ephemeral `receipts` to
- * those who watch.
+ * those who watch: then only the counts that changed, at most once a second.
  */
 export interface ReceiptCounted {
   /**
@@ -1661,6 +1661,15 @@ export const LIMITS = {
    * take. Over a socket it has to fit into a frame.
    */
   TABLE_LEN_MAX: 1048576,
+  /** In conversations of up to so many members everybody sees the cursors of the others move. */
+  CURSORS_MEMBERS_MAX: 50,
+  /**
+   * In larger conversations `receipt.watch` takes one's own messages only: in a full group
+   * everybody would else be told of everybody.
+   */
+  WATCH_MEMBERS_MAX: 500,
+  /** How long a `receipt.watch` is good for, in milliseconds: who looks on calls again before. */
+  WATCH_LASTS_MS: 90000,
   /**
    * A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
    */

@@ -12,8 +12,6 @@ use std::{
 
 use carillon_protocol::{ConvId, UserId, receipt::CursorsData};
 
-/// In conversations of up to so many members everybody sees the cursors of the others move.
-pub(crate) const MEMBERS_MAX: usize = 50;
 /// Cursors are told this often.
 const EVERY: Duration = Duration::from_secs(1);
 /// They are told earlier if they move in so many conversations: bounds what is gathered.

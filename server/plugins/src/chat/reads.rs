@@ -15,12 +15,13 @@ use carillon_plugin::{Ctx, Error, Look, Result, Window};
 use carillon_protocol::{
     ConvId, ErrorCode, Topic, UserId,
     conv::{self, Read, ReadData, ReadDone},
+    limits::CURSORS_MEMBERS_MAX,
     receipt,
 };
 use tokio::sync::oneshot;
 
 use super::{
-    Chat, moves,
+    Chat,
     roster::{Change, Conversation, Message, Person},
     rules::{self, ReadStep, Shown},
     unsettled::{Cursors, MOVE_CURSORS, settle},
@@ -253,7 +254,7 @@ fn answer(read: Waiting, answer: Result<ReadDone>) {
 /// In small conversations everybody sees how far the others are.
 fn tell_others(chat: &Chat, ctx: &Ctx, groups: &[Group]) {
     let is_told =
-        |group: &&Group| group.step.moved && group.conv.read().active <= moves::MEMBERS_MAX;
+        |group: &&Group| group.step.moved && group.conv.read().active <= CURSORS_MEMBERS_MAX;
     let moved = groups
         .iter()
         .filter(is_told)

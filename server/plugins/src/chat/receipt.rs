@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     ConvId, UserId,
-    limits::{PEOPLE_PER_PAGE_MAX, RECEIPT_SEQS_MAX},
+    limits::{PEOPLE_PER_PAGE_MAX, RECEIPT_SEQS_MAX, WATCH_MEMBERS_MAX},
     receipt::{self, Counted, List, Listed, Person as Reader, State, ephemeral::RECEIPTS},
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn watch(ctx: Ctx, args: receipt::Watch) -> Result<Counted> {
     let (chat, me) = (ctx.state::<Chat>(), ctx.caller().user);
     let conv = chat.conversation(&ctx, args.conv).await?;
     let mut authors = authors(&ctx, &conv, &args.seqs).await?;
-    if conv.read().active > watch::MEMBERS_MAX {
+    if conv.read().active > WATCH_MEMBERS_MAX {
         authors.retain(|_, author| *author == me);
     }
     if chat.watches.set((conv.id, me), &authors, ctx.now())? {

@@ -12,22 +12,21 @@ use std::{
 };
 
 use carillon_plugin::{Error, Result};
-use carillon_protocol::{ConvId, ErrorCode, UserId, receipt::Counted};
+use carillon_protocol::{
+    ConvId, ErrorCode, UserId,
+    limits::{WATCH_LASTS_MS, WATCH_MEMBERS_MAX},
+    receipt::Counted,
+};
 use tokio::sync::Notify;
 
 use super::receipt::{Authors, Counts};
 
-/// In larger conversations people watch their own messages only: in a full group everybody would
-/// else be told of everybody.
-pub(super) const MEMBERS_MAX: usize = 500;
-/// How long a call is good for, in milliseconds: a client that looks on calls again.
-pub(super) const LASTS_MS: i64 = 90_000;
 /// Nobody is told more often.
 const EVERY: Duration = Duration::from_secs(1);
 /// What ran out is looked for this often.
 const SWEPT_EVERY_MS: i64 = 10_000;
 /// The most people who watch one conversation: everybody in one where all messages may be watched.
-pub(super) const PER_CONV_MAX: usize = MEMBERS_MAX;
+pub(super) const PER_CONV_MAX: usize = WATCH_MEMBERS_MAX;
 /// The most conversations that one person watches: a few windows. The oldest one goes.
 pub(super) const PER_PERSON_MAX: usize = 8;
 /// The most in all: some 100 MB, if each watches as many messages as a call may name.
@@ -142,7 +141,7 @@ impl Watches {
         }
         let watched = |(&seq, &by)| (seq, Watched { by, told: None });
         let messages = authors.iter().map(watched).collect();
-        let watch = Watch { messages, until: now.saturating_add(LASTS_MS) };
+        let watch = Watch { messages, until: now.saturating_add(WATCH_LASTS_MS) };
         all.convs.entry(conv).or_default().insert(user, watch);
         all.len += 1;
         let convs = all.people.entry(user).or_default();
@@ -222,7 +221,7 @@ impl Watches {
     /// the task: for longer than a watch lasts nobody watched, and nothing changed for who did.
     async fn due(&self) -> Option<BTreeSet<ConvId>> {
         loop {
-            let lasts = Duration::from_millis(LASTS_MS.unsigned_abs());
+            let lasts = Duration::from_millis(WATCH_LASTS_MS.unsigned_abs());
             let woken = tokio::time::timeout(lasts, self.wake.notified()).await.is_ok();
             let mut all = self.lock();
             // Between the last moment and the lock somebody may have come.

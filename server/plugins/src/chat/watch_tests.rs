@@ -7,11 +7,13 @@ use std::{
 };
 
 use carillon_plugin::Result;
-use carillon_protocol::{ConvId, ErrorCode, UserId, id::Ulid};
+use carillon_protocol::{
+    ConvId, ErrorCode, UserId, id::Ulid, limits::WATCH_LASTS_MS as LASTS_MS, receipt::Counted,
+};
 
 use super::{
     receipt::{Authors, Counts},
-    watch::{LASTS_MS, MAX, PER_CONV_MAX, PER_PERSON_MAX, Watches, run},
+    watch::{MAX, PER_CONV_MAX, PER_PERSON_MAX, Watches, run},
 };
 
 fn conv(id: usize) -> ConvId {
@@ -36,9 +38,13 @@ fn set(watches: &Watches, (in_conv, person): (usize, usize), now: i64) -> Result
     watches.set((conv(in_conv), user(person)), &authors(), now)
 }
 
-fn told(watches: &Watches, in_conv: usize, read: u64) -> Vec<(UserId, Vec<(u64, u64, u64)>)> {
-    let news = watches.news(conv(in_conv), &counts(read), |_| true);
-    news.into_iter().map(|(user, counted)| (user, counted.counts)).collect()
+/// Who is told what, if so many have read.
+fn told(watches: &Watches, in_conv: usize, read: u64) -> Vec<(UserId, Counted)> {
+    watches.news(conv(in_conv), &counts(read), |_| true)
+}
+
+fn counted(read: u64) -> Counted {
+    Counted { counts: vec![(2, read, 9)] }
 }
 
 /// A task that writes down of which conversations it would tell.
@@ -102,7 +108,7 @@ fn only_what_changed_is_told_and_only_once() {
     let key = (conv(1), user(7));
     assert_eq!(watches.answered(key, counts(3)), counts(3));
     assert_eq!(told(&watches, 1, 3), []);
-    assert_eq!(told(&watches, 1, 4), [(user(7), vec![(2, 4, 9)])]);
+    assert_eq!(told(&watches, 1, 4), [(user(7), counted(4))]);
     assert_eq!(told(&watches, 1, 4), []);
     let nobody = watches.news(conv(1), &counts(5), |_| false);
     assert!(nobody.is_empty() && told(&watches, 1, 6).is_empty(), "not a member any more");
@@ -112,7 +118,7 @@ fn only_what_changed_is_told_and_only_once() {
 fn an_answer_is_never_older_than_what_was_told_while_it_was_made() {
     let watches = Watches::default();
     set(&watches, (1, 7), 0).unwrap();
-    assert_eq!(told(&watches, 1, 5), [(user(7), vec![(2, 5, 9)])]);
+    assert_eq!(told(&watches, 1, 5), [(user(7), counted(5))]);
     assert_eq!(watches.answered((conv(1), user(7)), counts(4)), counts(5));
 }
 
