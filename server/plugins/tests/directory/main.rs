@@ -3,8 +3,14 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod administering;
+mod departments;
+mod growing;
+mod imports;
+mod invitations;
 mod issuing;
 mod people;
+mod roles;
 mod setup;
 mod signing_in;
 mod signing_out;
@@ -16,14 +22,16 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use carillon_plugin::{Caller, Error, Plugin, Window};
+use carillon_plugin::{Caller, Error, Look, Plugin, Window};
 use carillon_plugins::directory::{
     PasswordParams, Settings, has_organisation, new_setup_token, plugin, token_digest,
 };
 use carillon_protocol::{
-    Cid, Command, ErrorCode, OrgId, SessionId, Topic, UserId,
+    Cid, Command, DepartmentId, ErrorCode, Event, OrgId, RoleId, SessionId, Topic, UserId,
+    department::{self, Department},
     id::Ulid,
-    org::{AddMember, Create, Get, ListMembers, Names},
+    org::{AddMember, Create, Get, GetMembers, ListMembers, Member, Names, UpdateMember},
+    role,
     session::{
         Devices, EndedData, Grant, Issue, Login, Logout, Resolve, Resolved, Revoke, Setup, Ticket,
         Whoami,
@@ -88,6 +96,54 @@ impl World {
     async fn resolve(&self, token: &str) -> Result<Resolved, Error> {
         resolve(&self.kit, token).await
     }
+
+    /// Adds a person with a role that permits this, and signs them in.
+    async fn joins_with(&self, login: &str, permissions: &[&str]) -> Caller {
+        let role = self.role(login, permissions).await;
+        let (caller, _) = self.joins(login).await;
+        self.gives(caller.user, &[role]).await;
+        caller
+    }
+
+    async fn role(&self, name: &str, permissions: &[&str]) -> RoleId {
+        let permissions = texts(permissions).unwrap();
+        let create = role::Create { name: name.into(), permissions };
+        self.call(self.amy, create).await.unwrap().role
+    }
+
+    async fn gives(&self, user: UserId, roles: &[RoleId]) {
+        let roles = Some(roles.to_vec());
+        self.call(self.amy, UpdateMember { user: Some(user), roles, ..change() }).await.unwrap();
+    }
+
+    async fn department(&self, name: &str, parent: Option<DepartmentId>) -> DepartmentId {
+        let create = department::Create { name: name.into(), parent, head: None };
+        self.call(self.amy, create).await.unwrap().department
+    }
+
+    async fn tree(&self) -> Vec<Department> {
+        self.call(self.amy, department::Tree {}).await.unwrap().departments
+    }
+
+    async fn member(&self, user: UserId) -> Member {
+        let got = self.call(self.amy, GetMembers { users: vec![user] }).await.unwrap();
+        got.members.into_iter().next().unwrap()
+    }
+
+    /// What was told in the organisation's log since the last look.
+    fn told(&self) -> Vec<Event> {
+        let events = self.kit.committed().into_iter().map(|(event, _)| event);
+        events.filter(|event| event.topic == Topic::Org(self.org)).collect()
+    }
+
+    /// The names of what was told since the last look.
+    fn kinds(&self) -> Vec<String> {
+        self.told().iter().map(|event| event.k.to_string()).collect()
+    }
+}
+
+fn change() -> UpdateMember {
+    UpdateMember::default()
 }
 
 fn person(login: &str) -> AddMember {
@@ -145,7 +201,7 @@ fn field<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 
 async fn ended_events(kit: &Kit, user: UserId) -> Vec<SessionId> {
     let storage = kit.host().storage();
-    let look = carillon_plugin::Look::After(0);
+    let look = Look::After(0);
     let events = storage.events(Topic::User(user), Window::all(), look, false, 100).await.unwrap();
     events.iter().map(|event| event.data.to::<EndedData>().unwrap().session).collect()
 }
