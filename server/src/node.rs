@@ -16,16 +16,27 @@ use carillon_store::{OpenError, Options, Store};
 use crate::{
     clock::SystemClock,
     config::Config,
+    demo,
     gateway::{self, Hub},
     rates::Rates,
     registry,
     telemetry::Metrics,
+    tls::TlsError,
 };
 
 /// What stands in the data folder.
 const LOCK_FILE: &str = "carillon.lock";
 const DATABASE_FILE: &str = "carillon.db";
 const SOCKET_FILE: &str = "carillon.sock";
+
+/// What a start can do besides.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// Seed the demo company, tell everybody its password, and answer only as localhost.
+    pub demo: bool,
+    /// How the store writes; the default is durable.
+    pub store: Options,
+}
 
 /// Why a node does not start, in a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +50,9 @@ pub enum StartError {
     /// The database refuses.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// There is no HTTPS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A thread or socket cannot be had.
     #[error("the server cannot start: {0}")]
     Io(#[from] io::Error),
@@ -91,18 +105,19 @@ impl Node {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn open(config: &Config, options: Options) -> Result<Node, StartError> {
+    pub async fn open(config: &Config, start: Start) -> Result<Node, StartError> {
         let lock = lock(&config.data)?;
         let metrics = Arc::new(Metrics::default());
         let setup_token = directory::new_setup_token()?;
         let settings = directory::Settings {
             setup_token: Some(directory::token_digest(&setup_token)),
+            demo: start.demo.then(|| demo::PASSWORD.to_owned()),
             ..directory::Settings::default()
         };
         let plugins = registry::plugins(settings);
 
         let path = database_path(&config.data);
-        let store = Store::open(&path, &Host::migrations(&plugins), options).await?;
+        let store = Store::open(&path, &Host::migrations(&plugins), start.store).await?;
         let rates =
             Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));
         let settings = gateway::Settings {

@@ -1,9 +1,9 @@
 //! A running server: from a listener to an orderly end.
 
-use std::{io, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use std::{io, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
+use axum::Router;
 use carillon_plugins::directory;
-use carillon_store::Options;
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -13,8 +13,9 @@ use tokio::{
 use crate::{
     config::Config,
     demo,
-    http::{self, Door, Gate, GoingDown, Serving, Timeouts},
-    node::{self, Node, StartError},
+    http::{self, Door, Gate, GoingDown, Secure, Serving, Timeouts},
+    node::{self, Node, Start, StartError},
+    tls::{self, Tls},
 };
 
 /// When clients come back after a restart: each at a random time within it.
@@ -26,15 +27,6 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// The longest path that a Unix socket can have (`sun_path` of Linux, less its final zero).
 const SOCKET_PATH_LEN_MAX: usize = 107;
 
-/// What a start can do besides.
-#[derive(Debug, Default)]
-pub struct Start {
-    /// Seed the demo company and answer only as localhost.
-    pub demo: bool,
-    /// How the store writes; the default is durable.
-    pub store: Options,
-}
-
 /// A server that answers. It ends by [`Server::stop`]; dropped, it ends at once.
 pub struct Server {
     /// What it consists of.
@@ -43,10 +35,13 @@ pub struct Server {
     pub setup_path: Option<String>,
     /// The demo company, if it was asked for.
     pub demo: Option<demo::Company>,
+    /// HTTPS, if it is spoken.
+    pub tls: Option<Arc<Tls>>,
     door: Door,
     down: watch::Sender<bool>,
     http: AbortOnDrop,
     socket: SystemSocket,
+    _certificate: Option<AbortOnDrop>,
 }
 
 impl Server {
@@ -59,21 +54,40 @@ impl Server {
         listener: TcpListener,
         start: Start,
     ) -> Result<Server, StartError> {
-        let node = Node::open(config, start.store).await?;
-        let demo = if start.demo { Some(demo::seed(&node.host).await?) } else { None };
+        let demo = start.demo;
+        let node = Node::open(config, start).await?;
+        let tls = Tls::open(config, listener.local_addr()?, node.host.now() / 1000)?;
+        let door = Door::new(&node, config, demo);
+        let demo = if demo { Some(demo::seed(&node.host).await?) } else { None };
         let has_organisation = directory::has_organisation(&node.host).await?;
         let setup_path = (!has_organisation).then(|| format!("/setup#{}", node.setup_token));
 
-        let door = Door::new(&node, config, start.demo);
         let limits = &config.limits;
         let (total, address) =
             (limits.connections_max.get(), limits.connections_per_address_max.get());
         let gate = Gate::new(total, address, node.metrics.clone());
         let (down, going_down) = watch::channel(false);
         let socket = SystemSocket::bind(config, &door, going_down.clone())?;
-        let serving = Serving { router: door.router(), timeouts: Timeouts::default(), going_down };
-        let http = AbortOnDrop(tokio::spawn(http::serve(listener, gate, serving)));
-        Ok(Server { node, setup_path, demo, door, down, http, socket })
+        let routes = tls.as_ref().map_or_else(Router::new, |tls| tls.routes());
+        let router = door.router().merge(routes);
+        let serving = Serving { router, timeouts: Timeouts::default(), going_down };
+        let secure =
+            tls.as_ref().map(|tls| Secure { config: tls.config(), plain: tls.plain_routes() });
+        let http = AbortOnDrop(tokio::spawn(http::serve(listener, gate, serving, secure)));
+        let _certificate = tls.as_ref().map(|tls| {
+            let host = node.host.clone();
+            AbortOnDrop(tokio::spawn(tls::keep(Arc::clone(tls), move || host.now() / 1000)))
+        });
+        Ok(Server { node, setup_path, demo, tls, door, down, http, socket, _certificate })
+    }
+
+    /// Takes a new certificate now, if the server speaks HTTPS; the old one stays if there is no
+    /// good one.
+    pub fn renew_certificate(&self) {
+        match &self.tls {
+            Some(tls) => tls.renew_and_tell(self.node.host.now() / 1000, true),
+            None => tracing::info!("there is no certificate to renew"),
+        }
     }
 
     /// Says goodbye to every connection, lets answers under way leave, and closes the database.

@@ -1,17 +1,14 @@
 //! `carillon serve`.
 
+use std::io::IsTerminal;
+
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 
 use super::{Failure, Outcome, say};
-use crate::{
-    config::Config,
-    demo,
-    http::web,
-    server::{Server, Start},
-};
+use crate::{config::Config, demo, http::web, node::Start, server::Server, tls::Page};
 
 /// Runs the server until `SIGTERM` or `SIGINT`. The first line that it prints names the address.
 pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
@@ -28,12 +25,22 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
     let address = listener.local_addr()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let terminal = std::io::stdout().is_terminal();
     let start = Start { demo, ..Start::default() };
     let server = Server::start(config, listener, start).await?;
-    announce(&format!("http://{address}"), &server)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    announce(&format!("{scheme}://{address}"), &server)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // Whose terminal has gone ends with it; everybody else asks for the new certificate.
+            _ = hangup.recv() => match terminal && !std::io::stdout().is_terminal() {
+                true => break,
+                false => server.renew_certificate(),
+            },
+        }
     }
     tracing::info!("going down");
     server.stop().await;
@@ -51,7 +58,21 @@ fn announce(url: &str, started: &Server) -> Outcome {
     if started.demo.is_some() {
         say(&invitation(url))?;
     }
+    if let Some(page) = started.tls.as_ref().and_then(|tls| tls.page()) {
+        say(&trust(page))?;
+    }
     Ok(())
+}
+
+/// How devices come to trust the local authority. The code is for people who sit before a terminal.
+fn trust(page: &Page) -> String {
+    let code = if std::io::stdout().is_terminal() { page.terminal_code() } else { String::new() };
+    format!(
+        "\nfor phones and other computers to trust this server, open on each of them:\n  {}\n\
+         and compare its fingerprint (SHA-256):\n  {}\n{code}",
+        page.address(),
+        page.fingerprint(),
+    )
 }
 
 /// Where to click. Browsers keep apart who is signed in at either name of this machine, so that

@@ -17,7 +17,7 @@ impl Browser {
     /// As it is configured.
     pub fn new(config: &Config) -> Browser {
         let public_url = config.public_url.clone();
-        let secure = public_url.as_ref().is_some_and(WebOrigin::is_https);
+        let secure = config.tls.is_some() || public_url.as_ref().is_some_and(WebOrigin::is_https);
         Browser { public_url, allowed_origins: config.allowed_origins.clone(), secure }
     }
 

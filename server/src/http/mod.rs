@@ -5,6 +5,7 @@ mod browser;
 mod forwarded;
 mod ready;
 mod rpc;
+mod secure;
 pub mod web;
 
 use std::{
@@ -26,10 +27,12 @@ use axum::{
 };
 use carillon_plugin::Host;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode, operation::Access};
+use tokio::sync::Semaphore;
 
 pub use accept::{Admitted, Gate, GoingDown, Serving, Timeouts, pause, serve};
 use browser::Browser;
 use ready::Readiness;
+pub use secure::Secure;
 
 use crate::{
     gateway::{Hub, handshake},
@@ -53,6 +56,8 @@ struct Inner {
     /// The names under which the demo may be reached; anything else is DNS rebinding.
     loopback_only: bool,
     rates: Arc<Rates>,
+    /// A place for each long body.
+    tables: Semaphore,
     draining: AtomicBool,
 }
 
@@ -71,6 +76,7 @@ impl Door {
             trusted_proxies: config.trusted_proxies.clone(),
             loopback_only: demo,
             rates: Arc::clone(&node.rates),
+            tables: Semaphore::new(rpc::TABLES_MAX),
             draining: AtomicBool::new(false),
         }))
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
@@ -14,6 +14,7 @@ use carillon_protocol::{
     operation,
     session::{Grant, Login, Logout, Resolve, Setup},
 };
+use tokio::sync::SemaphorePermit;
 
 use super::{Admitted, Door, accept::network, answer, bearer, forwarded, refuse};
 
@@ -25,6 +26,11 @@ const SIGN_IN: [&str; 3] = [Login::OP, Setup::OP, invite::Accept::OP];
 const TABLES: [&str; 2] = [import::Check::OP, import::Apply::OP];
 /// The longest body of those: a full table with a backslash before each character.
 const TABLE_BODY_LEN_MAX: usize = 2 * TABLE_LEN_MAX + 1024;
+
+/// The most such bodies at once: an import is rare, and the scope that it takes is everybody's.
+pub const TABLES_MAX: usize = 4;
+/// When to come back after those.
+const TABLES_RETRY_MS: u64 = 2_000;
 
 /// What an operation answers, and the line that sets or clears the cookie.
 type Outcome = (Result<Vec<u8>, ErrorBody>, Option<HeaderValue>);
@@ -191,8 +197,10 @@ impl Door {
     ) -> Result<Vec<u8>, ErrorBody> {
         let Arrived { op, codec, headers } = call;
         let cid = cid(headers)?;
-        let table = TABLES.contains(&op) && caller.may(operation::ADMIN);
-        let max = if table { TABLE_BODY_LEN_MAX } else { FRAME_LEN_MAX };
+        let fits = body.size_hint().upper().is_some_and(|len| len <= FRAME_LEN_MAX as u64);
+        let long = !fits && TABLES.contains(&op) && caller.may(operation::ADMIN);
+        let _place = if long { Some(self.place_for_table()?) } else { None };
+        let max = if long { TABLE_BODY_LEN_MAX } else { FRAME_LEN_MAX };
         let Ok(body) = to_bytes(body, max).await else {
             let msg = format!("a body may have {max} bytes, and must be complete");
             return Err(ErrorBody::new(ErrorCode::TooLarge, msg));
@@ -203,6 +211,13 @@ impl Door {
         }
         let call = Call { op, cid, prev: None, args: Raw { codec, bytes: &body } };
         self.0.host.call(caller, call).await.map_err(carillon_plugin::Error::into_body)
+    }
+
+    fn place_for_table(&self) -> Result<SemaphorePermit<'_>, ErrorBody> {
+        self.0.tables.try_acquire().map_err(|_| {
+            let error = ErrorBody::new(ErrorCode::Busy, "others import tables; try again soon");
+            ErrorBody { retry_ms: Some(TABLES_RETRY_MS), ..error }
+        })
     }
 }
 

@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
     form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
 /// What calls need, and nothing else that a page could ask a person's machine for.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), \
-    accelerometer=(), bluetooth=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), \
+    accelerometer=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), \
     midi=(), payment=(), serial=(), usb=()";
 
 /// Whether there is an app to show.

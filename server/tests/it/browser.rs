@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     kit::{Person, TestServer, exchange},
     page::Page,
+    process::{Process, carillon},
     sessions::{PASSWORD, ended_within_a_second, hello, person, window},
     wire::{TEXT, Wire},
 };
@@ -74,6 +75,50 @@ async fn who_sets_up_in_a_page_is_signed_in_by_the_cookie() {
     let me = page.with(&answer.cookie().0).whoami().await;
     assert_eq!((me.status, &me.body["name"]), (200, &json!("Frank")), "{me:?}");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_by_a_link_in_a_page_is_signed_in_by_the_cookie() {
+    let server = TestServer::start().await;
+    let admin = server.admin(server.org("Harbour").await, "frank").await;
+    let (_, link) = server.rpc(Some(&admin.token), "org.invite.create", None, &json!({})).await;
+    let accept = json!({
+        "token": link["token"], "login": "grace", "name": "Grace", "password": PASSWORD,
+    });
+    let answer = Page::of(&server).call("org.invite.accept", &accept).await;
+    assert_eq!((answer.status, answer.body.get("token")), (200, None), "{answer:?}");
+    let me = Page::of(&server).with(&answer.cookie().0).whoami().await;
+    assert_eq!((me.status, &me.body["login"]), (200, &json!("grace")), "{me:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_learns_how_to_sign_in_whatever_its_cookie_is_worth() {
+    let server = TestServer::start().await;
+    let page = Page::of(&server);
+    let methods = async |page: &Page| {
+        let answer = page.call("session.methods", &json!({})).await;
+        assert_eq!((answer.status, &answer.set_cookie), (200, &None), "{answer:?}");
+        answer.body
+    };
+    assert_eq!(methods(&page).await, json!({"setup": true}));
+    server.org("Harbour").await;
+    let expected = json!({"setup": false, "org": "Harbour"});
+    assert_eq!(methods(&page).await, expected, "no demo, and nothing about people");
+    assert_eq!(methods(&page.with("carillon=cdt_old")).await, expected);
+    server.stop().await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = carillon();
+    serve.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+    let demo = Process::start(serve).await;
+    let page = Page { url: demo.url.clone(), origin: Some(demo.url.clone()), cookie: None };
+    let offered = methods(&page).await["demo"].clone();
+    let person = &offered["people"][0];
+    let args = json!({"login": person["login"], "password": offered["password"]});
+    let signed_in = page.call("session.login", &args).await;
+    let me = page.with(&signed_in.cookie().0).whoami().await;
+    assert_eq!(me.body["name"], person["name"], "one click is enough: {me:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::TestClient,
-    kit::{TestServer, cid, http, text_message},
+    kit::{Person, TestServer, cid, http, text_message},
     process::{Process, add_org, add_person, carillon, connect},
     shop::{Shop, goodbye},
     wire::Wire,
@@ -164,6 +164,54 @@ async fn a_call_says_what_it_is_and_fits() {
         assert!(head.starts_with("HTTP/1.1 400") && answer.contains(code), "{body}: {answer}");
     }
     shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_people_may_be_longer_than_a_frame_if_an_administrator_sends_it() {
+    let server = TestServer::start().await;
+    let org = server.org("Harbour").await;
+    let (frank, amy) = (server.admin(org, "frank").await, server.person(org, "amy").await);
+    let people = |len: usize| {
+        let name = "Wong \"Siu\" Ming".repeat(4);
+        let line = |n| format!("p{n:06},\"{}\"\r\n", name.replace('"', "\"\""));
+        let lines = (0..).map(line).scan(0, |sum, line| {
+            *sum += line.len();
+            (*sum <= len).then_some(line)
+        });
+        json!({"csv": format!("login,name\r\n{}", lines.collect::<String>())})
+    };
+    let check = async |person: &Person, table: &Value| {
+        let (status, body) = server.rpc(Some(&person.token), "org.import.check", None, table).await;
+        (status, body["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let (frame, most, too_long) = (people(40_000), people(150_000), people(3_000_000));
+    assert_eq!(check(&frank, &frame).await.0, 200);
+    assert_eq!(check(&frank, &most).await.0, 200);
+    assert_eq!(check(&frank, &too_long).await, (413, "E_TOO_LARGE".into()));
+    assert_eq!(check(&amy, &frame).await, (403, "E_FORBIDDEN".into()));
+    assert_eq!(check(&amy, &most).await, (413, "E_TOO_LARGE".into()), "nobody else's is read");
+    let (status, _) = server.rpc(Some(&frank.token), "session.whoami", None, &most).await;
+    assert_eq!(status, 413, "nor any other operation's");
+
+    let head = format!(
+        "POST /v1/rpc/org.import.check HTTP/1.1\r\nHost: carillon\r\nContent-Length: 100000\r\n\
+         Content-Type: application/json\r\nAuthorization: Bearer {}\r\nExpect: 100-continue\r\n",
+        frank.token
+    );
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut wire = Wire::connect(server.url()).await;
+        wire.write(format!("{head}\r\n").as_bytes()).await;
+        assert!(wire.head().await.starts_with("HTTP/1.1 100"));
+        slow.push(wire);
+    }
+    assert_eq!(check(&frank, &most).await, (429, "E_BUSY".into()), "memory is bounded");
+    assert_eq!(check(&frank, &frame).await.0, 200);
+    drop(slow);
+    while check(&frank, &most).await.0 == 429 {
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

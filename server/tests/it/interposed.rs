@@ -13,7 +13,8 @@ use std::{
 
 use carillon::{
     config::Config,
-    server::{Server, Start},
+    node::Start,
+    server::Server,
 };
 use carillon_protocol::{Command as _, conv, msg};
 use carillon_store::{Durability, Options};

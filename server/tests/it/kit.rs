@@ -5,7 +5,8 @@ use std::time::Duration;
 use carillon::{
     clock::SystemClock,
     config::Config,
-    server::{Server, Start},
+    node::Start,
+    server::Server,
 };
 use carillon_plugin::{Caller, Clock as _, Host};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
