@@ -11,7 +11,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use carillon_plugin::{Caller, Error, Host, Result};
-use carillon_protocol::{Cid, ConvId, ErrorCode, OrgId, UserId, conv, id::Ulid, msg, org};
+use carillon_protocol::{
+    Cid, ConvId, DepartmentId, ErrorCode, OrgId, UserId, conv, department, id::Ulid, msg, org,
+};
 
 use story::{Conv, Moment, Story};
 
@@ -38,6 +40,7 @@ enum Step {
     Person(usize),
     Conv(usize),
     Moment(usize),
+    Department(usize),
 }
 
 impl Step {
@@ -47,6 +50,7 @@ impl Step {
             Step::Person(index) => (1, index),
             Step::Conv(index) => (2, index),
             Step::Moment(index) => (3, index),
+            Step::Department(index) => (4, index),
         };
         Some(Cid(Ulid::from_parts(0, (kind << 64) | index as u128)))
     }
@@ -81,6 +85,8 @@ struct Seeding<'a> {
     midnight: i64,
     company: Company,
     names: BTreeMap<&'a str, &'a str>,
+    /// Those of the story, in its order.
+    departments: Vec<DepartmentId>,
 }
 
 impl<'a> Seeding<'a> {
@@ -92,9 +98,41 @@ impl<'a> Seeding<'a> {
         let created = past.call_typed(Caller::SYSTEM, Step::Company.cid(), &create).await?;
         let company = Company { org: created.org, people: BTreeMap::new() };
         let names = story.people.iter().map(|person| (person.login, person.name)).collect();
-        let mut seeding = Seeding { host, midnight, company, names };
+        let departments = Vec::new();
+        let mut seeding = Seeding { host, midnight, company, names, departments };
+        seeding.divide(&past, story).await?;
         seeding.hire(&past, story).await?;
         Ok(seeding)
+    }
+
+    /// Makes the departments, which nobody heads yet: the people come after them.
+    async fn divide(&mut self, past: &Host, story: &Story<'_>) -> Result<()> {
+        for (index, department) in story.departments.iter().enumerate() {
+            let parent = department.parent.map(|parent| self.departments[parent]);
+            let name = department.name.to_owned();
+            let create = department::Create { name, parent, head: None };
+            let created =
+                past.call_typed(Caller::SYSTEM, Step::Department(index).cid(), &create).await?;
+            self.departments.push(created.department);
+        }
+        Ok(())
+    }
+
+    /// Says who heads the departments.
+    async fn appoint(&self, story: &Story<'_>) -> Result<()> {
+        for (&department, told) in self.departments.iter().zip(&story.departments) {
+            let head = Some(Some(self.user(told.head)?));
+            let update = department::Update { department, name: None, head };
+            self.host.call_typed(Caller::SYSTEM, None, &update).await?;
+        }
+        Ok(())
+    }
+
+    /// Where a person is, in the order of the story.
+    fn departments_of(&self, story: &Story<'_>, login: &str) -> Vec<DepartmentId> {
+        let places = self.departments.iter().zip(&story.departments);
+        let there = places.filter(|(_, told)| told.head == login || told.others.contains(&login));
+        there.map(|(department, _)| *department).collect()
     }
 
     /// Adds the people who are not there yet: a password costs too much to be hashed for nothing.
@@ -118,7 +156,7 @@ impl<'a> Seeding<'a> {
                 admin: person.admin,
                 locale: None,
                 tz: None,
-                departments: Vec::new(),
+                departments: self.departments_of(story, person.login),
             };
             let added = past.call_typed(Caller::SYSTEM, Step::Person(index).cid(), &add).await?;
             self.company.people.insert(person.login.to_owned(), added.user);
@@ -130,6 +168,7 @@ impl<'a> Seeding<'a> {
         if self.is_told(story).await? {
             return Ok(());
         }
+        self.appoint(story).await?;
         let mut convs: Vec<Option<(ConvId, u64)>> = vec![None; story.convs.len()];
         for (index, moment) in story.moments.iter().enumerate() {
             let day = self.midnight - moment.days_ago * DAY_MS;

@@ -4,6 +4,8 @@
 #[derive(Debug, Default)]
 pub(super) struct Story<'a> {
     pub people: Vec<Person<'a>>,
+    /// Parents before their children.
+    pub departments: Vec<Department<'a>>,
     pub convs: Vec<Conv<'a>>,
     /// In the order in which they happened.
     pub moments: Vec<Moment<'a>>,
@@ -15,6 +17,16 @@ pub(super) struct Person<'a> {
     pub name: &'a str,
     pub title: &'a str,
     pub admin: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Department<'a> {
+    pub name: &'a str,
+    /// Which of [`Story::departments`] is above.
+    pub parent: Option<usize>,
+    path: &'a str,
+    pub head: &'a str,
+    pub others: Vec<&'a str>,
 }
 
 #[derive(Debug)]
@@ -67,14 +79,43 @@ impl<'a> Story<'a> {
                 let login = login.trim_start_matches('*');
                 self.people.push(Person { login, name, title, admin });
             }
+            ("dept", &[path, head, others]) => self.department(path, head, others)?,
             ("group", &[title, owner, others]) => self.conv(Some(title), owner, others)?,
             ("direct", &[one, other]) => self.conv(None, one, other)?,
             (days, _) if days.starts_with(|c: char| c.is_ascii_digit()) => {
                 let moment = self.moment(days, rest)?;
                 self.moments.push(moment);
             }
-            _ => return Err("expected `people`, `group`, `direct` or a day"),
+            _ => return Err("expected `people`, `dept`, `group`, `direct` or a day"),
         }
+        Ok(())
+    }
+
+    /// Those who are named in a line, who must be listed above it.
+    fn known(&self, one: &str, others: &'a str) -> Result<Vec<&'a str>, &'static str> {
+        let others: Vec<&str> = others.split_whitespace().collect();
+        let known = |login: &str| self.people.iter().any(|person| person.login == login);
+        if !known(one) || !others.iter().copied().all(known) {
+            return Err("expected people who are listed above");
+        }
+        Ok(others)
+    }
+
+    fn department(
+        &mut self,
+        path: &'a str,
+        head: &'a str,
+        others: &'a str,
+    ) -> Result<(), &'static str> {
+        let others = self.known(head, others)?;
+        let (parent, name) = match path.rsplit_once('/') {
+            Some((above, name)) => {
+                let parent = self.departments.iter().position(|other| other.path == above);
+                (Some(parent.ok_or("expected a department that is listed above")?), name)
+            }
+            None => (None, path),
+        };
+        self.departments.push(Department { name, parent, path, head, others });
         Ok(())
     }
 
@@ -84,11 +125,7 @@ impl<'a> Story<'a> {
         owner: &'a str,
         others: &'a str,
     ) -> Result<(), &'static str> {
-        let others: Vec<&str> = others.split_whitespace().collect();
-        let known = |login: &&str| self.people.iter().any(|person| person.login == *login);
-        if !known(&owner) || !others.iter().all(known) {
-            return Err("expected people who are listed above");
-        }
+        let others = self.known(owner, others)?;
         self.convs.push(Conv { title, owner, others });
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::*;
 /// A node's plugins, with passwords that cost nothing.
 async fn kit() -> Kit {
     let cheap = directory::PasswordParams::new(8, 1, 1, None).unwrap();
-    let settings = directory::Settings { setup_token: None, password: cheap };
+    let settings = directory::Settings { password: cheap, ..directory::Settings::default() };
     Kit::new(vec![directory::plugin(settings), chat::plugin()]).await
 }
 
@@ -37,6 +37,7 @@ fn a_line_that_cannot_be_read_is_named() {
         ("nonsense here", 1),
         ("people amy | Amy | Boss\n1 09:00 amy no conversation yet", 2),
         ("people amy | Amy | Boss\ndirect amy | zoe", 2),
+        ("people amy | Amy | Boss\ndept Shops/Central | amy |", 2),
         ("people amy | A | B\npeople bob | B | B\ndirect amy | bob\n0 09:00 amy today", 4),
         ("people amy | A | B\npeople bob | B | B\ndirect amy | bob\n1 soon amy hi", 4),
     ] {
@@ -64,6 +65,10 @@ async fn everybody_is_there_with_conversations_of_the_last_days() {
     let kit = kit().await;
     let company = seed(kit.host()).await.unwrap();
     assert_eq!(company.people.len(), 14);
+    let amy = Caller::on_behalf_of(company.people["amy"], company.org);
+    let tree = kit.host().call_typed(amy, None, &department::Tree {}).await.unwrap().departments;
+    assert_eq!((tree.len(), tree.iter().map(|place| place.members).sum::<u64>()), (7, 14));
+    assert!(tree.iter().all(|place| place.head.is_some()));
     let of_amy = convs_of(&kit, &company, "amy").await;
     assert_eq!(of_amy.len(), 9);
     assert!(of_amy.iter().any(|conv| conv.unread > 0));
