@@ -1,9 +1,9 @@
 //! Importing people from a table (RFC 4180).
 //!
 //! The first line names the columns: `login` and `name` must be there; `title`, `department` (its
-//! path, as `Shops/Central`; several are parted by `;`), `manager` (a sign-in name, also one of this
-//! table), `locale` and `tz` may be. Whoever has the sign-in name already is changed, others are
-//! added; an empty cell changes nothing. Departments that are missing are made.
+//! path, as `Shops/Central`; several are parted by `;`), `manager` (a sign-in name, also one of
+//! this table), `locale` and `tz` may be. Whoever has the sign-in name already is changed, others
+//! are added; an empty cell changes nothing. Departments that are missing are made.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -20,6 +20,7 @@ mod limits;
 mod page;
 mod panics;
 mod process;
+mod receipts;
 mod resume;
 mod sessions;
 mod shop;
