@@ -2,13 +2,13 @@
 
 use std::{net::TcpListener, path::Path};
 
-use carillon_plugin::Host;
+use carillon_plugin::{Clock as _, Host};
 use carillon_plugins::directory;
 use carillon_store::Store;
 use rustix::fs::Access;
 
 use super::{Failure, Outcome, say};
-use crate::{config::Config, node, registry};
+use crate::{clock::SystemClock, config::Config, node, registry, tls};
 
 /// File handles that are no connections: the database, its readers, the shards and the rest.
 const FILES_OTHER: u64 = 64;
@@ -22,6 +22,7 @@ pub(super) async fn doctor(config: &Config) -> Outcome {
         ("disk", disk(config)),
         ("database", database(config).await),
         ("address", address(config)),
+        ("https", https(config)),
         ("file handles", files(config)),
     ];
     for (what, result) in &checks {
@@ -86,6 +87,13 @@ fn address(config: &Config) -> Finding {
             Ok(format!("{} is in use, by a running server if that is yours", config.listen))
         }
         Err(error) => Err(format!("cannot listen on {} ({error})", config.listen)),
+    }
+}
+
+fn https(config: &Config) -> Finding {
+    match &config.tls {
+        None => Ok("not spoken here".into()),
+        Some(setting) => tls::check(setting, &config.data, SystemClock::default().now() / 1000),
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::refuse;
+use super::{refuse, secure::Secure};
 use crate::telemetry::Metrics;
 
 /// How long a client may take, so that slow ones do not hold sockets for nothing.
@@ -152,11 +152,17 @@ pub struct Serving {
     pub going_down: GoingDown,
 }
 
-/// Accepts until dropped. Every socket has a task that serves HTTP/1.1 until it ends or upgrades.
-pub async fn serve(listener: TcpListener, gate: Arc<Gate>, serving: Serving) {
+/// Accepts until dropped. Every socket has a task that serves HTTP/1.1, over TLS if it is spoken
+/// here, until it ends or upgrades.
+pub async fn serve(
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    serving: Serving,
+    secure: Option<Secure>,
+) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => accept(stream, from, &gate, &serving),
+            Ok((stream, from)) => accept(stream, from, &gate, &serving, secure.as_ref()),
             Err(error) => pause(&error).await,
         }
     }
@@ -169,9 +175,21 @@ pub async fn pause(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-fn accept(stream: TcpStream, from: SocketAddr, gate: &Arc<Gate>, serving: &Serving) {
+fn accept(
+    stream: TcpStream,
+    from: SocketAddr,
+    gate: &Arc<Gate>,
+    serving: &Serving,
+    secure: Option<&Secure>,
+) {
     if let Some(admitted) = gate.admit(from.ip()) {
-        tokio::spawn(serving.clone().converse(TokioIo::new(stream), Some(admitted)));
+        let serving = serving.clone();
+        match secure {
+            None => tokio::spawn(serving.converse(TokioIo::new(stream), Some(admitted))),
+            Some(tls) => tokio::spawn(serving.converse_secure(tls.clone(), stream, admitted)),
+        };
+    } else if secure.is_some() {
+        // Telling costs a handshake, which is what there is too much of.
     } else if let Ok(place) = Arc::clone(&gate.turned_away).try_acquire_owned() {
         tokio::spawn(async move {
             // Who is one too many may be gone already, or not listen.
@@ -248,7 +266,7 @@ async fn unread(mut answered: watch::Receiver<bool>, patience: Duration) {
 }
 
 /// Returns when the server goes down, or is gone.
-async fn told(mut going_down: GoingDown) {
+pub(super) async fn told(mut going_down: GoingDown) {
     drop(going_down.wait_for(|going_down| *going_down).await);
 }
 
@@ -285,7 +303,7 @@ mod tests {
         let gate = Gate::new(10, 10, Arc::default());
         let (down, going_down) = watch::channel(false);
         let serving = Serving { router, timeouts, going_down };
-        tokio::spawn(serve(listener, Arc::clone(&gate), serving));
+        tokio::spawn(serve(listener, Arc::clone(&gate), serving, None));
         (TcpStream::connect(address).await.expect("it listens"), gate, down)
     }
 

@@ -140,7 +140,6 @@ impl Rig {
     }
 }
 
-
 /// TLS between the two ends of a socket.
 async fn shake_hands(
     client: TcpStream,
