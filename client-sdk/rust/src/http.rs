@@ -6,9 +6,9 @@ use carillon_protocol::{Codec, Command, ErrorBody};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
-use crate::{Error, options::Address};
+use crate::{Error, server::Address};
 
 /// The whole call takes at most so long.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ pub(crate) async fn call<C: Command>(address: &Address, args: &C) -> Result<C::R
 
 async fn post<C: Command>(address: &Address, args: &C) -> Result<C::Reply, Error> {
     let failed = |e: &dyn std::fmt::Display| Error::Connect(format!("{}: {e}", address.authority));
-    let stream = TcpStream::connect(&address.authority).await.map_err(|e| failed(&e))?;
+    let stream = address.connect().await.map_err(|e| failed(&e))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
     let request = Request::post(format!("{}/v1/rpc/{}", address.base, C::OP))

@@ -10,7 +10,7 @@ use carillon_protocol::{
 use crate::{
     Options,
     clock::Chance,
-    options::Address,
+    server::Address,
     socket::{Down, Socket},
 };
 

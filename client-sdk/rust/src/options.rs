@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use carillon_protocol::{Codec, DeviceId};
-use tokio_tungstenite::tungstenite::http::Uri;
 
-use crate::Error;
+use crate::Server;
 
 /// Where to connect, as whom, and how.
 #[derive(Clone)]
 pub struct Options {
-    pub(crate) url: String,
+    pub(crate) server: Server,
     pub(crate) token: String,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) codec: Codec,
@@ -20,10 +19,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// A server's address, as `http://127.0.0.1:8080`, and a bearer token or ticket.
-    pub fn new(url: impl Into<String>, token: impl Into<String>) -> Options {
+    /// A server, or its address like `https://chat.example.org`, and a bearer token or ticket.
+    pub fn new(server: impl Into<Server>, token: impl Into<String>) -> Options {
         Options {
-            url: url.into(),
+            server: server.into(),
             token: token.into(),
             state_dir: None,
             codec: Codec::MsgPack,
@@ -31,6 +30,12 @@ impl Options {
             tab: None,
             seed: None,
         }
+    }
+
+    /// As [`Server::ca`].
+    pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Options {
+        self.server = self.server.ca(pem);
+        self
     }
 
     /// Keeps the outbox, the device id and what has been dealt with in this folder, so that a
@@ -70,7 +75,7 @@ impl Options {
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
-            .field("url", &self.url)
+            .field("url", &self.server.url)
             .field("state_dir", &self.state_dir)
             .field("codec", &self.codec)
             .field("device", &self.device)
@@ -79,56 +84,9 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// A server's address, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
-    /// `host:port`, for TCP and the `Host` header.
-    pub authority: String,
-    /// The path before `/v1`, mostly empty.
-    pub base: String,
-    /// `ws://host:port/v1/ws`, for the upgrade.
-    pub ws: String,
-}
-
-impl Address {
-    pub fn parse(url: &str) -> Result<Address, Error> {
-        let bad = |why: &str| Error::Url(format!("{url}: {why}"));
-        let uri: Uri = url.parse().map_err(|_| bad("expected an address like http://HOST:PORT"))?;
-        match uri.scheme_str() {
-            Some("http" | "ws") => {}
-            Some("https" | "wss") => {
-                return Err(bad("this version has no TLS: use http:// behind a local TLS proxy"));
-            }
-            _ => return Err(bad("expected an address that begins with http:// or ws://")),
-        }
-        let host = uri.host().ok_or_else(|| bad("the host is missing"))?;
-        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        let path = uri.path().trim_end_matches('/');
-        let base = path.strip_suffix("/v1/ws").unwrap_or(path).to_owned();
-        Ok(Address { ws: format!("ws://{authority}{base}/v1/ws"), base, authority })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn http_and_ws_addresses_lead_to_the_same_socket() {
-        for url in ["http://h:81", "ws://h:81/", "http://h:81/v1/ws"] {
-            let address = Address::parse(url).unwrap();
-            assert_eq!((&*address.authority, &*address.ws), ("h:81", "ws://h:81/v1/ws"));
-        }
-        assert_eq!(Address::parse("http://[::1]/chat").unwrap().ws, "ws://[::1]:80/chat/v1/ws");
-    }
-
-    #[test]
-    fn an_address_with_tls_is_refused_with_the_reason() {
-        let refused = Address::parse("wss://h").unwrap_err().to_string();
-        assert!(refused.contains("no TLS"), "{refused}");
-        assert!(Address::parse("h:8080").is_err());
-        assert!(Address::parse("").is_err());
-    }
 
     #[test]
     fn the_token_is_not_shown() {

@@ -2,15 +2,16 @@
 
 use carillon_protocol::session::{self, Grant, Identity};
 
-use crate::{Client, Error, http, options::Address};
+use crate::{Client, Error, Server, http, server::Address};
 
 /// Signs a person in by name and password; the token in the answer is for [`crate::Options`].
 ///
 /// # Errors
 /// If the server cannot be reached, or refuses the name or the password.
-pub async fn login(url: &str, login: &str, password: &str) -> Result<Grant, Error> {
+pub async fn login(server: impl Into<Server>, login: &str, password: &str) -> Result<Grant, Error> {
     let (login, password) = (login.to_owned(), password.to_owned());
-    http::call(&Address::parse(url)?, &session::Login { login, password, label: None }).await
+    http::call(&Address::of(&server.into())?, &session::Login { login, password, label: None })
+        .await
 }
 
 impl Client {

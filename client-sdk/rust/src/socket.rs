@@ -12,10 +12,7 @@ use carillon_protocol::{
     frame::{self, Hello, ServerFrame, Welcome},
 };
 use futures_util::{SinkExt, StreamExt};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -30,10 +27,10 @@ use crate::{
     Error,
     clock::{Chance, instant},
     error::{Step, step},
-    options::Address,
+    server::{Address, Stream},
 };
 
-/// TCP, the upgrade and `hello` take at most so long together: a server has 10 s for `hello`.
+/// TCP, TLS, the upgrade and `hello` take at most so long together: a server has 10 s for `hello`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server's frame holds at most so many bytes: a page of 200 messages of the full length fits.
 const FRAME_LEN_MAX: usize = 16 << 20;
@@ -76,7 +73,7 @@ impl Down {
 
 /// A connection after `welcome`.
 pub(crate) struct Socket {
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<Stream>,
     codec: Codec,
     /// Frames that the kernel has not taken yet. Few: calls in flight are bounded.
     out: VecDeque<Message>,
@@ -110,10 +107,8 @@ impl Socket {
     }
 
     async fn upgrade(address: &Address, codec: Codec) -> Result<Socket, Down> {
-        let stream = TcpStream::connect(&address.authority)
-            .await
-            .map_err(|e| Down::lost(format!("{}: {e}", address.authority)))?;
-        stream.set_nodelay(true).map_err(Down::lost)?;
+        let connected = address.connect().await;
+        let stream = connected.map_err(|e| Down::lost(format!("{}: {e}", address.authority)))?;
         let mut request = address.ws.as_str().into_client_request().map_err(Down::lost)?;
         let offer = HeaderValue::from_static(codec.subprotocol());
         request.headers_mut().insert("Sec-WebSocket-Protocol", offer);

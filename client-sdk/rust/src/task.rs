@@ -24,8 +24,8 @@ use crate::{
     events::Feed,
     journal::{Line, Progress},
     link::Link,
-    options::Address,
     outbox::{Entry, OUTBOX_LEN_MAX, Outbox},
+    server::Address,
     socket::Down,
     sync::Sync,
 };
@@ -86,7 +86,7 @@ pub(crate) struct Task {
 
 /// Connects for the first time and starts the task.
 pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Arc<Shared>), Error> {
-    let address = Address::parse(&options.url)?;
+    let address = Address::of(&options.server)?;
     let (disk, Before { entries, progress }) = Disk::open(options.state_dir.as_deref()).await?;
     let mut chance = Chance::new(options.seed);
     let mut progress = progress.unwrap_or_else(|| Progress {

@@ -9,7 +9,7 @@ mod screen;
 use std::{error::Error, path::PathBuf};
 
 use carillon_client::{
-    Client, Options, Receipt, Update, login,
+    Client, Options, Receipt, Server, Update, login,
     protocol::{
         ConvId, Event, Topic,
         conv::{self, Summary},
@@ -35,6 +35,9 @@ struct Args {
     /// The server.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// The certificate of its local authority, if it has one.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A token, as `carillon token --user NAME` makes one.
     #[arg(long, env = "CARILLON_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -59,6 +62,10 @@ struct Args {
 async fn main() -> Outcome {
     let args = Args::parse();
     let mut lines = BufReader::new(stdin()).lines();
+    let mut server = Server::new(&args.url);
+    if let Some(ca) = &args.ca {
+        server = server.ca(std::fs::read(ca)?);
+    }
     let token = match (&args.token, &args.login) {
         (Some(token), _) => token.clone(),
         (None, Some(name)) => {
@@ -69,11 +76,11 @@ async fn main() -> Outcome {
                     lines.next_line().await?.ok_or("no password")?
                 }
             };
-            login(&args.url, name, &password).await?.token
+            login(server.clone(), name, &password).await?.token
         }
         (None, None) => return Err("say who you are: --login NAME or --token TOKEN".into()),
     };
-    let mut options = Options::new(&args.url, token);
+    let mut options = Options::new(server, token);
     if let Some(state) = &args.state {
         options = options.state_dir(state);
     }

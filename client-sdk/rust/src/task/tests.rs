@@ -22,7 +22,7 @@ async fn offline(dir: &Path) -> Task {
         server: String::new(),
     };
     Task {
-        address: Address::parse(&options.url).unwrap(),
+        address: Address::of(&options.server).unwrap(),
         options,
         clock: Clock::start(),
         chance: Chance::new(Some(7)),
