@@ -3,7 +3,12 @@
 use carillon_protocol::{OrgId, org, session};
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, say, system::System};
+use super::{
+    Failure, Outcome,
+    people::{self, ImportArgs, InviteArgs},
+    say,
+    system::System,
+};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -29,6 +34,10 @@ pub(super) struct TokenArgs {
 pub(super) enum UserCommand {
     /// Add a person
     Add(UserArgs),
+    /// Add and change many people by a table
+    Import(ImportArgs),
+    /// Make a link by which people join, or by which one person sets a password
+    Invite(InviteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -64,7 +73,7 @@ pub(super) enum OrgCommand {
 }
 
 /// A span of time as people write it: a number and `m`, `h` or `d`.
-fn ttl_ms(text: &str) -> Result<i64, String> {
+pub(super) fn ttl_ms(text: &str) -> Result<i64, String> {
     let (number, unit_ms) = match text.char_indices().last() {
         Some((end, 'm')) => (&text[..end], 60_000),
         Some((end, 'h')) => (&text[..end], 3_600_000),
@@ -90,7 +99,15 @@ pub(super) async fn token(config: &Config, args: TokenArgs) -> Outcome {
     say(&grant?.token)
 }
 
-pub(super) async fn user(config: &Config, UserCommand::Add(args): UserCommand) -> Outcome {
+pub(super) async fn user(config: &Config, command: UserCommand) -> Outcome {
+    match command {
+        UserCommand::Add(args) => add_user(config, args).await,
+        UserCommand::Import(args) => people::import(config, args).await,
+        UserCommand::Invite(args) => people::invite(config, args).await,
+    }
+}
+
+async fn add_user(config: &Config, args: UserArgs) -> Outcome {
     let password = if args.password_stdin { Some(read_password()?) } else { None };
     let add = org::AddMember {
         org: args.org,

@@ -2,6 +2,7 @@
 
 mod admin;
 mod doctor;
+mod people;
 mod serve;
 mod system;
 
@@ -47,9 +48,8 @@ enum Command {
         /// Seed a demo company, and answer on this machine only
         #[arg(long)]
         demo: bool,
-        /// The address to listen on; port 0 picks a free one
-        #[arg(long, value_name = "ADDR")]
-        listen: Option<SocketAddr>,
+        #[command(flatten)]
+        door: DoorArgs,
     },
     /// Make a token for a person's device or for a program
     Token(admin::TokenArgs),
@@ -69,7 +69,18 @@ enum Command {
         command: Option<ConfigCommand>,
     },
     /// Look at everything that the server needs, and say what is wrong
-    Doctor,
+    Doctor(DoorArgs),
+}
+
+/// How people reach the server.
+#[derive(Debug, Default, Args)]
+struct DoorArgs {
+    /// The address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Speak HTTPS: `files:CERT,KEY`, or `self` for a local authority
+    #[arg(long, value_name = "WHENCE")]
+    tls: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,11 +123,11 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn try_run(cli: Cli) -> Outcome {
-    let listen = match &cli.command {
-        Command::Serve { listen, .. } => *listen,
-        _ => None,
+    let door = match &cli.command {
+        Command::Serve { door, .. } | Command::Doctor(door) => door,
+        _ => &DoorArgs::default(),
     };
-    let loaded = cli.sources.load(listen);
+    let loaded = cli.sources.load(door);
     if let Command::Config { command } = &cli.command {
         return show_config(command.as_ref(), loaded);
     }
@@ -129,17 +140,18 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Token(args) => admin::token(&config, args).await,
             Command::User { command } => admin::user(&config, command).await,
             Command::Org { command } => admin::org(&config, command).await,
-            Command::Doctor => doctor::doctor(&config).await,
+            Command::Doctor(_) => doctor::doctor(&config).await,
             Command::Config { .. } => Ok(()),
         }
     })
 }
 
 impl SourceArgs {
-    fn load(&self, listen: Option<SocketAddr>) -> Result<(Config, Origins), ConfigError> {
+    fn load(&self, door: &DoorArgs) -> Result<(Config, Origins), ConfigError> {
         let data = self.data.as_ref().map(|data| ("data".into(), data.display().to_string()));
-        let listen = listen.map(|listen| ("listen".into(), listen.to_string()));
-        let flags = data.into_iter().chain(listen).collect();
+        let listen = door.listen.map(|listen| ("listen".into(), listen.to_string()));
+        let tls = door.tls.clone().map(|tls| ("tls".into(), tls));
+        let flags = data.into_iter().chain(listen).chain(tls).collect();
         Config::load(&Sources::of_process(self.config.clone(), flags))
     }
 }

@@ -13,6 +13,7 @@ mod exactly_once;
 mod hello;
 mod history;
 mod http;
+mod import;
 mod interposed;
 mod isolation;
 mod kit;
