@@ -268,7 +268,7 @@ pub struct UpdatedData {
     pub title: String,
 }
 
-/// `data` of the ephemeral `read`: one's own cursor, for one's other devices.
+/// `data` of the ephemeral `read`: one's own cursor, for all of one's devices and windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadData {
     /// Who has read.
@@ -291,6 +291,6 @@ events! {
 }
 
 ephemerals! {
-    /// The caller read on another device.
+    /// One's own cursor moved.
     READ = "read": ReadData;
 }

@@ -1191,7 +1191,7 @@ export interface ConvMembersChangedData {
   removed?: UserId[]
 }
 
-/** `data` of the ephemeral `read`: one's own cursor, for one's other devices. */
+/** `data` of the ephemeral `read`: one's own cursor, for all of one's devices and windows. */
 export interface ConvReadData {
   /** The count of messages up to there. */
   read_n: number
@@ -1356,7 +1356,7 @@ export interface EventData {
 
 /** The `data` of ephemerals, by `k`. */
 export interface EphemeralData {
-  /** The caller read on another device. */
+  /** One's own cursor moved. */
   'read': ConvReadData
   /** Somebody read. */
   'receipts': ReceiptsData

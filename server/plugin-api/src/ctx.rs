@@ -2,9 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use carillon_protocol::{
-    Cid, Command, Event, Json, SessionId, Topic, UserId, event::Ephemeral, id::Ulid,
-};
+use carillon_protocol::{Cid, Command, Event, Json, Topic, UserId, event::Ephemeral, id::Ulid};
 use serde::Serialize;
 
 use crate::{Caller, Committed, Head, Host, Look, Result, Row, Tail, Tx, Value, Window};
@@ -178,25 +176,10 @@ impl Ctx {
         self.0.host.live().push(topic, None, eph);
     }
 
-    /// Tells one person's live connections something about a topic that matters only now.
+    /// Tells all of one person's live connections something about a topic that matters only now.
+    /// The caller's own too: the windows of a browser share a session.
     pub fn push_to<T: Serialize>(&self, user: UserId, topic: &Topic, k: &str, data: &T) {
-        self.push_except(None, user, topic, k, data);
-    }
-
-    /// The same, but not the caller's own session: it has the answer to its call.
-    pub fn push_to_others<T: Serialize>(&self, user: UserId, topic: &Topic, k: &str, data: &T) {
-        self.push_except(self.0.caller.session, user, topic, k, data);
-    }
-
-    fn push_except<T: Serialize>(
-        &self,
-        except: Option<SessionId>,
-        user: UserId,
-        topic: &Topic,
-        k: &str,
-        data: &T,
-    ) {
         let eph = Ephemeral { k: k.into(), topic: Some(topic.clone()), data: Json::of(data) };
-        self.0.host.live().push(&Topic::User(user), except, eph);
+        self.0.host.live().push(&Topic::User(user), None, eph);
     }
 }

@@ -1,8 +1,11 @@
-//! Who looks at a large group sees how many have read.
+//! Cursors and receipts, as open windows see them move.
 
 use carillon_protocol::{
     Codec, DeviceId, Ephemeral, ServerFrame, Topic,
-    conv::{MembersChangedData, Read, RemoveMembers, Update, UpdatedData, kind},
+    conv::{
+        MembersChangedData, Read, ReadData, RemoveMembers, Update, UpdatedData, ephemeral::READ,
+        kind,
+    },
     receipt::{Counted, Watch, ephemeral::RECEIPTS},
 };
 
@@ -32,6 +35,30 @@ async fn until(client: &mut TestClient, k: &str) -> (Vec<Ephemeral>, carillon_pr
             _ => {}
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_in_one_window_is_read_in_all_of_them() {
+    let server = TestServer::start().await;
+    let org = server.org("Harbour").await;
+    let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
+    let conv = server.group(&[&amy, &bob]).await;
+    let mut first = TestClient::connect(&server, &bob).await;
+    // The windows of a browser share its session.
+    let other = Person { device: DeviceId(new_id()), ..bob.clone() };
+    let mut second = TestClient::resume(&server, &other, Codec::MsgPack, None).await;
+    let seq = TestClient::connect(&server, &amy).await.say(conv, "早晨").await.seq;
+    let done = first.call(&Read { conv, from: Some(seq), seq }).await.unwrap();
+    let read = loop {
+        match second.frame().await {
+            ServerFrame::Eph(eph) if &*eph.k == READ => break eph,
+            _ => {}
+        }
+    };
+    let data: ReadData = read.data.to().unwrap();
+    assert_eq!((read.topic, data.user), (Some(Topic::Conv(conv)), bob.user));
+    assert_eq!((data.read_seq, data.unread), (done.read_seq, 0));
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

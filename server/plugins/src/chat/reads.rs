@@ -219,7 +219,7 @@ fn step(conv: &Conversation, reads: &[Waiting]) -> Result<ReadStep> {
     Ok(rules::read(person, &person.window(conv.history), &shown, ctx.now()))
 }
 
-/// Memory follows the tables; then the answers, and the person's other devices.
+/// Memory follows the tables; then the answers, and all windows and devices of the person.
 fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     let Group { conv, reads, step } = group;
     if let Err(error) = committed {
@@ -239,7 +239,7 @@ fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     };
     if let Some(last) = reads.last().filter(|_| step.moved) {
         let data = ReadData { user, read_seq, read_n, unread };
-        last.ctx.push_to_others(user, &conv.topic(), conv::ephemeral::READ, &data);
+        last.ctx.push_to(user, &conv.topic(), conv::ephemeral::READ, &data);
     }
     for read in reads {
         answer(read, Ok(ReadDone { read_seq, read_n, unread }));
