@@ -181,7 +181,7 @@ export class Feed {
     if (this.#hearers !== 'reader') return
     this.#hearers = 'reader left'
     this.#queue = []
-    for (const take of this.#takes.splice(0)) take.resolve({ done: true, value: undefined })
+    this.end()
     this.onRoom()
   }
 
@@ -246,7 +246,7 @@ export class Feed {
     }
   }
 
-  /** Nothing follows. The reader's stream ends, with the error if there is one. */
+  /** Nothing follows for the reader: its stream ends, with the error if there is one. */
   end(error?: CarillonError): void {
     this.#end ??= { error }
     this.#hand()

@@ -25,9 +25,8 @@ export function newId(): string {
 }
 
 /**
- * The `cid` with which one answers a message: a different one for each message and each one who
- * answers, because both are mixed by operations that can be undone. The time stays the message's.
- * Every SDK of Carillon calculates the same.
+ * The `cid` with which one answers a message: of each message and each one who answers another
+ * one, with the message's time. Every SDK of Carillon calculates the same.
  */
 export function replyCid(to: EventId, me: UserId): Cid {
   const message = read(to)
