@@ -4,11 +4,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod administering;
+mod changing;
 mod departments;
+mod devices;
+mod earlier_tables;
+mod finding;
 mod growing;
 mod imports;
 mod invitations;
 mod issuing;
+mod leaving;
+mod methods;
+mod organisation;
+mod passwords;
 mod people;
 mod roles;
 mod setup;
