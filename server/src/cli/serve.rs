@@ -64,15 +64,21 @@ fn announce(url: &str, started: &Server) -> Outcome {
     Ok(())
 }
 
-/// How devices come to trust the local authority. The code is for people who sit before a terminal.
+/// How devices come to trust the local authority. The code is for who sits before a terminal.
 fn trust(page: &Page) -> String {
-    let code = if std::io::stdout().is_terminal() { page.terminal_code() } else { String::new() };
-    format!(
-        "\nfor phones and other computers to trust this server, open on each of them:\n  {}\n\
-         and compare its fingerprint (SHA-256):\n  {}\n{code}",
+    let mut text = format!(
+        "\nfor a phone or another computer to trust this server, open there:\n  {}\n\
+         and compare its fingerprint (SHA-256):\n  {}\n",
         page.address(),
         page.fingerprint(),
-    )
+    );
+    if !page.is_for_others() {
+        text += "\nonly this machine reaches that address: to be found by others, listen on \
+                 0.0.0.0, as with --listen 0.0.0.0:8443\n";
+    } else if std::io::stdout().is_terminal() {
+        text += &format!("\n{}", page.terminal_code());
+    }
+    text
 }
 
 /// Where to click. Browsers keep apart who is signed in at either name of this machine, so that

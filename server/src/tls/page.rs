@@ -77,6 +77,16 @@ impl Page {
         std::net::SocketAddr::new(names::in_the_network(listen.ip()), listen.port()).to_string()
     }
 
+    /// The authority's certificate.
+    pub fn der(&self) -> &[u8] {
+        self.authority.der()
+    }
+
+    /// Whether the address leads here from other machines too.
+    pub fn is_for_others(&self) -> bool {
+        !self.wanted.listen.ip().is_loopback()
+    }
+
     /// What people compare before they install the certificate.
     pub fn fingerprint(&self) -> String {
         pairs(&self.authority.fingerprint())

@@ -8,17 +8,19 @@ use carillon_protocol::{
     msg,
 };
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
+    WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
-use crate::kit::{PATIENCE, Person, TestServer, cid, text_message};
+use crate::{
+    kit::{PATIENCE, Person, TestServer, cid, text_message},
+    stream::{self, Stream},
+};
 
 /// A WebSocket that speaks the protocol and hides nothing.
 pub struct TestClient {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Stream>,
     pub codec: Codec,
     /// Frames that came while an answer was awaited.
     waiting: VecDeque<ServerFrame>,
@@ -69,11 +71,12 @@ impl TestClient {
 
     /// Opens a WebSocket and says nothing.
     pub async fn open(url: &str, codec: Codec) -> TestClient {
-        let url = format!("{}/v1/ws", url.replacen("http", "ws", 1));
-        let mut request = url.into_client_request().unwrap();
+        let at = format!("{}/v1/ws", url.replacen("http", "ws", 1));
+        let mut request = at.into_client_request().unwrap();
         let name = codec.subprotocol().parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", name);
-        let (socket, response) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let stream = stream::connect(url).await;
+        let (socket, response) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], codec.subprotocol());
         TestClient {
             socket,

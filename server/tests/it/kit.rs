@@ -11,7 +11,9 @@ use carillon::{
 use carillon_plugin::{Caller, Clock as _, Host};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+
+use crate::stream;
 
 pub use crate::client::TestClient;
 
@@ -71,8 +73,12 @@ impl TestServer {
 
     async fn run(config: Config, folder: TempDir, start: Start) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let server = Server::start(&config, listener, start).await.unwrap();
+        if let Some(page) = server.tls.as_ref().and_then(|tls| tls.page()) {
+            stream::trust(page.der());
+        }
         TestServer { server, config, url, folder }
     }
 
@@ -83,7 +89,7 @@ impl TestServer {
         TestServer::run(config, folder, Start::default()).await
     }
 
-    /// Where it listens, as `http://127.0.0.1:…`.
+    /// Where it listens, as `http://127.0.0.1:…`, or `https://…` if it speaks TLS.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -205,14 +211,12 @@ pub async fn exchange(
     body: Vec<u8>,
 ) -> hyper::Response<Vec<u8>> {
     use http_body_util::{BodyExt, Full};
-    let address = url.strip_prefix("http://").unwrap();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let io = hyper_util::rt::TokioIo::new(stream);
+    let io = hyper_util::rt::TokioIo::new(stream::connect(url).await);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     let driven = tokio::spawn(connection);
     let mut request = hyper::Request::builder().method(method).uri(path);
     if !headers.iter().any(|(name, _)| *name == "host") {
-        request = request.header("host", address);
+        request = request.header("host", stream::authority(url));
     }
     for (name, value) in headers {
         request = request.header(*name, *value);

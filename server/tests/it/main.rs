@@ -26,5 +26,7 @@ mod resume;
 mod sessions;
 mod shop;
 mod slow;
+mod stream;
+mod tls;
 mod web_app;
 mod wire;

@@ -1,12 +1,12 @@
 //! A TCP connection that says what it likes: for what no WebSocket library would send.
 
 use carillon_protocol::{Codec, ServerFrame};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::kit::PATIENCE;
+use crate::{
+    kit::PATIENCE,
+    stream::{self, Stream},
+};
 
 /// The final frame of a text message.
 pub const TEXT: u8 = 0x81;
@@ -15,7 +15,7 @@ pub const BINARY: u8 = 0x82;
 
 /// A connection, by its bytes.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     codec: Codec,
     read: Vec<u8>,
 }
@@ -23,7 +23,7 @@ pub struct Wire {
 impl Wire {
     /// Connects and says nothing.
     pub async fn connect(url: &str) -> Wire {
-        let stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+        let stream = stream::connect(url).await;
         Wire { stream, codec: Codec::Json, read: Vec::new() }
     }
 
