@@ -8,7 +8,7 @@ use carillon_protocol::{
     Cid, Command, ConvId, ErrorCode, Event, EventId, Json, OrgId, SessionId, Topic, UserId,
     conv::{
         AddMembers, Create, Get, History, Kind, List, ListMembers, Listed, Member,
-        MembersChangedData, Read, RemoveMembers, Role, Summary, kind,
+        MembersChangedData, Read, RemoveMembers, Role, Summary, Update, kind,
     },
     id::Ulid,
     limits::MEMBERS_MAX,
@@ -87,7 +87,7 @@ async fn conversations(host: &Host, people: &[Caller]) -> Vec<ConvId> {
 /// One thing that somebody does; it may be refused, since others do things too.
 async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut Dice) {
     let someone = || vec![users[1 + (me.user.0.0 as usize) % (users.len() - 1)]];
-    let refused = match dice.below(10) {
+    let refused = match dice.below(11) {
         0 => once(host, me, RemoveMembers { conv, users: someone() }).await.err(),
         1 => once(host, me, AddMembers { conv, users: users.to_vec() }).await.err(),
         2..6 => {
@@ -95,6 +95,10 @@ async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut
             once(host, me, Send { conv, body, reply_to: None }).await.err()
         }
         6 => host.call_typed(me, None, &Get { conv }).await.err(),
+        7 => {
+            let title = format!("{}", dice.below(1_000));
+            once(host, me, Update { conv, title }).await.err()
+        }
         _ => {
             let from = 1 + dice.below(60);
             let args = Read { conv, from: Some(from), seq: from + dice.below(5) };
