@@ -228,9 +228,9 @@ async fn the_command_line_prints_a_link_that_works() {
     let link = printed(&made.stdout);
     assert!(link.starts_with("https://chat.example.org/join#cin_"), "{link}");
     for login in ["gina", "hugo"] {
-        let args = json!({
-            "token": token_of(link.trim()), "login": login, "name": login, "password": "a new battery",
-        });
+        let token = token_of(link.trim());
+        let (name, password) = ("Somebody", "a new battery");
+        let args = json!({ "token": token, "login": login, "name": name, "password": password });
         assert_eq!(accept(args).await.0, 200);
     }
     let failed = try_run(folder.path(), &["user", "invite", "--user", "nobody"]);

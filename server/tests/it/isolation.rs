@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use carillon_plugin::{BoxFuture, Caller, Ctx, Error, Host, Operation, Plugin, Request};
 use carillon_protocol::{
-    Access, Cid, Codec, ConvId, DepartmentId, Effect, ErrorCode, Event, Json, Raw, RoleId,
-    SessionId, Topic, UserId, conv, department, msg, role, session,
+    Access, Cid, Codec, ConvId, DepartmentId, Effect, ErrorCode, Event, InviteId, Json, Raw,
+    RoleId, SessionId, Topic, UserId, conv, department, invite, msg, role, session,
 };
 use carillon_store::kit::Kit;
 use schemars::SchemaGenerator;
@@ -29,6 +29,7 @@ struct Tenant {
     seq: u64,
     departments: Departments,
     role: RoleId,
+    invite: InviteId,
 }
 
 /// A small tree: one department at the top, and another one with one below it.
@@ -48,6 +49,7 @@ impl Tenant {
             ("before", "department-id") => json!(self.departments.below_other),
             (_, "department-id") => json!(self.departments.top),
             (_, "role-id") => json!(self.role),
+            (_, "invite-id") => json!(self.invite),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
             (_, "org-id") => json!(self.owner.org),
@@ -92,6 +94,12 @@ async fn holes(
         if operation.op == "session.issue" {
             args["app"] = json!("bot");
             args["scopes"] = json!(["read"]);
+        }
+        // A link is for one person or into a department: both are known before that is refused.
+        if let ("org.invite.create", None, Some(args)) =
+            (operation.op, foreign, args.as_object_mut())
+        {
+            args.remove("department");
         }
         (args, generator.found)
     };
@@ -179,9 +187,11 @@ async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let below_other = make_department(server, &owner, "below", Some(other)).await;
     let create = role::Create { name: "Shifts".into(), permissions: vec!["people".into()] };
     let made = server.host().call_typed(administering(&owner), Some(cid()), &create).await.unwrap();
+    let link = invite::Create::default();
+    let link = server.host().call_typed(administering(&owner), None, &link).await.unwrap();
     let departments = Departments { top, other, below_other };
-    let (colleague, seq, role) = (colleague.user, sent.seq, made.role);
-    Tenant { owner, colleague, conv, seq, departments, role }
+    let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
+    Tenant { owner, colleague, conv, seq, departments, role, invite }
 }
 
 async fn make_department(
@@ -336,6 +346,7 @@ async fn a_planted_hole_is_found() {
             device: carillon_protocol::DeviceId(crate::kit::new_id()),
         },
         colleague: UserId(crate::kit::new_id()),
+        invite: InviteId(crate::kit::new_id()),
         conv: ConvId(crate::kit::new_id()),
         seq: number,
         departments: Departments {

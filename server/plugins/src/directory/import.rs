@@ -88,7 +88,7 @@ async fn facts(ctx: &Ctx, org: OrgId, rows: &[table::Row]) -> Result<Facts> {
         let login = person.login.clone();
         let standing = match person.active {
             _ if home != org => Standing::Elsewhere,
-            true => Standing::Here(person),
+            true => Standing::Here(Box::new(person)),
             false => Standing::Left,
         };
         (login, standing)

@@ -128,9 +128,9 @@ mod tests {
         let other_kind = token.replace("cdt_", "ctk_");
         let invite = invitation().unwrap();
         assert!(invite.starts_with("cin_") && invite.len() == 26, "{invite}");
+        assert_eq!((Shown::read(&setup), Shown::read(&invite)), (None, None));
         let long = "cdt_".to_owned() + &"A".repeat(60_000);
-        for bad in
-            ["", "cdt", "cdt_", "ctk_AAAA", "香港香港", cut, &longer, &other_kind, &long, &setup, &invite]
+        for bad in ["", "cdt", "cdt_", "ctk_AAAA", "香港香港", cut, &longer, &other_kind, &long]
         {
             assert_eq!(Shown::read(bad), None, "{bad}");
         }

@@ -353,7 +353,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_the_tables_say_they_do_once_what_the_check_said(tables in prop::collection::vec(lines(), 1..8)) {
+    fn whatever_the_tables_say_they_do_once_what_the_check_said(
+        tables in prop::collection::vec(lines(), 1..8),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let world = World::new().await;

@@ -101,6 +101,7 @@ impl Generator<'_> {
             return match name {
                 "locale" => json!("zh-HK"),
                 "permissions" => json!("people"),
+                "csv" => json!(format!("login,name\np{},Somebody\n", crate::kit::new_id())),
                 "login" => json!(format!("p{}", crate::kit::new_id()).to_lowercase()),
                 _ => json!("Carillon"),
             };
@@ -119,6 +120,7 @@ impl Generator<'_> {
     fn number(&self, path: &[String]) -> u64 {
         match path.last().map(String::as_str) {
             Some("ttl_ms") => 60_000,
+            Some("uses") => 1,
             _ => self.own.seq,
         }
     }

@@ -35,7 +35,7 @@ pub(super) struct Facts {
 /// Whose a sign-in name is.
 #[derive(Debug, Clone)]
 pub(super) enum Standing {
-    Here(Member),
+    Here(Box<Member>),
     /// They were here.
     Left,
     /// Another organisation's.
@@ -115,7 +115,7 @@ fn refused(column: Column, msg: &str) -> Error {
 impl Facts {
     fn here(&self, login: &str) -> Option<&Member> {
         match self.people.get(login)? {
-            Standing::Here(person) => Some(person),
+            Standing::Here(person) => Some(&**person),
             Standing::Left | Standing::Elsewhere => None,
         }
     }
@@ -174,7 +174,7 @@ impl<'a> Table<'a> {
             return Err(refused(Column::Login, &msg));
         }
         let who = self.who(number, &login)?;
-        let name = text(row, Column::Name, |name, cell| rules::name(name, cell))?;
+        let name = text(row, Column::Name, rules::name)?;
         if matches!(who, Who::New(_)) && name.is_none() {
             return Err(refused(Column::Name, "a new person has a name; write it down"));
         }
@@ -185,7 +185,7 @@ impl<'a> Table<'a> {
         Ok(Draft {
             who,
             name,
-            title: text(row, Column::Title, |name, cell| rules::name(name, cell))?,
+            title: text(row, Column::Title, rules::name)?,
             departments,
             manager: self.manager(row.cell(Column::Manager), who)?,
             locale: text(row, Column::Locale, |_, cell| rules::locale(Some(cell.into()), LOCALE))?,
