@@ -1,5 +1,108 @@
-import { Skeleton } from '../ui/Spinner.tsx'
+import {
+  Building2,
+  FileUp,
+  FolderTree,
+  KeyRound,
+  type LucideIcon,
+  UserPlus,
+  Users,
+} from 'lucide-react'
+import type { ReactNode } from 'react'
+import { Link, Route, Switch, useLocation } from 'wouter'
+import { useMe } from '../app/workspace.ts'
+import { type Key, useText } from '../texts/language.tsx'
+import { Empty } from '../ui/Notice.tsx'
+import './admin.css'
+import { Departments } from './Departments.tsx'
+import { Import } from './Import.tsx'
+import { Invitations } from './Invitations.tsx'
+import { NewPerson } from './NewPerson.tsx'
+import { Organisation } from './Organisation.tsx'
+import { People } from './People.tsx'
+import { Person } from './Person.tsx'
+import { Roles } from './Roles.tsx'
 
+interface Section {
+  path: string
+  title: Key
+  icon: LucideIcon
+  /** Who sees it. */
+  permission: string
+}
+
+const SECTIONS: readonly Section[] = [
+  { path: '/admin/people', title: 'admin.people', icon: Users, permission: 'people' },
+  {
+    path: '/admin/departments',
+    title: 'people.departments',
+    icon: FolderTree,
+    permission: 'departments',
+  },
+  { path: '/admin/roles', title: 'admin.roles', icon: KeyRound, permission: 'roles' },
+  { path: '/admin/invitations', title: 'admin.invitations', icon: UserPlus, permission: 'people' },
+  { path: '/admin/import', title: 'admin.import', icon: FileUp, permission: 'people' },
+  {
+    path: '/admin/organisation',
+    title: 'admin.organisation',
+    icon: Building2,
+    permission: 'organisation',
+  },
+]
+
+/** What the person may administer, and nothing else. */
 export default function Admin() {
-  return <Skeleton />
+  const t = useText()
+  const { permissions } = useMe()
+  const [path] = useLocation()
+  const sections = SECTIONS.filter(({ permission }) => permissions.includes(permission))
+  const first = sections[0]
+  if (!first) return <Empty title={t('admin.nothing')} />
+  const allowed = sections.some(section => path.startsWith(section.path))
+  return (
+    <div className="admin" data-index={path === '/admin' ? '' : undefined}>
+      <nav className="admin-nav" aria-label={t('nav.admin')}>
+        <h1 className="admin-name">{t('nav.admin')}</h1>
+        <ul>
+          {sections.map(({ path: to, title, icon: Icon }) => (
+            <li key={to}>
+              <Link
+                to={to}
+                className="admin-link"
+                aria-current={path.startsWith(to) ? 'page' : undefined}
+              >
+                <Icon aria-hidden="true" />
+                <span>{t(title)}</span>
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <div className="admin-content">
+        {allowed || path === '/admin' ? (
+          <Content path={path === '/admin' ? first.path : path} />
+        ) : (
+          <Empty title={t('error.E_FORBIDDEN')} />
+        )}
+      </div>
+    </div>
+  )
+}
+
+function Content({ path }: { path: string }): ReactNode {
+  const t = useText()
+  return (
+    <Switch location={path}>
+      <Route path="/admin/people" component={People} />
+      <Route path="/admin/people/new" component={NewPerson} />
+      <Route path="/admin/people/:user">{({ user }) => <Person key={user} user={user} />}</Route>
+      <Route path="/admin/departments" component={Departments} />
+      <Route path="/admin/roles" component={Roles} />
+      <Route path="/admin/invitations" component={Invitations} />
+      <Route path="/admin/import" component={Import} />
+      <Route path="/admin/organisation" component={Organisation} />
+      <Route>
+        <Empty title={t('page.missing')} />
+      </Route>
+    </Switch>
+  )
 }

@@ -9,23 +9,31 @@ export interface PageProps {
   title: string
   /** What one can do with the page as a whole. */
   actions?: ReactNode
-  /** Where a phone goes back to. */
+  /** The page above this one. */
   back?: string
+  /** The same where only a phone has a page of its own for it. */
+  phoneBack?: string
   /** `text`: as wide as lines are read well. `wide`: all the room. */
   width?: 'text' | 'wide'
   children: ReactNode
 }
 
 /** A page with its heading, which is what a screen reader hears first after a change of pages. */
-export function Page({ title, actions, back, width = 'text', children }: PageProps) {
+export function Page({ title, actions, back, phoneBack, width = 'text', children }: PageProps) {
   const t = useText()
   useTitle(title)
   const heading = useFocusOnArrival(title)
+  const above = back ?? phoneBack
   return (
     <div className={`page page-${width}`}>
       <header className="page-head">
-        {back && (
-          <Link to={back} className="page-back" aria-label={t('back')} title={t('back')}>
+        {above && (
+          <Link
+            to={above}
+            className={back ? 'page-back' : 'page-back page-back-phone'}
+            aria-label={t('back')}
+            title={t('back')}
+          >
             <ArrowLeft aria-hidden="true" />
           </Link>
         )}

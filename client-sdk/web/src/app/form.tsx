@@ -47,11 +47,6 @@ export interface FormTask extends Task {
 /** What an error means in one place, where that is more than it says by itself. */
 export type Meaning = (error: CarillonError) => { field?: string; key: Key } | undefined
 
-/** A conflict is about this field: somebody else has it already. */
-export function taken(field: string, key: Key): Meaning {
-  return error => (error.code === 'E_CONFLICT' ? { field, key } : undefined)
-}
-
 /** The task of a form with these fields. */
 export function useForm(fields: readonly string[], meaning?: Meaning): FormTask {
   const t = useText()

@@ -21,12 +21,15 @@ export function PeopleList({
   list,
   departments,
   chosen,
+  note,
   onChoose,
   empty,
 }: Members & {
   list: MemberList
   departments: Departments
   chosen?: UserId | undefined
+  /** What else to say of a person. */
+  note?: (member: OrgMember) => string
   onChoose: (user: UserId) => void
   /** What to say where there is nobody. */
   empty: string
@@ -61,6 +64,7 @@ export function PeopleList({
               member={member}
               departments={departments}
               chosen={member.user === chosen}
+              note={note?.(member)}
               onChoose={onChoose}
             />
           </div>
@@ -75,11 +79,13 @@ function Row({
   member,
   departments,
   chosen,
+  note,
   onChoose,
 }: {
   member: OrgMember
   departments: Departments
   chosen: boolean
+  note: string | undefined
   onChoose: (user: UserId) => void
 }) {
   const t = useText()
@@ -98,6 +104,7 @@ function Row({
         <span className="people-name">{member.name}</span>
         {words.length > 0 && <span className="soft">{words.join(' · ')}</span>}
       </span>
+      {note && <span className="people-note">{note}</span>}
     </button>
   )
 }

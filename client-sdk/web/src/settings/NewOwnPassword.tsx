@@ -10,11 +10,8 @@ import { toast } from '../ui/Toast.tsx'
 
 const NOTHING = { old: '', new: '', repeat: '' }
 
-const meaning: Meaning = ({ code, field }) => {
-  const wrong = code === 'E_UNAUTH' || code === 'E_FORBIDDEN' || field === 'old'
-  if (wrong) return { field: 'old', key: 'settings.password.wrong' }
-  return code === 'E_RATE' ? { field: 'old', key: 'signin.rate' } : undefined
-}
+const meaning: Meaning = ({ code }) =>
+  code === 'E_RATE' ? { field: 'old', key: 'signin.rate' } : undefined
 
 /** Another password, which signs every other device out. */
 export function NewOwnPassword() {

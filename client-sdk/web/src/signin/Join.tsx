@@ -1,7 +1,7 @@
 import { CarillonError, type Reply } from '@carillon/client'
 import { useState } from 'react'
 import { Failed } from '../app/Fetched.tsx'
-import { Form, taken, useForm } from '../app/form.tsx'
+import { Form, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { ask, deviceLabel, useSession } from '../app/session.ts'
 import { useLanguage, useText } from '../texts/language.tsx'
@@ -74,7 +74,7 @@ const FIELDS = ['name', 'login', 'password', 'repeat']
 function Accept({ token, seen }: { token: string; seen: Seen }) {
   const t = useText()
   const locale = useLanguage()
-  const form = useForm(FIELDS, taken('login', 'wrong.login.taken'))
+  const form = useForm(FIELDS)
   const [values, setValues] = useState({ name: '', login: '', password: '', repeat: '' })
   const change = (field: keyof typeof values) => (value: string) =>
     setValues({ ...values, [field]: value })

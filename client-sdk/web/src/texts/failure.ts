@@ -28,7 +28,9 @@ export function fieldOf(error: unknown): string | undefined {
 }
 
 function wrongField(error: CarillonError): Key | undefined {
-  return error.code === 'E_BAD_ARG' && error.field ? FIELDS[error.field] : undefined
+  if (!error.field) return undefined
+  if (error.code === 'E_CONFLICT') return TAKEN[error.field]
+  return error.code === 'E_BAD_ARG' ? FIELDS[error.field] : undefined
 }
 
 /** What belongs into a field, by the name that the server has for it. */
@@ -38,12 +40,19 @@ const FIELDS: Record<string, Key> = {
   org: 'wrong.name',
   title: 'wrong.title',
   password: 'wrong.password',
+  old: 'wrong.old',
   new: 'wrong.password',
   tz: 'wrong.tz',
   manager: 'wrong.manager',
   departments: 'wrong.departments',
   uses: 'wrong.uses',
   parent: 'wrong.parent',
+}
+
+/** What only one may have. */
+const TAKEN: Record<string, Key> = {
+  login: 'wrong.login.taken',
+  name: 'wrong.name.taken',
 }
 
 const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
@@ -58,5 +67,6 @@ const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
   E_UNAUTH: 'error.E_UNAUTH',
   E_TOKEN_EXPIRED: 'error.E_UNAUTH',
   E_OFFLINE: 'error.network',
+  E_QUOTA: 'error.E_QUOTA',
   E_TIMEOUT_UNKNOWN: 'error.late',
 }

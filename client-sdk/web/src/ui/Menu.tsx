@@ -9,7 +9,10 @@ export interface MenuItem {
   onSelect: () => void
 }
 
-/** A button with a list of things to do behind it (ARIA's menu button pattern). */
+/**
+ * A button with a list of things to do behind it (ARIA's menu button pattern). The list is in the
+ * top layer: nothing that scrolls or is cut off around the button hides it.
+ */
 export function Menu({
   label,
   icon,
@@ -24,13 +27,22 @@ export function Menu({
   const list = useRef<HTMLDivElement>(null)
   const id = useId()
   useEffect(() => {
-    if (!open) return
-    list.current?.querySelector('button')?.focus()
-    const outside = (event: PointerEvent) => {
+    if (!open || !list.current || !around.current) return
+    list.current.showPopover()
+    place(list.current, around.current.getBoundingClientRect())
+    list.current.querySelector('button')?.focus({ preventScroll: true })
+    const outside = (event: Event) => {
       if (!around.current?.contains(event.target as Node)) setOpen(false)
     }
+    const away = () => setOpen(false)
     document.addEventListener('pointerdown', outside)
-    return () => document.removeEventListener('pointerdown', outside)
+    document.addEventListener('scroll', outside, { capture: true, passive: true })
+    addEventListener('resize', away)
+    return () => {
+      document.removeEventListener('pointerdown', outside)
+      document.removeEventListener('scroll', outside, { capture: true })
+      removeEventListener('resize', away)
+    }
   }, [open])
   const shut = () => {
     setOpen(false)
@@ -50,6 +62,7 @@ export function Menu({
         <div
           ref={list}
           id={id}
+          popover="manual"
           className="menu"
           role="menu"
           aria-label={label}
@@ -76,6 +89,16 @@ export function Menu({
       )}
     </div>
   )
+}
+
+/** Below the button, or above it where there is more room; never beyond the edges. */
+function place(list: HTMLElement, button: DOMRect): void {
+  const { width, height } = list.getBoundingClientRect()
+  const below = innerHeight - button.bottom
+  const top = below >= height || below >= button.top ? button.bottom : button.top - height
+  const left = Math.min(Math.max(0, button.right - width), innerWidth - width)
+  list.style.top = `${Math.max(0, Math.min(top, innerHeight - height))}px`
+  list.style.left = `${Math.max(0, left)}px`
 }
 
 function move(event: KeyboardEvent, list: HTMLElement | null, shut: () => void): void {

@@ -1,0 +1,104 @@
+import type { OrgMember } from '@carillon/client'
+import { Plus } from 'lucide-react'
+import { useState } from 'react'
+import { Link, useLocation, useSearchParams } from 'wouter'
+import { useDebounced } from '../app/debounced.ts'
+import { Fetched } from '../app/Fetched.tsx'
+import { Page } from '../app/Page.tsx'
+import type { Departments } from '../people/departments.ts'
+import { useMembers } from '../people/members.ts'
+import { PeopleList } from '../people/PeopleList.tsx'
+import { useDepartments } from '../people/useDepartments.ts'
+import { useText } from '../texts/language.tsx'
+import { Select } from '../ui/Field.tsx'
+import { Search } from '../ui/Search.tsx'
+import { DepartmentOptions } from './DepartmentOptions.tsx'
+import { useRoles } from './roles.ts'
+
+/** Everybody, also those who left: to find whom to change. */
+export function People() {
+  const t = useText()
+  const departments = useDepartments()
+  const add = (
+    <Link to="/admin/people/new" className="button button-primary">
+      <Plus aria-hidden="true" />
+      <span>{t('admin.people.add')}</span>
+    </Link>
+  )
+  return (
+    <Page title={t('admin.people')} width="wide" phoneBack="/admin" actions={add}>
+      <Fetched loaded={departments}>{tree => <Listed departments={tree} />}</Fetched>
+    </Page>
+  )
+}
+
+function Listed({ departments }: { departments: Departments }) {
+  const t = useText()
+  const [, navigate] = useLocation()
+  const [filter, setFilter] = useSearchParams()
+  const [query, setQuery] = useState('')
+  const roles = useRoles()
+  const members = useMembers({
+    query: useDebounced(query),
+    department: filter.get('department') ?? undefined,
+    role: filter.get('role') ?? undefined,
+    left: filter.has('left'),
+  })
+  const set = (name: string, value: string) =>
+    setFilter(
+      now => {
+        const next = new URLSearchParams(now)
+        if (value) next.set(name, value)
+        else next.delete(name)
+        return next
+      },
+      { replace: true },
+    )
+  const note = ({ app, password, active, roles: has }: OrgMember) => {
+    const names = roles.filter(({ role }) => has.includes(role)).map(({ name }) => name)
+    if (!app && active && !password) names.unshift(t('admin.people.noPassword'))
+    return names.join(' · ')
+  }
+  return (
+    <div className="admin-people">
+      <div className="admin-filters">
+        <Search label={t('people.search')} value={query} onChange={setQuery} />
+        <Select
+          label={t('people.department')}
+          value={filter.get('department') ?? ''}
+          onChange={event => set('department', event.target.value)}
+        >
+          <option value="">{t('admin.people.anyDepartment')}</option>
+          <DepartmentOptions departments={departments} />
+        </Select>
+        <Select
+          label={t('admin.role')}
+          value={filter.get('role') ?? ''}
+          onChange={event => set('role', event.target.value)}
+        >
+          <option value="">{t('admin.people.anyRole')}</option>
+          {roles.map(({ role, name }) => (
+            <option key={role} value={role}>
+              {name}
+            </option>
+          ))}
+        </Select>
+        <Select
+          label={t('admin.people.status')}
+          value={filter.has('left') ? 'left' : ''}
+          onChange={event => set('left', event.target.value)}
+        >
+          <option value="">{t('admin.people.active')}</option>
+          <option value="left">{t('admin.people.left')}</option>
+        </Select>
+      </div>
+      <PeopleList
+        {...members}
+        departments={departments}
+        note={note}
+        onChoose={user => navigate(`/admin/people/${user}`)}
+        empty={query.trim() ? t('people.noneFound', { query }) : t('people.noneHere')}
+      />
+    </div>
+  )
+}

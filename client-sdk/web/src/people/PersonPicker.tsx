@@ -1,0 +1,161 @@
+import type { OrgMember, UserId } from '@carillon/client'
+import { X } from 'lucide-react'
+import { type KeyboardEvent, useEffect, useId, useState } from 'react'
+import { useDebounced } from '../app/debounced.ts'
+import { useLoad } from '../app/load.ts'
+import { useClient } from '../app/workspace.ts'
+import { useText } from '../texts/language.tsx'
+import { Avatar } from '../ui/Avatar.tsx'
+import { IconButton } from '../ui/Button.tsx'
+import { Field } from '../ui/Field.tsx'
+import './picker.css'
+
+/** So many people are offered; more letters make it fewer. */
+const OFFERED_MAX = 8
+
+/** One person, found by writing some letters of the name (ARIA's combobox pattern). */
+export function PersonPicker({
+  label,
+  hint,
+  error,
+  value,
+  onChange,
+}: {
+  label: string
+  hint?: string
+  error?: string | undefined
+  value: UserId | undefined
+  onChange: (user: UserId | undefined) => void
+}) {
+  const t = useText()
+  const client = useClient()
+  const id = useId()
+  const chosen = useLoad(async () => {
+    if (value === undefined) return undefined
+    return (await client.call('org.member.get', { users: [value] })).members[0]
+  }, value ?? '')
+  const person = chosen.state === 'there' && chosen.value?.user === value ? chosen.value : undefined
+  if (value !== undefined) {
+    return (
+      <div className="field">
+        <span id={id} className="picker-label">
+          {label}
+        </span>
+        <fieldset className="picked" aria-labelledby={id}>
+          <Avatar id={value} name={person?.name ?? ''} size="s" />
+          <span className="grow">{person?.name ?? '…'}</span>
+          <IconButton
+            label={t('people.unpick', { name: person?.name ?? '' })}
+            icon={<X />}
+            onClick={() => onChange(undefined)}
+          />
+        </fieldset>
+        {hint && <p className="field-hint">{hint}</p>}
+        {error && (
+          <p className="field-error" role="alert">
+            {error}
+          </p>
+        )}
+      </div>
+    )
+  }
+  return (
+    <div className="picker">
+      <Finder label={label} hint={hint} error={error} onPick={({ user }) => onChange(user)} />
+    </div>
+  )
+}
+
+function Finder({
+  label,
+  hint,
+  error,
+  onPick,
+}: {
+  label: string
+  hint: string | undefined
+  error: string | undefined
+  onPick: (person: OrgMember) => void
+}) {
+  const t = useText()
+  const client = useClient()
+  const list = useId()
+  const [query, setQuery] = useState('')
+  const [open, setOpen] = useState(false)
+  const [at, setAt] = useState(0)
+  const rested = useDebounced(query.trim())
+  const found = useLoad(async () => {
+    if (!rested) return []
+    const { members } = await client.call('org.member.list', {
+      query: rested,
+      limit: OFFERED_MAX,
+      left: false,
+    })
+    return members.filter(({ app }) => !app)
+  }, rested)
+  const people = found.state === 'there' && rested ? found.value : []
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other people, another first one
+  useEffect(() => setAt(0), [rested])
+  const shown = open && query.trim() !== ''
+  const nobody = found.state === 'there' && rested === query.trim() && people.length === 0
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.nativeEvent.isComposing || !shown) return
+    const person = people[at]
+    if (event.key === 'ArrowDown') setAt(Math.min(at + 1, people.length - 1))
+    else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
+    else if (event.key === 'Enter' && person) onPick(person)
+    else if (event.key === 'Escape') setOpen(false)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  return (
+    <>
+      <Field
+        label={label}
+        hint={hint}
+        error={error}
+        role="combobox"
+        aria-expanded={shown}
+        aria-controls={list}
+        aria-autocomplete="list"
+        aria-activedescendant={shown && people[at] ? `${list}-${at}` : undefined}
+        autoComplete="off"
+        placeholder={t('people.pick')}
+        value={query}
+        onChange={event => {
+          setQuery(event.target.value)
+          setOpen(true)
+        }}
+        onKeyDown={onKeyDown}
+        onBlur={() => setOpen(false)}
+      />
+      <div className="picker-list" hidden={!shown}>
+        <div id={list} role="listbox" aria-label={label}>
+          {people.map((person, index) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the combobox's
+            <div
+              key={person.user}
+              id={`${list}-${index}`}
+              className="picker-option"
+              role="option"
+              tabIndex={-1}
+              aria-selected={index === at}
+              onPointerDown={event => event.preventDefault()}
+              onClick={() => onPick(person)}
+            >
+              <Avatar id={person.user} name={person.name} size="s" />
+              <span className="people-words">
+                <span>{person.name}</span>
+                {person.title && <span className="soft">{person.title}</span>}
+              </span>
+            </div>
+          ))}
+        </div>
+        <p className="picker-none" role="status">
+          {nobody && t('people.noneFound', { query: rested })}
+        </p>
+      </div>
+    </>
+  )
+}
