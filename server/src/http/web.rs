@@ -138,9 +138,11 @@ impl File {
             // It may be kept, and is asked for each time whether it is still the same.
             "no-cache"
         };
+        // The app is what stands at an address only for those who accept a page.
+        let vary = if self.name == APP { "accept, accept-encoding" } else { "accept-encoding" };
         [
             (header::CACHE_CONTROL, cache),
-            (header::VARY, "accept, accept-encoding"),
+            (header::VARY, vary),
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (HeaderName::from_static("permissions-policy"), PERMISSIONS),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
