@@ -71,7 +71,7 @@ pub struct Listed {
 pub struct Invite {
     /// Which.
     pub invite: InviteId,
-    /// Who made it.
+    /// Who made it; all zeros if the command line did.
     pub by: UserId,
     /// The person whose password it sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ pub struct Look {
 pub struct Seen {
     /// The organisation's name.
     pub org: String,
-    /// The name of who invites.
+    /// The name of who invites; the organisation's if the command line did.
     pub by: String,
     /// The sign-in name of the person whose password it sets; absent, it makes a new person.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -566,7 +566,7 @@ export interface OrgInviteListed {
 
 /** An invitation that still works. */
 export interface Invite {
-  /** Who made it. */
+  /** Who made it; all zeros if the command line did. */
   by: UserId
   /** When it was made, in milliseconds since the epoch. */
   created_at: number
@@ -599,7 +599,7 @@ export interface OrgInviteLook {
 
 /** The answer of `org.invite.look`. */
 export interface OrgInviteSeen {
-  /** The name of who invites. */
+  /** The name of who invites; the organisation's if the command line did. */
   by: string
   /** The department's name where new people come in. */
   department?: string

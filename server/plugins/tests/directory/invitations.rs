@@ -103,9 +103,15 @@ async fn a_link_lets_in_as_many_as_it_says_and_shows_how_many_are_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_use_the_last_place_of_a_link_at_once_one_joins() {
+async fn of_many_who_use_a_link_at_once_as_many_join_as_it_says() {
+    for places in [1, 3] {
+        join_at_once(places).await;
+    }
+}
+
+async fn join_at_once(places: u32) {
     let world = World::new().await;
-    let link = world.link(Invite::default()).await;
+    let link = world.link(Invite { uses: Some(places), ..Invite::default() }).await;
     let tries: Vec<_> = (0..8)
         .map(|i| {
             let (host, args) = (world.kit.host().clone(), joining(&link.token, &format!("p{i}")));
@@ -119,8 +125,9 @@ async fn of_many_who_use_the_last_place_of_a_link_at_once_one_joins() {
             refused => assert!(is_useless(refused)),
         }
     }
-    assert_eq!(joined, 1);
-    assert_eq!(world.call(world.amy, Get {}).await.unwrap().members, 2);
+    assert_eq!(joined, places);
+    let members = world.call(world.amy, Get {}).await.unwrap().members;
+    assert_eq!(members, u64::from(places) + 1);
 }
 
 #[tokio::test]
