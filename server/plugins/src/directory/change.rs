@@ -164,13 +164,10 @@ pub(super) async fn spare_administrator(ctx: &Ctx, org: OrgId) -> Result<()> {
 
 fn write(tx: &mut Tx, org: OrgId, before: &Member, after: &Member) {
     let user = Value::from(after.user);
-    // Somebody may join under the sign-in name at this moment.
-    tx.run_one(
+    tx.run(
         "UPDATE directory_user SET name = $2, login = $3, title = $4, manager = $5, locale = $6,
              tz = $7
-         WHERE id = $1 AND NOT EXISTS (
-             SELECT 1 FROM directory_user other
-             WHERE other.login = $3 AND other.app = 0 AND other.id <> $1)",
+         WHERE id = $1",
         [
             user.clone(),
             after.name.as_str().into(),

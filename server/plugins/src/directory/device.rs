@@ -23,7 +23,7 @@ use super::Directory;
 /// How exactly the last use is told.
 const SEEN_EVERY_MS: i64 = 3_600_000;
 /// The most sessions that wait to be written, at some 60 bytes each: those that come back at once
-/// after an outage. What is beyond is noted at its next use.
+/// after an outage. What is beyond is noted an hour later.
 const WAITING_MAX: usize = 16_384;
 /// The most rows that one transaction writes: others' messages come in between.
 const ROWS_MAX: usize = 256;
@@ -38,9 +38,13 @@ impl LastUse {
         LastUse(AtomicI64::new(at))
     }
 
+    pub(super) fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+
     /// Moves on to now, if it is time to; of many at once for one of them.
     fn moves(&self, now: i64) -> bool {
-        let before = self.0.load(Relaxed);
+        let before = self.get();
         now - before >= SEEN_EVERY_MS
             && self.0.compare_exchange(before, now, Relaxed, Relaxed).is_ok()
     }
@@ -53,8 +57,6 @@ pub(super) struct Uses(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     uses: HashMap<SessionId, i64>,
-    /// Those that are being written.
-    taken: HashMap<SessionId, i64>,
     writing: bool,
 }
 
@@ -62,11 +64,6 @@ impl Uses {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Nothing in here panics half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn last(&self, session: SessionId) -> Option<i64> {
-        let waiting = self.lock();
-        waiting.uses.get(&session).or_else(|| waiting.taken.get(&session)).copied()
     }
 
     /// Adds a use; says whether somebody must begin to write.
@@ -86,7 +83,6 @@ impl Uses {
         for (session, _) in &few {
             waiting.uses.remove(session);
         }
-        waiting.taken = few.iter().copied().collect();
         waiting.writing = !few.is_empty();
         few
     }
@@ -126,7 +122,7 @@ pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
                ORDER BY id DESC LIMIT $3";
     let args = [ctx.caller().user.into(), ctx.now().into(), DEVICES_MAX.into()];
-    let uses = &ctx.state::<Directory>().uses;
+    let sessions = &ctx.state::<Directory>().sessions;
     let device = |row: &Row| {
         let (session, written): (SessionId, i64) = (row.get(0)?, row.get(4)?);
         Ok(Device {
@@ -134,7 +130,8 @@ pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
             label: row.get(1)?,
             created_at: row.get(2)?,
             expires_at: row.get(3)?,
-            seen_at: uses.last(session).map_or(written, |at| at.max(written)),
+            // Memory knows before the row does.
+            seen_at: sessions.last_use(session).map_or(written, |at| at.max(written)),
             current: ctx.caller().session == Some(session),
         })
     };

@@ -48,6 +48,11 @@ impl Sessions {
         }
     }
 
+    /// When a session was used last, if memory knows.
+    pub(super) fn last_use(&self, session: SessionId) -> Option<i64> {
+        self.0.get(&session).map(|known| known.last_use.get())
+    }
+
     async fn find(&self, ctx: &Ctx, session: SessionId) -> Result<Option<Arc<Known>>> {
         if let Some(known) = self.0.get(&session) {
             return Ok(Some(known));
