@@ -67,6 +67,12 @@ export class Calendar {
     return ago === 0 || ago === 1 ? this.#near(ago) : this.#longDate.format(at)
   }
 
+  /** For a list: the day, and the time on it. */
+  moment(at: number, now: number): string {
+    const time = this.time(at)
+    return this.dayOf(at) === this.dayOf(now) ? time : `${this.short(at, now)} ${time}`
+  }
+
   /** Day and time. */
   full(at: number): string {
     return this.#full.format(at)

@@ -137,15 +137,21 @@ export class Chats {
 
   #event(event: Event): void {
     const id = convOf(event.topic)
-    if (id === undefined) return this.#directory(event)
+    if (id === undefined) this.#directory(event)
+    else if (this.#takesOut(event)) this.#leave(id, event.by)
+    else this.#said(id, event)
+  }
+
+  #takesOut(event: Event): boolean {
+    return is(event, 'conv.members_changed') && !!event.data.removed?.includes(this.me)
+  }
+
+  #said(id: ConvId, event: Event): void {
     if (event.by === this.me && event.cid !== undefined) this.#waiting.landed(event.cid)
     const before = this.state.getState().byId.get(id)
-    if (is(event, 'conv.members_changed') && event.data.removed?.includes(this.me)) {
-      return this.#leave(id, event.by)
-    }
-    if (!before) return this.#meet(id)
+    if (!before) this.#meet(id)
     this.#put(id, conv => conv && heard(conv, event, this.me))
-    this.#talks.get(id)?.heard(event, before)
+    if (before) this.#talks.get(id)?.heard(event, before)
   }
 
   /** Somebody's name may be the title of a conversation. */
@@ -171,12 +177,14 @@ export class Chats {
 
   #page(page: TopicPage): void {
     const id = convOf(page.topic)
-    const known = id === undefined ? undefined : this.state.getState().byId.get(id)
     if (id === undefined) return
-    if (!known) return this.#meet(id)
-    if (setBack(known, page)) return this.#reset(page.topic)
-    this.#put(id, conv => conv && paged(conv, page))
-    this.#talks.get(id)?.reaches(page.head)
+    const known = this.state.getState().byId.get(id)
+    if (!known) this.#meet(id)
+    else if (setBack(known, page)) this.#reset(page.topic)
+    else {
+      this.#put(id, conv => conv && paged(conv, page))
+      this.#talks.get(id)?.reaches(page.head)
+    }
   }
 
   #outbox(): void {
@@ -324,8 +332,10 @@ export class Chats {
   }
 
   #show(byId: ReadonlyMap<ConvId, Conversation>, order: 'stays' | 'changes' = 'changes'): void {
-    if (order === 'stays') return this.state.setState({ byId })
-    const sorted = [...byId.values()].sort((a, b) => activeAt(b) - activeAt(a))
-    this.state.setState({ byId, order: sorted.map(conv => conv.id) })
+    if (order === 'stays') this.state.setState({ byId })
+    else {
+      const sorted = [...byId.values()].sort((a, b) => activeAt(b) - activeAt(a))
+      this.state.setState({ byId, order: sorted.map(conv => conv.id) })
+    }
   }
 }

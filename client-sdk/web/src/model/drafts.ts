@@ -40,7 +40,9 @@ export class Drafts {
     }
     const kept: Kept = { ...draft, at: now }
     if (this.#storage.getItem(key) === null) this.#makeRoom(DRAFTS_MAX - 1)
-    return this.#write(key, kept) || (this.#makeRoom(0), this.#write(key, kept))
+    if (this.#write(key, kept)) return true
+    this.#makeRoom(0)
+    return this.#write(key, kept)
   }
 
   #write(key: string, kept: Kept): boolean {

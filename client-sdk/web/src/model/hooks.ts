@@ -88,7 +88,7 @@ export function useCalendar(): Calendar {
 export function useToday(calendar: Calendar): number {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {
-    const timer = setTimeout(() => setNow(Date.now()), calendar.untilTomorrow(Date.now()))
+    const timer = setTimeout(() => setNow(Date.now()), calendar.untilTomorrow(now))
     return () => clearTimeout(timer)
   }, [calendar, now])
   return now

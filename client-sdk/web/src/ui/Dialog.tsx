@@ -14,7 +14,8 @@ export interface DialogProps {
 
 /**
  * A question or a form before everything else. It is the platform's own: focus stays inside,
- * Escape closes it, and where the focus was before it comes back to.
+ * Escape closes it, and where the focus was before it comes back to. What has `data-autofocus` is
+ * where one begins.
  */
 export function Dialog({ title, onClose, children, actions }: DialogProps) {
   const t = useText()
@@ -23,6 +24,7 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
   useEffect(() => {
     const opener = document.activeElement
     dialog.current?.showModal()
+    dialog.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus()
     return () => {
       if (opener instanceof HTMLElement) opener.focus()
     }

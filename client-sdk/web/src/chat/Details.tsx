@@ -1,0 +1,143 @@
+import type { ConvMember } from '@carillon/client'
+import { LogOut, Pencil, UserPlus } from 'lucide-react'
+import { useEffect, useMemo, useState } from 'react'
+import { useLocation } from 'wouter'
+import { useStore } from 'zustand'
+import { Confirm } from '../app/Confirm.tsx'
+import { Failed } from '../app/Fetched.tsx'
+import { useClient } from '../app/workspace.ts'
+import type { Conversation } from '../model/conversation.ts'
+import { useChats } from '../model/hooks.ts'
+import type { Talk } from '../model/talk.ts'
+import { useText } from '../texts/language.tsx'
+import { Avatar } from '../ui/Avatar.tsx'
+import { Button } from '../ui/Button.tsx'
+import { Search } from '../ui/Search.tsx'
+import { Skeleton } from '../ui/Spinner.tsx'
+import { toast } from '../ui/Toast.tsx'
+import { AddMembers } from './AddMembers.tsx'
+import { MemberRows } from './MemberRows.tsx'
+import { Panel } from './Panel.tsx'
+import { Rename } from './Rename.tsx'
+import { useTitleOf } from './titles.ts'
+
+type Doing = 'rename' | 'add' | 'leave' | undefined
+
+/** What a conversation is, who is in it, and what can be done about that. */
+export default function Details({
+  conv,
+  talk,
+  onClose,
+}: {
+  conv: Conversation
+  talk: Talk
+  onClose: () => void
+}) {
+  const t = useText()
+  const { me } = useChats()
+  const title = useTitleOf(conv)
+  const { state, members, error } = useStore(talk.members.list)
+  const [doing, setDoing] = useState<Doing>()
+  useEffect(() => void talk.members.load(), [talk])
+  const isGroup = conv.kind === 'group'
+  const isOwner = members.some(({ user, role }) => user === me && role === 'owner')
+  const here = useMemo(() => new Set(members.map(({ user }) => user)), [members])
+  const done = () => setDoing(undefined)
+  return (
+    <Panel title={isGroup ? t('chat.details') : t('chat.details.direct')} onClose={onClose}>
+      <div className="details-head">
+        <Avatar id={conv.peer ?? conv.id} name={conv.title} size="l" />
+        <bdi className="details-title">{title}</bdi>
+        {isGroup && <p className="soft">{t('chat.members', { count: conv.members })}</p>}
+      </div>
+      {isGroup && (
+        <div className="details-actions">
+          {isOwner && (
+            <Button icon={<Pencil />} onClick={() => setDoing('rename')}>
+              {t('chat.rename')}
+            </Button>
+          )}
+          {isOwner && (
+            <Button icon={<UserPlus />} onClick={() => setDoing('add')}>
+              {t('chat.member.add')}
+            </Button>
+          )}
+          <Button look="danger" icon={<LogOut />} onClick={() => setDoing('leave')}>
+            {t('chat.leave')}
+          </Button>
+        </div>
+      )}
+      {state === 'failed' && <Failed error={error} again={() => void talk.members.load()} />}
+      {members.length === 0 && state === 'loading' && <Skeleton lines={6} />}
+      {members.length > 0 && <Members conv={conv} members={members} removes={isOwner && isGroup} />}
+      {doing === 'rename' && <Rename conv={conv} onClose={done} />}
+      {doing === 'add' && <AddMembers conv={conv} members={here} onClose={done} />}
+      {doing === 'leave' && <Leave conv={conv} owner={isOwner} onClose={done} />}
+    </Panel>
+  )
+}
+
+/** A search is of use from so many members on. */
+const SEARCHED_MIN = 8
+
+function Members({
+  conv,
+  members,
+  removes,
+}: {
+  conv: Conversation
+  members: readonly ConvMember[]
+  removes: boolean
+}) {
+  const t = useText()
+  const [query, setQuery] = useState('')
+  const wanted = query.trim().toLowerCase()
+  const found = useMemo(
+    () => members.filter(({ name }) => name.toLowerCase().includes(wanted)).sort(byRole),
+    [members, wanted],
+  )
+  return (
+    <>
+      {members.length >= SEARCHED_MIN && (
+        <Search label={t('chat.member.search')} value={query} onChange={setQuery} />
+      )}
+      {found.length === 0 ? (
+        <p className="panel-hint">{t('chat.member.none')}</p>
+      ) : (
+        <MemberRows conv={conv} members={found} removes={removes} />
+      )}
+    </>
+  )
+}
+
+function byRole(one: ConvMember, other: ConvMember): number {
+  if (one.role !== other.role) return one.role === 'owner' ? -1 : 1
+  return one.name < other.name ? -1 : 1
+}
+
+function Leave({
+  conv,
+  owner,
+  onClose,
+}: {
+  conv: Conversation
+  owner: boolean
+  onClose: () => void
+}) {
+  const t = useText()
+  const { me } = useChats()
+  const client = useClient()
+  const [, navigate] = useLocation()
+  const { title } = conv
+  const leave = async () => {
+    await client.call('conv.member.remove', { conv: conv.id, users: [me] })
+    toast('good', t('chat.leave.done', { title }))
+    navigate('/')
+  }
+  return (
+    <Confirm title={t('chat.leave')} action={t('chat.leave')} onConfirm={leave} onClose={onClose}>
+      <p>{t('chat.leave.ask', { title })}</p>
+      {owner && <p>{t('chat.leave.owner')}</p>}
+    </Confirm>
+  )
+}

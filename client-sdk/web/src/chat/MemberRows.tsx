@@ -1,0 +1,105 @@
+import type { ConvMember } from '@carillon/client'
+import { EllipsisVertical, MessageSquare, UserMinus } from 'lucide-react'
+import { useState } from 'react'
+import { VList } from 'virtua'
+import { useLocation } from 'wouter'
+import { Confirm } from '../app/Confirm.tsx'
+import { useClient } from '../app/workspace.ts'
+import type { Conversation } from '../model/conversation.ts'
+import { useChats, usePerson } from '../model/hooks.ts'
+import { failure } from '../texts/failure.ts'
+import { useText } from '../texts/language.tsx'
+import { Avatar } from '../ui/Avatar.tsx'
+import { Menu, type MenuItem } from '../ui/Menu.tsx'
+import { toast } from '../ui/Toast.tsx'
+
+/** The members of a conversation, as many as there are. */
+export function MemberRows({
+  conv,
+  members,
+  removes,
+}: {
+  conv: Conversation
+  members: readonly ConvMember[]
+  /** Whether the person may take others out. */
+  removes: boolean
+}) {
+  const t = useText()
+  const client = useClient()
+  const [removing, setRemoving] = useState<ConvMember>()
+  const remove = async (member: ConvMember) => {
+    await client.call('conv.member.remove', { conv: conv.id, users: [member.user] })
+  }
+  return (
+    <div className="member-rows">
+      <VList data={members} role="list">
+        {(member, index) => (
+          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
+          <div
+            key={member.user}
+            role="listitem"
+            aria-posinset={index + 1}
+            aria-setsize={members.length}
+          >
+            <MemberRow member={member} removes={removes} onRemove={() => setRemoving(member)} />
+          </div>
+        )}
+      </VList>
+      {removing && (
+        <Confirm
+          title={t('chat.member.remove')}
+          action={t('chat.member.remove')}
+          onConfirm={() => remove(removing)}
+          onClose={() => setRemoving(undefined)}
+        >
+          <p>{t('chat.member.remove.ask', { name: removing.name, title: conv.title })}</p>
+        </Confirm>
+      )}
+    </div>
+  )
+}
+
+function MemberRow({
+  member,
+  removes,
+  onRemove,
+}: {
+  member: ConvMember
+  removes: boolean
+  onRemove: () => void
+}) {
+  const t = useText()
+  const { me } = useChats()
+  const client = useClient()
+  const [, navigate] = useLocation()
+  const { user, role } = member
+  const person = usePerson(user)
+  const name = person?.name ?? member.name
+  const talk = async () => {
+    try {
+      navigate(`/c/${(await client.call('conv.open', { user })).conv}`)
+    } catch (error) {
+      toast('danger', failure(t, error))
+    }
+  }
+  const items: MenuItem[] = [
+    { label: t('chat.member.talk'), icon: <MessageSquare />, onSelect: () => void talk() },
+  ]
+  if (removes) {
+    const label = t('chat.member.remove')
+    items.push({ label, icon: <UserMinus />, danger: true, onSelect: onRemove })
+  }
+  return (
+    <div className="person">
+      <Avatar id={user} name={name} />
+      <span className="person-words">
+        <bdi className="person-name">{user === me ? t('chat.self', { name }) : name}</bdi>
+        {person?.title && <bdi className="soft">{person.title}</bdi>}
+      </span>
+      {role === 'owner' && <span className="tag">{t('chat.owner')}</span>}
+      {user !== me && (
+        <Menu label={t('chat.member.more', { name })} icon={<EllipsisVertical />} items={items} />
+      )}
+    </div>
+  )
+}

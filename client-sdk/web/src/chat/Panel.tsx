@@ -1,0 +1,48 @@
+import { X } from 'lucide-react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { useText } from '../texts/language.tsx'
+import { IconButton } from '../ui/Button.tsx'
+import { Dialog } from '../ui/Dialog.tsx'
+import './panel.css'
+import { useIsSheet } from './panels.ts'
+
+export interface PanelProps {
+  title: string
+  onClose: () => void
+  children: ReactNode
+}
+
+/** What belongs to a conversation: beside it where there is room, else over it. */
+export function Panel(props: PanelProps) {
+  return useIsSheet() ? <Dialog {...props} /> : <Aside {...props} />
+}
+
+function Aside({ title, onClose, children }: PanelProps) {
+  const t = useText()
+  const heading = useId()
+  const first = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    const opener = document.activeElement
+    first.current?.focus()
+    return () => {
+      if (opener instanceof HTMLElement) opener.focus()
+    }
+  }, [])
+  return (
+    <aside
+      className="panel"
+      aria-labelledby={heading}
+      onKeyDown={event => {
+        if (event.key === 'Escape' && !event.nativeEvent.isComposing) onClose()
+      }}
+    >
+      <header className="panel-head">
+        <h2 id={heading} ref={first} tabIndex={-1}>
+          {title}
+        </h2>
+        <IconButton label={t('close')} icon={<X />} onClick={onClose} />
+      </header>
+      <div className="panel-body">{children}</div>
+    </aside>
+  )
+}

@@ -1,0 +1,35 @@
+import type { UserId } from '@carillon/client'
+import { memo, useMemo } from 'react'
+import { usePeople } from '../model/hooks.ts'
+import type { Message } from '../model/message.ts'
+import { type Part, partsOf } from '../model/words.ts'
+import { useText } from '../texts/language.tsx'
+
+/** A message's text: what can be clicked is, who is mentioned stands out, nothing else is done. */
+export const Words = memo(function Words({ message, me }: { message: Message; me: UserId }) {
+  const t = useText()
+  const { text, mentions } = message
+  const people = usePeople(mentions)
+  const parts = useMemo(() => partsOf(text ?? '', people), [text, people])
+  if (text === undefined) return <p className="words words-unknown">{t('chat.unknown.kind')}</p>
+  return (
+    <p className="words" dir="auto">
+      {parts.map((part, number) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: parts have no other name, and do not move
+        <PartView key={number} part={part} me={me} />
+      ))}
+    </p>
+  )
+})
+
+function PartView({ part, me }: { part: Part; me: UserId }) {
+  if (part.kind === 'text') return part.text
+  if (part.kind === 'mention') {
+    return <bdi className={part.user === me ? 'mention mention-me' : 'mention'}>{part.text}</bdi>
+  }
+  return (
+    <a href={part.href} target="_blank" rel="noopener noreferrer">
+      {part.text}
+    </a>
+  )
+}

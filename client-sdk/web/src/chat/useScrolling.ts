@@ -1,0 +1,116 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useTalkState } from '../model/hooks.ts'
+import type { Row } from '../model/rows.ts'
+import { HELD_MAX, type Stretch } from '../model/stretch.ts'
+import type { Talk } from '../model/talk.ts'
+import type { ListHandle } from './MessageScroller.tsx'
+
+/** Nearer to the end than this, in pixels, the list follows what is said. */
+const END = 40
+/** More is read from the log when its end is so many screens away. */
+const AHEAD = 2
+/** What was jumped to stands so far below the upper edge, in pixels: under the buttons there. */
+const CONTEXT = 64
+
+export interface Scrolling {
+  /** Whether rows came or went above: the list keeps its distance from the end then. */
+  shift: boolean
+  /** Whether the newest message is on the screen and the list goes on with the next one. */
+  following: boolean
+  onScroll: () => void
+  onScrollEnd: () => void
+  onResize: () => void
+}
+
+/** Where the list stands, and what must be read from the log for it. */
+export function useScrolling({
+  talk,
+  stretch,
+  rows,
+  list,
+}: {
+  talk: Talk
+  stretch: Stretch
+  rows: readonly Row[]
+  list: ListHandle
+}): Scrolling {
+  const target = useTalkState(talk, state => state.target)
+  const [following, setFollowing] = useState(stretch.live)
+  const follows = useRef(stretch.live)
+  const drawn = useRef(rows)
+  const shift = isShifted(drawn.current, rows)
+
+  const follow = (is: boolean) => {
+    follows.current = is
+    setFollowing(is)
+  }
+  const toEnd = () => list.current?.scrollToIndex(rows.length - 1, { align: 'end' })
+  const look = () => {
+    const view = list.current
+    if (!view || view.viewportSize === 0) return
+    const { scrollOffset, scrollSize, viewportSize } = view
+    const below = scrollSize - scrollOffset - viewportSize
+    const reach = viewportSize * AHEAD
+    if (scrollOffset < reach) void talk.older()
+    if (below < reach && !stretch.live) void talk.newer()
+  }
+  const trim = () => {
+    const view = list.current
+    const row = view && rows[view.findItemIndex(view.scrollOffset + view.viewportSize / 2)]
+    const seq = row?.kind === 'message' ? row.message.seq : undefined
+    if (seq !== undefined) talk.trim(seq)
+  }
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a target has its own effect below
+  useLayoutEffect(() => {
+    drawn.current = rows
+    if (follows.current && !target) toEnd()
+  }, [rows])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: goes there once
+  useLayoutEffect(() => {
+    if (!target) return
+    const index = target.to === 'newest' ? rows.length - 1 : indexAfter(rows, target.to)
+    const isEnd = target.to === 'newest'
+    follow(isEnd && stretch.live)
+    const how = isEnd ? { align: 'end' as const } : { align: 'start' as const, offset: -CONTEXT }
+    list.current?.scrollToIndex(index, how)
+    talk.arrived()
+  }, [target])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looks when rows came or went
+  useEffect(() => {
+    look()
+    if (stretch.events.length > HELD_MAX) trim()
+  }, [rows])
+
+  return {
+    shift,
+    following,
+    onScroll: () => {
+      const view = list.current
+      if (!view) return
+      const below = view.scrollSize - view.scrollOffset - view.viewportSize
+      const isAtEnd = below < END && stretch.live
+      if (isAtEnd !== follows.current) follow(isAtEnd)
+      look()
+    },
+    onScrollEnd: trim,
+    onResize: () => {
+      if (follows.current) toEnd()
+      look()
+    },
+  }
+}
+
+/** The first row after a position: the line before what is new, if it is there. */
+function indexAfter(rows: readonly Row[], after: number): number {
+  const line = rows.findIndex(row => row.kind === 'new')
+  const message = rows.findIndex(row => row.kind === 'message' && (row.message.seq ?? 0) > after)
+  return Math.max(0, line >= 0 && line <= message ? line : message)
+}
+
+/** Whether rows came or went above those that are in both. */
+function isShifted(before: readonly Row[], now: readonly Row[]): boolean {
+  const [first, next] = [before[0]?.key, now[0]?.key]
+  if (first === undefined || next === undefined || first === next) return false
+  return now.some(row => row.key === first) || before.some(row => row.key === next)
+}
