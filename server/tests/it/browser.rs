@@ -1,5 +1,6 @@
 //! What pages in a browser may do, and how their people are signed in.
 
+use carillon::config::Tls;
 use carillon_protocol::{
     Codec, ErrorCode, Retry, ServerFrame,
     frame::{Hello, client},
@@ -122,25 +123,45 @@ async fn the_first_page_learns_how_to_sign_in_whatever_its_cookie_is_worth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_tls_the_cookie_is_the_hosts_own_and_browsers_come_back_by_tls() {
-    let server = behind_tls().await;
-    person(&server, "amy").await;
-    let page = Page { origin: Some("https://chat.example.org".into()), ..Page::of(&server) };
-    let signed_in = page.call("session.login", &credentials("amy")).await;
-    let (pair, attributes) = signed_in.cookie();
-    let token = pair.strip_prefix("__Host-carillon=").unwrap();
-    assert!(attributes.starts_with("HttpOnly; SameSite=Lax; Path=/; Max-Age="), "{attributes}");
-    assert!(attributes.ends_with("; Secure") && !attributes.contains("Domain"), "{attributes}");
-    assert_eq!(page.with(&pair).whoami().await.status, 200);
-    let planted = page.with(&format!("carillon={token}")).whoami().await;
-    assert_eq!(planted.status, 401, "a cookie that could be set without TLS is none");
-    let out = page.with(&pair).call("session.logout", &json!({})).await;
-    assert!(out.forgets("__Host-carillon") && out.cookie().1.ends_with("; Secure"), "{out:?}");
-    for path in ["/healthz", "/", "/v1/ws"] {
-        let answer = exchange(server.url(), "GET", path, &[], Vec::new()).await;
-        assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000", "{path}");
+async fn under_tls_the_cookie_is_the_hosts_own() {
+    let behind_proxy = behind_tls().await;
+    let itself = TestServer::with(|config| config.tls = Some(Tls::Own)).await;
+    for (server, origin) in
+        [(&behind_proxy, "https://chat.example.org".to_owned()), (&itself, itself.url().to_owned())]
+    {
+        person(server, "amy").await;
+        let page = Page { origin: Some(origin), ..Page::of(server) };
+        let signed_in = page.call("session.login", &credentials("amy")).await;
+        let (pair, attributes) = signed_in.cookie();
+        let token = pair.strip_prefix("__Host-carillon=").unwrap();
+        assert!(attributes.starts_with("HttpOnly; SameSite=Lax; Path=/; Max-Age="), "{attributes}");
+        assert!(attributes.ends_with("; Secure") && !attributes.contains("Domain"), "{attributes}");
+        assert_eq!(page.with(&pair).whoami().await.status, 200);
+        let planted = page.with(&format!("carillon={token}")).whoami().await;
+        assert_eq!(planted.status, 401, "a cookie that could be set without TLS is none");
+        let without = page.origin.as_ref().map(|origin| origin.replace("https", "http"));
+        let without = Page { origin: without, ..page.clone() }.with(&pair).whoami().await;
+        assert_eq!(without.status, 403, "a page without TLS is another site");
+        let out = page.with(&pair).call("session.logout", &json!({})).await;
+        assert!(out.forgets("__Host-carillon") && out.cookie().1.ends_with("; Secure"), "{out:?}");
     }
-    server.stop().await;
+    behind_proxy.stop().await;
+    itself.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_come_back_by_tls_where_the_operator_says_that_people_do() {
+    let named = behind_tls().await;
+    let itself = TestServer::with(|config| config.tls = Some(Tls::Own)).await;
+    for path in ["/healthz", "/", "/v1/ws"] {
+        let answer = exchange(named.url(), "GET", path, &[], Vec::new()).await;
+        assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000", "{path}");
+        let answer = exchange(itself.url(), "GET", path, &[], Vec::new()).await;
+        let demanded = answer.headers().contains_key("strict-transport-security");
+        assert!(!demanded, "who does not trust the authority yet must get to its page: {path}");
+    }
+    named.stop().await;
+    itself.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
