@@ -11,11 +11,7 @@ use std::{
     process::Command,
 };
 
-use carillon::{
-    config::Config,
-    node::Start,
-    server::Server,
-};
+use carillon::{config::Config, node::Start, server::Server};
 use carillon_protocol::{Command as _, conv, msg};
 use carillon_store::{Durability, Options};
 use tokio::net::TcpListener;

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use carillon::{
-    clock::SystemClock,
-    config::Config,
-    node::Start,
-    server::Server,
-};
+use carillon::{clock::SystemClock, config::Config, node::Start, server::Server};
 use carillon_plugin::{Caller, Clock as _, Host};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
 use tempfile::TempDir;
