@@ -74,14 +74,19 @@ export class Journal {
   static async open(dir: string, entries: () => Queued[]): Promise<Restored> {
     const identity = await readIdentity(dir)
     const outbox = await openOutbox(dir)
-    const bytes = await readFile(join(dir, OUTBOX))
-    const whole = bytes.lastIndexOf(0x0a) + 1
-    if (whole < bytes.length) await outbox.truncate(whole)
-    // A promise is on disk only if the name of its file is.
-    await syncFolder(dir)
-    const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)
-    const journal = new Journal(dir, outbox, lines.length, entries)
-    return { journal, entries: restore(lines), identity }
+    try {
+      const bytes = await readFile(join(dir, OUTBOX))
+      const whole = bytes.lastIndexOf(0x0a) + 1
+      if (whole < bytes.length) await outbox.truncate(whole)
+      // A promise is on disk only if the name of its file is.
+      await syncFolder(dir)
+      const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)
+      const journal = new Journal(dir, outbox, lines.length, entries)
+      return { journal, entries: restore(lines), identity }
+    } catch (thrown) {
+      await outbox.close()
+      throw thrown
+    }
   }
 
   /** Adds a line; when this resolves, a promise is on disk. */

@@ -39,6 +39,11 @@ interface Waiting {
   reject: (error: CarillonError) => void
 }
 
+interface Settling {
+  answer: Answer
+  written: Promise<void>
+}
+
 /** The messages that are not answered, and those that were refused. */
 export class Outbox {
   /** Every message, oldest first. */
@@ -46,8 +51,10 @@ export class Outbox {
   readonly #store: Store
   readonly #hearer: OutboxHearer
   readonly #lanes = new Lanes()
-  /** Answers that are being written down: their messages are not sent again meanwhile. */
-  readonly #settling = new Set<Cid>()
+  /** What was read last. */
+  #kept: Kept = { entries: [], answers: new Map() }
+  /** Answers that are being written down: they count already. */
+  readonly #settling = new Map<Cid, Settling>()
   /** Those who wait for a message to be answered. */
   readonly #waiting = new Map<Cid, Waiting[]>()
   #leads = false
@@ -55,7 +62,7 @@ export class Outbox {
   #ended: CarillonError | undefined
   #reading: Promise<void> | undefined
   #stale = false
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>()
+  readonly #end = new AbortController()
 
   constructor(store: Store, hearer: OutboxHearer) {
     this.#store = store
@@ -64,7 +71,8 @@ export class Outbox {
 
   /** Reads what was kept. */
   async load(): Promise<void> {
-    this.entries = (await this.#store.kept([])).entries
+    this.#kept = await this.#store.kept([])
+    this.entries = this.#kept.entries
     this.#store.watch(() => void this.#reload())
   }
 
@@ -81,6 +89,7 @@ export class Outbox {
     }
     // A copy: whatever the program does with its own, the message stays what it is.
     const own: MsgSend = JSON.parse(JSON.stringify(message))
+    await this.#settling.get(cid)?.written
     await this.#store.add({ cid, conv: own.conv, message: own, queuedAt: Date.now() })
     const sent = this.#wait(cid)
     // Whoever writes here does not wait for a page in the background to send it.
@@ -101,6 +110,7 @@ export class Outbox {
 
   /** Forgets a refused message. */
   async discard(cid: Cid): Promise<void> {
+    await this.#settling.get(cid)?.written
     await this.#store.discard(cid)
     await this.#reload()
   }
@@ -140,9 +150,7 @@ export class Outbox {
   /** Reads the state again; never rejects. */
   #reload(): Promise<void> {
     this.#stale = true
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined
-    })
+    this.#reading ??= this.#read()
     return this.#reading
   }
 
@@ -150,38 +158,49 @@ export class Outbox {
     try {
       while (this.#stale) {
         this.#stale = false
-        this.#apply(await this.#store.kept(this.#waiting.keys()))
+        this.#kept = await this.#store.kept(this.#waiting.keys())
+        this.#show()
       }
     } catch (thrown) {
       this.#hearer.failed(storageError(thrown))
+    } finally {
+      // At once: whoever asks from here on is not answered by this reading.
+      this.#reading = undefined
     }
   }
 
-  #apply({ entries, answers }: Kept): void {
+  /** Makes of what was read, and of what is being written, what is to be seen and to be sent. */
+  #show(): void {
     const before = this.entries
+    this.entries = this.#kept.entries.flatMap(entry => this.#answeredEntry(entry))
     const refusedBefore = new Set(before.filter(entry => entry.refused).map(entry => entry.cid))
-    this.entries = entries
-    for (const entry of entries) {
+    for (const entry of this.entries) {
       if (!entry.refused || refusedBefore.has(entry.cid)) continue
       this.#hearer.refused(entry, entry.refused)
     }
-    this.#tellWaiting(entries, answers)
-    if (this.#leads) {
-      this.#lanes.take(entries.filter(({ cid, refused }) => !refused && !this.#settling.has(cid)))
-    }
-    if (!same(before, entries)) this.#hearer.changed()
+    if (!same(before, this.entries)) this.#hearer.changed()
+    this.#tellWaiting()
+    if (this.#leads) this.#lanes.take(this.entries.filter(entry => !entry.refused))
     this.#hearer.ready()
   }
 
-  #tellWaiting(entries: readonly Queued[], answers: Kept['answers']): void {
+  #answeredEntry(entry: Queued): Queued[] {
+    const answer = this.#settling.get(entry.cid)?.answer
+    if (!answer) return [entry]
+    return 'refused' in answer ? [{ ...entry, refused: answer.refused }] : []
+  }
+
+  #tellWaiting(): void {
     if (this.#waiting.size === 0) return
-    const there = new Map(entries.map(entry => [entry.cid, entry]))
+    const there = new Map(this.entries.map(entry => [entry.cid, entry]))
     for (const cid of [...this.#waiting.keys()]) {
-      const sent = answers.get(cid)
+      const answer = this.#settling.get(cid)?.answer
+      const sent = this.#kept.answers.get(cid)
       const refused = there.get(cid)?.refused
-      if (sent) this.#tell(cid, { sent })
+      if (answer) this.#tell(cid, answer)
       else if (refused) this.#tell(cid, { refused })
-      else if (!there.has(cid) && !this.#settling.has(cid)) {
+      else if (sent) this.#tell(cid, { sent })
+      else if (!there.has(cid)) {
         const msg = 'another window sent or discarded the message, and its answer is not kept'
         this.#tell(cid, { refused: { ...errorBody('E_TIMEOUT_UNKNOWN', msg), retry: 'no' } })
       }
@@ -227,30 +246,27 @@ export class Outbox {
     // Where another window has taken over, that one hears the refusal of what it sends itself.
     if ('refused' in answer && !this.#lanes.has(cid)) return
     this.#lanes.answered(cid)
-    this.#settling.add(cid)
-    this.#tell(cid, answer)
-    void this.#settle(cid, answer)
+    this.#settling.set(cid, { answer, written: this.#settle(cid, answer) })
+    this.#show()
   }
 
+  /** Writes an answer down, however long that takes; never rejects. */
   async #settle(cid: Cid, answer: Answer): Promise<void> {
-    try {
-      await this.#store.settle(cid, answer)
-    } catch {
-      // A message that is still there is sent again at the next start and not written twice: the
-      // answer is worth another try, and no trouble for anybody.
-      if (this.#ended) return
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer)
-        void this.#settle(cid, answer)
-      }, SETTLE_AGAIN_MS)
-      this.#timers.add(timer)
-      return
+    for (;;) {
+      try {
+        await this.#store.settle(cid, answer)
+        break
+      } catch {
+        // A message that is still there is sent again at the next start and not written twice:
+        // nobody is in trouble, and another try may do.
+        if (this.#ended) return
+        await pause(SETTLE_AGAIN_MS, this.#end.signal)
+      }
     }
     // What is read from here on shows the answer.
     await this.#reload()
     this.#settling.delete(cid)
-    // It may have been queued again meanwhile.
-    if (this.entries.some(entry => entry.cid === cid && !entry.refused)) void this.#reload()
+    this.#show()
   }
 
   /** The client has ended: nobody is told of a message any more. */
@@ -258,7 +274,7 @@ export class Outbox {
     if (this.#ended) return
     this.#ended = error
     this.offline()
-    for (const timer of this.#timers) clearTimeout(timer)
+    this.#end.abort()
     const waiting = [...this.#waiting.values()].flat()
     this.#waiting.clear()
     for (const { reject } of waiting) reject(error)
@@ -269,6 +285,16 @@ export class Outbox {
 export function storageError(thrown: unknown): CarillonError {
   if (thrown instanceof CarillonError) return thrown
   return local('E_STORAGE', `the state cannot be used: ${reasonOf(thrown)}`, thrown)
+}
+
+function pause(ms: number, end: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    end.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 function same(before: readonly Queued[], after: readonly Queued[]): boolean {

@@ -196,7 +196,8 @@ describe('the state of topics', () => {
   })
 
   it('begins a topic anew that a whole catch-up does not name', () => {
-    const [own, gone, stays]: Topic[] = [`u:${ME}`, topic(2), topic(3)]
+    const own: Topic = `u:${ME}`
+    const [gone, stays] = [topic(2), topic(3)]
     const sync = start('s0', { [own]: 5, [gone]: 5, [stays]: 5 })
     sync.forgetToken()
     sync.apply(page(stays, 5, 5), 0, ROOM)
