@@ -4,8 +4,10 @@
 mod bad_input;
 mod bot;
 mod browser;
+mod certificates;
 mod chat;
 mod client;
+mod company;
 mod cut;
 mod doctor;
 mod durable;

@@ -30,7 +30,7 @@ pub async fn person(server: &TestServer, login: &str) -> Person {
 }
 
 /// Signs in over HTTP: a new session of the person, on a new device.
-async fn sign_in(server: &TestServer, person: &Person, login: &str) -> Person {
+pub async fn sign_in(server: &TestServer, person: &Person, login: &str) -> Person {
     let args = json!({"login": login, "password": PASSWORD});
     let (status, grant) = server.rpc(None, "session.login", None, &args).await;
     assert_eq!((status, &grant["user"]), (200, &json!(person.user)), "{grant}");

@@ -218,7 +218,8 @@ pub(super) fn put(tx: &mut Tx, org: OrgId, user: UserId, departments: &[Departme
     for (position, department) in departments.iter().enumerate() {
         tx.run_one(
             "INSERT INTO directory_department_member (department, user_id, position)
-             SELECT id, $3, CAST($4 AS BIGINT) FROM directory_department WHERE id = $1 AND org = $2",
+             SELECT id, $3, CAST($4 AS BIGINT) FROM directory_department
+             WHERE id = $1 AND org = $2",
             [(*department).into(), org.into(), user.into(), position.into()],
         );
     }
