@@ -71,9 +71,4 @@ impl Caller {
     pub fn is_stranger(&self) -> bool {
         self.rights == 0
     }
-
-    /// Whether it has administration rights.
-    pub fn is_admin(&self) -> bool {
-        self.rights & ADMIN != 0
-    }
 }

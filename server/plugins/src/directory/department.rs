@@ -28,9 +28,9 @@ struct Found {
 
 impl Found {
     async fn permitted(ctx: &Ctx) -> Result<Found> {
-        permit(ctx, DEPARTMENTS).await?;
         let org = org_of(ctx, None).await?;
         let revision = Revision::of(ctx, org).await?;
+        permit(ctx, DEPARTMENTS).await?;
         Ok(Found { org, revision, tree: read(ctx, org).await? })
     }
 

@@ -39,8 +39,11 @@ impl<K: Eq + Hash, V: Clone> Memory<K, V> {
     where
         K: Clone,
     {
+        if self.forgotten.load(SeqCst) != since.0 {
+            return;
+        }
         self.kept.insert(key.clone(), value);
-        // The event may have come before the insertion, when there was nothing to forget yet.
+        // The event may have come right before the insertion, when there was nothing to forget yet.
         if self.forgotten.load(SeqCst) != since.0 {
             self.kept.remove(&key);
         }

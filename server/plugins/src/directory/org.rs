@@ -147,8 +147,8 @@ pub(super) async fn get(ctx: Ctx, _: Get) -> Result<Org> {
 
 /// Changes the organisation.
 pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
-    permit(&ctx, ORGANISATION).await?;
     let revision = Revision::of(&ctx, org_of(&ctx, None).await?).await?;
+    permit(&ctx, ORGANISATION).await?;
     let before = get(ctx.clone(), Get {}).await?;
     let name = args.name.map_or(Ok(before.name.clone()), |name| rules::name("name", &name))?;
     let locale = rules::locale(args.locale, &before.locale)?;

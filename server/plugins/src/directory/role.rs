@@ -62,12 +62,12 @@ pub(super) async fn exists(ctx: &Ctx, org: OrgId, role: RoleId) -> Result<()> {
 
 /// Makes a role.
 pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Created>> {
+    let org = org_of(&ctx, None).await?;
+    let revision = Revision::of(&ctx, org).await?;
     permit(&ctx, ROLES).await?;
     let name = rules::name("name", &args.name)?;
     let permissions = rules::permissions(&args.permissions)?;
     permit_giving(&ctx, Rights::read(&permissions)).await?;
-    let org = org_of(&ctx, None).await?;
-    let revision = Revision::of(&ctx, org).await?;
     check_name(&ctx, org, &name, None).await?;
     let count = "SELECT COUNT(*) FROM directory_role WHERE org = $1";
     let row = ctx.query_one(count, [org.into()]).await?;
@@ -136,9 +136,9 @@ struct Before {
 
 /// A role that may be changed: any but the administrator's.
 async fn changeable(ctx: &Ctx, role: RoleId) -> Result<(OrgId, Revision, Before)> {
-    permit(ctx, ROLES).await?;
     let org = org_of(ctx, None).await?;
     let revision = Revision::of(ctx, org).await?;
+    permit(ctx, ROLES).await?;
     let sql = "SELECT name, permissions FROM directory_role WHERE id = $1 AND org = $2";
     let row = ctx.query_one(sql, [role.into(), org.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("role"))?;

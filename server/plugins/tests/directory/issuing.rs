@@ -12,7 +12,7 @@ async fn a_program_gets_one_account_and_as_many_tokens_as_asked() {
     assert_eq!(one.user, two.user);
     assert_eq!(one.expires_at, world.kit.host().now() + 90 * DAY);
     let echo = caller(&world.kit, &one.token).await;
-    assert_eq!((echo.org, echo.is_admin()), (world.org, false));
+    assert_eq!((echo.org, echo.may(ADMIN)), (world.org, false));
     let elsewhere = world.call(world.zoe, ask()).await.unwrap();
     assert_ne!(elsewhere.user, one.user, "another organisation has its own");
     let members = world.call(world.amy, ListMembers::default()).await.unwrap().members;

@@ -38,6 +38,7 @@ use carillon_protocol::{
     Cid, Command, DepartmentId, ErrorCode, Event, OrgId, RoleId, SessionId, Topic, UserId,
     department::{self, Department},
     id::Ulid,
+    operation::ADMIN,
     org::{AddMember, Create, Get, GetMembers, ListMembers, Member, Names, UpdateMember},
     role,
     session::{

@@ -24,13 +24,13 @@ async fn the_setup_token_makes_the_organisation_and_signs_its_administrator_in()
     let grant = set_up(&kit, args(&token)).await.unwrap();
     assert!(has_organisation(kit.host()).await.unwrap());
     let frank = caller(&kit, &grant.token).await;
-    assert!(frank.is_admin());
     let org = kit.host().call_typed(frank, None, &Get {}).await.unwrap();
     assert_eq!((&*org.name, org.members), ("Harbour Retail 港灣零售", 1));
     let me = kit.host().call_typed(frank, None, &Whoami {}).await.unwrap();
     assert_eq!((me.user, &*me.name), (grant.user, "Frank Ho"));
     assert_eq!((&*me.locale, &*me.tz), ("zh-HK", "Asia/Hong_Kong"));
     assert_eq!(me.scopes, ["read", "write", "admin"]);
+    assert_eq!(me.permissions, role::PERMISSIONS);
     assert!(login(&kit, "frank", PASSWORD).await.is_ok());
 }
 
