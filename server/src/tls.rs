@@ -174,11 +174,12 @@ impl Tls {
                 (certificate, Source::Own { authority, names }, Some(Arc::new(page)))
             }
         };
-        warn(&certificate, now_s);
         let shown = Arc::new(Shown(RwLock::new(certificate)));
         let config = server_config(&provider, Arc::clone(&shown))?;
         let source = Mutex::new(source);
-        Ok(Some(Arc::new(Tls { config, provider, shown, source, page, wanted })))
+        let tls = Tls { config, provider, shown, source, page, wanted };
+        tls.warn(now_s);
+        Ok(Some(Arc::new(tls)))
     }
 
     /// What connections are made with.
@@ -218,8 +219,10 @@ impl Tls {
             }
             Source::Own { authority, names } => {
                 let wanted = vouched(authority, self.wanted.names());
-                let days_left = self.shown.get().days_left(now_s);
-                if wanted == *names && days_left >= authority::RENEW_DAYS && !at_once {
+                let shown = self.shown.get();
+                let ends = shown.days_left(now_s) < authority::RENEW_DAYS
+                    && shown.not_after < authority.not_after;
+                if wanted == *names && !ends && !at_once {
                     return Ok(false);
                 }
                 let certificate = authority.issue(&wanted, now_s, &self.provider)?;
@@ -227,9 +230,19 @@ impl Tls {
                 certificate
             }
         };
-        warn(&certificate, now_s);
         *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = certificate;
+        self.warn(now_s);
         Ok(true)
+    }
+
+    /// Says what is wrong with the certificate, if something is.
+    fn warn(&self, now_s: i64) {
+        if let Some(wrong) = wrong(&self.shown.get(), now_s) {
+            match &self.page {
+                None => tracing::warn!("{wrong}"),
+                Some(_) => tracing::warn!("{wrong}; so does the local authority"),
+            }
+        }
     }
 
     /// How many whole days the certificate is still good for.
@@ -265,7 +278,7 @@ pub async fn keep(tls: Arc<Tls>, now_s: impl Fn() -> i64) {
         }
         let days_left = tls.days_left(now_s);
         if days_left < WARN_DAYS && days_left != std::mem::replace(&mut warned, days_left) {
-            warn(&tls.shown.get(), now_s);
+            tls.warn(now_s);
         }
     }
 }
@@ -316,15 +329,9 @@ fn wrong(certificate: &Certificate, now_s: i64) -> Option<String> {
         return Some(format!("the certificate is good only in {days} days; check the clock"));
     }
     match certificate.days_left(now_s) {
-        ..0 => Some("the certificate has expired: browsers refuse it; renew it".into()),
-        days @ 0..WARN_DAYS => Some(format!("the certificate expires in {days} days; renew it")),
+        ..0 => Some("the certificate has expired: browsers refuse it".into()),
+        days @ 0..WARN_DAYS => Some(format!("the certificate expires in {days} days")),
         _ => None,
-    }
-}
-
-fn warn(certificate: &Certificate, now_s: i64) {
-    if let Some(wrong) = wrong(certificate, now_s) {
-        tracing::warn!("{wrong}");
     }
 }
 
@@ -344,4 +351,4 @@ fn server_config(
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

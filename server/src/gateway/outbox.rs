@@ -299,6 +299,22 @@ mod tests {
     }
 
     #[test]
+    fn records_of_tls_count_like_frames_and_are_never_left_out() {
+        let mut outbox = Outbox::default();
+        outbox.push_records(&[7; OUTBOX_LEN_MAX / 2]);
+        assert!(outbox.has_no_frames() && !outbox.is_empty());
+        outbox.push(frame(OUTBOX_LEN_MAX / 2), Kind::Must, false).unwrap();
+        assert_eq!(outbox.push(frame(1), Kind::Must, false), Err(Overflow));
+        outbox.clear();
+        assert_eq!(
+            (outbox.len(), outbox.records().len()),
+            (OUTBOX_LEN_MAX / 2, OUTBOX_LEN_MAX / 2)
+        );
+        outbox.advance_records(OUTBOX_LEN_MAX / 2);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
     fn releasing_leaves_out_what_the_catch_up_sent() {
         let mut held = Outbox::default();
         for seq in 1..=4 {

@@ -159,9 +159,9 @@ impl Authority {
     }
 }
 
-/// Bytes as people compare them: pairs of digits with colons between.
-pub fn pairs(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+/// Bytes as people compare them: pairs of digits, with something between.
+pub fn hex(bytes: &[u8], between: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
 }
 
 /// A new authority, as its file holds it.
@@ -169,7 +169,10 @@ fn make(names: &Names, now_s: i64) -> Result<String, rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     let host = names.iter().find_map(|name| name.strip_suffix(".local")).unwrap_or("this server");
-    let name = format!("Carillon on {host}");
+    // Two authorities of one machine need two names, or a device that has the former one says that
+    // the latter's signatures are wrong.
+    let number = hex(&Sha256::digest(key.public_key_raw())[..4], "");
+    let name = format!("Carillon on {host} ({number})");
     params.distinguished_name.push(DnType::CommonName, name);
     params.distinguished_name.push(DnType::OrganizationName, "Carillon");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -23,7 +23,7 @@ use qrcode::{EcLevel, QrCode, render::svg};
 
 use super::{
     Wanted,
-    authority::{Authority, pairs},
+    authority::{Authority, hex},
     names,
 };
 use crate::http::refuse;
@@ -89,7 +89,7 @@ impl Page {
 
     /// What people compare before they install the certificate.
     pub fn fingerprint(&self) -> String {
-        pairs(&self.authority.fingerprint())
+        hex(&self.authority.fingerprint(), ":")
     }
 
     /// The address as a QR code of half blocks, black on white whatever the terminal's colours.

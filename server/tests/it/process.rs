@@ -8,6 +8,7 @@ use std::{
 };
 
 use carillon_protocol::{Codec, DeviceId, OrgId, UserId, frame::Hello};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     client::TestClient,
@@ -74,8 +75,12 @@ impl Process {
 
     /// Asks it to end in order, by `SIGTERM`.
     pub fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// How it ended.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use carillon::config::Tls;
 use carillon_protocol::{Cid, Codec, ConvId, ServerFrame, Topic, frame::Hello, log, msg};
 use futures_util::{StreamExt, stream};
 
@@ -21,6 +22,9 @@ const ROUND: usize = 100;
 /// the kernel holds on both sides, with room for machines whose kernels hold more.
 const ON_THE_WAY_MAX: usize = 1024;
 
+/// A reader is slow over HTTP and over HTTPS alike.
+const DOORS: [Option<Tls>; 2] = [None, Some(Tls::Own)];
+
 /// Topics, with the positions that somebody has seen.
 type Seen = BTreeMap<Topic, Vec<u64>>;
 
@@ -31,8 +35,8 @@ struct Crowd {
 }
 
 impl Crowd {
-    async fn gather() -> (Crowd, Person, Person) {
-        let server = TestServer::start().await;
+    async fn gather(tls: Option<Tls>) -> (Crowd, Person, Person) {
+        let server = TestServer::with(|config| config.tls = tls).await;
         let org = server.org("Harbour").await;
         let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
         let carol = server.person(org, "carol").await;
@@ -102,7 +106,13 @@ async fn repair(client: &mut TestClient, topic: &Topic, mut after: u64, head: u6
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_stops_gets_dirty_marks_and_repairs_from_the_log() {
-    let (crowd, bob, carol) = Crowd::gather().await;
+    for tls in DOORS {
+        stop_and_repair(tls).await;
+    }
+}
+
+async fn stop_and_repair(tls: Option<Tls>) {
+    let (crowd, bob, carol) = Crowd::gather(tls).await;
     let mut stalled = TestClient::connect(&crowd.server, &bob).await;
     let mut others = TestClient::resume(&crowd.server, &carol, Codec::MsgPack, None).await;
 
@@ -147,7 +157,13 @@ async fn a_reader_that_stops_gets_dirty_marks_and_repairs_from_the_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_does_not_know_dirty_is_sent_away_and_can_resume() {
-    let (crowd, bob, carol) = Crowd::gather().await;
+    for tls in DOORS {
+        stop_and_be_sent_away(tls).await;
+    }
+}
+
+async fn stop_and_be_sent_away(tls: Option<Tls>) {
+    let (crowd, bob, carol) = Crowd::gather(tls).await;
     let mut stalled = TestClient::open(crowd.server.url(), Codec::Json).await;
     let (token, device) = (Some(bob.token.clone()), bob.device);
     let hello = Hello { v: 1, token, device, tab: None, sync: None, caps: Vec::new() };
@@ -182,7 +198,13 @@ async fn a_reader_that_does_not_know_dirty_is_sent_away_and_can_resume() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_stops_in_the_middle_of_its_catch_up_finds_the_rest_when_it_goes_on() {
-    let (crowd, bob, _) = Crowd::gather().await;
+    for tls in DOORS {
+        stop_while_catching_up(tls).await;
+    }
+}
+
+async fn stop_while_catching_up(tls: Option<Tls>) {
+    let (crowd, bob, _) = Crowd::gather(tls).await;
     crowd.write(500).await;
     let mut client = TestClient::open(crowd.server.url(), Codec::MsgPack).await;
     let (token, device) = (Some(bob.token.clone()), bob.device);

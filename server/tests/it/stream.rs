@@ -58,10 +58,7 @@ pub async fn connect(url: &str) -> Stream {
 }
 
 /// Connects by TLS; what the handshake came to.
-pub async fn shake_hands(
-    url: &str,
-    config: Arc<ClientConfig>,
-) -> io::Result<TlsStream<TcpStream>> {
+pub async fn shake_hands(url: &str, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(authority(url)).await.unwrap();
     let host = authority(url).rsplit_once(':').unwrap().0.to_owned();
     TlsConnector::from(config).connect(host.try_into().unwrap(), stream).await

@@ -3,7 +3,7 @@
 use carillon_protocol::{id::Ulid, limits::Limits};
 use carillon_store::kit::Kit;
 use futures_util::StreamExt;
-use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, crypto::aws_lc_rs};
+use rustls::ServerConnection;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -15,6 +15,7 @@ use super::{super::*, event};
 use crate::{
     gateway::{conn::Phase, delivery::framed},
     rates::Rates,
+    tls::tests::pair::pair,
 };
 
 /// The two directions of a client's end.
@@ -145,24 +146,9 @@ async fn shake_hands(
     client: TcpStream,
     server: TcpStream,
 ) -> (Box<dyn Duplex>, (TcpStream, ServerConnection)) {
-    let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-    let key = made.signing_key.serialize_der().try_into().unwrap();
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let client_config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let server_config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let connector = TlsConnector::from(Arc::new(client_config));
-    let acceptor = TlsAcceptor::from(Arc::new(server_config));
+    let (client_config, server_config) = pair();
+    let connector = TlsConnector::from(client_config);
+    let acceptor = TlsAcceptor::from(server_config);
     let name = "localhost".try_into().unwrap();
     let ends = tokio::try_join!(connector.connect(name, client), acceptor.accept(server)).unwrap();
     (Box::new(ends.0), ends.1.into_inner())
