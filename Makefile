@@ -91,11 +91,13 @@ system:
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"; \
 	$(INSTALL)
 
-# A browser for the tests, and a font that has Chinese.
+# A browser for the tests, and fonts that have Chinese and emoji.
 browser:
 	@missing=; \
 	command -v chromium >/dev/null || missing+=" chromium"; \
-	dpkg-query --show fonts-noto-cjk >/dev/null 2>&1 || missing+=" fonts-noto-cjk"; \
+	for font in fonts-noto-cjk fonts-noto-color-emoji; do \
+		dpkg-query --show $$font >/dev/null 2>&1 || missing+=" $$font"; \
+	done; \
 	$(INSTALL)
 
 $(MODULES): client-sdk/package-lock.json | system
