@@ -151,6 +151,9 @@ export const test = base.extend<Fixtures, { server: Server }>({
         const headers = { origin: server.url }
         const answer = await context.request.post('/v1/rpc/session.login', { data, headers })
         expect(answer.ok(), await answer.text()).toBe(true)
+        // The app speaks the person's language, not the browser's.
+        const spoken = { locale: options.locale ?? 'en' }
+        await context.request.post('/v1/rpc/org.member.update', { data: spoken, headers })
       }
       const page = await context.newPage()
       faults.watch(page)
