@@ -1,9 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import {
+  type AddressInfo,
+  connect,
+  createServer as createRelay,
+  type Server as Relay,
+  type Socket,
+} from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type BrowserContextOptions, test as base, expect, type Page } from '@playwright/test'
+import {
+  type APIRequestContext,
+  type BrowserContextOptions,
+  test as base,
+  expect,
+  type Page,
+} from '@playwright/test'
 
 export { expect, type Page } from '@playwright/test'
 
@@ -23,6 +36,7 @@ export class Server {
   readonly #args: readonly string[]
   #process: ChildProcess | undefined
   #port = 0
+  readonly #tokens = new Map<string, Promise<string>>()
   /** Everything that it printed. */
   printed = ''
 
@@ -74,13 +88,15 @@ export class Server {
     return body as T
   }
 
-  /** A person's token, for what the test does behind the pages. */
-  async token(login: string): Promise<string> {
-    const grant = await this.call<{ token: string }>(undefined, 'session.login', {
-      login,
-      password: PASSWORD,
-    })
-    return grant.token
+  /** A person's token, for what the test does behind the pages; each signs in once. */
+  token(login: string): Promise<string> {
+    const known = this.#tokens.get(login)
+    if (known) return known
+    const args = { login, password: PASSWORD, label: 'behind the pages' }
+    const grant = this.call<{ token: string }>(undefined, 'session.login', args)
+    const token = grant.then(({ token }) => token)
+    this.#tokens.set(login, token)
+    return token
   }
 
   dispose(): void {
@@ -115,7 +131,68 @@ export class Faults {
   }
 }
 
-type Opens = (login: string | undefined, options?: BrowserContextOptions) => Promise<Page>
+/**
+ * The network between browsers and a server, which can be cut: every connection ends and none is
+ * made, as when a laptop is closed or a phone goes into a lift.
+ */
+export class Wire {
+  readonly #sockets = new Set<Socket>()
+  readonly #relay: Relay
+  #isCut = false
+
+  constructor(server: Server) {
+    const port = Number(new URL(server.url).port)
+    this.#relay = createRelay(near => {
+      if (this.#isCut) return near.destroy()
+      const far = connect(port, '127.0.0.1')
+      near.pipe(far).pipe(near)
+      this.#tie(near, far)
+      this.#tie(far, near)
+    })
+  }
+
+  async start(): Promise<string> {
+    await new Promise<void>(done => this.#relay.listen(0, '127.0.0.1', done))
+    const { port } = this.#relay.address() as AddressInfo
+    return `http://127.0.0.1:${port}`
+  }
+
+  cut(): void {
+    this.#isCut = true
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  mend(): void {
+    this.#isCut = false
+  }
+
+  dispose(): void {
+    this.cut()
+    this.#relay.close()
+  }
+
+  /** What ends on one side ends on the other. */
+  #tie(one: Socket, other: Socket): void {
+    this.#sockets.add(one)
+    one.on('error', () => other.destroy())
+    one.on('close', () => {
+      this.#sockets.delete(one)
+      other.destroy()
+    })
+  }
+}
+
+/** The language of a new browser: what a test finds on a page is in English. */
+const LANGUAGE = 'en'
+
+export interface OpenOptions extends BrowserContextOptions {
+  /** The language that the person has chosen. */
+  language?: 'en' | 'zh-HK' | 'zh-CN'
+  /** The page to begin with. */
+  path?: string
+}
+
+type Opens = (login: string | undefined, options?: OpenOptions) => Promise<Page>
 
 interface Fixtures {
   faults: Faults
@@ -143,23 +220,31 @@ export const test = base.extend<Fixtures, { server: Server }>({
   },
   open: async ({ browser, server, faults }, use) => {
     const opened: { close(): Promise<void> }[] = []
-    await use(async (login, options = {}) => {
-      const context = await browser.newContext({ baseURL: server.url, ...options })
+    await use(async (login, { language = LANGUAGE, path = '/', ...options } = {}) => {
+      const baseURL = options.baseURL ?? server.url
+      const context = await browser.newContext({ ...options, baseURL })
       opened.push(context)
-      if (login) {
-        const data = { login, password: PASSWORD, label: 'test' }
-        const headers = { origin: server.url }
-        const answer = await context.request.post('/v1/rpc/session.login', { data, headers })
-        expect(answer.ok(), await answer.text()).toBe(true)
-        // The app speaks the person's language, not the browser's.
-        const spoken = { locale: options.locale ?? 'en' }
-        await context.request.post('/v1/rpc/org.member.update', { data: spoken, headers })
-      }
+      if (login) await signIn(context.request, baseURL, login, language)
       const page = await context.newPage()
       faults.watch(page)
-      await page.goto('/')
+      await page.goto(path)
       return page
     })
     for (const context of opened) await context.close()
   },
 })
+
+/** Gives a browser the cookie of a person who speaks this language. */
+async function signIn(
+  request: APIRequestContext,
+  origin: string,
+  login: string,
+  locale: string,
+): Promise<void> {
+  const call = async (op: string, data: object) => {
+    const answer = await request.post(`/v1/rpc/${op}`, { data, headers: { origin } })
+    expect(answer.ok(), await answer.text()).toBe(true)
+  }
+  await call('session.login', { login, password: PASSWORD, label: `test of ${login}` })
+  await call('org.member.update', { locale })
+}
