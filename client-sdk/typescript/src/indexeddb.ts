@@ -174,7 +174,7 @@ class IndexedDbStore implements Store {
     }
     // A page that did not come over HTTPS has no locks. Two windows that send the same are no
     // harm, because the server writes a `cid` once: the lock saves them the trouble.
-    const locks: LockManager | undefined = navigator.locks
+    const locks: LockManager | undefined = globalThis.navigator?.locks
     if (!locks) return void begin()
     const how = take ? { steal: true } : { signal: asking.signal }
     locks.request(this.#name, how, begin).catch(() => {

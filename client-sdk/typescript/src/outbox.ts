@@ -53,6 +53,8 @@ export class Outbox {
   readonly #lanes = new Lanes()
   /** What was read last. */
   #kept: Kept = { entries: [], answers: new Map() }
+  /** Those who waited when that was read: it tells of their messages, and of no later ones. */
+  #asked: ReadonlySet<Cid> = new Set()
   /** Answers that are being written down: they count already. */
   readonly #settling = new Map<Cid, Settling>()
   /** Those who wait for a message to be answered. */
@@ -158,7 +160,9 @@ export class Outbox {
     try {
       while (this.#stale) {
         this.#stale = false
-        this.#kept = await this.#store.kept(this.#waiting.keys())
+        const asked = new Set(this.#waiting.keys())
+        this.#kept = await this.#store.kept(asked)
+        this.#asked = asked
         this.#show()
       }
     } catch (thrown) {
@@ -200,7 +204,7 @@ export class Outbox {
       if (answer) this.#tell(cid, answer)
       else if (refused) this.#tell(cid, { refused })
       else if (sent) this.#tell(cid, { sent })
-      else if (!there.has(cid)) {
+      else if (!there.has(cid) && this.#asked.has(cid)) {
         const msg = 'another window sent or discarded the message, and its answer is not kept'
         this.#tell(cid, { refused: { ...errorBody('E_TIMEOUT_UNKNOWN', msg), retry: 'no' } })
       }
