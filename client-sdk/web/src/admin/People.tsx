@@ -1,5 +1,5 @@
 import type { OrgMember } from '@carillon/client'
-import { Plus } from 'lucide-react'
+import { Plus, SlidersHorizontal } from 'lucide-react'
 import { useState } from 'react'
 import { Link, useLocation, useSearchParams } from 'wouter'
 import { useDebounced } from '../app/debounced.ts'
@@ -10,10 +10,11 @@ import { useMembers } from '../people/members.ts'
 import { PeopleList } from '../people/PeopleList.tsx'
 import { useDepartments } from '../people/useDepartments.ts'
 import { useText } from '../texts/language.tsx'
+import { IconButton } from '../ui/Button.tsx'
 import { Select } from '../ui/Field.tsx'
 import { Search } from '../ui/Search.tsx'
 import { DepartmentOptions } from './DepartmentOptions.tsx'
-import { useRoles } from './roles.ts'
+import { roleName, useRoles } from './roles.ts'
 
 /** Everybody, also those who left: to find whom to change. */
 export function People() {
@@ -37,6 +38,7 @@ function Listed({ departments }: { departments: Departments }) {
   const [, navigate] = useLocation()
   const [filter, setFilter] = useSearchParams()
   const [query, setQuery] = useState('')
+  const [filtering, setFiltering] = useState(false)
   const roles = useRoles()
   const members = useMembers({
     query: useDebounced(query),
@@ -55,14 +57,23 @@ function Listed({ departments }: { departments: Departments }) {
       { replace: true },
     )
   const note = ({ app, password, active, roles: has }: OrgMember) => {
-    const names = roles.filter(({ role }) => has.includes(role)).map(({ name }) => name)
+    const names = roles.filter(({ role }) => has.includes(role)).map(role => roleName(t, role))
     if (!app && active && !password) names.unshift(t('admin.people.noPassword'))
     return names.join(' · ')
   }
   return (
     <div className="admin-people">
-      <div className="admin-filters">
-        <Search label={t('people.search')} value={query} onChange={setQuery} />
+      <div className="admin-filters" data-open={filtering}>
+        <div className="admin-search">
+          <Search label={t('people.search')} value={query} onChange={setQuery} />
+          <IconButton
+            className="admin-more"
+            label={t('admin.people.filter')}
+            icon={<SlidersHorizontal />}
+            aria-expanded={filtering}
+            onClick={() => setFiltering(!filtering)}
+          />
+        </div>
         <Select
           label={t('people.department')}
           value={filter.get('department') ?? ''}
@@ -77,9 +88,9 @@ function Listed({ departments }: { departments: Departments }) {
           onChange={event => set('role', event.target.value)}
         >
           <option value="">{t('admin.people.anyRole')}</option>
-          {roles.map(({ role, name }) => (
-            <option key={role} value={role}>
-              {name}
+          {roles.map(role => (
+            <option key={role.role} value={role.role}>
+              {roleName(t, role)}
             </option>
           ))}
         </Select>

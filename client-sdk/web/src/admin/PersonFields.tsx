@@ -8,7 +8,7 @@ import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Check, Field, Select } from '../ui/Field.tsx'
 import { DepartmentOptions } from './DepartmentOptions.tsx'
-import { useRoles } from './roles.ts'
+import { roleName, useRoles } from './roles.ts'
 
 /** What an administrator decides about a person. */
 export interface PersonValues {
@@ -186,14 +186,16 @@ function HasRoles({
     <fieldset className="choice" disabled={!may}>
       <legend>{t('admin.roles')}</legend>
       {!may && <p className="field-hint">{t('person.roles.who')}</p>}
-      {roles.map(({ role, name }) => (
+      {roles.map(given => (
         <Check
-          key={role}
-          label={name}
-          checked={chosen.includes(role)}
+          key={given.role}
+          label={roleName(t, given)}
+          checked={chosen.includes(given.role)}
           onChange={event =>
             onChange(
-              event.target.checked ? [...chosen, role] : chosen.filter(other => other !== role),
+              event.target.checked
+                ? [...chosen, given.role]
+                : chosen.filter(other => other !== given.role),
             )
           }
         />

@@ -12,7 +12,7 @@ import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
 import { Check, Field } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
-import { PERMISSION_TEXTS, permissionsOf, useLoadedRoles } from './roles.ts'
+import { PERMISSION_TEXTS, permissionsOf, roleName, useLoadedRoles } from './roles.ts'
 
 /** Who may do what. */
 export function Roles() {
@@ -54,7 +54,7 @@ function RoleCard({ role, onOpen }: { role: Role; onOpen: () => void }) {
     <li className="section">
       <div className="row">
         <div className="grow">
-          <h2>{role.name}</h2>
+          <h2>{roleName(t, role)}</h2>
           <p className="soft">{all || t('role.nothing')}</p>
         </div>
         <Link to={`/admin/people?role=${role.role}`} className="with-icon">

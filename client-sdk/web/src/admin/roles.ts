@@ -2,7 +2,7 @@ import { PERMISSIONS, type Permission, type Role } from '@carillon/client'
 import { useChanges } from '../app/changes.ts'
 import { type Loaded, useLoad } from '../app/load.ts'
 import { useClient } from '../app/workspace.ts'
-import type { Key } from '../texts/language.tsx'
+import type { Key, Text } from '../texts/language.tsx'
 
 /** What a permission is called, and what it allows. */
 export const PERMISSION_TEXTS: Record<Permission, { name: Key; hint: Key }> = {
@@ -11,6 +11,11 @@ export const PERMISSION_TEXTS: Record<Permission, { name: Key; hint: Key }> = {
   roles: { name: 'permission.roles', hint: 'permission.roles.hint' },
   organisation: { name: 'permission.organisation', hint: 'permission.organisation.hint' },
   sessions: { name: 'permission.sessions', hint: 'permission.sessions.hint' },
+}
+
+/** What a role is called: the one that is always there in the person's language. */
+export function roleName(t: Text, { administrator, name }: Role): string {
+  return administrator ? t('role.administrator') : name
 }
 
 /** The permissions of a role that this version knows, in the order in which they are shown. */

@@ -13,8 +13,8 @@ export interface PageProps {
   back?: string
   /** The same where only a phone has a page of its own for it. */
   phoneBack?: string
-  /** `text`: as wide as lines are read well. `wide`: all the room. */
-  width?: 'text' | 'wide'
+  /** `text`: as wide as lines are read well; `columns`: two of them; `wide`: all the room. */
+  width?: 'text' | 'columns' | 'wide'
   children: ReactNode
 }
 

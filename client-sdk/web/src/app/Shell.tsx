@@ -1,13 +1,22 @@
 import { Building2, MessagesSquare, Settings, Users } from 'lucide-react'
 import { type ReactNode, Suspense, useSyncExternalStore } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
+import { useUnread } from '../model/hooks.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { Skeleton, Spinner } from '../ui/Spinner.tsx'
+import { useChanges } from './changes.ts'
+import { refreshMe } from './session.ts'
 import './shell.css'
+import { useUnreadInTitle } from './title.ts'
 import { useClient, useMe } from './workspace.ts'
+
+/** What may change who the person is, or what they may administer. */
+const CHANGES_OF_ME = ['org.member_updated', 'org.role_changed', 'org.imported'] as const
+/** More is not counted by eye. */
+const BADGE_MAX = 99
 
 /** The frame of the signed-in app: where one is, and whether there is a connection. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -33,12 +42,16 @@ export function Shell({ children }: { children: ReactNode }) {
 function Navigation() {
   const t = useText()
   const me = useMe()
+  const client = useClient()
+  const unread = useUnread()
+  useUnreadInTitle(unread)
+  useChanges(CHANGES_OF_ME, () => void refreshMe(client))
   return (
     <nav className="rail" aria-label={t('nav')}>
       <span className="rail-me">
         <Avatar id={me.user} name={me.name} />
       </span>
-      <Section to="/" also="/c/" icon={<MessagesSquare />} label={t('nav.chats')} />
+      <Section to="/" also="/c/" icon={<MessagesSquare />} label={t('nav.chats')} unread={unread} />
       <Section to="/people" icon={<Users />} label={t('nav.people')} />
       {me.permissions.length > 0 && (
         <Section to="/admin" icon={<Building2 />} label={t('nav.admin')} />
@@ -48,14 +61,29 @@ function Navigation() {
   )
 }
 
-function Section(props: { to: string; also?: string; icon: ReactNode; label: string }) {
-  const { to, also = to, icon, label } = props
+function Section(props: {
+  to: string
+  also?: string
+  icon: ReactNode
+  label: string
+  unread?: number
+}) {
+  const t = useText()
+  const { to, also = to, icon, label, unread = 0 } = props
   const [path] = useLocation()
   const here = path === to || (also !== '/' && path.startsWith(also))
   return (
     <Link to={to} className="rail-section" aria-current={here ? 'page' : undefined}>
       {icon}
       <span>{label}</span>
+      {unread > 0 && (
+        <>
+          <span className="rail-badge" aria-hidden="true">
+            {unread > BADGE_MAX ? `${BADGE_MAX}+` : unread}
+          </span>
+          <span className="visually-hidden">{t('nav.unread', { count: unread })}</span>
+        </>
+      )}
     </Link>
   )
 }

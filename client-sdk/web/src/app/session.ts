@@ -82,10 +82,19 @@ function follow(client: Client): void {
 }
 
 /** Looks again who the person is: the name or what they may administer has changed. */
-export async function refreshMe(): Promise<void> {
+export async function refreshMe(client: Client): Promise<void> {
+  let me: Identity
+  try {
+    me = await client.call('session.whoami', {})
+  } catch (error) {
+    // The client has ended, and with it whom this is about; everything else it has tried again.
+    if (client.connection.state === 'ended') return
+    throw error
+  }
   const session = useSession.getState()
-  if (session.state !== 'in') return
-  useSession.setState({ ...session, me: await ask('session.whoami', {}) }, true)
+  if (session.state !== 'in' || session.client !== client) return
+  useSession.setState({ ...session, me }, true)
+  await speak(preferred([me.locale]))
 }
 
 /** Ends the session on this device; what waits in the outbox stays for the next sign-in. */

@@ -16,6 +16,7 @@ export function Ladder({
   const t = useText()
   const path = departments.path(at?.department)
   const below = departments.below(at?.department)
+  if (path.length === 0 && below.length === 0) return null
   return (
     <div className="ladder">
       {path.length > 0 && (

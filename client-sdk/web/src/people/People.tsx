@@ -54,11 +54,13 @@ function Directory({ departments }: { departments: Departments }) {
           value={query}
           onChange={setQuery}
         />
-        {!searching && <Ladder departments={departments} at={department} onChoose={goTo} />}
         <PeopleList
           {...members}
           departments={departments}
           chosen={person}
+          before={
+            searching ? null : <Ladder departments={departments} at={department} onChoose={goTo} />
+          }
           onChoose={open}
           empty={searching ? t('people.noneFound', { query }) : t('people.noneHere')}
         />

@@ -1,5 +1,5 @@
 import type { OrgMember, UserId } from '@carillon/client'
-import { useEffect, useRef } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 import { VList, type VListHandle } from 'virtua'
 import { Failed } from '../app/Fetched.tsx'
 import { useText } from '../texts/language.tsx'
@@ -8,6 +8,7 @@ import { Empty } from '../ui/Notice.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import type { Departments } from './departments.ts'
 import type { MemberList, Members } from './members.ts'
+import './people-list.css'
 
 /** The next page is fetched when the end is so many heights of the list away. */
 const AHEAD = 2
@@ -22,6 +23,7 @@ export function PeopleList({
   departments,
   chosen,
   note,
+  before,
   onChoose,
   empty,
 }: Members & {
@@ -30,6 +32,8 @@ export function PeopleList({
   chosen?: UserId | undefined
   /** What else to say of a person. */
   note?: (member: OrgMember) => string
+  /** What stands above the people and scrolls with them. */
+  before?: ReactNode
   onChoose: (user: UserId) => void
   /** What to say where there is nobody. */
   empty: string
@@ -45,13 +49,22 @@ export function PeopleList({
   // A page that is shorter than the screen asks for the next one.
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks whenever people were added
   useEffect(look, [members])
-  if (members.length === 0 && error !== undefined) {
-    return <Failed error={error} again={() => void list.again()} />
+  if (members.length === 0) {
+    return (
+      <div className="people-rows people-none">
+        {before}
+        {error !== undefined && <Failed error={error} again={() => void list.again()} />}
+        {error === undefined && (loading ? <Skeleton lines={6} /> : <Empty title={empty} />)}
+      </div>
+    )
   }
-  if (members.length === 0) return loading ? <Skeleton lines={6} /> : <Empty title={empty} />
   return (
     <div className="people-rows" aria-busy={loading}>
       <VList ref={rows} role="list" aria-label={t('people.list')} onScroll={look}>
+        {before && (
+          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
+          <div role="listitem">{before}</div>
+        )}
         {members.map((member, index) => (
           // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
           <div

@@ -8,7 +8,7 @@ import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
-import './picker.css'
+import './finder.css'
 
 /** So many people are offered; more letters make it fewer. */
 const OFFERED_MAX = 8
@@ -38,7 +38,7 @@ export function PersonPicker({
   if (value !== undefined) {
     return (
       <div className="field">
-        <span id={id} className="picker-label">
+        <span id={id} className="finder-label">
           {label}
         </span>
         <fieldset className="picked" aria-labelledby={id}>
@@ -60,7 +60,7 @@ export function PersonPicker({
     )
   }
   return (
-    <div className="picker">
+    <div className="finder">
       <Finder label={label} hint={hint} error={error} onPick={({ user }) => onChange(user)} />
     </div>
   )
@@ -130,14 +130,14 @@ function Finder({
         onKeyDown={onKeyDown}
         onBlur={() => setOpen(false)}
       />
-      <div className="picker-list" hidden={!shown}>
+      <div className="finder-list" hidden={!shown}>
         <div id={list} role="listbox" aria-label={label}>
           {people.map((person, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the combobox's
             <div
               key={person.user}
               id={`${list}-${index}`}
-              className="picker-option"
+              className="finder-option"
               role="option"
               tabIndex={-1}
               aria-selected={index === at}
@@ -152,7 +152,7 @@ function Finder({
             </div>
           ))}
         </div>
-        <p className="picker-none" role="status">
+        <p className="finder-none" role="status">
           {nobody && t('people.noneFound', { query: rested })}
         </p>
       </div>

@@ -31,7 +31,7 @@ export function Region() {
   const move = (chosen: string) =>
     task.run(async () => {
       await client.call('org.member.update', { tz: chosen })
-      await refreshMe()
+      await refreshMe(client)
     })
   return (
     <Section title={t('settings.region')}>

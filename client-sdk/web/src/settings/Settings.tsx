@@ -12,7 +12,7 @@ import { Sending } from './Sending.tsx'
 export default function Settings() {
   const t = useText()
   return (
-    <Page title={t('nav.settings')}>
+    <Page title={t('nav.settings')} width="columns">
       <Profile />
       <Region />
       <Look />

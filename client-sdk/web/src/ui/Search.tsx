@@ -2,6 +2,8 @@ import { Search as Glass, X } from 'lucide-react'
 import { useRef } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from './Button.tsx'
+import './field.css'
+import './field.css'
 import './search.css'
 
 /** A line that searches while one writes. Escape empties it. */
