@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { texts } from './texts/plugin.ts'
 
 /** The server that `npm run dev` stands before. */
-const SERVER = 'http://127.0.0.1:8080'
+const SERVER = process.env.SERVER_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   plugins: [react(), texts()],

@@ -19,7 +19,7 @@ export function ChangeRow({ event, shown }: { event: Event; shown: Shown }) {
     [sight, event, me],
   )
   return (
-    <div className="row row-change" ref={watch} title={calendar.full(event.at)}>
+    <div className="entry entry-change" ref={watch} title={calendar.full(event.at)}>
       <bdi>
         <Sentence event={event} me={me} />
       </bdi>

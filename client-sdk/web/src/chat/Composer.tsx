@@ -82,7 +82,10 @@ export function Composer({ conv, talk, title }: { conv: Conversation; talk: Talk
             label={t('chat.emoji')}
             icon={<Smile />}
             aria-expanded={emoji}
-            onClick={() => setEmoji(!emoji)}
+            onClick={() => {
+              setEmoji(!emoji)
+              if (emoji) box.moveTo(box.selection().to)
+            }}
           />
           <IconButton
             label={t('chat.mention')}

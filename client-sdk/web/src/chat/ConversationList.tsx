@@ -28,9 +28,9 @@ export function ConversationList({
     body.current?.querySelector<HTMLElement>('a')?.focus()
   }
   return (
-    <section className="list" aria-label={t('chat.list')}>
+    <section className="convs" aria-label={t('chat.list')}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of what is inside */}
-      <header className="list-head" onKeyDown={enter}>
+      <header className="convs-head" onKeyDown={enter}>
         <Search label={t('chat.search')} value={query} onChange={setQuery} />
         <IconButton
           label={t('chat.new')}
@@ -43,7 +43,7 @@ export function ConversationList({
           onClick={() => onMake('group')}
         />
       </header>
-      <div className="list-body" ref={body}>
+      <div className="convs-body" ref={body}>
         <Rows query={query} current={current} onMake={onMake} />
       </div>
     </section>
@@ -111,7 +111,7 @@ function VirtualRows({ ids, current }: { ids: readonly ConvId[]; current: ConvId
   const kept = tabbable === undefined ? [] : [ids.indexOf(tabbable)]
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is inside
-    <div className="list-scroll" ref={box} onKeyDown={move}>
+    <div className="convs-scroll" ref={box} onKeyDown={move}>
       <Virtualizer ref={rows} as="ul" item="li" data={ids} keepMounted={kept}>
         {id => (
           <ConversationRow
@@ -146,8 +146,8 @@ function WaitingRows() {
         <div key={number} className="conv conv-waiting" aria-hidden="true">
           <span className="avatar avatar-m" />
           <span className="conv-words">
-            <span className="bar bar-short" />
-            <span className="bar" />
+            <span className="talk-bar talk-bar-short" />
+            <span className="talk-bar" />
           </span>
         </div>
       ))}

@@ -102,7 +102,7 @@ function Members({
         <Search label={t('chat.member.search')} value={query} onChange={setQuery} />
       )}
       {found.length === 0 ? (
-        <p className="panel-hint">{t('chat.member.none')}</p>
+        <p className="talk-hint">{t('chat.member.none')}</p>
       ) : (
         <MemberRows conv={conv} members={found} removes={removes} />
       )}

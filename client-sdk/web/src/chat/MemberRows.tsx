@@ -90,13 +90,13 @@ function MemberRow({
     items.push({ label, icon: <UserMinus />, danger: true, onSelect: onRemove })
   }
   return (
-    <div className="person">
+    <div className="talk-person">
       <Avatar id={user} name={name} />
-      <span className="person-words">
-        <bdi className="person-name">{user === me ? t('chat.self', { name }) : name}</bdi>
+      <span className="talk-person-words">
+        <bdi className="talk-person-name">{user === me ? t('chat.self', { name }) : name}</bdi>
         {person?.title && <bdi className="soft">{person.title}</bdi>}
       </span>
-      {role === 'owner' && <span className="tag">{t('chat.owner')}</span>}
+      {role === 'owner' && <span className="talk-tag">{t('chat.owner')}</span>}
       {user !== me && (
         <Menu label={t('chat.member.more', { name })} icon={<EllipsisVertical />} items={items} />
       )}

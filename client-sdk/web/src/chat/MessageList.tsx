@@ -75,7 +75,7 @@ export function WaitingMessages() {
         <span
           key={size}
           aria-hidden="true"
-          className={`bar bar-${size}${number % 3 === 2 ? ' bar-mine' : ''}`}
+          className={`talk-bar talk-bar-${size}${number % 3 === 2 ? ' talk-bar-mine' : ''}`}
         />
       ))}
     </div>

@@ -36,7 +36,13 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
     [sight, seq, mine],
   )
   const named = first && !mine
-  const classes = ['row', 'message', mine && 'mine', first && 'first', named && !direct && 'named']
+  const classes = [
+    'entry',
+    'message',
+    mine && 'mine',
+    first && 'first',
+    named && !direct && 'named',
+  ]
   return (
     <article
       ref={watch}

@@ -69,6 +69,7 @@ export function MessageScroller(
             />
           )}
         </Virtualizer>
+        <div className="messages-margin" />
       </div>
       <Above talk={talk} sight={sight} />
       <Below conv={conv} talk={talk} following={scrolling.following} />
@@ -97,13 +98,13 @@ function Above({ talk, sight }: { talk: Talk; sight: Sight }) {
         </Button>
       )}
       {slow && (
-        <span className="chip" role="status">
+        <span className="talk-chip" role="status">
           <Spinner />
           {t('chat.older')}
         </span>
       )}
       {failed && failed.part !== 'whole' && (
-        <span className="chip" role="alert">
+        <span className="talk-chip" role="alert">
           {failed.part === 'older' ? t('chat.older.failed') : t('chat.newer.failed')}
           <Button look="quiet" onClick={() => void talk.again()}>
             {t('retry')}

@@ -30,19 +30,19 @@ function Aside({ title, onClose, children }: PanelProps) {
   }, [])
   return (
     <aside
-      className="panel"
+      className="talk-panel"
       aria-labelledby={heading}
       onKeyDown={event => {
         if (event.key === 'Escape' && !event.nativeEvent.isComposing) onClose()
       }}
     >
-      <header className="panel-head">
+      <header className="talk-panel-head">
         <h2 id={heading} ref={first} tabIndex={-1}>
           {title}
         </h2>
         <IconButton label={t('close')} icon={<X />} onClick={onClose} />
       </header>
-      <div className="panel-body">{children}</div>
+      <div className="talk-panel-body">{children}</div>
     </aside>
   )
 }

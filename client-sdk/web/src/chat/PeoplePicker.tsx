@@ -55,7 +55,7 @@ export function PeoplePicker({
     event.preventDefault()
   }
   return (
-    <div className="picker">
+    <div className="find">
       <input
         data-autofocus={first || undefined}
         className="input"
@@ -79,7 +79,7 @@ export function PeoplePicker({
       <div
         ref={list}
         id={`${id}-list`}
-        className="picker-list"
+        className="find-list"
         role="listbox"
         aria-label={t('nav.people')}
         aria-multiselectable={picked.length > 0 || undefined}
@@ -120,9 +120,9 @@ function Around({
     const none = query.trim()
       ? t('chat.people.none', { query: query.trim() })
       : t('chat.people.empty')
-    return <p className="panel-hint">{none}</p>
+    return <p className="talk-hint">{none}</p>
   }
-  return found.more ? <p className="panel-hint">{t('chat.people.more')}</p> : null
+  return found.more ? <p className="talk-hint">{t('chat.people.more')}</p> : null
 }
 
 function Choice({
@@ -146,7 +146,7 @@ function Choice({
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the line above
     <div
       id={id}
-      className="person picker-person"
+      className="talk-person find-person"
       role="option"
       tabIndex={-1}
       aria-selected={picked}
@@ -156,11 +156,11 @@ function Choice({
       onClick={onPick}
     >
       <Avatar id={person.user} name={person.name} />
-      <span className="person-words">
-        <bdi className="person-name">{person.name}</bdi>
+      <span className="talk-person-words">
+        <bdi className="talk-person-name">{person.name}</bdi>
         <bdi className="soft">{under}</bdi>
       </span>
-      {picked && <span className="picker-mark" aria-hidden="true" />}
+      {picked && <span className="find-mark" aria-hidden="true" />}
     </div>
   )
 }
@@ -177,12 +177,12 @@ export function Chips({
   if (people.length === 0) return null
   return (
     <div>
-      <p className="panel-hint" role="status">
+      <p className="talk-hint" role="status">
         {t('chat.people.picked', { count: people.length })}
       </p>
-      <ul className="chips">
+      <ul className="talk-chips">
         {people.map(({ user, name }) => (
-          <li key={user} className="chip">
+          <li key={user} className="talk-chip">
             <bdi>{name}</bdi>
             <IconButton
               label={t('chat.people.drop', { name })}

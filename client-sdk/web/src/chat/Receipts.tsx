@@ -50,15 +50,15 @@ export default function Receipts({
   }
   return (
     <Panel title={t('chat.receipts')} onClose={onClose}>
-      <p className="panel-hint">{t('chat.receipts.meaning')}</p>
-      <div className="tabs" role="tablist" ref={tabs} onKeyDown={turn}>
+      <p className="talk-hint">{t('chat.receipts.meaning')}</p>
+      <div className="talk-tabs" role="tablist" ref={tabs} onKeyDown={turn}>
         {TABS.map(tab => (
           <button
             key={tab}
             type="button"
             role="tab"
             id={`${id}-${tab}`}
-            className="tab"
+            className="talk-tab"
             data-tab={tab}
             aria-selected={tab === state}
             aria-controls={`${id}-people`}
@@ -73,7 +73,7 @@ export default function Receipts({
         id={`${id}-people`}
         role="tabpanel"
         aria-labelledby={`${id}-${state}`}
-        className="panel-people"
+        className="talk-people"
       >
         <People
           key={state}
@@ -147,9 +147,9 @@ function PersonRow({
 }) {
   const { user, name, at } = person
   return (
-    <li className="person">
+    <li className="talk-person">
       <Avatar id={user} name={name} />
-      <bdi className="person-name">{name}</bdi>
+      <bdi className="talk-person-name">{name}</bdi>
       {at !== undefined && (
         <time dateTime={new Date(at).toISOString()} title={calendar.full(at)}>
           {calendar.moment(at, today)}

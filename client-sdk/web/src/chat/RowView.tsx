@@ -66,7 +66,7 @@ function sameRow(before: Row, now: Row): boolean {
 
 function DayRow({ at, calendar, today }: { at: number; calendar: Calendar; today: number }) {
   return (
-    <div className="row row-day">
+    <div className="entry entry-day">
       <span>{calendar.day(at, today)}</span>
     </div>
   )
@@ -81,7 +81,7 @@ function NewRow({ sight }: { sight: Sight }) {
     [sight],
   )
   return (
-    <div className="row row-new" ref={watch}>
+    <div className="entry entry-new" ref={watch}>
       <span>{t('chat.new.here')}</span>
     </div>
   )

@@ -11,6 +11,8 @@ const END = 40
 const AHEAD = 2
 /** What was jumped to stands so far below the upper edge, in pixels: under the buttons there. */
 const CONTEXT = 64
+/** As far as it goes: below the last row there is a margin. */
+const AT_END = { align: 'end', offset: 1_000 } as const
 
 export interface Scrolling {
   /** Whether rows came or went above: the list keeps its distance from the end then. */
@@ -44,7 +46,7 @@ export function useScrolling({
     follows.current = is
     setFollowing(is)
   }
-  const toEnd = () => list.current?.scrollToIndex(rows.length - 1, { align: 'end' })
+  const toEnd = () => list.current?.scrollToIndex(rows.length - 1, AT_END)
   const look = () => {
     const view = list.current
     if (!view || view.viewportSize === 0) return
@@ -72,8 +74,7 @@ export function useScrolling({
     const index = target.to === 'newest' ? rows.length - 1 : indexAfter(rows, target.to)
     const isEnd = target.to === 'newest'
     follow(isEnd && stretch.live)
-    const how = isEnd ? { align: 'end' as const } : { align: 'start' as const, offset: -CONTEXT }
-    list.current?.scrollToIndex(index, how)
+    list.current?.scrollToIndex(index, isEnd ? AT_END : { align: 'start', offset: -CONTEXT })
     talk.arrived()
   }, [target])
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks when rows came or went

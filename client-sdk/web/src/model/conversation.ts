@@ -92,14 +92,16 @@ export function summarised(summary: ConvSummary, known: Conversation | undefined
 
 /** An event of the conversation's log. */
 export function heard(conv: Conversation, event: Event, me: UserId): Conversation {
-  const counted = furthest(conv, { head: event.seq, n: event.n })
-  if (event.seq <= conv.told) return { ...conv, ...counted }
-  const next = { ...conv, ...counted, told: event.seq }
-  if (is(event, 'msg.sent')) {
+  const isMessage = is(event, 'msg.sent')
+  const mine = isMessage && event.by === me
+  // Who writes has read.
+  const read = mine ? { readSeq: event.seq, readN: event.n } : {}
+  const known = { ...conv, ...furthest(conv, { head: event.seq, n: event.n, ...read }) }
+  if (event.seq <= conv.told) return known
+  const next = { ...known, told: event.seq }
+  if (isMessage) {
     next.last = newest(conv.last, event)
-    if (event.by === me)
-      return { ...next, ...furthest(next, { readSeq: event.seq, readN: event.n }) }
-    if (event.data.mentions?.includes(me)) next.mention = event.seq
+    if (!mine && event.data.mentions?.includes(me)) next.mention = event.seq
   } else if (is(event, 'conv.members_changed')) {
     const { added = [], removed = [] } = event.data
     next.members += added.length - removed.length

@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest'
+import { Chats } from './chats.ts'
+import { type Conversation, mentioned, summarised, unread } from './conversation.ts'
+import { BOB, CONV, ME, NINE, PlayedServer, randomly, refused, settled } from './server.test.kit.ts'
+
+async function opened(server: PlayedServer) {
+  const chats = new Chats(server.door, ME)
+  await settled()
+  const conv = () => chats.state.getState().byId.get(CONV)
+  return { chats, conv, unread: () => unread(conv() as Conversation) }
+}
+
+const said = (chats: Chats) => {
+  const { stretch } = chats.talk(CONV).state.getState()
+  return stretch?.events.map(event => event.seq) ?? []
+}
+const upTo = (head: number) => Array.from({ length: head }, (_, index) => index + 1)
+
+describe('the conversations', () => {
+  test('of a window that heard everything are those of one that was just opened', async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = randomly(seed)
+      const server = new PlayedServer()
+      const { chats, conv } = await opened(server)
+      const there = conv()
+      if (there) chats.talk(CONV).open(there)
+      let online = true
+      let missed: ReturnType<PlayedServer['hear']>[] = []
+      for (let step = 0; step < 40; step++) {
+        const what = random(6)
+        if (what < 3) {
+          const mine = random(3) === 0
+          const event = server.say(`${step}`, { by: mine ? ME : BOB, cid: `c${seed}-${step}` })
+          if (online) server.tell(server.hear(event))
+          else missed.push(server.hear(event))
+        } else if (what === 3) {
+          server.readSeq = Math.min(server.head, server.readSeq + random(5))
+          if (online && random(2) === 0) server.tell(server.read())
+          else online = false
+        } else if (what === 4) online = false
+        else {
+          server.tell(server.page(), ...missed, { kind: 'synced' })
+          missed = []
+          online = true
+        }
+        if (random(4) === 0) await settled()
+      }
+      server.tell(server.page(), ...missed, { kind: 'synced' })
+      await settled()
+      const fresh = summarised(server.summary(), undefined)
+      const { head, n, readSeq, readN, last } = conv() ?? fresh
+      const { head: h, n: m, readSeq: r, readN: q, last: l } = fresh
+      expect({ seed, head, n, readSeq, readN, last }).toEqual({
+        ...{ seed, head: h, n: m, readSeq: r, readN: q, last: l },
+      })
+      expect(said(chats)).toEqual(upTo(server.head))
+    }
+  })
+
+  test('have what is said while their messages are on their way', async () => {
+    const server = new PlayedServer()
+    const { chats, conv } = await opened(server)
+    server.held = true
+    chats.talk(CONV).open(conv() as Conversation)
+    server.tell(server.hear(server.say('while it was asked')))
+    server.held = false
+    await server.release()
+    expect(said(chats)).toEqual([1, 2])
+  })
+
+  test('are read on this device when they are on another', async () => {
+    const server = new PlayedServer()
+    const window = await opened(server)
+    server.tell(server.hear(server.say('hello')))
+    expect(window.unread()).toBe(1)
+    server.readSeq = server.head
+    server.tell(server.read())
+    expect(window.unread()).toBe(0)
+  })
+
+  test('say at the start that an unread message mentions the person', async () => {
+    const server = new PlayedServer()
+    server.say('@me', {}, [ME])
+    server.say('something else')
+    const mention = { topic: `c:${CONV}`, cid: 'c' }
+    const usual = server.door.call.bind(server.door)
+    server.instead['log.read'] = args => {
+      const { topic } = args as { topic: string }
+      const events = [{ k: 'msg.mentioned', data: mention }]
+      return topic === `u:${ME}`
+        ? { events, head: 1, floor: 1, more: false }
+        : usual('log.read', args)
+    }
+    const { conv } = await opened(server)
+    expect(mentioned(conv() as Conversation)).toBe(true)
+  })
+
+  test('disappear when the person is taken out, and say who did it', async () => {
+    const server = new PlayedServer()
+    const { chats, conv } = await opened(server)
+    server.tell(server.hear(server.append('conv.members_changed', { removed: [ME] })))
+    expect(conv()).toBeUndefined()
+    expect(chats.state.getState().order).toEqual([])
+    expect(chats.state.getState().left.get(CONV)).toEqual({ title: 'Central', by: BOB })
+    server.tell(server.hear(server.append('conv.members_changed', { added: [ME] })))
+    await settled()
+    expect(conv()?.title).toBe('Central')
+    expect(chats.state.getState().left.size).toBe(0)
+  })
+
+  test('of a server that was set back to a backup are what it says now', async () => {
+    const server = new PlayedServer()
+    for (let number = 0; number < 5; number++) server.say('lost')
+    const { chats, conv, unread } = await opened(server)
+    server.log.length = 2
+    server.tell({ kind: 'reset', topic: `c:${CONV}`, head: 2 })
+    await settled()
+    expect([conv()?.head, unread()]).toEqual([2, 1])
+    chats.talk(CONV).open(conv() as Conversation)
+    await settled()
+    expect(said(chats)).toEqual([1, 2])
+  })
+
+  test('that could not be fetched are fetched again', async () => {
+    const server = new PlayedServer()
+    server.instead['conv.list'] = () => {
+      throw refused('E_UNAVAILABLE')
+    }
+    const { chats, conv } = await opened(server)
+    expect(chats.state.getState().state).toBe('failed')
+    delete server.instead['conv.list']
+    server.tell({ kind: 'synced' })
+    await settled()
+    expect([chats.state.getState().state, conv()?.id]).toEqual(['there', CONV])
+  })
+
+  test('come to the top with what is written in them, also before it is sent', async () => {
+    const server = new PlayedServer()
+    const other = { ...server.summary(), conv: `${CONV.slice(0, -1)}Z`, last: server.say('later') }
+    server.instead['conv.list'] = () => ({ convs: [server.summary(), other], more: false })
+    const { chats } = await opened(server)
+    const message = { conv: other.conv, body: { kind: 'text' as const, text: 'offline' } }
+    server.outbox = [{ cid: 'c', conv: other.conv, message, queuedAt: NINE * 2 }]
+    server.tell({ kind: 'outbox' })
+    expect(chats.state.getState().order[0]).toBe(other.conv)
+    expect(chats.state.getState().byId.get(other.conv)?.pending).toHaveLength(1)
+  })
+})
+
+describe('the messages of a conversation', () => {
+  async function talking(count: number) {
+    const server = new PlayedServer()
+    for (let number = 0; number < count; number++) server.say('message')
+    const { chats, conv } = await opened(server)
+    const talk = chats.talk(CONV)
+    talk.open(conv() as Conversation)
+    await settled()
+    return { server, talk, state: () => talk.state.getState() }
+  }
+
+  test('are read from the log when the eyes come near an end', async () => {
+    const { talk, state } = await talking(200)
+    expect(state().stretch).toMatchObject({ live: true, atStart: false })
+    while (!state().stretch?.atStart) await talk.older()
+    expect(state().stretch?.events).toHaveLength(201)
+  })
+
+  test('are found where the person had stopped to read', async () => {
+    const { talk, state } = await talking(500)
+    expect(state().missed).toEqual({ after: 1, count: 500 })
+    await talk.jump(1)
+    expect(state().target).toEqual({ to: 1 })
+    expect(state().stretch).toMatchObject({ atStart: true, live: false })
+    expect(state().missed).toBeUndefined()
+    await talk.newest()
+    expect(state().stretch?.live).toBe(true)
+  })
+
+  test('that fail to load say so and are asked for again', async () => {
+    const { server, talk, state } = await talking(200)
+    server.instead['log.read'] = () => {
+      throw refused('E_UNAVAILABLE')
+    }
+    await talk.older()
+    expect(state().failed?.part).toBe('older')
+    delete server.instead['log.read']
+    await talk.again()
+    expect([state().failed, state().stretch?.events.length]).toEqual([undefined, 160])
+  })
+
+  test('are marked as new when they come while nobody is there', async () => {
+    const { server, talk, state } = await talking(0)
+    talk.present(false)
+    server.tell(server.hear(server.say('anybody?')))
+    server.tell(server.hear(server.say('hello?')))
+    expect(state().newAfter).toBe(1)
+    talk.present(true)
+    talk.close()
+    expect(state().newAfter).toBeUndefined()
+  })
+
+  test('of a log that ends earlier than was said are not asked for without end', async () => {
+    const { server, talk, state } = await talking(3)
+    talk.reaches(9)
+    await settled()
+    const topic = `c:${CONV}`
+    const reads = server.calls.filter(({ args }) => (args as { topic?: string }).topic === topic)
+    expect(reads).toHaveLength(2)
+    expect(state().loading).toBeUndefined()
+  })
+})
