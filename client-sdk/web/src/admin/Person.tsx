@@ -61,33 +61,41 @@ function changes(before: PersonValues, now: PersonValues): Args<'org.member.upda
   return args
 }
 
+function differ(before: PersonValues, now: PersonValues): boolean {
+  return Object.keys(changes(before, now)).length > 0
+}
+
 function Profile({ member }: { member: OrgMember }) {
   const t = useText()
   const client = useClient()
   const departments = useDepartments()
   const form = useForm(PERSON_FIELDS)
-  const [base, setBase] = useState(member)
-  const [values, setValues] = useState(() => valuesOf(member))
-  const dirty = Object.keys(changes(valuesOf(base), values)).length > 0
-  const differs = Object.keys(changes(valuesOf(base), valuesOf(member))).length > 0
-  const take = (member: OrgMember) => {
-    setBase(member)
-    setValues(valuesOf(member))
+  // What the fields began with, what stands in them, and what was last heard of the person.
+  const [base, setBase] = useState(() => valuesOf(member))
+  const [values, setValues] = useState(base)
+  const [heard, setHeard] = useState(member)
+  const dirty = differ(base, values)
+  const news = member !== heard && differ(base, valuesOf(member))
+  const take = (now: OrgMember) => {
+    setBase(valuesOf(now))
+    setValues(valuesOf(now))
+    setHeard(member)
   }
   // Somebody else's change is shown at once, unless it would overwrite what stands here.
   useEffect(() => {
-    if (!differs || dirty) return
-    setBase(member)
+    if (!news || dirty) return
+    setBase(valuesOf(member))
     setValues(valuesOf(member))
-  }, [differs, dirty, member])
+    setHeard(member)
+  }, [news, dirty, member])
   const save = async () => {
-    const args = { user: member.user, ...changes(valuesOf(base), values) }
+    const args = { user: member.user, ...changes(base, values) }
     take((await client.call('org.member.update', args)).member)
     toast('good', t('saved'))
   }
   return (
     <Section title={t('settings.profile')}>
-      {differs && dirty && (
+      {news && dirty && (
         <Banner
           tone="attention"
           action={<Button onClick={() => take(member)}>{t('person.conflict.load')}</Button>}

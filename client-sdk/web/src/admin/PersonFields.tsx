@@ -122,9 +122,10 @@ function InDepartments({
   const t = useText()
   const rest = (id: DepartmentId) => chosen.filter(other => other !== id)
   return (
-    <div className="field">
+    <fieldset className="choice">
+      <legend>{t('people.departments')}</legend>
       {chosen.length > 0 && (
-        <ul className="picks" aria-label={t('people.departments')}>
+        <ul className="picks">
           {chosen.map((id, index) => {
             const name = departments.pathName(id)
             return (
@@ -166,7 +167,7 @@ function InDepartments({
           />
         </Select>
       )}
-    </div>
+    </fieldset>
   )
 }
 

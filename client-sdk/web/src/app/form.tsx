@@ -11,6 +11,8 @@ export interface Task {
   error: unknown
   /** Does it, unless something is under way already; tells whether it went well. */
   run: (work: () => Promise<unknown>) => Promise<boolean>
+  /** Forgets what went wrong. */
+  clear: () => void
 }
 
 export function useTask(): Task {
@@ -33,7 +35,8 @@ export function useTask(): Task {
       setBusy(false)
     }
   }, [])
-  return { busy, error, run }
+  const clear = useCallback(() => setError(undefined), [])
+  return { busy, error, run, clear }
 }
 
 /** A form's task, with what is wrong at each of its fields. */
@@ -78,7 +81,7 @@ export function Form({
   children: ReactNode
 }) {
   const form = useRef<HTMLFormElement>(null)
-  const { error, rest } = task
+  const { error, rest, clear } = task
   useEffect(() => {
     const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
     if (error !== undefined) wrong?.focus()
@@ -89,6 +92,8 @@ export function Form({
       id={id}
       className="form"
       noValidate
+      // Whoever mends a field need not read on what was wrong with it.
+      onInput={() => error !== undefined && rest === undefined && clear()}
       onSubmit={event => {
         event.preventDefault()
         void task.run(onSubmit)

@@ -14,18 +14,32 @@ export function useWhen(): When {
   const language = useLanguage()
   const { tz } = useMe()
   return useMemo(() => {
-    const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: tz })
-    const moment = new Intl.DateTimeFormat(language, {
-      dateStyle: 'medium',
-      timeStyle: 'short',
-      timeZone: tz,
-    })
+    const style = { dateStyle: 'medium', timeZone: known(tz) } as const
+    const day = new Intl.DateTimeFormat(written(language), style)
+    const time = { ...style, timeStyle: 'short', hourCycle: 'h23' } as const
+    const moment = new Intl.DateTimeFormat(written(language), time)
     return { day: ms => day.format(ms), moment: ms => moment.format(ms) }
   }, [language, tz])
 }
 
-/** What a clock shows in another time zone. */
-export function clock(ms: number, language: string, timeZone: string): string {
-  const format = { weekday: 'short', hour: 'numeric', minute: '2-digit', timeZone } as const
-  return new Intl.DateTimeFormat(language, format).format(ms)
+/** What a clock shows in another time zone; nothing if this browser does not know it. */
+export function clock(ms: number, language: string, tz: string): string | undefined {
+  const timeZone = known(tz)
+  if (timeZone === undefined) return undefined
+  const style = { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+  return new Intl.DateTimeFormat(written(language), { ...style, timeZone }).format(ms)
+}
+
+/** English dates are written as in Hong Kong: the day before the month. */
+function written(language: string): string {
+  return language === 'en' ? 'en-HK' : language
+}
+
+/** A time zone, if this browser knows it; otherwise its own is shown. */
+function known(tz: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: tz }).resolvedOptions().timeZone
+  } catch {
+    return undefined
+  }
 }

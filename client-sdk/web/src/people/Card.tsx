@@ -129,6 +129,7 @@ function Facts({
   const t = useText()
   const me = useMe()
   const language = useLanguage()
+  const time = clock(Date.now(), language, member.tz)
   const there = member.departments.filter(id => departments.get(id))
   return (
     <dl className="facts">
@@ -148,9 +149,9 @@ function Facts({
         </Fact>
       )}
       {!member.app && <Fact name={t('signin.login')}>{member.login}</Fact>}
-      {!member.app && member.tz !== me.tz && (
+      {!member.app && member.tz !== me.tz && time && (
         <Fact name={t('people.time')}>
-          {clock(Date.now(), language, member.tz)} · {member.tz.replaceAll('_', ' ')}
+          {time} · {member.tz.replaceAll('_', ' ')}
         </Fact>
       )}
     </dl>

@@ -1,5 +1,6 @@
 import { CarillonError, type Reply } from '@carillon/client'
 import { useState } from 'react'
+import type { Language } from '../../texts/plugin.ts'
 import { Failed } from '../app/Fetched.tsx'
 import { Form, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
@@ -19,11 +20,12 @@ type Seen = Reply<'org.invite.look'>
 export default function Join() {
   const t = useText()
   const token = useToken()
+  const [language, setLanguage] = useState<Language>()
   const link = useLoad(async () => (token ? ask('org.invite.look', { token }) : undefined), token)
   const seen = link.state === 'there' ? link.value : undefined
   const title = seen?.login ? t('join.password') : seen ? t('join.title', { org: seen.org }) : ''
   return (
-    <Door title={title || t('join.link')} org={seen?.org}>
+    <Door title={title || t('join.link')} org={seen?.org} onLanguage={setLanguage}>
       {link.state === 'loading' && <Skeleton />}
       {link.state === 'failed' && isDead(link.error) && <Dead />}
       {link.state === 'failed' && !isDead(link.error) && (
@@ -31,7 +33,7 @@ export default function Join() {
       )}
       {link.state === 'there' && !seen && <Lost />}
       {seen && <AlreadyIn />}
-      {seen && <Accept token={token} seen={seen} />}
+      {seen && <Accept token={token} seen={seen} language={language} />}
     </Door>
   )
 }
@@ -71,7 +73,16 @@ function AlreadyIn() {
 
 const FIELDS = ['name', 'login', 'password', 'repeat']
 
-function Accept({ token, seen }: { token: string; seen: Seen }) {
+function Accept({
+  token,
+  seen,
+  language,
+}: {
+  token: string
+  seen: Seen
+  /** What the person has chosen on this page. */
+  language: Language | undefined
+}) {
   const t = useText()
   const locale = useLanguage()
   const form = useForm(FIELDS)
@@ -83,6 +94,7 @@ function Accept({ token, seen }: { token: string; seen: Seen }) {
     sameTwice(password, repeat)
     const person = seen.login ? {} : { name, login: values.login.trim(), locale }
     await ask('org.invite.accept', { token, password, label: deviceLabel(), ...person })
+    if (seen.login && language) await ask('org.member.update', { locale: language })
     location.replace('/')
   }
   return (

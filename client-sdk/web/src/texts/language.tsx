@@ -27,7 +27,7 @@ export type Text = (key: Key, values?: Record<string, string | number>) => strin
 
 /** Every language of the app, by its own name. */
 export const NAMES: Record<Language, string> = {
-  'zh-HK': '繁體中文（香港）',
+  'zh-HK': '繁體中文',
   en: 'English',
   'zh-CN': '简体中文',
 }
