@@ -16,6 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  server: { proxy: { '/v1': { target: SERVER, ws: true } } },
+  // The server answers its own pages only: what the page of `npm run dev` asks, it asks as one.
+  server: { proxy: { '/v1': { target: SERVER, ws: true, headers: { origin: SERVER } } } },
   test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'texts/**/*.test.ts'] },
 })

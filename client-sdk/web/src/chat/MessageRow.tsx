@@ -1,5 +1,5 @@
 import { Copy, EllipsisVertical, Eye, RotateCcw, Trash2 } from 'lucide-react'
-import { memo, useCallback } from 'react'
+import { memo, useCallback, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
 import { usePerson } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
@@ -29,6 +29,8 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   const { me, sight } = shown
   const { seq, by } = message
   const mine = by === me
+  // Most rows scroll by without anybody wanting their menu.
+  const [near, setNear] = useState(false)
   const watch = useCallback(
     (element: HTMLElement | null) => {
       if (element && seq !== undefined) return sight.watch(element, seq, mine)
@@ -49,6 +51,8 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
       className={classes.filter(Boolean).join(' ')}
       data-key={message.key}
       tabIndex={tabbable ? 0 : -1}
+      onPointerEnter={() => setNear(true)}
+      onFocus={() => setNear(true)}
     >
       {!mine && <span className="message-face">{first && <Face user={by} />}</span>}
       <div className="message-body">
@@ -63,7 +67,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             ) : (
               <Time message={message} shown={shown} />
             )}
-            <MessageMenu message={message} shown={shown} />
+            {near && <MessageMenu message={message} shown={shown} />}
           </div>
         </div>
         {message.state === 'refused' && <Refusal message={message} />}

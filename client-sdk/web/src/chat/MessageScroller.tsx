@@ -16,7 +16,7 @@ import { useScrolling } from './useScrolling.ts'
 import { type Sight, useSight } from './useSight.ts'
 
 /** Rows are drawn so far beyond the edges, in pixels: a quick turn of the wheel. */
-const BEYOND = 600
+const BEYOND = 1_000
 
 /** Rows that scroll: only those on the screen are in the page. */
 export function MessageScroller(

@@ -60,7 +60,14 @@ export class Texts {
     this.#i18n.addResourceBundle(language, 'translation', texts.default)
     await this.#i18n.changeLanguage(language)
     const t = this.#i18n.getFixedT(language)
-    this.#text = (key, values = {}) => t(key, values)
+    const plain = new Map<Key, string>()
+    this.#text = (key, values) => {
+      if (values) return t(key, values)
+      // Every row of a list asks for the same few.
+      const text = plain.get(key) ?? t(key, {})
+      plain.set(key, text)
+      return text
+    }
     this.language = language
     document.documentElement.lang = language
     for (const listener of this.#listeners) listener()
