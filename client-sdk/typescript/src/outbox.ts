@@ -92,10 +92,10 @@ export class Outbox {
     // A copy: whatever the program does with its own, the message stays what it is.
     const own: MsgSend = JSON.parse(JSON.stringify(message))
     await this.#settling.get(cid)?.written
-    await this.#store.add({ cid, conv: own.conv, message: own, queuedAt: Date.now() })
-    const sent = this.#wait(cid)
     // Whoever writes here does not wait for a page in the background to send it.
     if (this.#online && !this.#leads) this.#lead(true)
+    await this.#store.add({ cid, conv: own.conv, message: own, queuedAt: Date.now() })
+    const sent = this.#wait(cid)
     await this.#reload()
     return { cid, sent }
   }

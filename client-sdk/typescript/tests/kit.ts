@@ -1,7 +1,11 @@
 /** A server whose every word the test says, over real sockets on a port of its own. */
 
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Client, type Options, type Update } from '../src/node.ts'
 import type {
@@ -76,19 +80,63 @@ export class Server {
     return this.#peers.take()
   }
 
-  /** A client that is connected and has nothing to catch up with. */
-  async client(options: Partial<Options> = {}): Promise<[Client, Peer, Stream]> {
-    const client = await Client.open({ ...this.options, ...options })
-    const stream = client.events()
-    const peer = await this.accept()
-    await peer.greet()
-    return [client, peer, stream]
-  }
-
   async stop(): Promise<void> {
     for (const ws of this.#server.clients) ws.terminate()
     this.#server.close()
     await once(this.#server, 'close')
+  }
+}
+
+/** A server, clients and a folder for each test of a file; they end with it. */
+export class Table {
+  dir = ''
+  #server: Server | undefined
+  readonly #clients: Client[] = []
+
+  /** Sets it up for the tests that follow. */
+  static lay(): Table {
+    const table = new Table()
+    beforeEach(async () => {
+      table.#server = await Server.start()
+      table.dir = await mkdtemp(join(tmpdir(), 'carillon-client-'))
+    })
+    afterEach(async () => {
+      await Promise.all(table.#clients.splice(0).map(client => client.close()))
+      await table.server.stop()
+      await rm(table.dir, { recursive: true })
+    })
+    return table
+  }
+
+  get server(): Server {
+    if (!this.#server) throw new Error('there is a server in a test only')
+    return this.#server
+  }
+
+  /** A client that nobody has answered yet. */
+  async open(options: Partial<Options> = {}): Promise<Client> {
+    const client = await Client.open({ ...this.server.options, ...options })
+    this.#clients.push(client)
+    return client
+  }
+
+  /** A client that is welcome. */
+  async connected(options: Partial<Options> = {}): Promise<[Client, Peer, Stream]> {
+    const client = await this.open(options)
+    const stream = client.events()
+    const peer = await this.server.accept()
+    await peer.greet()
+    return [client, peer, stream]
+  }
+
+  /** A client that holds everything up to 4. */
+  async inStep(options: Partial<Options> = {}): Promise<[Client, Peer, Stream]> {
+    const all = await this.connected(options)
+    const [, peer, stream] = all
+    peer.page(4)
+    peer.synced('s1')
+    await until(stream, 'synced')
+    return all
   }
 }
 

@@ -1,9 +1,8 @@
 /** Messages on their way, across errors, lost connections and restarts. */
 
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Client, folder, newId } from '../src/node.ts'
 import { LIMITS, type MsgSend } from '../src/protocol.ts'
 import { OUTBOX_LENGTH_MAX } from '../src/state.ts'
@@ -14,46 +13,26 @@ import {
   inState,
   ME,
   type Peer,
-  Server,
   say,
   sent,
+  Table,
   textOf,
   until,
   YOU,
 } from './kit.ts'
 
-let server: Server
-let dir: string
-let clients: Client[]
+const table = Table.lay()
 
-beforeEach(async () => {
-  server = await Server.start()
-  dir = await mkdtemp(join(tmpdir(), 'carillon-client-'))
-  clients = []
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map(client => client.close()))
-  await server.stop()
-  await rm(dir, { recursive: true, force: true })
-})
-
-async function connected(options = {}) {
-  const all = await server.client(options)
-  clients.push(all[0])
-  return all
-}
-
-const lines = () => readFile(join(dir, 'outbox.jsonl'), 'utf8')
+const lines = () => readFile(join(table.dir, 'outbox.jsonl'), 'utf8')
 
 describe('a message', () => {
   it('without an answer is sent again under the same `cid`', async () => {
-    const [client, first] = await connected()
+    const [client, first] = await table.connected()
     const answer = client.send(CONV, 'hello')
     const call = await first.call()
     expect(call).toMatchObject({ op: 'msg.send', args: say('hello') })
     first.drop()
-    const second = await server.accept()
+    const second = await table.server.accept()
     await second.greet()
     const again = await second.call()
     expect([again.cid, again.args]).toEqual([call.cid, call.args])
@@ -64,7 +43,7 @@ describe('a message', () => {
   })
 
   it('says whom it mentions and what it answers', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const answer = client.send(CONV, 'hi @Bob', { mentions: [YOU], replyTo: 5 })
     const call = await peer.call()
     const body = { kind: 'text', text: 'hi @Bob', mentions: [YOU] }
@@ -74,7 +53,7 @@ describe('a message', () => {
   })
 
   it('names the one before until that was refused for good', async () => {
-    const [client, peer, stream] = await connected()
+    const [client, peer, stream] = await table.connected()
     const first = await client.queue(say('1'))
     const second = await client.queue(say('2'))
     const [one, two] = [await peer.call(), await peer.call()]
@@ -95,7 +74,7 @@ describe('a message', () => {
   })
 
   it('that was refused stays until it is discarded, and is sent again if it is queued again', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const { cid, sent: answer } = await client.queue(say('no'))
     peer.err(await peer.call(), 'E_MUTED')
     await expect(answer).rejects.toMatchObject({ code: 'E_MUTED' })
@@ -110,7 +89,7 @@ describe('a message', () => {
   })
 
   it('that must wait keeps its place', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     await client.queue(say('1'))
     const second = await client.queue(say('2'))
     const [one, two] = [await peer.call(), await peer.call()]
@@ -125,19 +104,19 @@ describe('a message', () => {
   })
 
   it('waits while somebody has to sign in, and is not refused for that', async () => {
-    const [client, peer, stream] = await connected({ state: folder(dir) })
+    const [client, peer, stream] = await table.connected({ state: folder(table.dir) })
     const { sent: answer } = await client.queue(say('later'))
     peer.err(await peer.call(), 'E_TOKEN_EXPIRED')
     await inState(stream, 'ended')
     await expect(answer).rejects.toMatchObject({ retry: 'reauth' })
     expect(client.outbox).toMatchObject([{ message: say('later') }])
     await client.close()
-    const [, next] = await connected({ state: folder(dir), token: 'another' })
+    const [, next] = await table.connected({ state: folder(table.dir), token: 'another' })
     expect(textOf(await next.call())).toBe('later')
   })
 
   it('is kept as it was given, whatever the program does with its own', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const message: MsgSend = { conv: CONV, body: { kind: 'text', text: 'before' } }
     const queued = client.queue(message)
     message.body.text = 'after'
@@ -146,7 +125,7 @@ describe('a message', () => {
   })
 
   it('larger than a frame is refused at once and not kept', async () => {
-    const [client, peer] = await connected({ state: folder(dir) })
+    const [client, peer] = await table.connected({ state: folder(table.dir) })
     for (const text of ['x'.repeat(70_000), '\u0001'.repeat(LIMITS.TEXT_LEN_MAX)]) {
       await expect(client.queue(say(text))).rejects.toMatchObject({ code: 'E_TOO_LARGE' })
     }
@@ -156,7 +135,7 @@ describe('a message', () => {
   })
 
   it('of escaped characters with every mention fits into a frame', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const text = '"'.repeat(LIMITS.TEXT_LEN_MAX)
     const mentions = Array.from({ length: LIMITS.MENTIONS_MAX }, () => YOU)
     await client.queue({ conv: CONV, body: { kind: 'text', text, mentions } })
@@ -164,7 +143,7 @@ describe('a message', () => {
   })
 
   it('with an answer that cannot be read is asked for again', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const answer = client.send(CONV, 'hello')
     peer.ok(await peer.call(), { seq: 'one' })
     peer.ok(await peer.call(), sent(1))
@@ -174,7 +153,7 @@ describe('a message', () => {
 
 describe('the outbox', () => {
   it('tells of every change', async () => {
-    const [client, peer, stream] = await connected()
+    const [client, peer, stream] = await table.connected()
     const { cid } = await client.queue(say('1'))
     await until(stream, 'outbox')
     expect(client.outbox).toMatchObject([{ cid, conv: CONV, message: say('1') }])
@@ -184,15 +163,15 @@ describe('the outbox', () => {
   })
 
   it('outlives the program between the receipt and the answer', async () => {
-    const [client, first] = await connected({ state: folder(dir) })
+    const [client, first] = await table.connected({ state: folder(table.dir) })
     const cids: string[] = []
     for (const text of ['1', '2', '3']) cids.push((await client.queue(say(text))).cid)
     // What a kill leaves behind at this moment: everything that was promised, and a torn line.
-    const copy = join(dir, 'copy')
-    await cp(join(dir, 'outbox.jsonl'), join(copy, 'outbox.jsonl'))
+    const copy = join(table.dir, 'copy')
+    await cp(join(table.dir, 'outbox.jsonl'), join(copy, 'outbox.jsonl'))
     await writeFile(join(copy, 'outbox.jsonl'), '{"queued":{"ci', { flag: 'a' })
     expect((await first.call()).cid).toBe(cids[0])
-    const [, peer] = await connected({ state: folder(copy) })
+    const [, peer] = await table.connected({ state: folder(copy) })
     for (const [at, text] of ['1', '2', '3'].entries()) {
       const call = await peer.call()
       expect([textOf(call), call.cid, call.prev]).toEqual([text, cids[at], cids[at - 1]])
@@ -200,11 +179,11 @@ describe('the outbox', () => {
   })
 
   it('sends what was written offline once and in order', async () => {
-    const offline = await Client.open({ url: 'http://127.0.0.1:1', token: 't', state: folder(dir) })
+    const offline = await table.open({ url: 'http://127.0.0.1:1', state: folder(table.dir) })
     await Promise.all(Array.from({ length: 50 }, (_, at) => offline.queue(say(String(at)))))
     expect(offline.outbox).toHaveLength(50)
     await offline.close()
-    const [client, peer, stream] = await connected({ state: folder(dir) })
+    const [client, peer, stream] = await table.connected({ state: folder(table.dir) })
     const texts: string[] = []
     let prev: string | undefined
     while (texts.length < 50) {
@@ -217,20 +196,19 @@ describe('the outbox', () => {
     expect(texts).toEqual(Array.from({ length: 50 }, (_, at) => String(at)))
     while (client.outbox.length > 0) await until(stream, 'outbox')
     await client.close()
-    const [, last] = await connected({ state: folder(dir) })
+    const [, last] = await table.connected({ state: folder(table.dir) })
     last.drop()
     expect(await last.tryCall()).toBeUndefined()
   })
 
   it('is bounded', async () => {
-    const client = await Client.open({ url: 'http://127.0.0.1:1', token: 't' })
-    clients.push(client)
+    const client = await table.open({ url: 'http://127.0.0.1:1' })
     for (let count = 0; count < OUTBOX_LENGTH_MAX; count += 1) await client.queue(say('x'))
     await expect(client.queue(say('one more'))).rejects.toMatchObject({ code: 'E_OUTBOX_FULL' })
   })
 
   it('keeps the last refused messages only', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     for (let count = 0; count < 102; count += 1) {
       const { sent: answer } = await client.queue(say(String(count)))
       peer.err(await peer.call(), 'E_MUTED')
@@ -241,24 +219,24 @@ describe('the outbox', () => {
   })
 
   it('belongs to one person: nothing leaves it under another name', async () => {
-    const [client, own] = await connected({ state: folder(dir) })
+    const [client, own] = await table.connected({ state: folder(table.dir) })
     await client.queue(say('of one person'))
     expect(textOf(await own.call())).toBe('of one person')
     await client.close()
-    const stranger = Client.connect({ ...server.options, state: folder(dir) })
-    const peer = await server.accept()
+    const stranger = Client.connect({ ...table.server.options, state: folder(table.dir) })
+    const peer = await table.server.accept()
     await peer.greet({ user: YOU })
     await expect(stranger).rejects.toMatchObject({ code: 'E_STORAGE' })
     expect(await peer.tryCall()).toBeUndefined()
   })
 
   it('is not sent by a client whose token became another person’s', async () => {
-    const [client, first, stream] = await connected()
+    const [client, first, stream] = await table.connected()
     await inState(stream, 'online')
     first.drop()
     await inState(stream, 'offline')
     await client.queue(say('of one person'))
-    const second = await server.accept()
+    const second = await table.server.accept()
     await second.greet({ user: YOU })
     const { connection } = await inState(stream, 'ended')
     expect(connection).toMatchObject({ error: { code: 'E_STORAGE' } })
@@ -271,10 +249,10 @@ describe('the outbox', () => {
     const line = (cid: string, text: string) =>
       `${JSON.stringify({ queued: { cid, conv: CONV, message: say(text), queuedAt: 0 } })}\n`
     await writeFile(
-      join(dir, 'outbox.jsonl'),
+      join(table.dir, 'outbox.jsonl'),
       line(long, 'x'.repeat(70_000)) + line(short, 'short'),
     )
-    const [client, peer, stream] = await connected({ state: folder(dir) })
+    const [client, peer, stream] = await table.connected({ state: folder(table.dir) })
     expect(await until(stream, 'refused')).toMatchObject({
       cid: long,
       error: { code: 'E_TOO_LARGE' },
@@ -293,7 +271,7 @@ describe('a reply', () => {
   }
 
   it('is the same message however often it is given', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     const known = client.call('session.whoami', {})
     peer.ok(await peer.call(), {})
     await known
@@ -310,7 +288,7 @@ describe('a reply', () => {
   })
 
   it('goes to a conversation', async () => {
-    const [client] = await connected()
+    const [client] = await table.connected()
     const answer = client.reply({ ...event(5), topic: `u:${id(1)}` }, 'echo')
     await expect(answer).rejects.toMatchObject({ code: 'E_BAD_ARG', field: 'to' })
   })

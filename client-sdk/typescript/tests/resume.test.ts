@@ -1,9 +1,6 @@
-/** Coming back: tokens, gaps, `dirty`, `bye`, tickets and the close codes. */
+/** Coming back: `sync` tokens, gaps, `dirty`, `bye` and the close codes. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CarillonError, Client, type Connection, folder, type Update } from '../src/node.ts'
 import { CLOSE_CODES, type LogRead } from '../src/protocol.ts'
 import {
@@ -14,40 +11,13 @@ import {
   logPage,
   ME,
   nextSeq,
-  Server,
+  Table,
   TOPIC,
   until,
   YOU,
 } from './kit.ts'
 
-let server: Server
-let clients: Client[]
-
-beforeEach(async () => {
-  server = await Server.start()
-  clients = []
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map(client => client.close()))
-  await server.stop()
-})
-
-async function connected(options = {}) {
-  const all = await server.client(options)
-  clients.push(all[0])
-  return all
-}
-
-/** A client that holds everything up to 4. */
-async function inStep(options = {}) {
-  const all = await connected(options)
-  const [, peer, stream] = all
-  peer.page(4)
-  peer.synced('s1')
-  await until(stream, 'synced')
-  return all
-}
+const table = Table.lay()
 
 function after(call: { args: unknown }): number | undefined {
   return (call.args as LogRead).after
@@ -55,11 +25,11 @@ function after(call: { args: unknown }): number | undefined {
 
 describe('events', () => {
   it('of a lost connection are read from the log after the next one', async () => {
-    const [, first, stream] = await inStep()
+    const [, first, stream] = await table.inStep()
     first.ev(5)
     expect(await nextSeq(stream)).toBe(5)
     first.drop()
-    const peer = await server.accept()
+    const peer = await table.server.accept()
     expect(await peer.greet()).toBe('s1')
     peer.page(9, [event(9)])
     peer.synced('s2')
@@ -71,7 +41,7 @@ describe('events', () => {
   })
 
   it('that are missing are read from the log', async () => {
-    const [, peer, stream] = await inStep()
+    const [, peer, stream] = await table.inStep()
     for (const seq of [6, 6, 8]) peer.ev(seq)
     const call = await peer.call()
     expect(after(call)).toBe(4)
@@ -82,7 +52,7 @@ describe('events', () => {
   })
 
   it('that the server left out are repaired', async () => {
-    const [, peer, stream] = await inStep()
+    const [, peer, stream] = await table.inStep()
     peer.ev(5)
     peer.send({ t: 'dirty', topics: [[TOPIC, 8]] })
     peer.ev(9)
@@ -95,7 +65,7 @@ describe('events', () => {
 
   it('wait for a slow reader, which holds up no call', async () => {
     const EVENTS = 5_000
-    const [client, peer, stream] = await connected()
+    const [client, peer, stream] = await table.connected()
     peer.page(0)
     peer.synced('s1')
     for (let seq = 1; seq <= EVENTS; seq += 1) peer.ev(seq)
@@ -115,7 +85,7 @@ describe('events', () => {
   })
 
   it('come with what matters only now, and with the topics of the catch-up', async () => {
-    const [, peer, stream] = await connected()
+    const [, peer, stream] = await table.connected()
     peer.page(4, [event(4)])
     expect((await until(stream, 'topic')).page).toMatchObject({ topic: TOPIC, head: 4, unread: 4 })
     peer.send({ t: 'eph', k: 'read', topic: TOPIC, data: { unread: 0 } })
@@ -126,14 +96,13 @@ describe('events', () => {
   })
 
   it('are heard by listeners as they come, and what listeners ask does not come between', async () => {
-    const client = await Client.open(server.options)
-    clients.push(client)
+    const client = await table.open()
     const heard: Update[] = []
     client.listen(update => {
       heard.push(update)
       if (update.kind === 'event') void client.call('session.whoami', {}).catch(() => {})
     })
-    const peer = await server.accept()
+    const peer = await table.server.accept()
     await peer.greet()
     peer.page(4)
     peer.synced('s1')
@@ -147,24 +116,24 @@ describe('events', () => {
 
 describe('a `sync` token', () => {
   it('that is too old is left out', async () => {
-    const [, first, stream] = await inStep()
+    const [, first, stream] = await table.inStep()
     first.drop()
-    const second = await server.accept()
+    const second = await table.server.accept()
     expect((await second.hello()).sync).toBe('s1')
     second.send({ t: 'err', ...error('E_TOO_FAR') })
-    const third = await server.accept()
+    const third = await table.server.accept()
     expect(await third.greet()).toBeUndefined()
     third.page(5, [event(5)])
     expect(await nextSeq(stream)).toBe(5)
   })
 
   it('of another log sets a topic back, and the program hears of it', async () => {
-    const [, first, stream] = await inStep()
+    const [, first, stream] = await table.inStep()
     first.close(CLOSE_CODES.rebalance)
-    const second = await server.accept()
+    const second = await table.server.accept()
     await second.hello()
     second.send({ t: 'err', ...error('E_TOO_FAR') })
-    const third = await server.accept()
+    const third = await table.server.accept()
     await third.greet()
     third.page(2, [event(2)])
     third.synced('e2.1')
@@ -176,7 +145,7 @@ describe('a `sync` token', () => {
 
 describe('a connection', () => {
   it('comes back when `bye` says, and what was asked meanwhile is asked then', async () => {
-    const [client, first, stream] = await inStep()
+    const [client, first, stream] = await table.inStep()
     first.bye(CLOSE_CODES.drain, 40)
     const before = Date.now()
     const { connection } = await inState(stream, 'offline')
@@ -184,12 +153,12 @@ describe('a connection', () => {
     expect(reason).toContain('4001')
     expect(retryAt).toBeGreaterThanOrEqual(before + 40)
     const asked = client.call('session.whoami', {})
-    const second = await server.accept()
+    const second = await table.server.accept()
     await second.greet()
     expect((await second.call()).op).toBe('session.whoami')
     second.drop()
     // Asked again on the next connection.
-    const third = await server.accept()
+    const third = await table.server.accept()
     await third.greet()
     third.err(await third.call(), 'E_UNAVAILABLE')
     third.err(await third.call(), 'E_FORBIDDEN')
@@ -197,7 +166,7 @@ describe('a connection', () => {
   })
 
   it('ends for good with a final close code, and everything with it', async () => {
-    const [client, peer, stream] = await connected()
+    const [client, peer, stream] = await table.connected()
     const asked = client.call('session.whoami', {})
     const sent = client.send(CONV, 'hi')
     await peer.call()
@@ -213,22 +182,20 @@ describe('a connection', () => {
   })
 
   it('with a server that has gone silent is left', async () => {
-    const client = await Client.open(server.options)
-    clients.push(client)
+    const client = await table.open()
     const stream = client.events()
-    const peer = await server.accept()
+    const peer = await table.server.accept()
     await peer.greet({ hb_ms: 100 })
     // It pings, and nobody answers; the connection itself stays open.
     expect(await peer.frame()).toEqual({ t: 'ping' })
     const { connection } = await inState(stream, 'offline')
     expect(connection).toMatchObject({ reason: expect.stringContaining('silent') })
-    await (await server.accept()).greet()
+    await (await table.server.accept()).greet()
   })
 
   it('with a server that answers its pings stays', async () => {
-    const client = await Client.open(server.options)
-    clients.push(client)
-    const peer = await server.accept()
+    const client = await table.open()
+    const peer = await table.server.accept()
     await peer.greet({ hb_ms: 100 })
     for (let count = 0; count < 4; count += 1) {
       expect(await peer.frame()).toEqual({ t: 'ping' })
@@ -238,16 +205,16 @@ describe('a connection', () => {
   })
 
   it('to a server that is busy is tried again when it says', async () => {
-    const [, peer, stream] = await connected()
+    const [, peer, stream] = await table.connected()
     const before = Date.now()
     peer.send({ t: 'err', ...error('E_BUSY'), retry_ms: 30 })
     const { connection } = await inState(stream, 'offline')
     expect((connection as { retryAt: number }).retryAt).toBeGreaterThanOrEqual(before + 30)
-    await (await server.accept()).greet()
+    await (await table.server.accept()).greet()
   })
 
   it('is not given up for a single frame that the server does not like', async () => {
-    const [client, peer] = await connected()
+    const [client, peer] = await table.connected()
     peer.send({ t: 'err', ...error('E_BAD_FRAME') })
     peer.send('{"t":"hologram"}')
     const asked = client.call('session.devices', {})
@@ -256,45 +223,43 @@ describe('a connection', () => {
   })
 
   it('is left when the server talks nonsense, and tried again', async () => {
-    const [, peer, stream] = await connected()
+    const [, peer, stream] = await table.connected()
     peer.send('{"t":"ev"}')
     const { connection } = await inState(stream, 'offline')
     expect(connection).toMatchObject({ reason: expect.stringContaining('cannot be read') })
-    await (await server.accept()).greet()
+    await (await table.server.accept()).greet()
   })
 
   it('is tried at once when the program says that the network is back', async () => {
-    const [client, first, stream] = await connected()
+    const [client, first, stream] = await table.connected()
     first.bye(CLOSE_CODES.drain, 3_600_000)
     await inState(stream, 'offline')
     client.reconnect()
-    await (await server.accept()).greet()
+    await (await table.server.accept()).greet()
     await inState(stream, 'online')
     expect(client.connection).toEqual({ state: 'online' })
   })
 
   it('that is there is asked for a sign of life when the program doubts it', async () => {
-    const [client, peer] = await inStep()
+    const [client, peer] = await table.inStep()
     client.reconnect()
     expect(await peer.frame()).toEqual({ t: 'ping' })
   })
 
   it('is waited for, and gives its error if the server refuses', async () => {
-    const refused = Client.connect(server.options)
-    const peer = await server.accept()
+    const refused = Client.connect(table.server.options)
+    const peer = await table.server.accept()
     await peer.hello()
     peer.send({ t: 'err', ...error('E_VERSION') })
     await expect(refused).rejects.toMatchObject({ code: 'E_VERSION', retry: 'upgrade' })
-    const accepted = Client.connect(server.options)
-    await (await server.accept()).greet()
+    const accepted = Client.connect(table.server.options)
+    await (await table.server.accept()).greet()
     const client = await accepted
-    clients.push(client)
     expect([client.me, client.welcome?.server]).toEqual([ME, 'scripted'])
   })
 
   it('is not needed to open a client', async () => {
-    const client = await Client.open({ url: 'http://127.0.0.1:1', token: 't' })
-    clients.push(client)
+    const client = await table.open({ url: 'http://127.0.0.1:1' })
     const stream = client.events()
     await inState(stream, 'offline')
     expect(() => client.me).toThrow(CarillonError)
@@ -302,7 +267,7 @@ describe('a connection', () => {
   })
 
   it('is told of the end, and nothing is asked after it', async () => {
-    const [client, peer, stream] = await connected()
+    const [client, peer, stream] = await table.connected()
     const asked = client.call('session.whoami', {})
     const closed = client.close()
     await expect(asked).rejects.toMatchObject({ code: 'E_STOPPED' })
@@ -312,203 +277,48 @@ describe('a connection', () => {
   })
 })
 
-describe('a token', () => {
-  it('is asked for before each connection', async () => {
-    let tickets = 0
-    const client = await Client.open({
-      ...server.options,
-      token: async () => `ticket ${++tickets}`,
-    })
-    clients.push(client)
-    for (const token of ['ticket 1', 'ticket 2']) {
-      const peer = await server.accept()
-      expect((await peer.hello()).token).toBe(token)
-      peer.drop()
-    }
-  })
-
-  it('that is refused is asked for once more, at each time that the client was in step', async () => {
-    let tickets = 0
-    const token = async () => `ticket ${++tickets}`
-    const [, first, stream] = await inStep({ token })
-    first.bye(CLOSE_CODES.revoked)
-    const second = await server.accept()
-    await second.greet()
-    second.synced('s2')
-    await until(stream, 'synced')
-    second.bye(CLOSE_CODES.badToken)
-    const third = await server.accept()
-    expect((await third.hello()).token).toBe('ticket 3')
-    third.bye(CLOSE_CODES.badToken)
-    const { connection } = await inState(stream, 'ended')
-    expect(connection).toMatchObject({ error: { retry: 'reauth', close: CLOSE_CODES.badToken } })
-  })
-
-  it('that is refused twice ends the client', async () => {
-    let tickets = 0
-    const token = async () => `ticket ${++tickets}`
-    const client = await Client.open({ ...server.options, token })
-    clients.push(client)
-    const stream = client.events()
-    for (const code of ['E_UNAUTH', 'E_TOKEN_EXPIRED'] as const) {
-      const peer = await server.accept()
-      await peer.hello()
-      peer.send({ t: 'err', ...error(code) })
-    }
-    const { connection } = await inState(stream, 'ended')
-    expect(connection).toMatchObject({ error: { code: 'E_TOKEN_EXPIRED', retry: 'reauth' } })
-    expect(tickets).toBe(2)
-  })
-
-  it('that is a string is shown once', async () => {
-    const [, peer, stream] = await connected()
-    peer.close(CLOSE_CODES.badToken)
-    const { connection } = await inState(stream, 'ended')
-    expect(connection).toMatchObject({ error: { code: 'E_UNAUTH', retry: 'reauth', close: 4501 } })
-  })
-
-  it('that nobody gets without signing in ends the client', async () => {
-    const token = async () => {
-      throw new CarillonError(error('E_UNAUTH'))
-    }
-    const refused = Client.connect({ ...server.options, token })
-    await expect(refused).rejects.toMatchObject({ code: 'E_UNAUTH', retry: 'reauth' })
-  })
-
-  it('that cannot be had now is asked for again', async () => {
-    let asked = 0
-    const token = async () => {
-      asked += 1
-      if (asked === 1) throw new TypeError('failed to fetch')
-      if (asked === 2) throw new CarillonError({ ...error('E_RATE'), retry_ms: 1 })
-      return 'ticket'
-    }
-    const client = await Client.open({ ...server.options, token })
-    clients.push(client)
-    const stream = client.events()
-    const { connection } = await inState(stream, 'offline')
-    expect(connection).toMatchObject({ reason: 'failed to fetch' })
-    const peer = await server.accept()
-    expect((await peer.hello()).token).toBe('ticket')
-  })
-})
-
-describe('a call', () => {
-  it('that makes a token is not asked again when its answer may be lost', async () => {
-    const [client, first] = await connected()
-    const lost = client.call('session.token', {})
-    expect((await first.call()).op).toBe('session.token')
-    first.drop()
-    await expect(lost).rejects.toMatchObject({ code: 'E_TIMEOUT_UNKNOWN', retry: 'no' })
-    // Asked while there is no connection, it has not happened yet.
-    const waiting = client.call('session.token', {})
-    const second = await server.accept()
-    await second.greet()
-    // Refused for now, it did not happen.
-    second.err(await second.call(), 'E_BUSY', { retry_ms: 1 })
-    second.err(await second.call(), 'E_TIMEOUT_UNKNOWN')
-    await expect(waiting).rejects.toMatchObject({ code: 'E_TIMEOUT_UNKNOWN' })
-  })
-
-  it('that takes effect once has the same `cid` however often it is asked', async () => {
-    const [client, first] = await connected()
-    const opened = client.call('conv.open', { user: YOU })
-    const { cid } = await first.call()
-    expect(cid).toMatch(/^[0-9A-Z]{26}$/)
-    first.drop()
-    const second = await server.accept()
-    await second.greet()
-    const again = await second.call()
-    expect(again.cid).toBe(cid)
-    second.ok(again, { conv: CONV })
-    expect(await opened).toEqual({ conv: CONV })
-    void client.call('conv.read', { conv: CONV, seq: 1 }).catch(() => {})
-    expect((await second.call()).cid, 'a state needs none').toBeUndefined()
-  })
-
-  it('is given up by a signal', async () => {
-    const [client, peer] = await connected()
-    const [sooner, later] = [new AbortController(), new AbortController()]
-    await expect(
-      client.call('session.whoami', {}, { signal: AbortSignal.abort('before') }),
-    ).rejects.toBe('before')
-    const asked = client.call('session.whoami', {}, { signal: sooner.signal })
-    const call = await peer.call()
-    sooner.abort('enough')
-    await expect(asked).rejects.toBe('enough')
-    peer.ok(call, {})
-    const answered = client.call('session.devices', {}, { signal: later.signal })
-    peer.ok(await peer.call(), { devices: [] })
-    expect(await answered).toEqual({ devices: [] })
-    later.abort()
-  })
-
-  it('that is larger than a frame is refused, and the client goes on', async () => {
-    const [client, peer] = await connected()
-    const large = client.call('conv.create', { title: 'x'.repeat(70_000), members: [] })
-    await expect(large).rejects.toMatchObject({ code: 'E_TOO_LARGE' })
-    void client.call('conv.open', { user: YOU }).catch(() => {})
-    expect((await peer.call()).op).toBe('conv.open')
-  })
-
-  it('is what it was when it was asked', async () => {
-    const [client, peer] = await connected()
-    const args = { conv: CONV, title: 'before' }
-    void client.call('conv.update', args).catch(() => {})
-    args.title = 'after'
-    expect((await peer.call()).args).toEqual({ conv: CONV, title: 'before' })
-  })
-})
-
 describe('a restart', () => {
-  let dir: string
-
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'carillon-client-'))
-  })
-
-  afterEach(() => rm(dir, { recursive: true, force: true }))
+  const table = Table.lay()
 
   it('goes on after what was dealt with', async () => {
-    const [client, first, stream] = await inStep({ state: folder(dir) })
+    const [client, first, stream] = await table.inStep({ state: folder(table.dir) })
     for (let seq = 5; seq <= 9; seq += 1) first.ev(seq)
     for (let seq = 5; seq <= 7; seq += 1) expect(await nextSeq(stream)).toBe(seq)
     await client.close()
-    const second = await Client.open({ ...server.options, state: folder(dir) })
-    clients.push(second)
+    const second = await table.open({ state: folder(table.dir) })
     expect(second.me).toBe(ME)
     const events = second.events()
-    const peer = await server.accept()
+    const peer = await table.server.accept()
     expect(await peer.greet()).toBe('s1')
     peer.page(9, [event(8), event(9)])
     expect(await nextSeq(events)).toBe(8)
   })
 
   it('after a restored backup misses nothing', async () => {
-    const [client] = await inStep({ state: folder(dir) })
+    const [client] = await table.inStep({ state: folder(table.dir) })
     await client.close()
-    const second = await Client.open({ ...server.options, state: folder(dir) })
+    const second = await table.open({ state: folder(table.dir) })
     const events = second.events()
-    const old = await server.accept()
+    const old = await table.server.accept()
     expect((await old.hello()).sync).toBe('s1')
     old.send({ t: 'err', ...error('E_TOO_FAR') })
-    const peer = await server.accept()
+    const peer = await table.server.accept()
     expect(await peer.greet()).toBeUndefined()
     peer.page(2, [event(2)])
     peer.synced('s2')
     await until(events, 'synced')
     await second.close()
-    const [, last, stream] = await connected({ state: folder(dir) })
+    const [, last, stream] = await table.connected({ state: folder(table.dir) })
     last.page(3, [event(3)])
     last.synced('s3')
     expect(await nextSeq(stream)).toBe(3)
   })
 
   it('as another person does not touch the state', async () => {
-    const [client] = await inStep({ state: folder(dir) })
+    const [client] = await table.inStep({ state: folder(table.dir) })
     await client.close()
-    const stranger = Client.connect({ ...server.options, state: folder(dir) })
-    await (await server.accept()).greet({ user: YOU })
+    const stranger = Client.connect({ ...table.server.options, state: folder(table.dir) })
+    await (await table.server.accept()).greet({ user: YOU })
     await expect(stranger).rejects.toThrow('another person')
   })
 })

@@ -9,6 +9,7 @@ import {
   CONV,
   error,
   id,
+  inState,
   ME,
   type Peer,
   Server,
@@ -141,10 +142,13 @@ describe('windows', () => {
   }
 
   async function window(): Promise<[Client, Peer, Stream]> {
-    const all = await server.client(options())
-    closing.unshift(all[0])
-    await until(all[2], 'connection', ({ connection }) => connection.state === 'online')
-    return all
+    const client = await Client.open(options())
+    closing.unshift(client)
+    const stream = client.events()
+    const peer = await server.accept()
+    await peer.greet()
+    await inState(stream, 'online')
+    return [client, peer, stream]
   }
 
   it('are one installation and different windows', async () => {

@@ -11,13 +11,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { folder, text } from '../../src/node.ts'
 import { type Stream, until } from '../kit.ts'
 import { Carillon, caughtUp, environment, type Person, say } from './carillon.ts'
-import { Proxy } from './proxy.ts'
+import { Line } from './line.ts'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 
 let carillon: Carillon
 let amy: Person
-let proxy: Proxy
+let line: Line
 /** A folder from which the package is found by its name, as a program's own. */
 let dir: string
 let running: ChildProcess[]
@@ -31,14 +31,14 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  proxy = await Proxy.start()
-  proxy.aim(carillon.url)
+  line = await Line.start()
+  line.aim(carillon.url)
   running = []
 })
 
 afterEach(async () => {
   await Promise.all(running.map(kill))
-  await proxy.stop()
+  await line.stop()
 })
 
 afterAll(async () => {
@@ -79,8 +79,8 @@ describe('the bot of the README', () => {
     const bot = await carillon.bot('echo')
     const conv = await carillon.group(amy, bot)
     const startBot = () =>
-      start('echo-bot.mjs', { CARILLON_URL: proxy.url, CARILLON_TOKEN: bot.token })
-    const { client, stream } = await caughtUp({ ...carillon.options(amy), url: proxy.url })
+      start('echo-bot.mjs', { CARILLON_URL: line.url, CARILLON_TOKEN: bot.token })
+    const { client, stream } = await caughtUp({ ...carillon.options(amy), url: line.url })
     const echoed = async (texts: string[]) => {
       for (const words of texts) expect(await said(stream, bot.user)).toBe(words)
     }
@@ -101,7 +101,7 @@ describe('the bot of the README', () => {
 
     await carillon.kill()
     await carillon.serve()
-    proxy.aim(carillon.url)
+    line.aim(carillon.url)
     await say(carillon, amy, conv, ['the server', 'was killed'])
     await echoed(['the server', 'was killed'])
 
@@ -111,7 +111,7 @@ describe('the bot of the README', () => {
     await echoed(many.slice(0, 5))
     await Promise.all([carillon.kill(), kill(process)])
     await carillon.serve()
-    proxy.aim(carillon.url)
+    line.aim(carillon.url)
     startBot()
     await echoed(many.slice(5))
     await say(carillon, amy, conv, ['the end'])
@@ -124,12 +124,12 @@ describe('an outbox', () => {
   it('of 50 messages written offline arrives once and in order, though the program was killed', async () => {
     const bob = await carillon.person('bob')
     const conv = await carillon.group(bob, amy)
-    proxy.aim(undefined)
+    line.aim(undefined)
     const state = join(dir, 'writer')
     // It says of each message when it is promised to be kept, and is killed after the last one.
     const script = join(PACKAGE, 'tests/server/writer.mjs')
     await copyFile(script, join(dir, 'writer.mjs'))
-    const env = { CARILLON_URL: proxy.url, CARILLON_TOKEN: bob.token, STATE: state, CONV: conv }
+    const env = { CARILLON_URL: line.url, CARILLON_TOKEN: bob.token, STATE: state, CONV: conv }
     const writer = start('writer.mjs', env)
     const promised: string[] = []
     for await (const line of createInterface({ input: writer.stdout ?? process.stdin })) {
@@ -137,8 +137,8 @@ describe('an outbox', () => {
       if (promised.length === 50) await kill(writer)
     }
     const reader = await caughtUp(carillon.options(amy))
-    proxy.aim(carillon.url)
-    const options = { ...carillon.options(bob), url: proxy.url, state: folder(state) }
+    line.aim(carillon.url)
+    const options = { ...carillon.options(bob), url: line.url, state: folder(state) }
     const { client, stream } = await caughtUp(options)
     const heard: string[] = []
     while (heard.length < 50) heard.push(await said(reader.stream, bob.user))
@@ -152,8 +152,8 @@ describe('an outbox', () => {
   it('is sent to the end though the server is killed in the middle', async () => {
     const dan = await carillon.person('dan')
     const conv = await carillon.group(dan, amy)
-    const reader = await caughtUp({ ...carillon.options(amy), url: proxy.url })
-    const writer = await caughtUp({ ...carillon.options(dan), url: proxy.url })
+    const reader = await caughtUp({ ...carillon.options(amy), url: line.url })
+    const writer = await caughtUp({ ...carillon.options(dan), url: line.url })
     const texts = Array.from({ length: 400 }, (_, at) => `message ${at}`)
     const sending: Promise<unknown>[] = []
     for (const text of texts) {
@@ -164,7 +164,7 @@ describe('an outbox', () => {
     await carillon.kill()
     expect(writer.client.outbox.length).toBeGreaterThan(0)
     await carillon.serve()
-    proxy.aim(carillon.url)
+    line.aim(carillon.url)
     await Promise.all(sending)
     const heard: string[] = []
     while (heard.length < texts.length) heard.push(await said(reader.stream, dan.user))

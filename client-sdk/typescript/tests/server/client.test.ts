@@ -8,13 +8,13 @@ import { type Client, folder, type Options, rpc, text } from '../../src/node.ts'
 import type { ConvId } from '../../src/protocol.ts'
 import { inState, type Stream, until } from '../kit.ts'
 import { Carillon, caughtUp, type Person, say } from './carillon.ts'
-import { Proxy } from './proxy.ts'
+import { Line } from './line.ts'
 
 let carillon: Carillon
 let amy: Person
 let bob: Person
 let conv: ConvId
-let proxy: Proxy
+let line: Line
 let clients: Client[]
 
 beforeAll(async () => {
@@ -25,14 +25,14 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   conv = await carillon.group(amy, bob)
-  proxy = await Proxy.start()
-  proxy.aim(carillon.url)
+  line = await Line.start()
+  line.aim(carillon.url)
   clients = []
 })
 
 afterEach(async () => {
   await Promise.all(clients.map(client => client.close()))
-  await proxy.stop()
+  await line.stop()
 })
 
 afterAll(() => carillon.stop())
@@ -111,8 +111,8 @@ describe('signing in', () => {
       const { token } = await rpc(carillon.url, 'session.token', {}, { token: own ?? '' })
       return token
     }
-    const { client, stream } = await connected({ url: proxy.url, token })
-    proxy.cut()
+    const { client, stream } = await connected({ url: line.url, token })
+    line.cut()
     await until(stream, 'synced')
     expect(tickets).toBe(2)
     await client.call('session.logout', {}).catch(() => {})
@@ -160,19 +160,19 @@ describe('talking', () => {
 
 describe('coming back', () => {
   it('after the line was cut brings everything that was said meanwhile, once', async () => {
-    const { client, stream } = await connected({ ...carillon.options(amy), url: proxy.url })
+    const { client, stream } = await connected({ ...carillon.options(amy), url: line.url })
     await say(carillon, bob, conv, numbers(1, 5))
     expect(await allSaid(stream, 5)).toEqual(numbers(1, 5))
-    proxy.aim(undefined)
+    line.aim(undefined)
     await inState(stream, 'offline')
     await say(carillon, bob, conv, numbers(6, 300))
-    proxy.aim(carillon.url)
+    line.aim(carillon.url)
     client.reconnect()
     expect(await allSaid(stream, 295)).toEqual(numbers(6, 300))
   })
 
   it.each([1, 2, 3])('over a line that breaks loses and doubles nothing, seed %i', async seed => {
-    const breaking = await Proxy.start(lives(seed))
+    const breaking = await Line.start(lives(seed))
     breaking.aim(carillon.url)
     const [dan, erin] = [await carillon.person(`dan${seed}`), await carillon.person(`erin${seed}`)]
     conv = await carillon.group(dan, erin)
@@ -198,8 +198,8 @@ describe('coming back', () => {
 
   it('to a line that took nothing for a while repairs what the server left out', async () => {
     const COUNT = 1_500
-    const { stream } = await connected({ ...carillon.options(amy), url: proxy.url })
-    proxy.stall(true)
+    const { stream } = await connected({ ...carillon.options(amy), url: line.url })
+    line.stall(true)
     const long = '長'.repeat(300)
     const { client } = await connected(carillon.options(bob))
     const sending: Promise<unknown>[] = []
@@ -210,7 +210,7 @@ describe('coming back', () => {
       sending.push(sent)
     }
     await Promise.all(sending)
-    proxy.stall(false)
+    line.stall(false)
     const heard: number[] = []
     let repaired = false
     while (heard.length < COUNT || !repaired) {

@@ -1,22 +1,22 @@
 /**
- * A TCP proxy between clients and a server: an address that stays while servers come and go, and a
- * line that can be cut and stopped.
+ * The line between clients and a server, a TCP proxy: its address stays while servers come and go,
+ * and its connections can be cut and stopped.
  */
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-interface Line {
+interface Connection {
   client: Socket
   server: Socket
 }
 
-/** A proxy; its connections end with it. */
-export class Proxy {
+/** A line; its connections end with it. */
+export class Line {
   readonly #server: Server
-  readonly #lines = new Set<Line>()
+  readonly #connections = new Set<Connection>()
   #target: number | undefined
-  /** After how many bytes in both directions a line is cut. */
+  /** After how many bytes in both directions a connection is cut. */
   readonly #life: () => number
   cuts = 0
 
@@ -25,12 +25,12 @@ export class Proxy {
     this.#server = createServer(client => this.#accept(client))
   }
 
-  /** A proxy that cuts each line after as many bytes as `life` says. */
-  static async start(life: () => number = () => Number.POSITIVE_INFINITY): Promise<Proxy> {
-    const proxy = new Proxy(life)
-    proxy.#server.listen(0, '127.0.0.1')
-    await once(proxy.#server, 'listening')
-    return proxy
+  /** A line that cuts each connection after as many bytes as `life` says. */
+  static async start(life: () => number = () => Number.POSITIVE_INFINITY): Promise<Line> {
+    const line = new Line(life)
+    line.#server.listen(0, '127.0.0.1')
+    await once(line.#server, 'listening')
+    return line
   }
 
   get url(): string {
@@ -51,43 +51,43 @@ export class Proxy {
     }
     const server = connect(this.#target, '127.0.0.1')
     server.on('error', () => {})
-    const line = { client, server }
-    this.#lines.add(line)
+    const connection = { client, server }
+    this.#connections.add(connection)
     let left = this.#life()
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
       from.setNoDelay(true)
-      from.on('close', () => this.#end(line))
+      from.on('close', () => this.#end(connection))
       from.on('data', (bytes: Buffer) => {
         const passed = bytes.subarray(0, left)
         left -= passed.length
         if (to.writable) to.write(passed)
         if (left > 0) return
         this.cuts += 1
-        this.#end(line)
+        this.#end(connection)
       })
     }
   }
 
-  #end(line: Line): void {
-    this.#lines.delete(line)
-    line.client.destroy()
-    line.server.destroy()
+  #end(connection: Connection): void {
+    this.#connections.delete(connection)
+    connection.client.destroy()
+    connection.server.destroy()
   }
 
-  /** Cuts every line. */
+  /** Cuts every connection. */
   cut(): void {
-    for (const line of this.#lines) {
+    for (const connection of this.#connections) {
       this.cuts += 1
-      this.#end(line)
+      this.#end(connection)
     }
   }
 
   /** Takes nothing from the server any more, or again. */
   stall(stalled: boolean): void {
-    for (const { server } of this.#lines) {
+    for (const { server } of this.#connections) {
       if (stalled) server.pause()
       else server.resume()
     }
