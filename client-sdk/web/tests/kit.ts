@@ -18,6 +18,8 @@ import {
   type Page,
 } from '@playwright/test'
 
+import { Company } from './company.ts'
+
 export { expect, type Page } from '@playwright/test'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
@@ -198,6 +200,8 @@ interface Fixtures {
   faults: Faults
   /** A new browser, with this person of the demo company signed in, or nobody. */
   open: Opens
+  /** The demo company, behind the pages. */
+  company: Company
 }
 
 export const test = base.extend<Fixtures, { server: Server }>({
@@ -218,6 +222,7 @@ export const test = base.extend<Fixtures, { server: Server }>({
     await use(faults)
     expect(faults.found).toEqual([])
   },
+  company: async ({ server }, use) => use(new Company(server)),
   open: async ({ browser, server, faults }, use) => {
     const opened: { close(): Promise<void> }[] = []
     await use(async (login, { language = LANGUAGE, path = '/', ...options } = {}) => {

@@ -1,0 +1,112 @@
+import { open as enter, message, row, say } from './chatting.ts'
+import { expect, type Page, test } from './kit.ts'
+
+/** The panel beside the messages. */
+async function details(page: Page) {
+  await page.getByRole('button', { name: 'Group details' }).click()
+  return page.getByRole('complementary', { name: 'Group details' })
+}
+
+test('whoever makes a group names it, chooses people, and all of them have it at once', async ({
+  open,
+}) => {
+  const title = 'Christmas lights 聖誕燈飾'
+  const [amy, bob, carol] = [await open('amy'), await open('bob'), await open('carol')]
+  await amy.getByRole('button', { name: 'New group' }).click()
+  const dialog = amy.getByRole('dialog', { name: 'New group' })
+  await dialog.getByRole('button', { name: 'Make the group' }).click()
+  await expect(dialog.getByText('Give the group a name')).toBeVisible()
+  await dialog.getByLabel('Group name').fill(title)
+  for (const [query, name] of [
+    ['bob', /Bob Wong/],
+    ['Carol', /Carol Lee/],
+    ['eri', /Erin Lam/],
+  ] as const) {
+    await dialog.getByRole('combobox').fill(query)
+    await dialog.getByRole('option', { name }).click()
+  }
+  await dialog.getByRole('button', { name: /^Remove .*Erin Lam/ }).click()
+  await expect(dialog.getByText('2 people chosen')).toBeVisible()
+  await dialog.getByRole('button', { name: 'Make the group' }).click()
+  await expect(amy.getByRole('heading', { name: title })).toBeVisible()
+  await expect(amy.getByText('3 people', { exact: true })).toBeVisible()
+  await enter(bob, title)
+  await say(bob, 'I bring the ladder')
+  await enter(carol, title)
+  for (const page of [amy, carol]) {
+    await expect(message(page, 'I bring the ladder')).toBeVisible()
+  }
+})
+
+test('who is added sees the group, and who is taken out is told by whom', async ({
+  open,
+  company,
+}) => {
+  const title = 'Coming and going'
+  const conv = await company.group(title, 'amy', 'bob')
+  await company.say(conv, 'amy', 'Before Carol came')
+  const [amy, bob, carol] = [await open('amy'), await open('bob'), await open('carol')]
+  await enter(amy, title)
+  await enter(bob, title)
+  const panel = await details(amy)
+  await panel.getByRole('button', { name: 'Add people' }).click()
+  const dialog = amy.getByRole('dialog', { name: 'Add people' })
+  await dialog.getByRole('combobox').fill('bob')
+  await expect(dialog.getByRole('option', { name: /Already in the group/ })).toBeVisible()
+  await dialog.getByRole('combobox').fill('carol')
+  await dialog.getByRole('option', { name: /Carol Lee/ }).click()
+  await dialog.getByRole('button', { name: 'Add people' }).click()
+  await expect(amy.getByText('1 person added')).toBeVisible()
+  await enter(carol, title)
+  await expect(message(carol, 'Before Carol came')).toBeVisible()
+  await expect(bob.getByText('陳美怡 Amy Chan added 李嘉欣 Carol Lee')).toBeVisible()
+
+  await panel.getByRole('button', { name: 'Options for 李嘉欣 Carol Lee' }).click()
+  await amy.getByRole('menuitem', { name: 'Take out of the group' }).click()
+  const question = amy.getByRole('dialog', { name: 'Take out of the group' })
+  await question.getByRole('button', { name: 'Take out of the group' }).click()
+  await expect(carol.getByText(`陳美怡 Amy Chan took you out of “${title}”.`)).toBeVisible()
+  await expect(row(carol, title)).toBeHidden()
+  await expect(bob.getByText('陳美怡 Amy Chan took out 李嘉欣 Carol Lee')).toBeVisible()
+  await expect(panel.getByText('2 people', { exact: true })).toBeVisible()
+})
+
+test('whoever leaves is out, and the others read so', async ({ open, company }) => {
+  const title = 'Leaving'
+  await company.group(title, 'amy', 'bob', 'carol')
+  const [amy, bob] = [await open('amy'), await open('bob')]
+  await enter(amy, title)
+  await enter(bob, title)
+  const panel = await details(bob)
+  await panel.getByRole('button', { name: 'Leave the group' }).click()
+  const question = bob.getByRole('dialog', { name: 'Leave the group' })
+  await question.getByRole('button', { name: 'Leave the group' }).click()
+  await expect(bob.getByText(`You left “${title}”`)).toBeVisible()
+  await expect(bob).toHaveURL('/')
+  await expect(row(bob, title)).toBeHidden()
+  await expect(amy.getByText('黃志明 Bob Wong left')).toBeVisible()
+  await expect(amy.getByText('2 people', { exact: true })).toBeVisible()
+})
+
+test('the owner renames the group, everywhere at once; others cannot', async ({
+  open,
+  company,
+}) => {
+  const [before, after] = ['Stock room', 'Stock room 貨倉']
+  await company.group(before, 'amy', 'bob')
+  const [amy, bob] = [await open('amy'), await open('bob')]
+  await enter(amy, before)
+  await enter(bob, before)
+  await expect((await details(bob)).getByRole('button', { name: 'Leave the group' })).toBeVisible()
+  await expect(bob.getByRole('button', { name: 'Rename the group' })).toBeHidden()
+  await (await details(amy)).getByRole('button', { name: 'Rename the group' }).click()
+  const dialog = amy.getByRole('dialog', { name: 'Rename the group' })
+  await dialog.getByLabel('Group name').fill(after)
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  for (const page of [amy, bob]) {
+    await expect(row(page, after)).toBeVisible()
+    await expect(page.getByRole('heading', { name: after })).toBeVisible()
+    await expect(page).toHaveTitle(new RegExp(after))
+  }
+  await expect(bob.getByText(`陳美怡 Amy Chan renamed the group to “${after}”`)).toBeVisible()
+})
