@@ -1,7 +1,7 @@
 import type { OrgImportLine, OrgImportReport } from '@carillon/client'
 import { useState } from 'react'
 import { VList } from 'virtua'
-import { type Key, useLanguage, useText } from '../texts/language.tsx'
+import { type Key, useText } from '../texts/language.tsx'
 import { Choice } from '../ui/Choice.tsx'
 import { Banner } from '../ui/Notice.tsx'
 
@@ -17,6 +17,9 @@ export function summary({ lines, departments }: OrgImportReport) {
     departments: departments.length,
   }
 }
+
+/** Of more lines only those on the screen are drawn. */
+const DRAWN_MAX = 50
 
 type Shown = 'all' | 'changes' | 'errors'
 
@@ -71,16 +74,26 @@ export function Report({ report }: { report: OrgImportReport }) {
           onChange={setShown}
         />
       )}
-      {lines.length > 0 && (
-        <div className="report">
-          <VList role="list" aria-label={t('import.lines')}>
-            {lines.map(line => (
-              <Line key={line.line} line={line} />
-            ))}
-          </VList>
-        </div>
-      )}
+      {lines.length > 0 && <Lines lines={lines} />}
     </>
+  )
+}
+
+function Lines({ lines }: { lines: readonly OrgImportLine[] }) {
+  const t = useText()
+  const rows = lines.map(line => <Line key={line.line} line={line} />)
+  const list = { role: 'list', 'aria-label': t('import.lines') }
+  if (lines.length > DRAWN_MAX) {
+    return (
+      <div className="report report-long">
+        <VList {...list}>{rows}</VList>
+      </div>
+    )
+  }
+  return (
+    <div className="report" {...list}>
+      {rows}
+    </div>
   )
 }
 
@@ -96,7 +109,6 @@ function Verdict({ report }: { report: OrgImportReport }) {
 
 function Line({ line }: { line: OrgImportLine }) {
   const t = useText()
-  const language = useLanguage()
   const { action, field, msg, changes = [] } = line
   const wrong = field === undefined ? undefined : WRONG[field]
   return (
@@ -109,8 +121,10 @@ function Line({ line }: { line: OrgImportLine }) {
         {action === 'change' && <span className="soft">{changes.join(', ')}</span>}
         {action === 'error' && (
           <span className="report-why">
-            {field && <code>{field}</code>} {wrong && language !== 'en' && t(wrong)}{' '}
-            <span lang="en">{msg}</span>
+            {field && <code>{field}</code>} {wrong && t(wrong)}{' '}
+            <span className="soft" lang="en">
+              {msg?.replaceAll('`', '')}
+            </span>
           </span>
         )}
       </span>

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useRef } from 'react'
 import { Link } from 'wouter'
 import { useText } from '../texts/language.tsx'
 import './page.css'
-import { useTitle } from './title.ts'
+import { cameFromElsewhere, useTitle } from './title.ts'
 
 export interface PageProps {
   title: string
@@ -22,7 +22,7 @@ export interface PageProps {
 export function Page({ title, actions, back, phoneBack, width = 'text', children }: PageProps) {
   const t = useText()
   useTitle(title)
-  const heading = useFocusOnArrival(title)
+  const heading = useFocusOnArrival()
   const above = back ?? phoneBack
   return (
     <div className={`page page-${width}`}>
@@ -47,18 +47,12 @@ export function Page({ title, actions, back, phoneBack, width = 'text', children
   )
 }
 
-let arrivedAt: string | undefined
-
-/** Moves the focus to the heading when the page changed, not when the app was opened on it. */
-export function useFocusOnArrival(title: string) {
+/** Moves the focus to the heading when the page appears, not when the app is opened on it. */
+function useFocusOnArrival() {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    const { pathname } = location
-    if (arrivedAt !== undefined && arrivedAt !== pathname) heading.current?.focus()
-    arrivedAt = pathname
-    // Another title is another page, also if React keeps the element.
-    void title
-  }, [title])
+    if (cameFromElsewhere()) heading.current?.focus()
+  }, [])
   return heading
 }
 

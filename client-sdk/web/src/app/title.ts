@@ -16,9 +16,20 @@ useParts.subscribe(({ page, unread }) => {
   document.title = unread > 0 ? `(${unread}) ${name}` : name
 })
 
+/** Where the app was opened, until somebody went on from there. */
+let openedAt: string | undefined = location.pathname
+
 /** Names the page in the browser's tab and in its history. */
 export function useTitle(page: string): void {
-  useEffect(() => useParts.setState({ page }), [page])
+  useEffect(() => {
+    if (location.pathname !== openedAt) openedAt = undefined
+    useParts.setState({ page })
+  }, [page])
+}
+
+/** Whether somebody has come to this page from another one. */
+export function cameFromElsewhere(): boolean {
+  return openedAt === undefined
 }
 
 /** Shows in the browser's tab how many messages are unread. */
