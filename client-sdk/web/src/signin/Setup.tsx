@@ -1,7 +1,8 @@
 import { useState } from 'react'
+import { useLocation } from 'wouter'
 import { Form, type Meaning, useForm } from '../app/form.tsx'
-import { ask } from '../app/session.ts'
-import { useText } from '../texts/language.tsx'
+import { ask, begin } from '../app/session.ts'
+import { useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
@@ -19,6 +20,8 @@ const meaning: Meaning = ({ code, field }) => {
 /** The first start: makes the organisation and its first person. */
 export default function Setup() {
   const t = useText()
+  const language = useLanguage()
+  const [, navigate] = useLocation()
   const token = useToken()
   const form = useForm(FIELDS, meaning)
   const [values, setValues] = useState({ org: '', name: '', login: '', password: '', repeat: '' })
@@ -28,7 +31,9 @@ export default function Setup() {
     const { repeat, ...rest } = values
     sameTwice(rest.password, repeat)
     await ask('session.setup', { ...rest, login: rest.login.trim(), token })
-    location.replace('/')
+    // Nobody has said yet which language the organisation speaks: this one is understood.
+    await begin(language)
+    navigate('/', { replace: true })
   }
   if (!token) {
     return (

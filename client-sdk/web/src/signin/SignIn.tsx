@@ -4,7 +4,7 @@ import { Fetched } from '../app/Fetched.tsx'
 import { Form, type Meaning, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { ask, begin, deviceLabel, useSession } from '../app/session.ts'
-import { useText } from '../texts/language.tsx'
+import { useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
@@ -17,17 +17,18 @@ import { useSecondsLeft } from './wait.ts'
 export default function SignIn() {
   const t = useText()
   const methods = useLoad(() => ask('session.methods', {}), 'methods')
-  const [language, setLanguage] = useState<Language>()
+  const language = useLanguage()
+  const [chosen, setChosen] = useState<Language>()
   const offered = methods.state === 'there' ? methods.value : undefined
-  const enter = async (login: string, password: string) => {
+  const enter = async (login: string, password: string, speaking = chosen) => {
     await ask('session.login', { login, password, label: deviceLabel() })
-    await begin(language)
+    await begin(speaking)
   }
   return (
     <Door
       title={t(offered?.setup ? 'setup.needed' : 'signin.title')}
       org={offered?.org}
-      onLanguage={setLanguage}
+      onLanguage={setChosen}
     >
       <WhyOut />
       <Fetched loaded={methods}>
@@ -35,7 +36,10 @@ export default function SignIn() {
           if (setup) return <SetupNeeded />
           return (
             <>
-              {demo && <DemoPeople demo={demo} onChoose={login => enter(login, demo.password)} />}
+              {demo && (
+                // Whoever they choose to be, they understood this page.
+                <DemoPeople demo={demo} onChoose={login => enter(login, demo.password, language)} />
+              )}
               {demo && <h2 className="door-or">{t('signin.byPassword')}</h2>}
               <ByPassword onSubmit={enter} focused={!demo} />
             </>
