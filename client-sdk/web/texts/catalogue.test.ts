@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { faultsOf } from './entries.ts'
 import { catalogue, type Entry } from './plugin.ts'
-import { asked, literals, strings } from './sources.ts'
+import { asked, literals, parse, strings } from './sources.ts'
 
 const SRC = join(import.meta.dirname, '../src')
 
-/** The app's own source files with their text. */
-function sources(): [name: string, source: string][] {
+/** The app's own source files. */
+function sources() {
   const names = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   return names
     .filter(name => /\.tsx?$/.test(name) && !name.includes('.test.'))
-    .map(name => [name, readFileSync(join(SRC, name), 'utf8')])
+    .map(name => parse(name, readFileSync(join(SRC, name), 'utf8')))
 }
 
 /** What a caller asks for: `key` where `key_one` and `key_other` stand. */
@@ -20,6 +20,7 @@ const asAsked = (key: string) => key.replace(/_(one|other)$/, '')
 
 describe('the catalogue', () => {
   const texts = catalogue()
+  const files = sources()
   const keys = new Set([...texts.keys()].map(asAsked))
 
   test('has every text in every language, filled with the same names, in Cantonese words', () => {
@@ -28,21 +29,21 @@ describe('the catalogue', () => {
   })
 
   test('has no text that nobody asks for', () => {
-    const found = new Set(sources().flatMap(([name, source]) => [...strings(name, source)]))
+    const found = new Set(files.flatMap(file => [...strings(file)]))
     expect([...keys].filter(key => !found.has(key))).toEqual([])
   })
 
   test('has every text that somebody asks for', () => {
-    const wanted = sources().flatMap(([name, source]) => [...asked(name, source)])
+    const wanted = files.flatMap(file => [...asked(file)])
     expect(new Set(wanted).size).toBeGreaterThan(50)
     expect(wanted.filter(key => !keys.has(key))).toEqual([])
   })
 
   test('has everything that people read or hear', () => {
-    const found = sources().flatMap(([name, source]) =>
-      literals(name, source)
+    const found = files.flatMap(file =>
+      literals(file)
         .filter(({ text }) => !keys.has(text))
-        .map(({ line, text }) => `${name}:${line} ${text}`),
+        .map(({ line, text }) => `${file.fileName}:${line} ${text}`),
     )
     expect(found).toEqual([])
   })
@@ -100,7 +101,7 @@ describe('the check of the entries', () => {
 })
 
 describe('the check of the sources', () => {
-  const texts = (source: string) => literals('a.tsx', source).map(literal => literal.text)
+  const texts = (source: string) => literals(parse('a.tsx', source)).map(literal => literal.text)
 
   test('is content with keys, names of classes and what is no word', () => {
     const source = `
@@ -108,7 +109,7 @@ describe('the check of the sources', () => {
       const icon = <Icon name="bell" label={name} key="word">{people.get('amy')}</Icon>
       toast('good', t('saved'))`
     expect(texts(source)).toEqual([])
-    expect([...asked('a.tsx', source)]).toEqual(['close', 'on', 'off', 'saved'])
+    expect([...asked(parse('a.tsx', source))]).toEqual(['close', 'on', 'off', 'saved'])
   })
 
   test.each([

@@ -11,19 +11,24 @@ const SPOKEN =
   /^(alt|aria-label|aria-description|aria-roledescription|aria-valuetext|label|placeholder|title|hint|error|action|words)$/
 const LETTERS = /\p{L}/u
 
+/** A source file, read. */
+export function parse(name: string, source: string): ts.SourceFile {
+  return ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true)
+}
+
 /** Every string of a source file: what may be a key of the catalogue. */
-export function strings(name: string, source: string): Set<string> {
+export function strings(file: ts.SourceFile): Set<string> {
   const found = new Set<string>()
-  walk(parse(name, source), node => {
+  walk(file, node => {
     if (ts.isStringLiteralLike(node)) found.add(node.text)
   })
   return found
 }
 
 /** The keys that are asked for by `t('key')`, also one of several by a condition. */
-export function asked(name: string, source: string): Set<string> {
+export function asked(file: ts.SourceFile): Set<string> {
   const found = new Set<string>()
-  walk(parse(name, source), node => {
+  walk(file, node => {
     if (!ts.isCallExpression(node) || !ts.isIdentifier(node.expression)) return
     const [key] = node.arguments
     if (node.expression.text !== 't' || !key) return
@@ -33,8 +38,7 @@ export function asked(name: string, source: string): Set<string> {
 }
 
 /** What stands in the source and on the screen, in letters. */
-export function literals(name: string, source: string): Literal[] {
-  const file = parse(name, source)
+export function literals(file: ts.SourceFile): Literal[] {
   const found: Literal[] = []
   const add = (node: ts.Node, text: string) => {
     const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
@@ -85,10 +89,6 @@ function shown(node: ts.Expression): { text: string }[] {
     ts.SyntaxKind.PlusToken,
   ]
   return either.includes(kind) ? [...shown(node.left), ...shown(node.right)] : []
-}
-
-function parse(name: string, source: string): ts.SourceFile {
-  return ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true)
 }
 
 function walk(node: ts.Node, visit: (node: ts.Node) => void): void {

@@ -40,6 +40,7 @@ export function PeopleList({
 }) {
   const t = useText()
   const rows = useRef<VListHandle>(null)
+  const shown = before ? [undefined, ...members] : members
   const look = () => {
     const view = rows.current
     if (!view || error !== undefined) return
@@ -60,28 +61,31 @@ export function PeopleList({
   }
   return (
     <div className="people-rows" aria-busy={loading}>
-      <VList ref={rows} role="list" aria-label={t('people.list')} onScroll={look}>
-        {before && (
-          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
-          <div role="listitem">{before}</div>
-        )}
-        {members.map((member, index) => (
-          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
-          <div
-            key={member.user}
-            role="listitem"
-            aria-posinset={index + 1}
-            aria-setsize={more ? -1 : members.length}
-          >
-            <Row
-              member={member}
-              departments={departments}
-              chosen={member.user === chosen}
-              note={note?.(member)}
-              onChoose={onChoose}
-            />
-          </div>
-        ))}
+      <VList ref={rows} data={shown} role="list" aria-label={t('people.list')} onScroll={look}>
+        {(member, index) =>
+          member ? (
+            // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
+            <div
+              key={member.user}
+              role="listitem"
+              aria-posinset={before ? index : index + 1}
+              aria-setsize={more ? -1 : members.length}
+            >
+              <Row
+                member={member}
+                departments={departments}
+                chosen={member.user === chosen}
+                note={note?.(member)}
+                onChoose={onChoose}
+              />
+            </div>
+          ) : (
+            // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
+            <div key="before" role="listitem">
+              {before}
+            </div>
+          )
+        }
       </VList>
       {error !== undefined && <Failed error={error} again={() => void list.next()} />}
     </div>

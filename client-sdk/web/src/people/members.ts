@@ -1,11 +1,17 @@
-import type { Client, DepartmentId, OrgMember, RoleId } from '@carillon/client'
+import {
+  type Client,
+  type DepartmentId,
+  LIMITS,
+  type OrgMember,
+  type RoleId,
+} from '@carillon/client'
 import { useEffect, useMemo, useRef } from 'react'
 import { createStore, useStore } from 'zustand'
 import { useChanges } from '../app/changes.ts'
 import { useClient } from '../app/workspace.ts'
 
 /** So many people are asked for at once. */
-const PAGE = 100
+const PAGE = LIMITS.PEOPLE_PER_PAGE_MAX
 
 /** Which people. */
 export interface Filter {
