@@ -106,6 +106,11 @@ export class Server {
   }
 }
 
+/** Tells a figure that was measured. */
+export function figure(words: string): void {
+  process.stdout.write(`figure: ${words}\n`)
+}
+
 /** What must not happen on any page: errors, and violations of the content security policy. */
 export class Faults {
   readonly #found: string[] = []

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Browser, BrowserContext } from '@playwright/test'
 import { box, open as enter, message, row, say } from './chatting.ts'
-import { test as base, expect, type Page, PICTURES, Server } from './kit.ts'
+import { test as base, expect, figure, type Page, PICTURES, Server } from './kit.ts'
 
 /** From the first look at the page until two people have talked. */
 const BAR_MS = 60_000
@@ -42,7 +42,7 @@ type Look = (url: string, options?: Parameters<Browser['newContext']>[0]) => Pro
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
-test('two people who know nothing are talking within a minute', async ({ start, look }, info) => {
+test('two people who know nothing are talking within a minute', async ({ start, look }) => {
   const server = await start()
   const begun = Date.now()
   let pictures = 0
@@ -75,7 +75,7 @@ test('two people who know nothing are talking within a minute', async ({ start, 
   const took = Date.now() - begun
   await picture(phone, 'phone-talk')
   await picture(desktop, 'desktop-talk')
-  info.annotations.push({ type: 'figure', description: `newcomers talk after ${took} ms` })
+  figure(`newcomers talk to each other after ${took} ms`)
   expect(took).toBeLessThan(BAR_MS)
 })
 
