@@ -24,6 +24,7 @@ use rustls::{
 use authority::Authority;
 use certificate::{Certificate, DAY_S, Stamp, stamps};
 use names::Names;
+pub use names::in_the_network;
 pub use page::Page;
 
 use crate::config::{self, Config};
@@ -351,4 +352,4 @@ fn server_config(
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,14 @@ use tokio::{
 };
 
 use super::{Failure, Outcome, say};
-use crate::{config::Config, demo, http::web, node::Start, server::Server, tls::Page};
+use crate::{
+    config::Config,
+    demo,
+    http::web,
+    node::Start,
+    server::Server,
+    tls::{Page, in_the_network},
+};
 
 /// Runs the server until `SIGTERM` or `SIGINT`. The first line that it prints names the address.
 pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
@@ -30,7 +37,7 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
     let start = Start { demo, ..Start::default() };
     let server = Server::start(config, listener, start).await?;
     let scheme = if server.tls.is_some() { "https" } else { "http" };
-    announce(&format!("{scheme}://{address}"), &server)?;
+    announce(&format!("{scheme}://{}", in_the_network(address)), &server)?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -68,9 +75,9 @@ fn announce(url: &str, started: &Server) -> Outcome {
 fn trust(page: &Page) -> String {
     let mut text = format!(
         "\nfor a phone or another computer to trust this server, open there:\n  {}\n\
-         and compare its fingerprint (SHA-256):\n  {}\n",
+         and compare the numbers of its certificate:\n  {}\n",
         page.address(),
-        page.fingerprint(),
+        page.fingerprint().join("\n  "),
     );
     if !page.is_for_others() {
         text += "\nonly this machine reaches that address: to be found by others, listen on \

@@ -45,9 +45,9 @@ pub fn of_this_machine(public_url: Option<&WebOrigin>, listen: IpAddr) -> Names 
     names.chain(addresses).filter(|name| is_name(name)).take(NAMES_MAX).collect()
 }
 
-/// Where others in the network find this machine, if it listens there.
-pub fn in_the_network(listen: IpAddr) -> IpAddr {
-    if !listen.is_unspecified() {
+/// Where others in the network find what listens here.
+pub fn in_the_network(listen: SocketAddr) -> SocketAddr {
+    if !listen.ip().is_unspecified() {
         return listen;
     }
     // Connecting a datagram socket sends nothing: it asks which address would be used.
@@ -55,8 +55,9 @@ pub fn in_the_network(listen: IpAddr) -> IpAddr {
         socket.connect(ELSEWHERE)?;
         socket.local_addr()
     });
-    let way_out = way_out.as_ref().map(SocketAddr::ip).ok().filter(|ip| !ip.is_loopback());
-    way_out.or_else(|| addresses().into_iter().next()).unwrap_or(Ipv4Addr::LOCALHOST.into())
+    let way_out = way_out.map(|found| found.ip()).ok().filter(|ip| !ip.is_loopback());
+    let found = way_out.or_else(|| addresses().into_iter().next());
+    SocketAddr::new(found.unwrap_or(Ipv4Addr::LOCALHOST.into()), listen.port())
 }
 
 /// The host of an origin, without its port.

@@ -73,8 +73,7 @@ impl Page {
             let port = authority.port_u16().unwrap_or(443);
             return format!("{}:{port}", authority.host());
         }
-        let listen = self.wanted.listen;
-        std::net::SocketAddr::new(names::in_the_network(listen.ip()), listen.port()).to_string()
+        names::in_the_network(self.wanted.listen).to_string()
     }
 
     /// The authority's certificate.
@@ -87,9 +86,9 @@ impl Page {
         !self.wanted.listen.ip().is_loopback()
     }
 
-    /// What people compare before they install the certificate.
-    pub fn fingerprint(&self) -> String {
-        hex(&self.authority.fingerprint(), ":")
+    /// What people compare before they install the certificate (SHA-256), in lines.
+    pub fn fingerprint(&self) -> Vec<String> {
+        self.authority.fingerprint().chunks(8).map(|line| hex(line, " ")).collect()
     }
 
     /// The address as a QR code of half blocks, black on white whatever the terminal's colours.
@@ -177,14 +176,13 @@ impl Page {
             String::new()
         };
         let sections = texts.steps.iter().map(|steps| section(steps, agent));
-        let numbers = self.fingerprint();
         PAGE.replace("{lang}", texts.lang)
             .replace("{title}", &escape(texts.title))
             .replace("{languages}", &languages(texts))
             .replace("{hint}", &hint)
             .replace("{why}", &escape(texts.why))
             .replace("{compare}", &escape(texts.compare))
-            .replace("{fingerprint}", &numbers.replace(':', " "))
+            .replace("{fingerprint}", &self.fingerprint().join("<br>"))
             .replace("{sections}", &sections.collect::<String>())
             .replace("{then}", &escape(texts.then))
             .replace("{open}", &escape(texts.open))
@@ -200,9 +198,9 @@ fn section(steps: &Steps, agent: &str) -> String {
     let mut html = format!("<details{open}>\n<summary>{}</summary>\n<ol>\n", escape(steps.device));
     let button =
         format!("<a class=\"button\" href=\"{}\">{}</a>", steps.file, escape(steps.download));
-    let _ = writeln!(html, "<li>{button}</li>");
-    for step in steps.then {
-        let _ = writeln!(html, "<li>{}</li>", escape(step));
+    let texts = |steps: &[&str]| steps.iter().map(|step| escape(step)).collect::<Vec<_>>();
+    for step in [texts(steps.first), vec![button], texts(steps.then)].concat() {
+        let _ = writeln!(html, "<li>{step}</li>");
     }
     html + "</ol>\n</details>\n"
 }

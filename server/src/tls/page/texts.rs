@@ -26,6 +26,8 @@ pub(super) struct Steps {
     pub device: &'static str,
     /// What stands in the names of its browsers.
     pub agents: &'static [&'static str],
+    /// What comes before the download.
+    pub first: &'static [&'static str],
     pub download: &'static str,
     /// What the download is.
     pub file: &'static str,
@@ -46,10 +48,11 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "iPhone / iPad",
                 agents: &["iPhone", "iPad"],
+                first: &["用 Safari 打開呢一頁。"],
                 download: "下載 iPhone 描述檔",
                 file: "/ca.mobileconfig",
                 then: &[
-                    "用 Safari 打開呢一頁。彈出問題嗰陣，撳「允許」。",
+                    "彈出問題嗰陣，撳「允許」。",
                     "打開「設定」，撳最上面嘅「已下載描述檔」，再撳右上角「安裝」，入密碼，再撳「安裝」。",
                     "返去「設定」→「一般」→「關於本機」→ 最底嘅「憑證信任設定」，將「Carillon」個掣撳開。",
                 ],
@@ -57,6 +60,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Android",
                 agents: &["Android"],
+                first: &[],
                 download: "下載證書",
                 file: "/ca.crt",
                 then: &[
@@ -68,6 +72,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Windows",
                 agents: &["Windows"],
+                first: &[],
                 download: "下載證書",
                 file: "/ca.crt",
                 then: &[
@@ -93,10 +98,11 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "iPhone / iPad",
                 agents: &["iPhone", "iPad"],
+                first: &["请用 Safari 打开本页。"],
                 download: "下载 iPhone 描述文件",
                 file: "/ca.mobileconfig",
                 then: &[
-                    "请用 Safari 打开本页。弹出提示时，点「允许」。",
+                    "弹出提示时，点「允许」。",
                     "打开「设置」，点最上面的「已下载描述文件」，点右上角「安装」，输入密码，再点「安装」。",
                     "回到「设置」→「通用」→「关于本机」→ 最下面的「证书信任设置」，打开「Carillon」。",
                 ],
@@ -104,6 +110,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Android",
                 agents: &["Android"],
+                first: &[],
                 download: "下载证书",
                 file: "/ca.crt",
                 then: &[
@@ -115,6 +122,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Windows",
                 agents: &["Windows"],
+                first: &[],
                 download: "下载证书",
                 file: "/ca.crt",
                 then: &[
@@ -142,10 +150,11 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "iPhone / iPad",
                 agents: &["iPhone", "iPad"],
+                first: &["Open this page in Safari."],
                 download: "Download the profile",
                 file: "/ca.mobileconfig",
                 then: &[
-                    "Open this page in Safari. When it asks, tap “Allow”.",
+                    "When it asks, tap “Allow”.",
                     "Open Settings, tap “Profile Downloaded” at the top, then “Install” at the top \
                      right, enter your passcode, and tap “Install” again.",
                     "Go to Settings → General → About → “Certificate Trust Settings” at the \
@@ -155,6 +164,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Android",
                 agents: &["Android"],
+                first: &[],
                 download: "Download the certificate",
                 file: "/ca.crt",
                 then: &[
@@ -167,6 +177,7 @@ pub(super) static ALL: [Texts; 3] = [
             Steps {
                 device: "Windows",
                 agents: &["Windows"],
+                first: &[],
                 download: "Download the certificate",
                 file: "/ca.crt",
                 then: &[
@@ -238,9 +249,10 @@ mod tests {
             ];
             for (steps, first) in texts.steps.iter().zip(&ALL[0].steps) {
                 assert_eq!((steps.file, steps.agents), (first.file, first.agents));
-                assert_eq!(steps.then.len(), first.then.len(), "{}", texts.lang);
+                let counts = |steps: &Steps| (steps.first.len(), steps.then.len());
+                assert_eq!(counts(steps), counts(first), "{}", texts.lang);
                 all.extend([steps.device, steps.download]);
-                all.extend(steps.then);
+                all.extend(steps.first.iter().chain(steps.then));
             }
             assert!(all.iter().all(|text| !text.trim().is_empty()), "{}", texts.lang);
         }
