@@ -2,11 +2,20 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { folder } from '../src/folder.ts'
 import { OUTBOX_LENGTH_MAX, type Queued, type Store } from '../src/state.ts'
 import { error, id, ME, say, sent, TOPIC, YOU } from './kit.ts'
@@ -68,6 +77,19 @@ describe('the state folder', () => {
     await again.discard(id(3))
     await again.close()
     expect(await reopened()).toEqual([1, 4])
+  })
+
+  it('has a message on the disk before it promises to keep it, and forgets answers in a crash', async () => {
+    const store = await open()
+    const handle = await openFile(outbox())
+    const datasync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync')
+    await Promise.all([store.add(queued(1)), store.add(queued(2))])
+    expect(datasync, 'once for both').toHaveBeenCalledTimes(1)
+    await store.settle(id(1), { sent: sent(1) })
+    expect(datasync).toHaveBeenCalledTimes(1)
+    datasync.mockRestore()
+    await handle.close()
+    await store.close()
   })
 
   it('takes a message once, and a refused one anew', async () => {

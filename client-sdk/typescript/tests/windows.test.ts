@@ -192,6 +192,19 @@ describe('windows', () => {
     expect(await answer).toEqual(sent(1))
   })
 
+  it('send for each other again after the one that took over has died', async () => {
+    const [, first] = await window()
+    const [two, second] = await window()
+    const { sent: answer } = await two.queue(say('1'))
+    second.ok(await second.call(), sent(1))
+    await answer
+    await two.close()
+    const offline = await Client.open({ ...options(), url: 'http://127.0.0.1:1' })
+    closing.unshift(offline)
+    await offline.queue(say('2'))
+    expect(textOf(await first.call())).toBe('2')
+  })
+
   it('go on where one has died while it was sending', async () => {
     const [one, first] = await window()
     const [, second] = await window()
@@ -252,6 +265,23 @@ describe('windows', () => {
     await third.greet({ user: YOU })
     await expect(stranger).rejects.toMatchObject({ code: 'E_STORAGE' })
     expect(await third.tryCall()).toBeUndefined()
+  })
+
+  it('of two people who open the same state at once serve the first', async () => {
+    const [amy, bob] = [await Client.open(options()), await Client.open(options())]
+    closing.unshift(amy, bob)
+    const [one, other] = [await server.accept(), await server.accept()]
+    const [amys, bobs] = [amy.events(), bob.events()]
+    await one.greet({ user: ME })
+    await Promise.race([inState(amys, 'online'), inState(bobs, 'online')])
+    const [sending, stranger, strangers] =
+      amy.connection.state === 'online' ? [amy, other, bobs] : [bob, other, amys]
+    await sending.queue(say('mine'))
+    expect(textOf(await one.call())).toBe('mine')
+    await stranger.greet({ user: YOU })
+    const { connection } = await inState(strangers, 'ended')
+    expect(connection).toMatchObject({ error: { code: 'E_STORAGE' } })
+    expect(await stranger.tryCall()).toBeUndefined()
   })
 
   it('send also where the browser has no locks, each message under one `cid`', async () => {
