@@ -9,8 +9,13 @@ use std::{
     time::Duration,
 };
 
-use carillon_plugin::{Clock, Host, Live, LiveChange, Plugin};
-use carillon_protocol::{ErrorCode, Event, SessionId, Topic, event::Ephemeral, id::Ulid};
+use carillon_plugin::{
+    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Look, Plugin, Result, Row, Storage,
+    Tail, Transaction, Value, Window,
+};
+use carillon_protocol::{
+    Cid, ErrorCode, Event, SessionId, Topic, UserId, event::Ephemeral, id::Ulid,
+};
 
 use crate::{Durability, Options, Store};
 
@@ -82,10 +87,65 @@ impl Live for Recorder {
     fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
 }
 
+/// The store, before whose next commit something else may happen.
+struct Interrupted {
+    store: Store,
+    next: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Storage for Interrupted {
+    fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
+        let Some(first) = self.next.lock().expect("no test panics inside").take() else {
+            return self.store.commit(tx);
+        };
+        let store = self.store.clone();
+        Box::pin(async move {
+            first.await;
+            store.commit(tx).await
+        })
+    }
+
+    fn query(&self, sql: &str, args: Vec<Value>) -> BoxFuture<'_, Result<Vec<Row>>> {
+        self.store.query(sql, args)
+    }
+
+    fn heads(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Vec<Head>>> {
+        self.store.heads(topics)
+    }
+
+    fn events(
+        &self,
+        topic: Topic,
+        window: Window,
+        look: Look,
+        counted: bool,
+        limit: u32,
+    ) -> BoxFuture<'_, Result<Vec<Event>>> {
+        self.store.events(topic, window, look, counted, limit)
+    }
+
+    fn events_at(&self, topic: Topic, seqs: Vec<u64>) -> BoxFuture<'_, Result<Vec<Event>>> {
+        self.store.events_at(topic, seqs)
+    }
+
+    fn tails(&self, tails: Vec<Tail>, counted: bool) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+        self.store.tails(tails, counted)
+    }
+
+    fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
+        self.store.find(by, cid)
+    }
+
+    fn position(&self) -> (u64, u64) {
+        self.store.position()
+    }
+}
+
 /// Plugins on a database of their own, which is gone when this is dropped.
 pub struct Kit {
     host: Host,
     store: Store,
+    storage: Arc<Interrupted>,
     clock: Arc<FakeClock>,
     live: Arc<Recorder>,
     folder: tempfile::TempDir,
@@ -137,8 +197,9 @@ impl Kit {
     ) -> Kit {
         let live = Arc::new(Recorder::default());
         store.on_commit(Host::after_commit(&plugins, live.clone()));
-        let host = Host::new(plugins, Arc::new(store.clone()), clock.clone(), live.clone());
-        Kit { host, store, clock, live, folder }
+        let storage = Arc::new(Interrupted { store: store.clone(), next: Mutex::default() });
+        let host = Host::new(plugins, storage.clone(), clock.clone(), live.clone());
+        Kit { host, store, storage, clock, live, folder }
     }
 
     /// The host.
@@ -154,6 +215,15 @@ impl Kit {
     /// The database.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Lets this happen once the next call has decided and before what it decided is committed.
+    ///
+    /// # Panics
+    /// If what was to happen before has not happened yet.
+    pub fn before_next_commit(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        let mut next = self.storage.next.lock().expect("no test panics inside");
+        assert!(next.replace(Box::pin(happens)).is_none(), "the one before has not happened yet");
     }
 
     /// What was said to live connections since the last look, in order.
