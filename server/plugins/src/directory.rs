@@ -38,8 +38,7 @@ use carillon_protocol::{Event, Topic};
 
 pub use self::token::{TokenDigest, new_setup_token, token_digest};
 use self::{
-    attempts::Attempts, device::Uses, names::Names, password::Passwords, permission::Held,
-    resolve::Sessions,
+    attempts::Attempts, device::Uses, names::Names, password::Passwords, resolve::Sessions,
 };
 
 /// What the node says of the directory.
@@ -62,7 +61,6 @@ struct Directory {
     sessions: Sessions,
     uses: Uses,
     names: Names,
-    held: Held,
 }
 
 impl Directory {
@@ -70,7 +68,6 @@ impl Directory {
     fn observe(&self, event: &Event) {
         self.sessions.observe(event);
         self.names.observe(event);
-        self.held.observe(event);
     }
 }
 
@@ -84,7 +81,6 @@ pub fn plugin(settings: Settings) -> Plugin {
         sessions: Sessions::default(),
         uses: Uses::default(),
         names: Names::default(),
-        held: Held::default(),
     });
     let observed = directory.clone();
     Plugin::new("directory")

@@ -13,7 +13,7 @@ use super::{
     department, list,
     member::free,
     org::Revision,
-    permission::{Rights, administrators, permit, permit_giving},
+    permission::{Rights, administrators, permit, permit_giving, permit_over},
     role, rules,
 };
 
@@ -24,8 +24,8 @@ pub(super) async fn update(ctx: Ctx, args: UpdateMember) -> Result<MemberUpdated
         None if caller.is_system() => return Err(Error::bad_arg("user", "name a `user`")),
         named => named.unwrap_or(caller.user),
     };
-    permitted(&ctx, &args, user).await?;
     let revision = Revision::of_person(&ctx, user).await?;
+    permitted(&ctx, &args, user, revision.org).await?;
     let before = list::person(&ctx, user).await?;
     let org = revision.org;
     if !before.active {
@@ -40,15 +40,26 @@ pub(super) async fn update(ctx: Ctx, args: UpdateMember) -> Result<MemberUpdated
         return Ok(MemberUpdated { member: before });
     }
     let mut tx = ctx.tx().on_behalf_of(caller.user, org);
-    revision.next(&mut tx);
+    if is_ones_own_affair(&before, &after) {
+        revision.hold(&mut tx);
+    } else {
+        revision.next(&mut tx);
+    }
     write(&mut tx, org, &before, &after);
     tell(&mut tx, org, kind::MEMBER_UPDATED, &after);
     ctx.commit(tx).await?;
     Ok(MemberUpdated { member: list::person(&ctx, user).await? })
 }
 
+/// Whether only the language or the time zone changes: nothing is decided by them. Anybody may
+/// change their own as often as they like, and must not hold up who administers by it.
+fn is_ones_own_affair(before: &Member, after: &Member) -> bool {
+    let (locale, tz) = (before.locale.clone(), before.tz.clone());
+    Member { locale, tz, ..after.clone() } == *before
+}
+
 /// One's own language and time zone are one's own affair.
-async fn permitted(ctx: &Ctx, args: &UpdateMember, user: UserId) -> Result<()> {
+async fn permitted(ctx: &Ctx, args: &UpdateMember, user: UserId, org: OrgId) -> Result<()> {
     let UpdateMember { name, login, title, departments, manager, roles, locale, tz, .. } = args;
     let own = user == ctx.caller().user;
     let theirs = locale.is_some() || tz.is_some();
@@ -56,6 +67,10 @@ async fn permitted(ctx: &Ctx, args: &UpdateMember, user: UserId) -> Result<()> {
     let place = departments.is_some() || manager.is_some();
     if profile || place || theirs && !own || roles.is_none() && !own {
         permit(ctx, PEOPLE).await?;
+    }
+    if login.is_some() {
+        // Whoever takes away an administrator's sign-in name locks them out, and may take it.
+        permit_over(ctx, org, user).await?;
     }
     if roles.is_some() {
         permit(ctx, ROLES).await?;
@@ -164,18 +179,21 @@ pub(super) async fn spare_administrator(ctx: &Ctx, org: OrgId) -> Result<()> {
 
 fn write(tx: &mut Tx, org: OrgId, before: &Member, after: &Member) {
     let user = Value::from(after.user);
+    // Apart: the person may change these at any time.
+    if (&before.locale, &before.tz) != (&after.locale, &after.tz) {
+        tx.run(
+            "UPDATE directory_user SET locale = $2, tz = $3 WHERE id = $1",
+            [user.clone(), after.locale.as_str().into(), after.tz.as_str().into()],
+        );
+    }
     tx.run(
-        "UPDATE directory_user SET name = $2, login = $3, title = $4, manager = $5, locale = $6,
-             tz = $7
-         WHERE id = $1",
+        "UPDATE directory_user SET name = $2, login = $3, title = $4, manager = $5 WHERE id = $1",
         [
             user.clone(),
             after.name.as_str().into(),
             after.login.as_str().into(),
             after.title.as_deref().into(),
             after.manager.into(),
-            after.locale.as_str().into(),
-            after.tz.as_str().into(),
         ],
     );
     if before.departments != after.departments {

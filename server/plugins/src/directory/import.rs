@@ -67,15 +67,15 @@ struct Found {
 
 impl Found {
     async fn planned(ctx: &Ctx, org: Option<OrgId>, csv: &str) -> Result<(Found, Plan)> {
+        let org = org_of(ctx, org).await?;
+        // Before everything that is decided by: what changes after it is noticed.
+        let revision = Revision::of(ctx, org).await?;
         permit(ctx, PEOPLE).await?;
         if csv.len() > TABLE_LEN_MAX {
             let msg = format!("a table has at most {TABLE_LEN_MAX} bytes; make several of it");
             return Err(Error::too_large("csv", msg));
         }
         let rows = table::read(csv)?;
-        let org = org_of(ctx, org).await?;
-        // Before everything that is decided by: what changes after it is noticed.
-        let revision = Revision::of(ctx, org).await?;
         let start = Start::of(ctx, org).await?;
         let plan = decide(&rows, &facts(ctx, org, &rows).await?);
         Ok((Found { org, revision, start }, plan))

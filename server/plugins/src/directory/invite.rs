@@ -18,7 +18,7 @@ use super::{
     Directory, department,
     ending::end_all,
     member::{NewAccount, free},
-    org::{Start, org_of},
+    org::{Revision, Start, org_of},
     permission::{Rights, permit, permit_over, rights_of},
     rules,
     session::{Account, LOGIN_TTL_MS, open},
@@ -35,10 +35,11 @@ const LINKS_MAX: i64 = 200;
 
 /// Makes a link. Its token is in the answer and nowhere else.
 pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Created> {
+    let org = org_of(&ctx, args.org).await?;
+    let revision = Revision::of(&ctx, org).await?;
     permit(&ctx, PEOPLE).await?;
     let ttl_ms = ttl(args.ttl_ms)?;
     let uses = uses(args.uses)?;
-    let org = org_of(&ctx, args.org).await?;
     if let Some(department) = args.department {
         department::exists(&ctx, org, department).await?;
     }
@@ -60,6 +61,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Created> {
     let (invite, token, now) = (InviteId(ctx.new_id()), token::invitation()?, ctx.now());
     let expires_at = now + ttl_ms;
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
+    revision.hold(&mut tx);
     // What does not work looks the same as what never was.
     tx.run("DELETE FROM directory_invite WHERE expires_at <= $1", [now.into()]);
     tx.run(
@@ -145,8 +147,8 @@ struct Link {
     org: OrgId,
     invite: Invite,
     org_name: String,
-    /// Who made it: a name, and whether it is a program; nobody if the system did, or who left.
-    maker: Option<(String, bool)>,
+    /// The name of who made it; nobody's if the system did, or who left.
+    maker: Option<String>,
     /// The sign-in name of the person whose password it sets; nobody's who left.
     login: Option<String>,
     department: Option<String>,
@@ -155,7 +157,7 @@ struct Link {
 /// What [`Link::read`] reads, of links that work at `$2`.
 const WORKING: &str = "
     SELECT i.id, i.org, i.made_by, i.user_id, i.department, i.uses_left, i.created_at,
-        i.expires_at, o.name, maker.name, maker.app, u.login, d.name
+        i.expires_at, o.name, maker.name, u.login, d.name
     FROM directory_invite i JOIN directory_org o ON o.id = i.org
     LEFT JOIN directory_user maker ON maker.id = i.made_by AND maker.left_at IS NULL
     LEFT JOIN directory_user u ON u.id = i.user_id AND u.left_at IS NULL
@@ -174,8 +176,6 @@ fn useless() -> Error {
 
 impl Link {
     fn read(row: &Row) -> Result<Link> {
-        let maker: Option<String> = row.get(9)?;
-        let app = row.get::<Option<bool>>(10)?.unwrap_or_default();
         Ok(Link {
             org: row.get(1)?,
             invite: Invite {
@@ -188,30 +188,29 @@ impl Link {
                 expires_at: row.get(7)?,
             },
             org_name: row.get(8)?,
-            maker: maker.map(|name| (name, app)),
-            login: row.get(11)?,
-            department: row.get(12)?,
+            maker: row.get(9)?,
+            login: row.get(10)?,
+            department: row.get(11)?,
         })
     }
 
-    /// The link of a token, if it works. It is found by the token's digest: how long that takes
-    /// tells of nothing that a token could be guessed by.
-    async fn working(ctx: &Ctx, token: &str) -> Result<Link> {
+    /// The link of a token, if it works, with the organisation that this was decided by. It is
+    /// found by the token's digest: how long that takes tells of nothing that a token could be
+    /// guessed by.
+    async fn working(ctx: &Ctx, token: &str) -> Result<(Link, Revision)> {
         let args = [token::digest_text(token).into(), ctx.now().into()];
         let row = ctx.query_one(&WORKING_OF_TOKEN, args).await?.ok_or_else(useless)?;
         let link = Link::read(&row)?;
-        if link.is_permitted(ctx).await? { Ok(link) } else { Err(useless()) }
+        let revision = Revision::of(ctx, link.org).await?;
+        if link.is_permitted(ctx).await? { Ok((link, revision)) } else { Err(useless()) }
     }
 
     /// Whether whoever made it may still do what it does.
     async fn is_permitted(&self, ctx: &Ctx) -> Result<bool> {
         let Invite { by, user, .. } = self.invite;
-        let held = match &self.maker {
-            None if by == Caller::SYSTEM.user => Rights::ADMINISTRATOR,
-            None => return Ok(false),
-            // Only a program that may do everything could make it.
-            Some((_, true)) => Rights::ADMINISTRATOR,
-            Some((_, false)) => rights_of(ctx, self.org, by).await?,
+        let held = match by == Caller::SYSTEM.user {
+            true => Rights::ADMINISTRATOR,
+            false => rights_of(ctx, self.org, by).await?,
         };
         if !held.has(PEOPLE) {
             return Ok(false);
@@ -237,24 +236,25 @@ impl Link {
 
 /// What a link is for.
 pub(super) async fn look(ctx: Ctx, args: Look) -> Result<Seen> {
-    let Link { org_name, invite, maker, login, department, .. } =
-        Link::working(&ctx, &args.token).await?;
-    let by = maker.map_or_else(|| org_name.clone(), |(name, _)| name);
+    let (link, _) = Link::working(&ctx, &args.token).await?;
+    let Link { org_name, invite, maker, login, department, .. } = link;
+    let by = maker.unwrap_or_else(|| org_name.clone());
     Ok(Seen { org: org_name, by, login, department, expires_at: invite.expires_at })
 }
 
 /// Joins by a link, or sets the password that it is for.
 pub(super) async fn accept(ctx: Ctx, args: Accept) -> Result<Grant> {
     // First the link: who has none learns nothing, not even what a good name is.
-    let link = Link::working(&ctx, &args.token).await?;
+    let (link, revision) = Link::working(&ctx, &args.token).await?;
     let label = rules::name_if_any("label", args.label.as_deref())?.unwrap_or_default();
-    match (link.invite.user, link.login.clone()) {
-        (Some(user), Some(login)) => reset(&ctx, &link, (user, login), args, &label).await,
-        _ => join(&ctx, &link, args, &label).await,
-    }
+    let (user, tx) = match (link.invite.user, link.login.clone()) {
+        (Some(user), Some(login)) => (user, reset(&ctx, &link, (user, login), args).await?),
+        _ => join(&ctx, &link, args).await?,
+    };
+    signed_in(&ctx, tx, &revision, user, &label).await
 }
 
-async fn join(ctx: &Ctx, link: &Link, args: Accept, label: &str) -> Result<Grant> {
+async fn join(ctx: &Ctx, link: &Link, args: Accept) -> Result<(UserId, Tx)> {
     let asked = |field: &str, text: Option<String>| {
         text.ok_or_else(|| Error::bad_arg(field, format!("this link needs a `{field}`")))
     };
@@ -276,7 +276,7 @@ async fn join(ctx: &Ctx, link: &Link, args: Accept, label: &str) -> Result<Grant
     let mut tx = ctx.tx().on_behalf_of(person.id, link.org);
     link.take(ctx, &mut tx);
     person.insert(ctx, &mut tx);
-    signed_in(ctx, tx, person.id, label).await
+    Ok((person.id, tx))
 }
 
 /// Sets a password. Whoever had the old one, or another link, is out.
@@ -285,8 +285,7 @@ async fn reset(
     link: &Link,
     (user, login): (UserId, String),
     args: Accept,
-    label: &str,
-) -> Result<Grant> {
+) -> Result<Tx> {
     if let Some(field) = named(&args) {
         let msg = format!("this link sets the password of `{login}`: leave `{field}` out");
         return Err(Error::bad_arg(field, msg));
@@ -299,12 +298,17 @@ async fn reset(
         "UPDATE directory_user SET password = $2 WHERE id = $1 AND left_at IS NULL",
         [user.into(), password.into()],
     );
+    withdraw_for(ctx, &mut tx, user);
+    end_all(ctx, &mut tx, (link.org, user), None).await?;
+    Ok(tx)
+}
+
+/// Makes the links useless that set a person's password.
+pub(super) fn withdraw_for(ctx: &Ctx, tx: &mut Tx, user: UserId) {
     tx.run(
         "UPDATE directory_invite SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
         [user.into(), ctx.now().into()],
     );
-    end_all(ctx, &mut tx, (link.org, user), None).await?;
-    signed_in(ctx, tx, user, label).await
 }
 
 /// What only a new person says.
@@ -317,7 +321,14 @@ fn named(args: &Accept) -> Option<&'static str> {
     said.into_iter().find(|(_, said)| *said).map(|(field, _)| field)
 }
 
-async fn signed_in(ctx: &Ctx, mut tx: Tx, user: UserId, label: &str) -> Result<Grant> {
+async fn signed_in(
+    ctx: &Ctx,
+    mut tx: Tx,
+    revision: &Revision,
+    user: UserId,
+    label: &str,
+) -> Result<Grant> {
+    revision.hold(&mut tx);
     let account = Account { user, app: false };
     let grant = open(ctx, &mut tx, &account, &rules::SCOPES, label, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;

@@ -10,7 +10,7 @@ use carillon_protocol::{
 
 use super::{
     member::NewAccount,
-    org::org_of,
+    org::{Revision, org_of},
     permission::{Rights, permit, permit_giving, permit_over},
     rules,
     session::{Account, open},
@@ -25,24 +25,27 @@ const LABEL: &str = "token";
 pub(super) async fn issue(ctx: Ctx, args: Issue) -> Result<Grant> {
     let scopes = rules::scopes(args.scopes.as_deref())?;
     let ttl_ms = rules::ttl(args.ttl_ms, ISSUED_TTL_MS)?;
+    let org = org_of(&ctx, args.org).await?;
+    let revision = Revision::of(&ctx, org).await?;
     permit(&ctx, SESSIONS).await?;
-    if args.app.is_some() && scopes.contains(&"admin") {
-        // Such a program may do everything.
-        permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
-    }
     for scope in &scopes {
         if !ctx.caller().may(Access::Scope(scope)) {
             let msg = format!("you cannot grant the scope `{scope}`: you do not have it");
             return Err(Error::denied(msg));
         }
     }
-    let org = org_of(&ctx, args.org).await?;
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
+    revision.hold(&mut tx);
     let (account, label) = match (args.user, args.app) {
         (Some(login), None) => (person(&ctx, org, &login).await?, LABEL.to_owned()),
         (None, Some(name)) => (program(&ctx, &mut tx, org, &name).await?, name),
         _ => return Err(Error::bad_arg("user", "name either a `user` or an `app`")),
     };
+    if scopes.contains(&"admin") && account.user != ctx.caller().user {
+        // Such a program may do everything, and such a token of a person whatever the person may
+        // one day.
+        permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
+    }
     let grant = open(&ctx, &mut tx, &account, &scopes, &label, ttl_ms)?;
     ctx.commit(tx).await?;
     Ok(grant)
@@ -64,7 +67,9 @@ async fn program(ctx: &Ctx, tx: &mut Tx, org: OrgId, name: &str) -> Result<Accou
     let login = format!("app:{}", rules::login("app", name)?);
     let sql = "SELECT id FROM directory_user WHERE org = $1 AND login = $2 AND app = 1";
     if let Some(row) = ctx.query_one(sql, [org.into(), login.as_str().into()]).await? {
-        return Ok(Account { user: row.get(0)?, app: true });
+        let user = row.get(0)?;
+        permit_over(ctx, org, user).await?;
+        return Ok(Account { user, app: true });
     }
     let person = NewAccount::person(UserId(ctx.new_id()), org, login);
     let program = NewAccount { name: name.to_owned(), app: true, ..person };

@@ -17,8 +17,8 @@ use super::{
 /// Lets a person or program go. The row stays, with the departments: for the names of old
 /// messages, and for the way back. Roles do not: who comes back is given them anew.
 pub(super) async fn remove(ctx: Ctx, args: RemoveMember) -> Result<MemberUpdated> {
-    permit(&ctx, PEOPLE).await?;
     let revision = Revision::of_person(&ctx, args.user).await?;
+    permit(&ctx, PEOPLE).await?;
     let person = list::person(&ctx, args.user).await?;
     if !person.active {
         return Ok(MemberUpdated { member: person });
@@ -51,8 +51,8 @@ pub(super) async fn remove(ctx: Ctx, args: RemoveMember) -> Result<MemberUpdated
 
 /// Takes a person or program back.
 pub(super) async fn restore(ctx: Ctx, args: RestoreMember) -> Result<MemberUpdated> {
-    permit(&ctx, PEOPLE).await?;
     let revision = Revision::of_person(&ctx, args.user).await?;
+    permit(&ctx, PEOPLE).await?;
     let person = list::person(&ctx, args.user).await?;
     if person.active {
         return Ok(MemberUpdated { member: person });

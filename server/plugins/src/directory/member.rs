@@ -9,7 +9,7 @@ use carillon_protocol::{
 
 use super::{
     Directory, department,
-    org::{Start, org_of},
+    org::{Revision, Start, org_of},
     permission::{Rights, administrators, permit, permit_giving},
     rules,
 };
@@ -86,6 +86,8 @@ impl NewAccount {
 
 /// Adds a person.
 pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdded>> {
+    let org = org_of(&ctx, args.org).await?;
+    let revision = Revision::of(&ctx, org).await?;
     permit(&ctx, PEOPLE).await?;
     let login = rules::login("login", &args.login)?;
     if let Some(password) = &args.password {
@@ -93,7 +95,6 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
     }
     let name = rules::name("name", &args.name)?;
     let title = rules::name_if_any("title", args.title.as_deref())?;
-    let org = org_of(&ctx, args.org).await?;
     let start = Start::of(&ctx, org).await?;
     let locale = rules::locale(args.locale, &start.locale)?;
     let tz = rules::tag("tz", args.tz, &start.tz)?;
@@ -117,6 +118,7 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
         ..NewAccount::person(UserId(ctx.new_id()), org, login)
     };
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
+    revision.hold(&mut tx);
     person.insert(&ctx, &mut tx);
     Ok(tx.into())
 }

@@ -54,8 +54,11 @@ impl Revision {
         Ok(Revision { org, number: row.get(0)? })
     }
 
-    /// Of the organisation of a person.
+    /// Of the organisation of a person: the caller's own, but for the system.
     pub(super) async fn of_person(ctx: &Ctx, user: UserId) -> Result<Revision> {
+        if !ctx.caller().is_system() {
+            return Revision::of(ctx, ctx.caller().org).await;
+        }
         let sql = "SELECT o.id, o.rev FROM directory_org o
                    JOIN directory_user u ON u.org = o.id WHERE u.id = $1";
         let row = ctx.query_one(sql, [user.into()]).await?;
@@ -67,6 +70,15 @@ impl Revision {
     pub(super) fn next(&self, tx: &mut Tx) {
         tx.run_one(
             "UPDATE directory_org SET rev = rev + 1 WHERE id = $1 AND rev = $2",
+            [self.org.into(), self.number.into()],
+        );
+    }
+
+    /// For a change that others do not decide by, but which is itself decided by what somebody may
+    /// do: who loses it at this moment looks again. Two such changes do not keep each other back.
+    pub(super) fn hold(&self, tx: &mut Tx) {
+        tx.run_one(
+            "UPDATE directory_org SET rev = rev WHERE id = $1 AND rev = $2",
             [self.org.into(), self.number.into()],
         );
     }

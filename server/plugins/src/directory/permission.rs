@@ -3,16 +3,10 @@
 
 use carillon_plugin::{Ctx, Error, Result, Row};
 use carillon_protocol::{
-    Event, OrgId, RoleId, UserId,
+    OrgId, RoleId, UserId,
     operation::ADMIN,
-    org::kind,
     role::{DEPARTMENTS, ORGANISATION, PEOPLE, PERMISSIONS, ROLES, SESSIONS},
 };
-
-use super::{Directory, member, memory::Memory};
-
-/// The most people whose rights are kept in memory, at some 100 bytes each.
-const KEPT_MAX: usize = 20_000;
 
 /// A set of permissions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,67 +56,51 @@ pub(super) fn administrators(org: OrgId) -> RoleId {
 }
 
 /// A person or program, as far as rights depend on it.
-#[derive(Debug, Clone, Copy)]
 struct Known {
-    org: OrgId,
     app: bool,
+    /// What the roles permit.
     rights: Rights,
 }
 
-/// The rights that were asked for lately.
-pub(super) struct Held(Memory<UserId, Known>);
-
-impl Default for Held {
-    fn default() -> Held {
-        Held(Memory::new(KEPT_MAX))
-    }
-}
-
-impl Held {
-    /// Forgets whose rights changed, on whichever node.
-    pub(super) fn observe(&self, event: &Event) {
-        match (&*event.k, member::changed(event)) {
-            (kind::ROLE_CHANGED | kind::IMPORTED, _) => self.0.forget_all(),
-            (_, Some(user)) => self.0.forget(&user),
-            _ => {}
-        }
-    }
-
-    async fn find(&self, ctx: &Ctx, user: UserId) -> Result<Option<Known>> {
-        if let Some(known) = self.0.get(&user) {
-            return Ok(Some(known));
-        }
-        let since = self.0.since();
-        let sql = "SELECT u.org, u.app, r.id, r.permissions FROM directory_user u
-                   LEFT JOIN directory_role_member m ON m.user_id = u.id
-                   LEFT JOIN directory_role r ON r.id = m.role
-                   WHERE u.id = $1 AND u.left_at IS NULL";
-        let rows = ctx.query(sql, [user.into()]).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let org = first.get(0)?;
-        let rights = rows.iter().try_fold(Rights::default(), |rights, row| {
-            Ok::<_, Error>(rights.and(of_role(org, row)?))
-        })?;
-        let known = Known { org, app: first.get(1)?, rights };
-        self.0.keep(since, user, known);
-        Ok(Some(known))
-    }
+/// Asked of the tables each time: a change of the organisation is decided by it, and what memory
+/// says may be a moment older than the revision that the change is committed on.
+async fn find(ctx: &Ctx, org: OrgId, user: UserId) -> Result<Option<Known>> {
+    let sql = "SELECT u.app, r.id, r.permissions FROM directory_user u
+               LEFT JOIN directory_role_member m ON m.user_id = u.id
+               LEFT JOIN directory_role r ON r.id = m.role
+               WHERE u.id = $1 AND u.org = $2 AND u.left_at IS NULL";
+    let rows = ctx.query(sql, [user.into(), org.into()]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let rights = rows.iter().try_fold(Rights::default(), |rights, row| {
+        Ok::<_, Error>(rights.and(of_role(org, row)?))
+    })?;
+    Ok(Some(Known { app: first.get(0)?, rights }))
 }
 
 /// The rights of the role in the last two columns, if there is one.
 fn of_role(org: OrgId, row: &Row) -> Result<Rights> {
-    Ok(match row.get::<Option<RoleId>>(2)? {
+    Ok(match row.get::<Option<RoleId>>(1)? {
         None => Rights::default(),
         Some(role) if role == administrators(org) => Rights::ADMINISTRATOR,
-        Some(_) => Rights::read(&row.get::<String>(3)?),
+        Some(_) => Rights::read(&row.get::<String>(2)?),
     })
 }
 
-/// What a person's roles let them administer; nothing, if there is no such person, or no longer. A
-/// program has no roles.
+/// What somebody may administer; nothing, if there is nobody of that id, or no longer. Of a person
+/// it follows from the roles, of a program from its tokens: it may everything as long as one of
+/// them has the scope `admin`.
 pub(super) async fn rights_of(ctx: &Ctx, org: OrgId, user: UserId) -> Result<Rights> {
-    let known = ctx.state::<Directory>().held.find(ctx, user).await?;
-    Ok(known.filter(|known| known.org == org).map_or(Rights::default(), |known| known.rights))
+    let tokens = "SELECT 1 FROM directory_session
+                  WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+                      AND scopes LIKE '%admin%' LIMIT 1";
+    Ok(match find(ctx, org, user).await? {
+        None => Rights::default(),
+        Some(Known { app: false, rights }) => rights,
+        Some(_) => match ctx.query_one(tokens, [user.into(), ctx.now().into()]).await? {
+            Some(_) => Rights::ADMINISTRATOR,
+            None => Rights::default(),
+        },
+    })
 }
 
 /// What the caller may administer: nothing without the scope `admin`. A program with that scope
@@ -135,12 +113,11 @@ pub(super) async fn rights(ctx: &Ctx) -> Result<Rights> {
     if !caller.may(ADMIN) {
         return Ok(Rights::default());
     }
-    let known = ctx.state::<Directory>().held.find(ctx, caller.user).await?;
-    let known = known.filter(|known| known.org == caller.org);
-    Ok(known.map_or(Rights::default(), |known| match known.app {
-        true => Rights::ADMINISTRATOR,
-        false => known.rights,
-    }))
+    Ok(match find(ctx, caller.org, caller.user).await? {
+        None => Rights::default(),
+        Some(Known { app: true, .. }) => Rights::ADMINISTRATOR,
+        Some(Known { rights, .. }) => rights,
+    })
 }
 
 /// Refuses whoever has not this one of [`PERMISSIONS`].

@@ -100,8 +100,13 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Changed> {
     let permissions = args
         .permissions
         .map_or(Ok(before.permissions.clone()), |permissions| rules::permissions(&permissions))?;
-    let differing = Rights::read(&before.permissions).differing(Rights::read(&permissions));
-    permit_giving(&ctx, differing).await?;
+    let rights = [&before.permissions, &permissions].map(|list| Rights::read(list));
+    // Under another name it could be given to somebody by mistake: that is giving all of it.
+    let given = match name == before.name {
+        true => rights[0].differing(rights[1]),
+        false => rights[0].and(rights[1]),
+    };
+    permit_giving(&ctx, given).await?;
     check_name(&ctx, org, &name, Some(args.role)).await?;
     if (&name, &permissions) == (&before.name, &before.permissions) {
         return Ok(Changed {});

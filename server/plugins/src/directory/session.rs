@@ -7,7 +7,10 @@ use carillon_protocol::{
     session::{Ended, Grant, Identity, Login, Password, Ticket, Ticketed, Whoami},
 };
 
-use super::{Directory, ending::end_all, password::Verdict, permission::rights, rules, token};
+use super::{
+    Directory, ending::end_all, invite::withdraw_for, password::Verdict, permission::rights, rules,
+    token,
+};
 
 /// How long a person stays signed in.
 pub(super) const LOGIN_TTL_MS: i64 = 30 * 24 * 3_600_000;
@@ -72,10 +75,13 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
     let (person, rehashed) = checked?.ok_or_else(wrong)?;
 
     let mut tx = ctx.tx().on_behalf_of(person.user, person.org);
-    if let Some(password) = rehashed {
-        let args = [password.into(), person.user.into(), person.password.into()];
-        tx.run("UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3", args);
-    }
+    let password = rehashed.unwrap_or_else(|| person.password.clone());
+    // Also where it stays as it is: whose password is changed at this moment is looked at again,
+    // and nobody comes in by the one before.
+    tx.run_one(
+        "UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3",
+        [password.into(), person.user.into(), person.password.into()],
+    );
     let account = Account { user: person.user, app: false };
     let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, &label, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;
@@ -111,7 +117,7 @@ async fn check(
     }))
 }
 
-/// Changes the caller's password. Whoever had the old one is signed out.
+/// Changes the caller's password. Whoever had the old one, or a link to set another, is out.
 pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
     let (caller, directory) = (ctx.caller(), ctx.state::<Directory>());
     let sql = "SELECT login FROM directory_user WHERE id = $1 AND app = 0";
@@ -135,6 +141,7 @@ pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
         "UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3",
         [hashed.into(), person.user.into(), person.password.into()],
     );
+    withdraw_for(&ctx, &mut tx, person.user);
     end_all(&ctx, &mut tx, (person.org, person.user), caller.session).await?;
     ctx.commit(tx).await?;
     Ok(Ended {})

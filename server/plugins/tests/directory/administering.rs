@@ -112,7 +112,8 @@ async fn a_program_with_the_scope_may_what_an_administrator_may() {
     let bob = world.joins_with("carol", &PERMISSIONS).await;
     let refused = world.call(bob, ask(&["read", "admin"])).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Forbidden, "only an administrator allows that");
-    assert!(world.call(bob, ask(&["read", "write"])).await.is_ok());
+    let other = Issue { app: Some("echo".into()), ..ask(&["read", "write"]) };
+    assert!(world.call(bob, other).await.is_ok());
 }
 
 #[tokio::test]
@@ -135,6 +136,54 @@ async fn nobody_becomes_an_administrator_through_one() {
 }
 
 #[tokio::test]
+async fn a_token_for_somebody_else_never_administers_unless_an_administrator_gives_it() {
+    let world = World::new().await;
+    let hana = world.joins_with("hana", &PERMISSIONS).await;
+    let (bob, _) = world.joins("bob").await;
+    let scopes = texts(&["read", "write", "admin"]);
+    let token = |user: &str| Issue { user: Some(user.into()), scopes: scopes.clone(), ..issue() };
+    // Bob may nothing today, and be an administrator tomorrow.
+    assert_eq!(code(world.call(hana, token("bob")).await), ErrorCode::Forbidden);
+    assert!(world.call(hana, token("hana")).await.is_ok(), "one's own is one's own affair");
+    let grant = world.call(world.amy, token("bob")).await.unwrap();
+    world.gives(bob.user, &[RoleId(world.org.0)]).await;
+    let bob = caller(&world.kit, &grant.token).await;
+    assert!(refused(&world, bob).await.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_changes_the_sign_in_name_of_whoever_may_do_more() {
+    let world = World::new().await;
+    let hana = world.joins_with("hana", &["people"]).await;
+    let (bob, _) = world.joins("bob").await;
+    let rename = |user, login: &str| UpdateMember {
+        user: Some(user),
+        login: Some(login.into()),
+        ..change()
+    };
+    assert_eq!(code(world.call(hana, rename(world.amy.user, "amie")).await), ErrorCode::Forbidden);
+    assert!(sign_in(&world.kit, "amy").await.is_ok());
+    assert!(world.call(hana, rename(bob.user, "bobby")).await.is_ok());
+    assert!(world.call(hana, rename(hana.user, "hanna")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_program_that_may_everything_is_let_go_and_spoken_for_by_administrators_only() {
+    let world = World::new().await;
+    let ask = |scopes: &[&str]| Issue { app: Some("hr".into()), scopes: texts(scopes), ..issue() };
+    let grant = world.call(world.amy, ask(&["read", "admin"])).await.unwrap();
+    let hana = world.joins_with("hana", &PERMISSIONS).await;
+    let remove = RemoveMember { user: grant.user };
+    let revoke = session::Revoke { session: grant.session };
+    assert_eq!(code(world.call(hana, remove.clone()).await), ErrorCode::Forbidden);
+    assert_eq!(code(world.call(hana, ask(&["read"])).await), ErrorCode::Forbidden);
+    assert_eq!(code(world.call(hana, revoke.clone()).await), ErrorCode::NotFound);
+    world.call(world.amy, revoke).await.unwrap();
+    assert!(world.call(hana, ask(&["read"])).await.is_ok(), "now it may no more than others");
+    assert!(world.call(hana, remove).await.is_ok());
+}
+
+#[tokio::test]
 async fn sessions_of_others_end_by_permission() {
     let world = World::new().await;
     let (bob, token) = world.joins("bob").await;
@@ -145,6 +194,10 @@ async fn sessions_of_others_end_by_permission() {
     assert!(world.resolve(&token).await.is_ok());
     world.call(dora, revoke).await.unwrap();
     assert_eq!(code(world.resolve(&token).await), ErrorCode::TokenExpired);
+    for more in [world.amy, carol] {
+        let revoke = session::Revoke { session: more.session.unwrap() };
+        assert_eq!(code(world.call(dora, revoke).await), ErrorCode::NotFound, "they may more");
+    }
 }
 
 /// Whatever is added later is in this without being asked.

@@ -269,6 +269,22 @@ async fn a_link_works_only_as_long_as_whoever_made_it_may_do_it_by_hand() {
 }
 
 #[tokio::test]
+async fn a_link_of_a_program_works_as_long_as_one_of_its_tokens_administers() {
+    let world = World::new().await;
+    let scopes = texts(&["read", "admin"]);
+    let hr = Issue { app: Some("hr".into()), scopes, ..issue() };
+    let grant = world.call(world.amy, hr).await.unwrap();
+    let program = caller(&world.kit, &grant.token).await;
+    let link = world.call(program, for_user(world.amy.user)).await.unwrap();
+    assert_eq!(world.look(&link.token).await.unwrap().by, "hr");
+    let stolen = Revoke { session: grant.session };
+    world.call(world.amy, stolen).await.unwrap();
+    assert!(is_useless(world.accept(setting(&link.token, "a new battery")).await));
+    assert!(world.links().await.is_empty());
+    assert!(sign_in(&world.kit, "amy").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_link_for_somebody_who_leaves_is_useless() {
     let world = World::new().await;
     let (bob, _) = world.joins("bob").await;

@@ -18,6 +18,7 @@ mod methods;
 mod organisation;
 mod passwords;
 mod people;
+mod racing;
 mod roles;
 mod setup;
 mod signing_in;

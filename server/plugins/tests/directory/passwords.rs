@@ -1,6 +1,9 @@
 //! One's own password.
 
-use carillon_protocol::session::Password;
+use carillon_protocol::{
+    invite::{Create as Invite, Look},
+    session::Password,
+};
 
 use crate::*;
 
@@ -28,6 +31,18 @@ async fn a_new_password_works_and_whoever_had_the_old_one_is_signed_out() {
     assert_eq!(code(sign_in(&world.kit, "bob").await), ErrorCode::Unauth);
     assert!(login(&world.kit, "bob", NEW).await.is_ok());
     assert!(sign_in(&world.kit, "amy").await.is_ok(), "nobody else's changed");
+}
+
+#[tokio::test]
+async fn a_new_password_makes_the_links_useless_that_would_set_another() {
+    let world = World::new().await;
+    let (bob, _) = world.joins("bob").await;
+    let link = Invite { user: Some(bob.user), ..Invite::default() };
+    let link = world.call(world.amy, link).await.unwrap();
+    let look = || world.call(Caller::STRANGER, Look { token: link.token.clone() });
+    assert!(look().await.is_ok());
+    world.call(bob, password(PASSWORD, NEW)).await.unwrap();
+    assert_eq!(code(look().await), ErrorCode::NotFound);
 }
 
 #[tokio::test]

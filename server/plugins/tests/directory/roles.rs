@@ -88,6 +88,9 @@ async fn nobody_gives_or_takes_permissions_that_they_do_not_have() {
         assert_eq!(code(world.call(bob, update(role, list)).await), ErrorCode::Forbidden);
     }
     assert_eq!(code(world.call(bob, Remove { role: office }).await), ErrorCode::Forbidden);
+    let rename = Update { role: office, name: Some("Lunch".into()), permissions: None };
+    let refused = world.call(bob, rename).await;
+    assert_eq!(code(refused), ErrorCode::Forbidden, "somebody could be given it by mistake");
     assert!(world.call(bob, update(office, &["organisation"])).await.is_ok());
     assert!(world.call(bob, Remove { role: hr }).await.is_ok());
 }
