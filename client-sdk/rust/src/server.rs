@@ -150,18 +150,19 @@ fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err("expected PEM".into()) } else { Ok(roots) }
 }
 
-/// Says what to do about the failure that people meet first.
+/// Says what to do about the failures that people meet first.
 fn explained(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
+    io::Error::other(match inner {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            io::Error::other(
-                "nobody that is trusted here vouches for the server; if it has a local authority, \
-                 name that with `ca`",
-            )
+            "nobody that is trusted here vouches for the server; if it has a local authority, \
+             name that with `ca`"
         }
-        _ => error,
-    }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "what answers there does not speak TLS; is it an address with http://?"
+        }
+        _ => return error,
+    })
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Tls {
     /// Seals the beginning of these bytes: how many, and adds the record to `records`.
     ///
     /// # Errors
-    /// If the session is broken.
+    /// If the session is broken; also if there is nothing to seal.
     pub(super) fn seal(
         &mut self,
         bytes: &[IoSlice<'_>],
@@ -59,7 +59,7 @@ impl Tls {
     ) -> io::Result<usize> {
         let sealed = self.0.writer().write_vectored(bytes)?;
         self.take(records)?;
-        Ok(sealed)
+        if sealed == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(sealed) }
     }
 
     /// Tells the peer that nothing more comes.

@@ -29,7 +29,8 @@ use crate::telemetry::Metrics;
 /// How long a client may take, so that slow ones do not hold sockets for nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// To send a request's head, from the first moment on.
+    /// To send a request's head, from the first moment on; over TLS, from the end of the handshake
+    /// on, which may take as long.
     pub head: Duration,
     /// To send its body and be answered; a call alone may take 10 s to run and as long to commit.
     pub request: Duration,

@@ -37,6 +37,8 @@ impl Secure {
         if first != [HANDSHAKE] {
             return Ok(Greeted::Plain(stream));
         }
+        // The last words of a handshake must not hold back the first answer.
+        stream.set_nodelay(true)?;
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         Ok(Greeted::Sealed(Box::new(acceptor.accept(stream).await?)))
     }

@@ -74,11 +74,22 @@ async fn the_sdk_signs_in_where_it_knows_the_authority_and_nowhere_else() {
     let known = carillon_client::Server::new(server.url()).ca(pem(&authority_of(&server).await));
     let refused = login(known, "amy", PASSWORD).await.unwrap_err();
     assert!(matches!(refused, Error::Refused(_)), "it asked, and amy has no password: {refused}");
+    let refused = login(server.url(), "amy", PASSWORD).await.unwrap_err().to_string();
+    assert!(refused.contains("`ca`"), "this machine does not know it: {refused}");
+    let plain = server.url().replacen("https", "ws", 1);
+    let refused = Client::connect(Options::new(plain, "t")).await.unwrap_err().to_string();
+    assert!(refused.contains("use https://"), "{refused}");
     let another = TestServer::with(|config| config.tls = Some(Tls::Own)).await;
     let wrong = carillon_client::Server::new(server.url()).ca(pem(&authority_of(&another).await));
     let refused = login(wrong, "amy", PASSWORD).await.unwrap_err().to_string();
     assert!(refused.contains("local authority"), "{refused}");
     another.stop().await;
+    let open = TestServer::start().await;
+    let sealed = open.url().replacen("http", "https", 1);
+    let known = carillon_client::Server::new(sealed).ca(pem(&authority_of(&server).await));
+    let refused = login(known, "amy", PASSWORD).await.unwrap_err().to_string();
+    assert!(refused.contains("http://"), "{refused}");
+    open.stop().await;
     server.stop().await;
 }
 
