@@ -80,27 +80,23 @@ class FolderStore implements Store {
     const underWay = this.#adding.get(cid)
     if (underWay) return underWay
     if (!this.#shelf.admits(cid, this.#adding.size)) return
-    const adding = this.#journal.append({ queued: entry })
-    this.#adding.set(cid, adding)
-    try {
-      await adding
-      this.#shelf.add(entry)
-    } finally {
+    const adding = this.#journal.append({ queued: entry }, () => {
       this.#adding.delete(cid)
-    }
+      this.#shelf.add(entry)
+    })
+    this.#adding.set(cid, adding)
+    await adding.finally(() => this.#adding.delete(cid))
   }
 
   async settle(cid: Cid, answer: Answer): Promise<void> {
     const refused = 'refused' in answer && { refused: { cid, error: answer.refused } }
-    await this.#journal.append(refused || { gone: cid })
-    this.#shelf.settle(cid, answer)
+    await this.#journal.append(refused || { gone: cid }, () => this.#shelf.settle(cid, answer))
   }
 
   async discard(cid: Cid): Promise<void> {
     const { entries } = this.#shelf
     if (!entries.some(entry => entry.cid === cid && entry.refused)) return
-    await this.#journal.append({ gone: cid })
-    this.#shelf.discard(cid)
+    await this.#journal.append({ gone: cid }, () => this.#shelf.discard(cid))
   }
 
   async save(progress: Progress): Promise<void> {

@@ -1,10 +1,11 @@
 /** What the client does about what the server says. */
 
 import { type Call, repeats } from './calls.ts'
+import { now } from './clock.ts'
 import { backoff, CarillonError, errorBody, step } from './error.ts'
 import { readLogPage, readSent } from './frame.ts'
 import type { ErrorBody, ServerFrame, Topic } from './protocol.ts'
-import { isUnauth, now, refused } from './socket.ts'
+import { isUnauth, refused } from './socket.ts'
 import type { Effect, Read } from './sync.ts'
 import type { Task } from './task.ts'
 

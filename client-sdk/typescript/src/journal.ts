@@ -8,6 +8,7 @@
 
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { after, type Timer } from './clock.ts'
 import { local, reasonOf } from './error.ts'
 import type { Cid, DeviceId, ErrorBody, UserId } from './protocol.ts'
 import type { Progress, Queued } from './state.ts'
@@ -45,6 +46,8 @@ export interface Restored {
 
 interface Batch {
   lines: Line[]
+  /** What follows from each line once it is in the file. */
+  then: (() => void)[]
   done: Promise<void>
 }
 
@@ -61,7 +64,7 @@ export class Journal {
   #writing: Promise<unknown> = Promise.resolve()
   /** A batch may lie in the file in part: the next one writes the file anew. */
   #torn = false
-  #mending: ReturnType<typeof setTimeout> | undefined
+  #mending: Timer | undefined
 
   private constructor(dir: string, outbox: FileHandle, lines: number, entries: () => Queued[]) {
     this.#dir = dir
@@ -89,14 +92,26 @@ export class Journal {
     }
   }
 
-  /** Adds a line; when this resolves, a promise is on disk. */
-  append(line: Line): Promise<void> {
-    if (!this.#next) {
-      const lines: Line[] = []
-      this.#next = { lines, done: this.#after(() => this.#write(lines)) }
-    }
+  /**
+   * Adds a line; `then` follows once it is in the file, before any line after it. When this
+   * resolves, a promise is on disk.
+   */
+  append(line: Line, then: () => void): Promise<void> {
+    this.#next ??= this.#batch()
     this.#next.lines.push(line)
+    this.#next.then.push(then)
     return this.#next.done
+  }
+
+  #batch(): Batch {
+    const lines: Line[] = []
+    const then: (() => void)[] = []
+    const done = this.#after(async () => {
+      this.#next = undefined
+      await this.#write(lines)
+      for (const follow of then) follow()
+    })
+    return { lines, then, done }
   }
 
   /** Runs work after what is being written. */
@@ -107,7 +122,6 @@ export class Journal {
   }
 
   async #write(lines: Line[]): Promise<void> {
-    this.#next = undefined
     const entries = this.#entries()
     const spare = this.#lines + lines.length > 2 * entries.length + LINES_SPARE
     try {
@@ -139,9 +153,9 @@ export class Journal {
   /** A message that was reported as failed may lie in the file: it does not stay there. */
   #mendSoon(): void {
     clearTimeout(this.#mending)
-    this.#mending = setTimeout(() => {
+    this.#mending = after(MEND_MS, () => {
       this.#after(() => this.#write([])).catch(() => {})
-    }, MEND_MS)
+    })
   }
 
   /** Replaces the progress. */

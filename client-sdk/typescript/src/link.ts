@@ -1,5 +1,6 @@
 /** The connection as the client sees it: there, on the way, to be tried again, or given up. */
 
+import { after, type Timer } from './clock.ts'
 import { CarillonError, local, reasonOf, reconnectIn } from './error.ts'
 import type { Connection } from './events.ts'
 import type { Address, Options } from './options.ts'
@@ -35,7 +36,7 @@ export class Link {
   /** The `sync` token for the next `hello`. */
   readonly #sync: () => string | undefined
   #socket: Socket | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: Timer | undefined
   /** Which try this is: what an earlier one brings too late is of no use. */
   #try = 0
   /** Tries to connect since the last time that the client was in step. */
@@ -72,10 +73,10 @@ export class Link {
   async #token(): Promise<string> {
     const { token } = this.#options
     if (typeof token === 'string') return token
-    let timer: ReturnType<typeof setTimeout> | undefined
+    let timer: Timer | undefined
     const late = new Promise<never>((_, reject) => {
       const error = local('E_OFFLINE', 'the token did not come within 30 s')
-      timer = setTimeout(() => reject(error), TOKEN_TIMEOUT_MS)
+      timer = after(TOKEN_TIMEOUT_MS, () => reject(error))
     })
     return Promise.race([token(), late]).finally(() => clearTimeout(timer))
   }
@@ -116,7 +117,7 @@ export class Link {
     const wait = reconnectIn(down.why === 'lost' ? down.retryMs : undefined, this.#attempt)
     this.#attempt += 1
     this.#try += 1
-    this.#timer = setTimeout(() => this.connect(), wait)
+    this.#timer = after(wait, () => this.connect())
     const reason = 'error' in down ? down.error.message : down.reason
     this.#hearer.down(down)
     this.#change({ state: 'offline', retryAt: Date.now() + wait, reason })

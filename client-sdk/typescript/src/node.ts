@@ -12,9 +12,13 @@ export * from './index.ts'
 /** A server's frame holds at most so many bytes: a page of 200 messages of the full length fits. */
 const FRAME_LENGTH_MAX = 16 * 1024 * 1024
 
+/** The server is told of the end if it listens; the program does not wait longer for that. */
+const CLOSE_TIMEOUT_MS = 1_000
+
 class NodeWebSocket extends Ws {
   constructor(url: string, protocol: string) {
-    super(url, protocol, { maxPayload: FRAME_LENGTH_MAX, perMessageDeflate: false })
+    const options = { closeTimeout: CLOSE_TIMEOUT_MS, perMessageDeflate: false }
+    super(url, protocol, { ...options, maxPayload: FRAME_LENGTH_MAX })
   }
 }
 

@@ -3,6 +3,7 @@
  * that share the state. The state is the truth: whatever changed in it is read again.
  */
 
+import { after } from './clock.ts'
 import { CarillonError, errorBody, local, reasonOf } from './error.ts'
 import { encode, exceeds } from './frame.ts'
 import { Lanes, type Outgoing } from './lanes.ts'
@@ -293,7 +294,7 @@ export function storageError(thrown: unknown): CarillonError {
 
 function pause(ms: number, end: AbortSignal): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
+    const timer = after(ms, resolve)
     end.addEventListener('abort', () => {
       clearTimeout(timer)
       resolve()

@@ -1,5 +1,6 @@
 /** One WebSocket: the upgrade, `hello`, frames in both directions, the heartbeat. */
 
+import { after, now, type Timer } from './clock.ts'
 import { CarillonError, local, reasonOf, step } from './error.ts'
 import { decode, encode } from './frame.ts'
 import { Heart } from './heart.ts'
@@ -42,11 +43,6 @@ export interface Hearer {
   down(down: Down): void
 }
 
-/** The present instant, in milliseconds that never jump. */
-export function now(): number {
-  return performance.now()
-}
-
 /** An error that concerns the connection as a whole, not one call. */
 export function refused(error: ErrorBody): Down {
   const next = step(error, 0)
@@ -83,7 +79,7 @@ export class Socket {
   readonly #ws: WebSocket
   readonly #hearer: Hearer
   #heart: Heart | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: Timer | undefined
   #bye: { code: number; reason?: string; retry_ms?: number } | undefined
   /** What the platform says of a failure; a browser says nothing. */
   #failure = ''
@@ -98,7 +94,7 @@ export class Socket {
       this.#failure = 'message' in event ? String(event.message) : ''
     }
     this.#ws.onclose = ({ code, reason }) => this.#closed(code, reason)
-    this.#timer = setTimeout(() => this.#down(lost('no answer within 10 s')), CONNECT_TIMEOUT_MS)
+    this.#timer = after(CONNECT_TIMEOUT_MS, () => this.#down(lost('no answer within 10 s')))
   }
 
   #closed(code: number, reason: string): void {
@@ -136,13 +132,10 @@ export class Socket {
 
   #wait(heart: Heart): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(
-      () => {
-        if (heart.beat(now()) === 'dead') this.#down(lost('the server has gone silent'))
-        else this.#ping(heart)
-      },
-      Math.max(0, heart.due - now()),
-    )
+    this.#timer = after(heart.due - now(), () => {
+      if (heart.beat(now()) === 'dead') this.#down(lost('the server has gone silent'))
+      else this.#ping(heart)
+    })
   }
 
   #ping(heart: Heart): void {

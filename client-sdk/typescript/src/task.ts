@@ -5,6 +5,7 @@
  */
 
 import { Calls } from './calls.ts'
+import { after, now, type Timer } from './clock.ts'
 import { CarillonError, local } from './error.ts'
 import { type Connection, Feed } from './events.ts'
 import type { Op } from './http.ts'
@@ -14,7 +15,7 @@ import { Link } from './link.ts'
 import { address, type Options } from './options.ts'
 import { Outbox, storageError } from './outbox.ts'
 import { type Cid, EFFECTS, type UserId, type Welcome } from './protocol.ts'
-import { type Down, now, platform } from './socket.ts'
+import { type Down, platform } from './socket.ts'
 import type { Store } from './state.ts'
 import { Sync } from './sync.ts'
 
@@ -44,8 +45,8 @@ export class Task {
   readonly welcomed: Promise<void>
   #onWelcome: () => void = () => {}
   #onEnd: (error: CarillonError) => void = () => {}
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #saveTimer: ReturnType<typeof setTimeout> | undefined
+  #timer: Timer | undefined
+  #saveTimer: Timer | undefined
   #saving = Promise.resolve()
   #closing: Promise<void> | undefined
   #soon = false
@@ -198,7 +199,7 @@ export class Task {
     clearTimeout(this.#timer)
     const due = Math.min(...dues.map(due => due ?? Number.POSITIVE_INFINITY))
     if (due === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(() => this.#pump(), Math.max(0, due - present))
+    this.#timer = after(due - present, () => this.#pump())
   }
 
   /** Gives the connection every call that the server takes now. */
@@ -216,10 +217,10 @@ export class Task {
   }
 
   #saveSoon(): void {
-    this.#saveTimer ??= setTimeout(() => {
+    this.#saveTimer ??= after(SAVE_MS, () => {
       this.#saveTimer = undefined
       void this.#save()
-    }, SAVE_MS)
+    })
   }
 
   /** Writes the progress down, after whatever is being written. */
