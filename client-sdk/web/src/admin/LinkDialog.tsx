@@ -24,6 +24,7 @@ export function LinkDialog({
     <Dialog
       title={title}
       onClose={onClose}
+      firm
       actions={<Button onClick={onClose}>{t('close')}</Button>}
     >
       <p>{words}</p>

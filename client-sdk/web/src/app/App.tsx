@@ -1,11 +1,12 @@
 import { Component, lazy, type ReactNode, Suspense, useEffect } from 'react'
-import { Redirect, Route, Switch } from 'wouter'
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { Chats } from '../chat/Chats.tsx'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import { Toasts } from '../ui/Toast.tsx'
+import { Page } from './Page.tsx'
 import { Shell } from './Shell.tsx'
 import { begin, useSession } from './session.ts'
 
@@ -37,6 +38,9 @@ export function App() {
 function SignedIn() {
   const t = useText()
   const state = useSession(session => session.state)
+  const [path] = useLocation()
+  // Whatever broke in one section, the others are a click away. All conversations are one.
+  const section = path.split('/')[1]?.replace(/^c$/, '')
   if (state === 'loading') return <Skeleton />
   if (state === 'out') return <SignIn />
   if (state === 'unreachable') {
@@ -50,21 +54,25 @@ function SignedIn() {
   }
   return (
     <Shell>
-      <Switch>
-        <Route path="/" component={Chats} />
-        <Route path="/c/:conv" component={Chats} />
-        <Route path="/people/*?" component={People} />
-        <Route path="/admin/*?" component={Admin} />
-        <Route path="/settings/*?" component={Settings} />
-        <Route path="/signin">
-          <Redirect to="/" />
-        </Route>
-        <Route>
-          <Empty title={t('page.missing')}>
-            <a href="/">{t('page.home')}</a>
-          </Empty>
-        </Route>
-      </Switch>
+      <Unbroken key={section}>
+        <Switch>
+          <Route path="/" component={Chats} />
+          <Route path="/c/:conv" component={Chats} />
+          <Route path="/people/*?" component={People} />
+          <Route path="/admin/*?" component={Admin} />
+          <Route path="/settings/*?" component={Settings} />
+          <Route path="/signin">
+            <Redirect to="/" />
+          </Route>
+          <Route>
+            <Page title={t('page.missing')}>
+              <p>
+                <Link to="/">{t('page.home')}</Link>
+              </p>
+            </Page>
+          </Route>
+        </Switch>
+      </Unbroken>
     </Shell>
   )
 }

@@ -27,6 +27,9 @@ function apply(): void {
   const root = document.documentElement
   root.dataset.theme = theme === 'system' ? (dark.matches ? 'dark' : 'light') : theme
   root.dataset.text = text
+  // What a phone paints around the page.
+  const around = document.querySelector('meta[name="theme-color"]')
+  around?.setAttribute('content', getComputedStyle(root).getPropertyValue('--sunken').trim())
 }
 
 /** Applies it, now and whenever the system or another window changes it. */

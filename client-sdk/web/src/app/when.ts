@@ -2,6 +2,8 @@ import { useMemo } from 'react'
 import { useLanguage } from '../texts/language.tsx'
 import { useMe } from './workspace.ts'
 
+const TIME = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+
 /** Times in the person's language and time zone. */
 export interface When {
   /** The day, as `22 Nov 2026`. */
@@ -14,11 +16,13 @@ export function useWhen(): When {
   const language = useLanguage()
   const { tz } = useMe()
   return useMemo(() => {
-    const style = { dateStyle: 'medium', timeZone: known(tz) } as const
-    const day = new Intl.DateTimeFormat(written(language), style)
-    const time = { ...style, timeStyle: 'short', hourCycle: 'h23' } as const
-    const moment = new Intl.DateTimeFormat(written(language), time)
-    return { day: ms => day.format(ms), moment: ms => moment.format(ms) }
+    const timeZone = known(tz)
+    const day = new Intl.DateTimeFormat(written(language), { dateStyle: 'medium', timeZone })
+    const time = new Intl.DateTimeFormat(written(language), { ...TIME, timeZone })
+    return {
+      day: ms => day.format(ms),
+      moment: ms => `${day.format(ms)} ${time.format(ms)}`,
+    }
   }, [language, tz])
 }
 
@@ -26,8 +30,8 @@ export function useWhen(): When {
 export function clock(ms: number, language: string, tz: string): string | undefined {
   const timeZone = known(tz)
   if (timeZone === undefined) return undefined
-  const style = { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
-  return new Intl.DateTimeFormat(written(language), { ...style, timeZone }).format(ms)
+  const style = { ...TIME, weekday: 'short', timeZone } as const
+  return new Intl.DateTimeFormat(written(language), style).format(ms)
 }
 
 /** English dates are written as in Hong Kong: the day before the month. */

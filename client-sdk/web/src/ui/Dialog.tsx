@@ -10,6 +10,8 @@ export interface DialogProps {
   children: ReactNode
   /** What to do, at the lower edge. */
   actions?: ReactNode
+  /** Stays when somebody clicks beside it: what it shows is not shown again. */
+  firm?: boolean
 }
 
 /**
@@ -17,10 +19,12 @@ export interface DialogProps {
  * Escape closes it, and where the focus was before it comes back to. What has `data-autofocus` is
  * where one begins.
  */
-export function Dialog({ title, onClose, children, actions }: DialogProps) {
+export function Dialog({ title, onClose, children, actions, firm = false }: DialogProps) {
   const t = useText()
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
+  // Whoever marks a text and lets go beside the dialog has not clicked beside it.
+  const pressedBeside = useRef(false)
   useEffect(() => {
     const opener = document.activeElement
     dialog.current?.showModal()
@@ -40,8 +44,11 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
         event.preventDefault()
         onClose()
       }}
+      onPointerDown={event => {
+        pressedBeside.current = event.target === dialog.current
+      }}
       onClick={event => {
-        if (event.target === dialog.current) onClose()
+        if (event.target === dialog.current && pressedBeside.current && !firm) onClose()
       }}
     >
       <div className="dialog-sheet">
