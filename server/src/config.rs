@@ -33,9 +33,9 @@ pub struct Config {
     /// The folder of the database and of everything else that must survive a restart.
     #[schemars(example = &"data")]
     pub data: PathBuf,
-    /// Where the certificate for HTTPS comes from: files in PEM, which are read again when they
-    /// change, or `self` for an authority of the server's own that devices are told to trust.
-    /// Without it the server speaks plain HTTP, as behind a proxy that has the certificate.
+    /// Where the certificate for HTTPS comes from: `files:CERT,KEY` in PEM, which are read again
+    /// when they change, or `self` for an authority of the server's own that devices are told to
+    /// trust. Without it the server speaks plain HTTP, as behind a proxy that has the certificate.
     #[schemars(with = "Option<String>", example = &"files:chain.pem,key.pem")]
     pub tls: Option<Tls>,
     /// Where people reach the server, if that is not the address it listens on, as behind a proxy.
