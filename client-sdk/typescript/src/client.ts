@@ -167,7 +167,9 @@ export class Client {
    * update counts as dealt with when the next is asked for, and a state that lasts keeps that. The
    * first updates wait for it, and a slow reader finds the rest in the log. There is one reader.
    *
-   * The stream ends when the client is closed, and throws if the server ends it for good.
+   * The stream ends when the client is closed, and throws if the server ends it for good. A program
+   * that wants no updates says so by a listener that does nothing: behind a full queue the client
+   * cannot catch up.
    */
   events(): AsyncIterableIterator<Update> {
     return this.#task.feed.read()

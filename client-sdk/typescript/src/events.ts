@@ -206,9 +206,14 @@ export class Feed {
    * event that was given out earlier would have the last word.
    */
   begin(mark: Mark): void {
-    const before = this.#queue.at(-1) ?? this.#taken
-    if (before) before.marks.push(mark)
-    else this.#write(mark)
+    if (this.#hearers !== 'reader left') this.#after(this.#queue.at(-1), [mark])
+  }
+
+  /** What is written down after an item in the queue, or what was taken, was dealt with. */
+  #after(item: Item | undefined, marks: Mark[]): void {
+    const before = item ?? this.#taken
+    if (before) before.marks.push(...marks)
+    else for (const mark of marks) this.#write(mark)
   }
 
   /** Gives out what may be missing. */
@@ -220,14 +225,16 @@ export class Feed {
   state(update: Update): void {
     if (this.#queues && this.#queue.length >= QUEUE_LENGTH) {
       const oldest = this.#queue.findIndex(({ update: { kind } }) => isState(kind))
-      if (oldest >= 0) this.#queue.splice(oldest, 1)
+      // There is one: events leave the last places to states.
+      const [dropped] = this.#queue.splice(Math.max(0, oldest), 1)
+      if (dropped) this.#after(this.#queue[oldest - 1], dropped.marks)
     }
     this.#push(update, [])
   }
 
   #push(update: Update, marks: Mark[]): void {
     if (this.#queues) this.#queue.push({ update, marks })
-    else for (const mark of marks) this.#write(mark)
+    else if (this.#hearers === 'listeners') for (const mark of marks) this.#write(mark)
     if (this.#hearers === 'reader') this.#hand()
     // Listeners beside a reader do not wait for it.
     if (this.#hearers === 'reader' || !this.#queues) this.#tell(update)
@@ -258,7 +265,6 @@ export class Feed {
   }
 
   #write(mark: Mark): void {
-    if (this.#hearers === 'reader left') return
     const { topics } = this.#progress
     if (mark.at === 'topic') topics[mark.topic] = mark.seq
     else if (mark.at === 'gone') delete topics[mark.topic]

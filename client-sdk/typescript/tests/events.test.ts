@@ -79,6 +79,17 @@ describe('the reader', () => {
     expect(heard).toBe(1_024)
   })
 
+  it('loses no beginning with a state for which there is no place', async () => {
+    const [feed, progress] = start()
+    const reader = feed.read()
+    feed.state({ kind: 'outbox' })
+    feed.begin(at(3))
+    while (feed.room() > 0) feed.hint(SYNCED)
+    for (let count = 0; count < 100; count += 1) feed.state({ kind: 'outbox' })
+    expect(progress.topics).toEqual({ [TOPIC]: 3 })
+    expect((await reader.next()).value).toEqual(SYNCED)
+  })
+
   it('has not dealt with what it did not take', async () => {
     const [feed, progress] = start()
     const reader = feed.read()
@@ -88,7 +99,10 @@ describe('the reader', () => {
     await reader.return?.()
     expect(feed.room()).toBe(Number.POSITIVE_INFINITY)
     say(feed, 7)
+    feed.begin(at(8))
     expect(progress.topics).toEqual({})
+    feed.allTakenIsDealtWith()
+    expect(progress.topics).toEqual({ [TOPIC]: 5 })
     expect(await reader.next()).toEqual({ done: true, value: undefined })
   })
 
