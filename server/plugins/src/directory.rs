@@ -88,6 +88,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .state(directory)
         .migration(1, include_str!("directory/1_tables.sql"))
         .migration(2, include_str!("directory/2_departments_roles.sql"))
+        .migration(3, include_str!("directory/3_indexes.sql"))
         .command(setup::setup)
         .command(methods::methods)
         .command(session::login)

@@ -47,13 +47,18 @@ impl Found {
     }
 }
 
-/// The tree as the tables have it. Who left is not counted.
+/// The tree as the tables have it. Who left is not counted: they are taken off, being fewer to look
+/// at than those who are there.
 pub(super) async fn read(ctx: &Ctx, org: OrgId) -> Result<Tree> {
-    let sql = "SELECT d.id, d.parent, d.name, d.head,
-                   (SELECT COUNT(*) FROM directory_department_member m
-                    JOIN directory_user u ON u.id = m.user_id
-                    WHERE m.department = d.id AND u.left_at IS NULL)
-               FROM directory_department d WHERE d.org = $1 ORDER BY d.position, d.id";
+    let sql = "WITH gone (department, people) AS (
+                   SELECT m.department, COUNT(*) FROM directory_user u
+                   JOIN directory_department_member m ON m.user_id = u.id
+                   WHERE u.org = $1 AND u.left_at IS NOT NULL GROUP BY m.department)
+               SELECT d.id, d.parent, d.name, d.head,
+                   (SELECT COUNT(*) FROM directory_department_member m WHERE m.department = d.id)
+                       - COALESCE(gone.people, 0)
+               FROM directory_department d LEFT JOIN gone ON gone.department = d.id
+               WHERE d.org = $1 ORDER BY d.position, d.id";
     let department = |row: &Row| {
         Ok(Department {
             department: row.get(0)?,

@@ -18,7 +18,7 @@ use carillon_protocol::{
     session::{Device, Devices, DevicesListed},
 };
 
-use super::Directory;
+use super::{Directory, ending::SESSIONS_MAX};
 
 /// How exactly the last use is told.
 const SEEN_EVERY_MS: i64 = 3_600_000;
@@ -27,8 +27,6 @@ const SEEN_EVERY_MS: i64 = 3_600_000;
 const WAITING_MAX: usize = 16_384;
 /// The most rows that one transaction writes: others' messages come in between.
 const ROWS_MAX: usize = 256;
-/// The most sessions in the list of devices.
-const DEVICES_MAX: i64 = 100;
 
 /// When a session was used last, as memory has it.
 pub(super) struct LastUse(AtomicI64);
@@ -121,7 +119,7 @@ pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
     let sql = "SELECT id, label, created_at, expires_at, seen_at FROM directory_session
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
                ORDER BY id DESC LIMIT $3";
-    let args = [ctx.caller().user.into(), ctx.now().into(), DEVICES_MAX.into()];
+    let args = [ctx.caller().user.into(), ctx.now().into(), SESSIONS_MAX.into()];
     let sessions = &ctx.state::<Directory>().sessions;
     let device = |row: &Row| {
         let (session, written): (SessionId, i64) = (row.get(0)?, row.get(4)?);

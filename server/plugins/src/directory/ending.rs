@@ -11,6 +11,9 @@ use super::permission::{rights, rights_of};
 
 /// The most sessions that one transaction ends.
 const AT_ONCE: usize = 500;
+/// The most live sessions of a person who signs in: more than people have devices, and no more
+/// than the list of devices shows.
+pub(super) const SESSIONS_MAX: i64 = 100;
 
 /// Ends the caller's own session.
 pub(super) async fn logout(ctx: Ctx, _: Logout) -> Result<Ended> {
@@ -57,6 +60,18 @@ pub(super) fn ended(event: &Event) -> Option<SessionId> {
 /// A session that ended takes its sockets along.
 pub(super) fn live(event: &Event) -> Option<LiveChange> {
     ended(event).map(LiveChange::End)
+}
+
+/// Ends those that a person has not used for longest, if one more would be too many.
+pub(super) async fn make_room(ctx: &Ctx, tx: &mut Tx, user: UserId) -> Result<()> {
+    let sql = "SELECT id FROM directory_session
+               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+               ORDER BY seen_at DESC, id DESC LIMIT $3 OFFSET $4";
+    let args = [user.into(), ctx.now().into(), AT_ONCE.into(), (SESSIONS_MAX - 1).into()];
+    for row in ctx.query(sql, args).await? {
+        end(ctx, tx, user, row.get(0)?);
+    }
+    Ok(())
 }
 
 /// Ends all sessions of a person, but for one. A session that is opened at this moment makes the

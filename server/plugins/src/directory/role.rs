@@ -16,13 +16,11 @@ use super::{
 /// The most roles of an organisation: one answer holds all of them.
 const ROLES_MAX: i64 = 100;
 
-/// The roles, the administrator's first.
+/// The roles, the administrator's first. Who left has none.
 pub(super) async fn list(ctx: Ctx, _: List) -> Result<Listed> {
     let org = org_of(&ctx, None).await?;
     let sql = "SELECT r.id, r.name, r.permissions,
-                   (SELECT COUNT(*) FROM directory_role_member m
-                    JOIN directory_user u ON u.id = m.user_id
-                    WHERE m.role = r.id AND u.left_at IS NULL)
+                   (SELECT COUNT(*) FROM directory_role_member m WHERE m.role = r.id)
                FROM directory_role r WHERE r.org = $1
                ORDER BY CASE WHEN r.id = $1 THEN 0 ELSE 1 END, r.id";
     let role = |row: &Row| {

@@ -8,8 +8,12 @@ use carillon_protocol::{
 };
 
 use super::{
-    Directory, ending::end_all, invite::withdraw_for, password::Verdict, permission::rights, rules,
-    token,
+    Directory,
+    ending::{end_all, make_room},
+    invite::withdraw_for,
+    password::Verdict,
+    permission::rights,
+    rules, token,
 };
 
 /// How long a person stays signed in.
@@ -82,6 +86,7 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
         "UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3",
         [password.into(), person.user.into(), person.password.into()],
     );
+    make_room(&ctx, &mut tx, person.user).await?;
     let account = Account { user: person.user, app: false };
     let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, &label, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;

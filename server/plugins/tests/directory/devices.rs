@@ -67,3 +67,28 @@ async fn a_session_that_is_used_all_the_time_is_noted_once_an_hour() {
     let noted = world.kit.host().now() - 50 * MINUTE;
     assert!(shown.iter().all(|seen| *seen == noted), "{shown:?}");
 }
+
+#[tokio::test]
+async fn of_more_sessions_than_people_have_devices_those_end_that_were_not_used_for_longest() {
+    let world = World::new().await;
+    let (session, made_at) = (world.amy.session.unwrap(), world.kit.host().now());
+    let mut others = Vec::new();
+    for _ in 1..100 {
+        others.push(sign_in(&world.kit, "amy").await.unwrap());
+    }
+    assert!(world.resolve(&others[0].token).await.is_ok());
+    world.kit.clock().advance(2 * HOUR);
+    world.resolve(&world.amy_token).await.unwrap();
+    while written(&world, session).await == made_at {
+        tokio::task::yield_now().await;
+    }
+    world.kit.committed();
+    let newest = sign_in(&world.kit, "amy").await.unwrap();
+    assert_eq!(code(world.resolve(&others[0].token).await), ErrorCode::TokenExpired);
+    let closed: usize = world.kit.committed().iter().map(|(_, means)| means.len()).sum();
+    assert_eq!(closed, 1, "its sockets close");
+    for token in [&world.amy_token, &others[1].token, &newest.token] {
+        assert!(world.resolve(token).await.is_ok());
+    }
+    assert_eq!(listed(&world).await.len(), 100, "the list shows all of them");
+}
