@@ -16,7 +16,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  // The server answers its own pages only: what the page of `npm run dev` asks, it asks as one.
-  server: { proxy: { '/v1': { target: SERVER, ws: true, headers: { origin: SERVER } } } },
+  // The server answers its own pages only: what the page of `npm run dev` asks looks like theirs.
+  server: {
+    proxy: {
+      '/v1': { target: SERVER, ws: true, changeOrigin: true, headers: { origin: SERVER } },
+    },
+  },
   test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'texts/**/*.test.ts'] },
 })

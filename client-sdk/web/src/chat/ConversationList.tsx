@@ -29,6 +29,7 @@ export function ConversationList({
   }
   return (
     <section className="convs" aria-label={t('chat.list')}>
+      {current === undefined && <h1 className="visually-hidden">{t('nav.chats')}</h1>}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of what is inside */}
       <header className="convs-head" onKeyDown={enter}>
         <Search label={t('chat.search')} value={query} onChange={setQuery} />

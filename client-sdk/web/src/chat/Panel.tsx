@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
@@ -33,7 +33,7 @@ function Aside({ title, onClose, children }: PanelProps) {
       className="talk-panel"
       aria-labelledby={heading}
       onKeyDown={event => {
-        if (event.key === 'Escape' && !event.nativeEvent.isComposing) onClose()
+        if (event.key === 'Escape' && !isForSomethingElse(event)) onClose()
       }}
     >
       <header className="talk-panel-head">
@@ -45,4 +45,11 @@ function Aside({ title, onClose, children }: PanelProps) {
       <div className="talk-panel-body">{children}</div>
     </aside>
   )
+}
+
+/** A dialog above the panel, a search that is emptied, characters that are not accepted. */
+function isForSomethingElse({ target, nativeEvent }: KeyboardEvent): boolean {
+  if (nativeEvent.isComposing || !(target instanceof Element)) return true
+  const isFilled = target instanceof HTMLInputElement && target.value !== ''
+  return isFilled || target.closest('dialog') !== null
 }

@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from './Button.tsx'
 import './dialog.css'
@@ -33,16 +33,20 @@ export function Dialog({ title, onClose, children, actions, firm = false }: Dial
       if (opener instanceof HTMLElement) opener.focus()
     }
   }, [])
+  // React passes on what happens to a dialog inside this one.
+  const ofItself = (event: SyntheticEvent) => {
+    if (event.target === dialog.current) onClose()
+  }
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does the same
     <dialog
       ref={dialog}
       className="dialog"
       aria-labelledby={heading}
-      onClose={onClose}
+      onClose={ofItself}
       onCancel={event => {
         event.preventDefault()
-        onClose()
+        ofItself(event)
       }}
       onPointerDown={event => {
         pressedBeside.current = event.target === dialog.current

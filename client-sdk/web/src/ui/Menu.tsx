@@ -27,21 +27,27 @@ export function Menu({
   const list = useRef<HTMLDivElement>(null)
   const id = useId()
   useEffect(() => {
-    if (!open || !list.current || !around.current) return
-    list.current.showPopover()
-    place(list.current, around.current.getBoundingClientRect())
-    list.current.querySelector('button')?.focus({ preventScroll: true })
+    const [menu, button] = [list.current, around.current]
+    if (!open || !menu || !button) return
+    menu.showPopover()
+    place(menu, button.getBoundingClientRect())
+    menu.querySelector('button')?.focus({ preventScroll: true })
     const outside = (event: Event) => {
-      if (!around.current?.contains(event.target as Node)) setOpen(false)
+      if (!button.contains(event.target as Node)) setOpen(false)
     }
-    const away = () => setOpen(false)
+    // What scrolls may do so by itself, as when a message arrives.
+    const follow = () => {
+      const now = button.getBoundingClientRect()
+      if (now.bottom < 0 || now.top > innerHeight) setOpen(false)
+      else place(menu, now)
+    }
     document.addEventListener('pointerdown', outside)
-    document.addEventListener('scroll', outside, { capture: true, passive: true })
-    addEventListener('resize', away)
+    document.addEventListener('scroll', follow, { capture: true, passive: true })
+    addEventListener('resize', follow)
     return () => {
       document.removeEventListener('pointerdown', outside)
-      document.removeEventListener('scroll', outside, { capture: true })
-      removeEventListener('resize', away)
+      document.removeEventListener('scroll', follow, { capture: true })
+      removeEventListener('resize', follow)
     }
   }, [open])
   const shut = () => {
@@ -115,7 +121,11 @@ function move(event: KeyboardEvent, list: HTMLElement | null, shut: () => void):
     event.preventDefault()
     items[next]?.focus()
   } else if (event.key === 'Escape' || event.key === 'Tab') {
-    if (event.key === 'Escape') event.stopPropagation()
+    if (event.key === 'Escape') {
+      // A dialog around it would close too.
+      event.preventDefault()
+      event.stopPropagation()
+    }
     shut()
   }
 }
