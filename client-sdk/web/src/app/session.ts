@@ -112,12 +112,3 @@ function leave(client: Client, because?: CarillonError): void {
   useSession.setState(because ? { state: 'out', because } : { state: 'out' }, true)
   void client.close()
 }
-
-/** What to call this device in the list of devices. */
-export function deviceLabel(agent = navigator.userAgent): string {
-  const browser = /Edg\//.test(agent)
-    ? 'Edge'
-    : (/(Firefox|Chrome|Safari)\//.exec(agent)?.[1] ?? 'Browser')
-  const system = /(iPhone|iPad|Android|Windows|Mac OS|Linux)/.exec(agent)?.[1] ?? ''
-  return [browser, system].filter(Boolean).join(' · ')
-}
