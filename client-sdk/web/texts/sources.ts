@@ -7,8 +7,10 @@ export interface Literal {
 }
 
 /** Attributes and properties of our parts that people read or hear. */
-const SPOKEN =
-  /^(alt|aria-label|aria-description|aria-roledescription|aria-valuetext|label|placeholder|title|hint|error|action|words)$/
+const SPOKEN = new Set(
+  `alt aria-label aria-description aria-roledescription aria-valuetext
+   label placeholder title hint error action words`.split(/\s+/),
+)
 const LETTERS = /\p{L}/u
 
 /** A source file, read. */
@@ -56,14 +58,14 @@ function values(node: ts.Node): ts.Expression[] {
   if (ts.isJsxExpression(node) && !ts.isJsxAttribute(node.parent)) {
     return node.expression ? [node.expression] : []
   }
-  if (ts.isJsxAttribute(node) && SPOKEN.test(node.name.getText())) {
+  if (ts.isJsxAttribute(node) && SPOKEN.has(node.name.getText())) {
     const { initializer } = node
     if (!initializer) return []
     if (ts.isJsxExpression(initializer))
       return initializer.expression ? [initializer.expression] : []
     return [initializer]
   }
-  if (ts.isPropertyAssignment(node) && SPOKEN.test(node.name.getText().replaceAll(/['"]/g, ''))) {
+  if (ts.isPropertyAssignment(node) && SPOKEN.has(node.name.getText().replaceAll(/['"]/g, ''))) {
     return [node.initializer]
   }
   if (ts.isCallExpression(node) && node.expression.getText() === 'toast') {

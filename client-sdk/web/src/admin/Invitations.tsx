@@ -21,26 +21,27 @@ import { NewInvitation } from './NewInvitation.tsx'
 const CHANGES = ['org.member_added', 'org.member_updated'] as const
 const NO_DEPARTMENTS = new Departments([])
 
-/** Links by which people come in. */
-export function Invitations() {
-  const t = useText()
+/** The links that work, and the names of whom they concern. */
+function useInvitations() {
   const client = useClient()
-  const departments = useDepartments()
   const loaded = useLoad(async () => {
     const { invites } = await client.call('org.invite.list', {})
     const users = invites.flatMap(({ by, user }) => (user === undefined ? [by] : [by, user]))
     return { invites, names: await namesOf(client, users) }
   }, 'invites')
   useChanges(CHANGES, loaded.again)
+  return loaded
+}
+
+/** Links by which people come in. */
+export function Invitations() {
+  const t = useText()
+  const departments = useDepartments()
+  const loaded = useInvitations()
   const [making, setMaking] = useState(false)
   const [made, setMade] = useState<Reply<'org.invite.create'>>()
   const [revoking, setRevoking] = useState<Invite>()
   const tree = departments.state === 'there' ? departments.value : NO_DEPARTMENTS
-  const revoke = async ({ invite }: Invite) => {
-    await client.call('org.invite.revoke', { invite })
-    loaded.again()
-    toast('good', t('invite.revoked'))
-  }
   return (
     <Page
       title={t('admin.invitations')}
@@ -90,16 +91,41 @@ export function Invitations() {
         />
       )}
       {revoking && (
-        <Confirm
-          title={t('invite.revoke.title')}
-          action={t('invite.revoke')}
-          onConfirm={() => revoke(revoking)}
+        <Revoking
+          invite={revoking}
+          onRevoked={loaded.again}
           onClose={() => setRevoking(undefined)}
-        >
-          <p>{t('invite.revoke.words')}</p>
-        </Confirm>
+        />
       )}
     </Page>
+  )
+}
+
+function Revoking({
+  invite: { invite },
+  onRevoked,
+  onClose,
+}: {
+  invite: Invite
+  onRevoked: () => void
+  onClose: () => void
+}) {
+  const t = useText()
+  const client = useClient()
+  const revoke = async () => {
+    await client.call('org.invite.revoke', { invite })
+    onRevoked()
+    toast('good', t('invite.revoked'))
+  }
+  return (
+    <Confirm
+      title={t('invite.revoke.title')}
+      action={t('invite.revoke')}
+      onConfirm={revoke}
+      onClose={onClose}
+    >
+      <p>{t('invite.revoke.words')}</p>
+    </Confirm>
   )
 }
 

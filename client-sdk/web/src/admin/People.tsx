@@ -1,6 +1,6 @@
-import type { OrgMember } from '@carillon/client'
+import type { OrgMember, Role } from '@carillon/client'
 import { Plus, SlidersHorizontal } from 'lucide-react'
-import { useState } from 'react'
+import { type ChangeEvent, useState } from 'react'
 import { Link, useLocation, useSearchParams } from 'wouter'
 import { useDebounced } from '../app/debounced.ts'
 import { Fetched } from '../app/Fetched.tsx'
@@ -36,9 +36,8 @@ export function People() {
 function Listed({ departments }: { departments: Departments }) {
   const t = useText()
   const [, navigate] = useLocation()
-  const [filter, setFilter] = useSearchParams()
+  const [filter] = useSearchParams()
   const [query, setQuery] = useState('')
-  const [filtering, setFiltering] = useState(false)
   const roles = useRoles()
   const members = useMembers({
     query: useDebounced(query),
@@ -46,16 +45,6 @@ function Listed({ departments }: { departments: Departments }) {
     role: filter.get('role') ?? undefined,
     left: filter.has('left'),
   })
-  const set = (name: string, value: string) =>
-    setFilter(
-      now => {
-        const next = new URLSearchParams(now)
-        if (value) next.set(name, value)
-        else next.delete(name)
-        return next
-      },
-      { replace: true },
-    )
   const note = ({ app, password, active, roles: has }: OrgMember) => {
     const names = roles.filter(({ role }) => has.includes(role)).map(role => roleName(t, role))
     if (!app && active && !password) names.unshift(t('admin.people.noPassword'))
@@ -63,46 +52,7 @@ function Listed({ departments }: { departments: Departments }) {
   }
   return (
     <div className="admin-people">
-      <div className="admin-filters" data-open={filtering}>
-        <div className="admin-search">
-          <Search label={t('people.search')} value={query} onChange={setQuery} />
-          <IconButton
-            className="admin-more"
-            label={t('admin.people.filter')}
-            icon={<SlidersHorizontal />}
-            aria-expanded={filtering}
-            onClick={() => setFiltering(!filtering)}
-          />
-        </div>
-        <Select
-          label={t('people.department')}
-          value={filter.get('department') ?? ''}
-          onChange={event => set('department', event.target.value)}
-        >
-          <option value="">{t('admin.people.anyDepartment')}</option>
-          <DepartmentOptions departments={departments} />
-        </Select>
-        <Select
-          label={t('admin.role')}
-          value={filter.get('role') ?? ''}
-          onChange={event => set('role', event.target.value)}
-        >
-          <option value="">{t('admin.people.anyRole')}</option>
-          {roles.map(role => (
-            <option key={role.role} value={role.role}>
-              {roleName(t, role)}
-            </option>
-          ))}
-        </Select>
-        <Select
-          label={t('admin.people.status')}
-          value={filter.has('left') ? 'left' : ''}
-          onChange={event => set('left', event.target.value)}
-        >
-          <option value="">{t('admin.people.active')}</option>
-          <option value="left">{t('admin.people.left')}</option>
-        </Select>
-      </div>
+      <Filters query={query} onQuery={setQuery} departments={departments} roles={roles} />
       <PeopleList
         {...members}
         departments={departments}
@@ -110,6 +60,67 @@ function Listed({ departments }: { departments: Departments }) {
         onChoose={user => navigate(`/admin/people/${user}`)}
         empty={query.trim() ? t('people.noneFound', { query }) : t('people.noneHere')}
       />
+    </div>
+  )
+}
+
+/** Which people are listed; all but the words stand in the address, to come back to. */
+function Filters({
+  query,
+  onQuery,
+  departments,
+  roles,
+}: {
+  query: string
+  onQuery: (query: string) => void
+  departments: Departments
+  roles: readonly Role[]
+}) {
+  const t = useText()
+  const [filter, setFilter] = useSearchParams()
+  const [open, setOpen] = useState(false)
+  const set = (name: string) => (event: ChangeEvent<HTMLSelectElement>) => {
+    const next = new URLSearchParams(filter)
+    if (event.target.value) next.set(name, event.target.value)
+    else next.delete(name)
+    setFilter(next, { replace: true })
+  }
+  return (
+    <div className="admin-filters" data-open={open}>
+      <div className="admin-search">
+        <Search label={t('people.search')} value={query} onChange={onQuery} />
+        <IconButton
+          className="admin-more"
+          label={t('admin.people.filter')}
+          icon={<SlidersHorizontal />}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        />
+      </div>
+      <Select
+        label={t('people.department')}
+        value={filter.get('department') ?? ''}
+        onChange={set('department')}
+      >
+        <option value="">{t('admin.people.anyDepartment')}</option>
+        <DepartmentOptions departments={departments} />
+      </Select>
+      <Select label={t('admin.role')} value={filter.get('role') ?? ''} onChange={set('role')}>
+        <option value="">{t('admin.people.anyRole')}</option>
+        {roles.map(role => (
+          <option key={role.role} value={role.role}>
+            {roleName(t, role)}
+          </option>
+        ))}
+      </Select>
+      <Select
+        label={t('admin.people.status')}
+        value={filter.has('left') ? 'left' : ''}
+        onChange={set('left')}
+      >
+        <option value="">{t('admin.people.active')}</option>
+        <option value="left">{t('admin.people.left')}</option>
+      </Select>
     </div>
   )
 }

@@ -75,7 +75,6 @@ function RoleCard({ role, onOpen }: { role: Role; onOpen: () => void }) {
 function RoleDialog({ role, onClose }: { role?: Role; onClose: () => void }) {
   const t = useText()
   const client = useClient()
-  const me = useMe()
   const id = useId()
   const form = useForm(['name', 'permissions'])
   const [name, setName] = useState(role?.name ?? '')
@@ -129,26 +128,41 @@ function RoleDialog({ role, onClose }: { role?: Role; onClose: () => void }) {
           error={form.at('name')}
           onChange={event => setName(event.target.value)}
         />
-        <fieldset className="choice">
-          <legend>{t('role.permissions')}</legend>
-          {PERMISSIONS.map(permission => (
-            <Check
-              key={permission}
-              label={t(PERMISSION_TEXTS[permission].name)}
-              hint={t(PERMISSION_TEXTS[permission].hint)}
-              disabled={!me.permissions.includes(permission)}
-              checked={chosen.includes(permission)}
-              onChange={event =>
-                setChosen(
-                  event.target.checked
-                    ? [...chosen, permission]
-                    : chosen.filter(other => other !== permission),
-                )
-              }
-            />
-          ))}
-        </fieldset>
+        <Permissions chosen={chosen} onChange={setChosen} />
       </Form>
     </Dialog>
+  )
+}
+
+/** What a role permits; nobody gives or takes what they do not have themselves. */
+function Permissions({
+  chosen,
+  onChange,
+}: {
+  chosen: readonly Permission[]
+  onChange: (chosen: Permission[]) => void
+}) {
+  const t = useText()
+  const me = useMe()
+  return (
+    <fieldset className="choice">
+      <legend>{t('role.permissions')}</legend>
+      {PERMISSIONS.map(permission => (
+        <Check
+          key={permission}
+          label={t(PERMISSION_TEXTS[permission].name)}
+          hint={t(PERMISSION_TEXTS[permission].hint)}
+          disabled={!me.permissions.includes(permission)}
+          checked={chosen.includes(permission)}
+          onChange={event =>
+            onChange(
+              event.target.checked
+                ? [...chosen, permission]
+                : chosen.filter(other => other !== permission),
+            )
+          }
+        />
+      ))}
+    </fieldset>
   )
 }

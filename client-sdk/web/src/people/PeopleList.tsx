@@ -13,20 +13,7 @@ import './people-list.css'
 /** The next page is fetched when the end is so many heights of the list away. */
 const AHEAD = 2
 
-/** People, as many as there are: only those on the screen are drawn. */
-export function PeopleList({
-  members,
-  more,
-  loading,
-  error,
-  list,
-  departments,
-  chosen,
-  note,
-  before,
-  onChoose,
-  empty,
-}: Members & {
+export interface PeopleListProps extends Members {
   list: MemberList
   departments: Departments
   chosen?: UserId | undefined
@@ -37,7 +24,12 @@ export function PeopleList({
   onChoose: (user: UserId) => void
   /** What to say where there is nobody. */
   empty: string
-}) {
+}
+
+/** People, as many as there are: only those on the screen are drawn. */
+export function PeopleList(props: PeopleListProps) {
+  const { members, more, loading, error, list, departments, chosen, note, before } = props
+  const { onChoose, empty } = props
   const t = useText()
   const rows = useRef<VListHandle>(null)
   const shown = before ? [undefined, ...members] : members
@@ -62,15 +54,15 @@ export function PeopleList({
   return (
     <div className="people-rows" aria-busy={loading}>
       <VList ref={rows} data={shown} role="list" aria-label={t('people.list')} onScroll={look}>
-        {(member, index) =>
-          member ? (
-            // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
-            <div
-              key={member.user}
-              role="listitem"
-              aria-posinset={before ? index : index + 1}
-              aria-setsize={more ? -1 : members.length}
-            >
+        {(member, index) => (
+          // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
+          <div
+            key={member?.user ?? 'before'}
+            role="listitem"
+            aria-posinset={index + 1}
+            aria-setsize={more ? -1 : shown.length}
+          >
+            {member ? (
               <Row
                 member={member}
                 departments={departments}
@@ -78,14 +70,11 @@ export function PeopleList({
                 note={note?.(member)}
                 onChoose={onChoose}
               />
-            </div>
-          ) : (
-            // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
-            <div key="before" role="listitem">
-              {before}
-            </div>
-          )
-        }
+            ) : (
+              before
+            )}
+          </div>
+        )}
       </VList>
       {error !== undefined && <Failed error={error} again={() => void list.next()} />}
     </div>

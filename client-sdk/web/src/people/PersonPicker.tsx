@@ -78,21 +78,12 @@ function Finder({
   onPick: (person: OrgMember) => void
 }) {
   const t = useText()
-  const client = useClient()
   const list = useId()
   const [query, setQuery] = useState('')
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(0)
   const rested = useDebounced(query.trim())
-  const found = useLoad(async () => {
-    if (!rested) return []
-    const { members } = await client.call('org.member.list', {
-      query: rested,
-      limit: OFFERED_MAX,
-      left: false,
-    })
-    return members.filter(({ app }) => !app)
-  }, rested)
+  const found = usePeopleFound(rested)
   const people = found.state === 'there' && rested ? found.value : []
   // biome-ignore lint/correctness/useExhaustiveDependencies: other people, another first one
   useEffect(() => setAt(0), [rested])
@@ -131,31 +122,60 @@ function Finder({
         onBlur={() => setOpen(false)}
       />
       <div className="finder-list" hidden={!shown}>
-        <div id={list} role="listbox" aria-label={label}>
-          {people.map((person, index) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the combobox's
-            <div
-              key={person.user}
-              id={`${list}-${index}`}
-              className="finder-option"
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === at}
-              onPointerDown={event => event.preventDefault()}
-              onClick={() => onPick(person)}
-            >
-              <Avatar id={person.user} name={person.name} size="s" />
-              <span className="people-words">
-                <span>{person.name}</span>
-                {person.title && <span className="soft">{person.title}</span>}
-              </span>
-            </div>
-          ))}
-        </div>
+        <Found id={list} label={label} people={people} at={at} onPick={onPick} />
         <p className="finder-none" role="status">
           {nobody && t('people.noneFound', { query: rested })}
         </p>
       </div>
     </>
+  )
+}
+
+/** The first people whom these letters find. */
+function usePeopleFound(query: string) {
+  const client = useClient()
+  return useLoad(async () => {
+    if (!query) return []
+    const args = { query, limit: OFFERED_MAX, left: false }
+    const { members } = await client.call('org.member.list', args)
+    return members.filter(({ app }) => !app)
+  }, query)
+}
+
+function Found({
+  id,
+  label,
+  people,
+  at,
+  onPick,
+}: {
+  id: string
+  label: string
+  people: readonly OrgMember[]
+  at: number
+  onPick: (person: OrgMember) => void
+}) {
+  return (
+    <div id={id} role="listbox" aria-label={label}>
+      {people.map((person, index) => (
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the combobox's
+        <div
+          key={person.user}
+          id={`${id}-${index}`}
+          className="finder-option"
+          role="option"
+          tabIndex={-1}
+          aria-selected={index === at}
+          onPointerDown={event => event.preventDefault()}
+          onClick={() => onPick(person)}
+        >
+          <Avatar id={person.user} name={person.name} size="s" />
+          <span className="people-words">
+            <span>{person.name}</span>
+            {person.title && <span className="soft">{person.title}</span>}
+          </span>
+        </div>
+      ))}
+    </div>
   )
 }

@@ -29,26 +29,7 @@ export function Menu({
   useEffect(() => {
     const [menu, button] = [list.current, around.current]
     if (!open || !menu || !button) return
-    menu.showPopover()
-    place(menu, button.getBoundingClientRect())
-    menu.querySelector('button')?.focus({ preventScroll: true })
-    const outside = (event: Event) => {
-      if (!button.contains(event.target as Node)) setOpen(false)
-    }
-    // What scrolls may do so by itself, as when a message arrives.
-    const follow = () => {
-      const now = button.getBoundingClientRect()
-      if (now.bottom < 0 || now.top > innerHeight) setOpen(false)
-      else place(menu, now)
-    }
-    document.addEventListener('pointerdown', outside)
-    document.addEventListener('scroll', follow, { capture: true, passive: true })
-    addEventListener('resize', follow)
-    return () => {
-      document.removeEventListener('pointerdown', outside)
-      document.removeEventListener('scroll', follow, { capture: true })
-      removeEventListener('resize', follow)
-    }
+    return show(menu, button, () => setOpen(false))
   }, [open])
   const shut = () => {
     setOpen(false)
@@ -95,6 +76,30 @@ export function Menu({
       )}
     </div>
   )
+}
+
+/** Shows the list at its button until somebody presses elsewhere; gives back how to end that. */
+function show(menu: HTMLElement, button: HTMLElement, shut: () => void): () => void {
+  menu.showPopover()
+  place(menu, button.getBoundingClientRect())
+  menu.querySelector('button')?.focus({ preventScroll: true })
+  const outside = (event: Event) => {
+    if (!button.contains(event.target as Node)) shut()
+  }
+  // What scrolls may do so by itself, as when a message arrives.
+  const follow = () => {
+    const now = button.getBoundingClientRect()
+    if (now.bottom < 0 || now.top > innerHeight) shut()
+    else place(menu, now)
+  }
+  document.addEventListener('pointerdown', outside)
+  document.addEventListener('scroll', follow, { capture: true, passive: true })
+  addEventListener('resize', follow)
+  return () => {
+    document.removeEventListener('pointerdown', outside)
+    document.removeEventListener('scroll', follow, { capture: true })
+    removeEventListener('resize', follow)
+  }
 }
 
 /** Below the button, or above it where there is more room; never beyond the edges. */
