@@ -50,6 +50,7 @@ impl Wire {
     /// Writes bytes; the server may have closed by then.
     pub async fn write(&mut self, bytes: &[u8]) {
         let _closed = self.stream.write_all(bytes).await;
+        let _closed = self.stream.flush().await;
     }
 
     /// Writes a frame, masked as it must be.
