@@ -12,7 +12,7 @@ describe('times in a list', () => {
     ['zh-HK', ['14:05', '昨日', '週五', '15/11', '22/11/2025']],
     ['zh-CN', ['14:05', '昨天', '周五', '11/15', '2025/11/22']],
   ])('in %s', (language, words) => {
-    const calendar = new Calendar(language === 'en' ? 'en-GB' : language, 'Asia/Hong_Kong')
+    const calendar = new Calendar(language, 'Asia/Hong_Kong')
     const times = [NOW, NOW - DAY, NOW - 2 * DAY, NOW - 7 * DAY, NOW - 365 * DAY]
     expect(times.map(at => calendar.short(at, NOW))).toEqual(words)
   })
@@ -34,8 +34,8 @@ describe('days', () => {
   test('have a name', () => {
     expect(hongKong.day(NOW, NOW)).toBe('Today')
     expect(hongKong.day(NOW - DAY, NOW)).toBe('Yesterday')
-    expect(hongKong.day(NOW - 3 * DAY, NOW)).toBe('Thursday, November 19, 2026')
-    expect(hongKong.day(NOW + DAY, NOW)).toBe('Monday, November 23, 2026')
+    expect(hongKong.day(NOW - 3 * DAY, NOW)).toBe('Thursday, 19 November 2026')
+    expect(hongKong.day(NOW + DAY, NOW)).toBe('Monday, 23 November 2026')
   })
 
   test('end at midnight', () => {

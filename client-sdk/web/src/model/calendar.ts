@@ -21,11 +21,12 @@ export class Calendar {
   readonly #days = new Map<number, number>()
 
   constructor(language: string, tz: string) {
-    this.#language = language
+    // English dates are written as in Hong Kong: the day before the month.
+    this.#language = language === 'en' ? 'en-HK' : language
     const timeZone = zone(tz)
     const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
     const format = (options: Intl.DateTimeFormatOptions) =>
-      new Intl.DateTimeFormat(language, { timeZone, ...options })
+      new Intl.DateTimeFormat(this.#language, { timeZone, ...options })
     this.#parts = new Intl.DateTimeFormat('en-CA', { timeZone })
     this.#time = format(clock)
     this.#weekday = format({ weekday: 'short' })
@@ -33,7 +34,7 @@ export class Calendar {
     this.#dateOfYear = format({ day: 'numeric', month: 'numeric', year: 'numeric' })
     this.#longDate = format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
     this.#full = format({ dateStyle: 'full', timeStyle: 'short', hourCycle: 'h23' })
-    this.#relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
+    this.#relative = new Intl.RelativeTimeFormat(this.#language, { numeric: 'auto' })
   }
 
   /** The number of the day that a time lies in. */
