@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use carillon_plugin::{Caller, Ctx, Error, Result, Row, Tx};
 use carillon_protocol::{
-    ErrorCode, InviteId, OrgId, UserId,
+    ErrorCode, InviteId, OrgId, Topic, UserId,
     invite::{Accept, Create, Created, Invite, List, Listed, Look, Revoke, Revoked, Seen},
+    org::{MemberChangedData, kind},
     role::PEOPLE,
     session::Grant,
 };
@@ -292,8 +293,13 @@ async fn reset(
     }
     rules::new_password(&args.password, &login)?;
     let password = ctx.state::<Directory>().passwords.hash(args.password).await?;
+    let first = without_password(ctx, user).await?;
     let mut tx = ctx.tx().on_behalf_of(user, link.org);
     link.take(ctx, &mut tx);
+    if let Some(name) = first {
+        // Everybody may see whether a person has a password.
+        tx.emit(Topic::Org(link.org), kind::MEMBER_UPDATED, &MemberChangedData { user, name });
+    }
     tx.run_one(
         "UPDATE directory_user SET password = $2 WHERE id = $1 AND left_at IS NULL",
         [user.into(), password.into()],
@@ -301,6 +307,12 @@ async fn reset(
     withdraw_for(ctx, &mut tx, user);
     end_all(ctx, &mut tx, (link.org, user), None).await?;
     Ok(tx)
+}
+
+/// The name of a person who has no password yet.
+async fn without_password(ctx: &Ctx, user: UserId) -> Result<Option<String>> {
+    let sql = "SELECT name FROM directory_user WHERE id = $1 AND password IS NULL";
+    ctx.query_one(sql, [user.into()]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// Makes the links useless that set a person's password.

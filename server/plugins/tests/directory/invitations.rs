@@ -184,7 +184,10 @@ async fn whoever_has_no_password_sets_one_by_a_link_of_their_own() {
     let link = world.link(for_user(added.user)).await;
     let seen = world.look(&link.token).await.unwrap();
     assert_eq!((seen.login.as_deref(), seen.department), (Some("bob"), None));
+    world.told();
     let grant = world.accept(setting(&link.token, PASSWORD)).await.unwrap();
+    let told = world.told();
+    assert!(told.iter().any(|event| &*event.k == "org.member_updated"), "lists say that it is set");
     assert_eq!(caller(&world.kit, &grant.token).await.user, added.user);
     assert!(sign_in(&world.kit, "bob").await.is_ok());
     assert!(is_useless(world.accept(setting(&link.token, "another horse")).await));
