@@ -1,0 +1,115 @@
+import { box, open as enter, message, row, say } from './chatting.ts'
+import { expect, type Page, test } from './kit.ts'
+
+/** The colour behind everything, as it is painted. */
+const ground = (page: Page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+
+const heading = (page: Page) => page.getByRole('heading', { name: 'Settings' })
+
+/** Chooses one of a few. */
+async function choose(page: Page, of: string, choice: string): Promise<void> {
+  await page.getByRole('group', { name: of }).getByText(choice, { exact: true }).click()
+}
+
+test('another language is spoken at once, after a reload, and on the other devices', async ({
+  open,
+}) => {
+  const page = await open('nelson', { path: '/settings' })
+  const phone = await open('nelson', { path: '/people' })
+  await expect(phone.getByRole('heading', { name: 'People' })).toBeVisible()
+  await choose(page, 'Language', '繁體中文')
+  await expect(page.getByRole('heading', { name: '設定' })).toBeVisible()
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-HK')
+  await expect(phone.getByRole('heading', { name: '同事' })).toBeVisible()
+  await page.reload()
+  await expect(page.getByRole('heading', { name: '設定' })).toBeVisible()
+  await choose(page, '語言', '简体中文')
+  await expect(page.getByRole('heading', { name: '设置' })).toBeVisible()
+  await expect(phone.getByRole('link', { name: '聊天' })).toBeVisible()
+  await choose(page, '语言', 'English')
+  await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible()
+  await page.reload()
+  await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible()
+  await expect(page.locator('html')).toHaveAttribute('lang', 'en')
+})
+
+test('colours and size of text are chosen for this device, and stay', async ({ open }) => {
+  const page = await open('nelson', { path: '/settings', colorScheme: 'light' })
+  const elsewhere = await open('nelson', { path: '/settings', colorScheme: 'light' })
+  await expect(page.getByRole('group', { name: 'Colours' })).toBeVisible()
+  const light = await ground(page)
+  await choose(page, 'Colours', 'Dark')
+  const dark = await ground(page)
+  expect(dark).not.toBe(light)
+  const height = async () => (await heading(page).boundingBox())?.height ?? 0
+  const normal = await height()
+  await choose(page, 'Size of text', 'Big')
+  await expect.poll(height).toBeGreaterThan(normal * 1.1)
+  await page.reload()
+  await expect(heading(page)).toBeVisible()
+  expect(await ground(page)).toBe(dark)
+  expect(await height()).toBeGreaterThan(normal * 1.1)
+  expect(await ground(elsewhere)).toBe(light)
+  await choose(page, 'Colours', 'As the system')
+  expect(await ground(page)).toBe(light)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await expect.poll(() => ground(page)).toBe(dark)
+})
+
+test('who prefers so sends by Ctrl+Enter, and Enter begins a line', async ({ open, company }) => {
+  const title = 'Keys'
+  await company.group(title, 'nelson', 'bob')
+  const page = await open('nelson', { path: '/settings' })
+  await choose(page, 'Which key sends', 'Ctrl+Enter sends, Enter begins a line')
+  await page.getByRole('link', { name: 'Chats' }).click()
+  await enter(page, title)
+  await box(page).pressSequentially('one')
+  await box(page).press('Enter')
+  await box(page).pressSequentially('two')
+  await expect(box(page)).toHaveValue('one\ntwo')
+  await box(page).press('Control+Enter')
+  await expect(message(page, 'one')).toContainText('two')
+  await expect(box(page)).toHaveValue('')
+})
+
+test('times are shown in the time zone that somebody chose', async ({ open, company }) => {
+  const title = 'Times'
+  const conv = await company.group(title, 'nelson', 'bob')
+  const seq = await company.say(conv, 'bob', 'What time is it?')
+  const { events } = await company.as('bob', 'msg.list', { conv, after: seq - 1 })
+  const clock = (timeZone: string) =>
+    new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone }).format(
+      events[0]?.at,
+    )
+  const page = await open('nelson', { path: '/settings' })
+  for (const zone of ['America/New_York', 'Asia/Hong_Kong']) {
+    await page.getByLabel('Time zone').selectOption(zone)
+    await page.getByRole('link', { name: 'Chats' }).click()
+    await enter(page, title)
+    await expect(message(page, 'What time is it?').getByRole('time')).toHaveText(clock(zone))
+    await page.getByRole('link', { name: 'Settings' }).click()
+  }
+})
+
+test('who signs out here and in again finds what was written and not sent', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(/status of 401/)
+  const title = 'Kept'
+  await company.group(title, 'nelson', 'bob')
+  const page = await open('nelson')
+  await enter(page, title)
+  await say(page, 'Sent')
+  await box(page).fill('Not sent yet')
+  await page.getByRole('link', { name: 'Settings' }).click()
+  await page.getByRole('button', { name: 'Sign out on this device' }).click()
+  const question = page.getByRole('dialog', { name: 'Sign out' })
+  await question.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByRole('button', { name: /Nelson Yip/ }).click()
+  await page.getByRole('link', { name: 'Chats' }).click()
+  await expect(row(page, title)).toContainText('You: Sent')
+  await enter(page, title)
+  await expect(box(page)).toHaveValue('Not sent yet')
+})
