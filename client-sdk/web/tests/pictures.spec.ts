@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { PICTURES } from './kit.ts'
+import { dress } from './places/measure.ts'
+import { go, ON_THE_WAY, PLACES, resize, type Size } from './places/places.ts'
+import { test } from './places/scene.ts'
+import { wording } from './places/wording.ts'
+
+test.describe.configure({ mode: 'parallel' })
+
+const DESKTOP: Size = { width: 1440, height: 900 }
+const PHONE: Size = { width: 320, height: 640 }
+/** Where people are all day is looked at on a phone of today, too. */
+const TALL: Size = { width: 390, height: 844 }
+
+for (const place of PLACES) {
+  test(`${place.name} in pictures`, async ({ open, scene, faults }) => {
+    faults.allow(...ON_THE_WAY)
+    for (const language of ['en', 'zh-HK'] as const) {
+      const t = wording(language)
+      const page = await open(place.login, { language, locale: language, reducedMotion: 'reduce' })
+      const visit = { page, scene, t }
+      const picture = (...words: (string | number)[]) =>
+        page.screenshot({ path: join(PICTURES, `${[place.name, ...words].join('-')}.png`) })
+      await page.setViewportSize(DESKTOP)
+      await go(place, visit)
+      for (const size of place.main ? [DESKTOP, PHONE, TALL] : [DESKTOP, PHONE]) {
+        await resize(place, visit, size)
+        await picture(size.width, language)
+        if (!place.main || language !== 'en') continue
+        await dress(page, 'dark')
+        await picture(size.width, 'dark')
+        await dress(page, 'light')
+      }
+    }
+  })
+}
