@@ -1,6 +1,6 @@
 import type { ConvId } from '@carillon/client'
 import { MessageSquarePlus, UsersRound } from 'lucide-react'
-import { type KeyboardEvent, useRef, useState } from 'react'
+import { type KeyboardEvent, lazy, Suspense, useRef, useState } from 'react'
 import { Virtualizer, type VirtualizerHandle } from 'virtua'
 import { Failed } from '../app/Fetched.tsx'
 import { useCalendar, useChats, useChatsState, useToday } from '../model/hooks.ts'
@@ -10,6 +10,9 @@ import { Empty } from '../ui/Notice.tsx'
 import { Search } from '../ui/Search.tsx'
 import type { Making } from './Chats.tsx'
 import { ConversationRow } from './ConversationRow.tsx'
+import { focusSoon } from './focusSoon.ts'
+
+const Stranded = lazy(() => import('./Stranded.tsx'))
 
 /** The person's conversations, the newest first. */
 export function ConversationList({
@@ -22,6 +25,7 @@ export function ConversationList({
   const t = useText()
   const [query, setQuery] = useState('')
   const body = useRef<HTMLDivElement>(null)
+  const stranded = useChatsState(state => state.stranded)
   const enter = (event: KeyboardEvent) => {
     if (event.key !== 'ArrowDown' || event.nativeEvent.isComposing) return
     event.preventDefault()
@@ -44,6 +48,7 @@ export function ConversationList({
           onClick={() => onMake('group')}
         />
       </header>
+      <Suspense fallback={null}>{stranded.length > 0 && <Stranded messages={stranded} />}</Suspense>
       <div className="convs-body" ref={body}>
         <Rows query={query} current={current} onMake={onMake} />
       </div>
@@ -105,9 +110,7 @@ function VirtualRows({ ids, current }: { ids: readonly ConvId[]; current: ConvId
     event.preventDefault()
     setFocused(id)
     rows.current?.scrollToIndex(next, { align: 'nearest' })
-    requestAnimationFrame(() => {
-      box.current?.querySelector<HTMLElement>(`[data-conv="${CSS.escape(id)}"]`)?.focus()
-    })
+    focusSoon(() => box.current?.querySelector<HTMLElement>(`[data-conv="${CSS.escape(id)}"]`))
   }
   const kept = tabbable === undefined ? [] : [ids.indexOf(tabbable)]
   return (

@@ -4,11 +4,11 @@ import { useClient } from '../app/workspace.ts'
 import { usePerson } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
 import { failure } from '../texts/failure.ts'
-import { type Text, useText } from '../texts/language.tsx'
+import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
-import { toast } from '../ui/Toast.tsx'
+import { copy } from './copy.ts'
 import { MessageState } from './MessageState.tsx'
 import type { Shown } from './RowView.tsx'
 import { refusalOf, retry } from './refused.ts'
@@ -151,14 +151,4 @@ function Refusal({ message }: { message: Message }) {
       </Button>
     </div>
   )
-}
-
-async function copy(t: Text, text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text)
-    toast('good', t('chat.copied'))
-  } catch {
-    // Not allowed here, or not served over HTTPS.
-    toast('danger', t('chat.copy.failed'))
-  }
 }

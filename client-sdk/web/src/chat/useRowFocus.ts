@@ -1,5 +1,6 @@
 import { type FocusEvent, type KeyboardEvent, useMemo, useState } from 'react'
 import type { Row } from '../model/rows.ts'
+import { focusSoon } from './focusSoon.ts'
 import type { Box, ListHandle } from './MessageScroller.tsx'
 
 /** One message takes part in the order of tabs; the arrows lead from one to the next. */
@@ -28,7 +29,7 @@ export function useRowFocus({
     event.preventDefault()
     setFocused(key)
     list.current?.scrollToIndex(next, { align: 'nearest' })
-    requestAnimationFrame(() => rowOf(box.current, key)?.focus({ preventScroll: true }))
+    focusSoon(() => rowOf(box.current, key))
   }
   const onFocus = (event: FocusEvent<HTMLElement>) => {
     const row = event.target.closest<HTMLElement>('[data-key]')

@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useTalkState } from '../model/hooks.ts'
 import type { Row } from '../model/rows.ts'
-import { HELD_MAX, type Stretch } from '../model/stretch.ts'
+import type { Stretch } from '../model/stretch.ts'
 import type { Talk } from '../model/talk.ts'
 import type { ListHandle } from './MessageScroller.tsx'
 
@@ -9,6 +9,13 @@ import type { ListHandle } from './MessageScroller.tsx'
 const END = 40
 /** More is read from the log when its end is so many screens away. */
 const AHEAD = 2
+/**
+ * What is far away is given up when the list has come to rest: rows that go above it while it
+ * scrolls would make it tremble. Nobody scrolls past more than this without a rest.
+ */
+const SCROLLED_MAX = 5_000
+/** So long after it came to rest, when what it drew beyond its edges has been measured. */
+const REST_MS = 300
 /** What was jumped to stands so far below the upper edge, in pixels: under the buttons there. */
 const CONTEXT = 64
 /** As far as it goes: below the last row there is a margin. */
@@ -40,6 +47,7 @@ export function useScrolling({
   const [following, setFollowing] = useState(stretch.live)
   const follows = useRef(stretch.live)
   const drawn = useRef(rows)
+  const rest = useRef<ReturnType<typeof setTimeout>>(undefined)
   const shift = isShifted(drawn.current, rows)
 
   const follow = (is: boolean) => {
@@ -62,10 +70,12 @@ export function useScrolling({
     const seq = row?.kind === 'message' ? row.message.seq : undefined
     if (seq !== undefined) talk.trim(seq)
   }
+  const latest = useRef(trim)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a target has its own effect below
   useLayoutEffect(() => {
     drawn.current = rows
+    latest.current = trim
     if (follows.current && !target) toEnd()
   }, [rows])
   // biome-ignore lint/correctness/useExhaustiveDependencies: goes there once
@@ -80,13 +90,15 @@ export function useScrolling({
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks when rows came or went
   useEffect(() => {
     look()
-    if (stretch.events.length > HELD_MAX) trim()
+    if (stretch.events.length > SCROLLED_MAX) trim()
   }, [rows])
+  useEffect(() => () => clearTimeout(rest.current), [])
 
   return {
     shift,
     following,
     onScroll: () => {
+      clearTimeout(rest.current)
       const view = list.current
       if (!view) return
       const below = view.scrollSize - view.scrollOffset - view.viewportSize
@@ -94,7 +106,10 @@ export function useScrolling({
       if (isAtEnd !== follows.current) follow(isAtEnd)
       look()
     },
-    onScrollEnd: trim,
+    onScrollEnd: () => {
+      clearTimeout(rest.current)
+      rest.current = setTimeout(() => latest.current(), REST_MS)
+    },
     onResize: () => {
       if (follows.current) toEnd()
       look()

@@ -56,6 +56,8 @@ export interface ChatsState {
   /** The one in which something was said last is the first. */
   readonly order: readonly ConvId[]
   readonly left: ReadonlyMap<ConvId, Left>
+  /** Refused messages to conversations that the person is not in: nowhere else to be seen. */
+  readonly stranded: readonly Pending[]
 }
 
 export class Chats {
@@ -65,6 +67,7 @@ export class Chats {
     byId: new Map(),
     order: [],
     left: new Map(),
+    stranded: [],
   }))
   readonly people: People
   readonly me: UserId
@@ -226,6 +229,7 @@ export class Chats {
       const listed = await this.#list()
       for (const id of before) if (!listed.has(id)) this.#drop(id)
       this.state.setState({ state: 'there', error: undefined })
+      this.#showStranded()
     } catch (error) {
       if (this.state.getState().state !== 'there') this.state.setState({ state: 'failed', error })
       return
@@ -278,6 +282,7 @@ export class Chats {
     if (!byId.delete(id)) return
     this.#talks.delete(id)
     this.#show(byId)
+    this.#showStranded()
   }
 
   #put(
@@ -293,6 +298,7 @@ export class Chats {
     const order = known && activeAt(known) === activeAt(next) ? 'stays' : 'changes'
     this.#show(new Map(byId).set(id, next), order)
     if (summary && left.has(id)) this.dismiss(id)
+    if (summary) this.#showStranded()
     if (summary) this.#talks.get(id)?.reaches(next.head)
   }
 
@@ -329,6 +335,16 @@ export class Chats {
       byId.set(conv.id, { ...conv, pending: own })
     }
     this.#show(byId)
+    this.#showStranded()
+  }
+
+  #showStranded(): void {
+    const { state, byId } = this.state.getState()
+    if (state !== 'there') return
+    const stranded = this.#waiting.all.filter(({ conv, refused }) => refused && !byId.has(conv))
+    if (stranded.length + this.state.getState().stranded.length > 0) {
+      this.state.setState({ stranded })
+    }
   }
 
   #show(byId: ReadonlyMap<ConvId, Conversation>, order: 'stays' | 'changes' = 'changes'): void {

@@ -135,8 +135,8 @@ export class Talk {
   }
 
   async older(): Promise<void> {
-    const { stretch, loading } = this.state.getState()
-    if (!stretch || stretch.atStart || loading) return
+    const { stretch, loading, failed } = this.state.getState()
+    if (!stretch || stretch.atStart || loading || failed?.part === 'older') return
     await this.#read('older', async () => {
       const page = await this.#log(ask.older(stretch))
       return () => this.#grow(now => older(now, page))
@@ -144,8 +144,8 @@ export class Talk {
   }
 
   async newer(): Promise<void> {
-    const { stretch, loading } = this.state.getState()
-    if (!stretch || loading) return
+    const { stretch, loading, failed } = this.state.getState()
+    if (!stretch || loading || failed?.part === 'newer') return
     await this.#read('newer', async () => {
       const page = await this.#log(ask.newer(stretch))
       return () => {
