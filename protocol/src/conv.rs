@@ -157,7 +157,8 @@ pub struct Update {
 pub struct AddMembers {
     /// The group.
     pub conv: ConvId,
-    /// Who, 1 to 500; those who are in it already are passed over.
+    /// Who, 1 to 500, and nobody who left the organisation; those who are in it already are passed
+    /// over.
     pub users: Vec<UserId>,
 }
 
@@ -197,10 +198,18 @@ pub struct Member {
     pub user: UserId,
     /// The person's name.
     pub name: String,
-    /// What the member may do.
+    /// What the member may do. Where every owner has left the organisation, whoever is in the
+    /// group longest is one until an owner comes back.
     pub role: Role,
     /// The position at which the member's present time began.
     pub joined_seq: u64,
+    /// Whether the member has left the organisation: reads nothing, and counts in no receipt.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub left: bool,
 }
 
 /// The answer of `conv.member.list`.

@@ -95,7 +95,7 @@ error_codes! {
     NotMember = "E_NOT_MEMBER", No, 403;
     /// The caller may not speak here for now.
     Muted = "E_MUTED", No, 403;
-    /// The other person does not want to hear from the caller.
+    /// The other person does not hear from the caller: does not want to, or has left.
     Blocked = "E_BLOCKED", No, 403;
     /// The organisation is suspended.
     OrgSuspended = "E_ORG_SUSPENDED", No, 403;

@@ -31,7 +31,7 @@ operations! {
     "org.member.remove": RemoveMember => MemberUpdated, State, ADMIN;
     /// Takes a person back who had left; needs `people`.
     "org.member.restore": RestoreMember => MemberUpdated, State, ADMIN;
-    /// The names of some people of the organisation; asked by other plugins.
+    /// The names of some people of the organisation, and who of them left; asked by other plugins.
     "org.names": Names => Named, Read, Access::System;
 }
 
@@ -285,6 +285,13 @@ pub struct Names {
 pub struct Named {
     /// Those who exist in the organisation, in the order asked.
     pub names: Vec<(UserId, String)>,
+    /// Those of them who left.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub left: Vec<UserId>,
 }
 
 /// `data` of `org.created`, the first event of an organisation's log.

@@ -129,7 +129,7 @@ export type ErrorCode =
   | 'E_NOT_MEMBER'
   /** The caller may not speak here for now. */
   | 'E_MUTED'
-  /** The other person does not want to hear from the caller. */
+  /** The other person does not hear from the caller: does not want to, or has left. */
   | 'E_BLOCKED'
   /** The organisation is suspended. */
   | 'E_ORG_SUSPENDED'
@@ -339,7 +339,10 @@ export interface ConvChanged {
 export interface ConvAddMembers {
   /** The group. */
   conv: ConvId
-  /** Who, 1 to 500; those who are in it already are passed over. */
+  /**
+   * Who, 1 to 500, and nobody who left the organisation; those who are in it already are passed
+   * over.
+   */
   users: UserId[]
 }
 
@@ -373,9 +376,14 @@ export interface ConvMembersListed {
 export interface ConvMember {
   /** The position at which the member's present time began. */
   joined_seq: number
+  /** Whether the member has left the organisation: reads nothing, and counts in no receipt. */
+  left?: boolean
   /** The person's name. */
   name: string
-  /** What the member may do. */
+  /**
+   * What the member may do. Where every owner has left the organisation, whoever is in the group
+   * longest is one until an owner comes back.
+   */
   role: ConvRole
   /** Who. */
   user: UserId

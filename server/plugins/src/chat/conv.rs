@@ -11,7 +11,13 @@ use carillon_protocol::{
     limits::CONVS_PER_PAGE_MAX,
 };
 
-use super::{Chat, all_exist, load, load::Seat, member, name_of, names, rules, who};
+use super::{
+    Chat, load,
+    load::Seat,
+    member,
+    people::{People, all_are_here},
+    rules, who,
+};
 
 /// `conv.open`: with oneself too, for notes.
 pub(super) async fn open(ctx: Ctx, args: Open) -> Result<Decision<Opened>> {
@@ -21,7 +27,7 @@ pub(super) async fn open(ctx: Ctx, args: Open) -> Result<Decision<Opened>> {
     if let Some(row) = ctx.query_one(known, vec![pair.clone().into()]).await? {
         return Ok(Decision::Answer(Opened { conv: row.get(0)? }));
     }
-    all_exist(&ctx, "user", &[], &[args.user]).await?;
+    all_are_here(&ctx, "user", &[], &[args.user]).await?;
     let mut members = vec![me, args.user];
     members.dedup();
     let data = CreatedData { kind: Kind::Direct, title: None, history: History::All, members };
@@ -34,7 +40,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Opened>> {
     let mut members = rules::named("members", &args.members)?;
     members.remove(&ctx.caller().user);
     let mut members = Vec::from_iter(members);
-    all_exist(&ctx, "members", &args.members, &members).await?;
+    all_are_here(&ctx, "members", &args.members, &members).await?;
     members.insert(0, ctx.caller().user);
     let history = args.history;
     let data = CreatedData { kind: Kind::Group, title: Some(title), history, members };
@@ -88,7 +94,8 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Decision<Changed>> 
     let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
     let (head, changed_seq) = {
         let roster = conv.read();
-        rules::may_rename(&conv, rules::member((&conv, &roster), who(&ctx))?)?;
+        let caller = rules::member((&conv, &roster), who(&ctx))?;
+        rules::may_rename((&conv, &roster), caller)?;
         (roster.head, roster.changed_seq)
     };
     let known = "SELECT title FROM chat_conversation WHERE id = $1";
@@ -129,14 +136,15 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
 }
 
 async fn summaries(ctx: &Ctx, seats: Vec<Seat>) -> Result<Vec<Summary>> {
-    let names = names(ctx, seats.iter().filter_map(|seat| seat.peer).collect()).await?;
+    let peers: Vec<UserId> = seats.iter().filter_map(|seat| seat.peer).collect();
+    let people = People::ours(ctx, &peers).await?;
     let tail =
         |seat: &Seat| Tail { topic: Topic::Conv(seat.conv), window: seat.window(), limit: 1 };
     let tails = ctx.tails(seats.iter().map(tail).collect(), true).await?;
     let summary = |(seat, mut last): (Seat, Vec<_>)| Summary {
         conv: seat.conv,
         kind: seat.kind,
-        title: seat.peer.map_or(seat.title, |peer| name_of(&names, peer)),
+        title: seat.peer.map_or(seat.title, |peer| people.name(peer)),
         peer: seat.peer,
         head: seat.head.head,
         n: seat.head.n,

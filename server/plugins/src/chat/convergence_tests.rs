@@ -87,7 +87,7 @@ async fn conversations(host: &Host, people: &[Caller]) -> Vec<ConvId> {
 /// One thing that somebody does; it may be refused, since others do things too.
 async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut Dice) {
     let someone = || vec![users[1 + (me.user.0.0 as usize) % (users.len() - 1)]];
-    let refused = match dice.below(11) {
+    let refused = match dice.below(13) {
         0 => once(host, me, RemoveMembers { conv, users: someone() }).await.err(),
         1 => once(host, me, AddMembers { conv, users: users.to_vec() }).await.err(),
         2..6 => {
@@ -98,6 +98,14 @@ async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut
         7 => {
             let title = format!("{}", dice.below(1_000));
             once(host, me, Update { conv, title }).await.err()
+        }
+        8 => {
+            let user = users[dice.below(users.len() as u64) as usize];
+            host.call_typed(Caller::SYSTEM, None, &org::RemoveMember { user }).await.err()
+        }
+        9 => {
+            let user = users[dice.below(users.len() as u64) as usize];
+            host.call_typed(Caller::SYSTEM, None, &org::RestoreMember { user }).await.err()
         }
         _ => {
             let from = 1 + dice.below(60);

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::{
     Chat,
+    people::People,
     roster::{Conversation, OPEN, Person, Roster},
     spans::{ReadSpan, ReadSpans, unpack},
     who,
@@ -84,8 +85,8 @@ fn span(row: &Row, column: usize) -> Result<(u64, u64)> {
     Ok((row.get(column)?, row.get::<Option<u64>>(column + 1)?.unwrap_or(OPEN)))
 }
 
-/// A conversation as the tables say it, or `E_NOT_FOUND`. Four queries, however large it is; a
-/// fifth if the node crashed while people were writing.
+/// A conversation as the tables say it, or `E_NOT_FOUND`. Four queries, however large it is, and
+/// what the directory asks; one more if the node crashed while people were writing.
 pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<Conversation> {
     let row = ctx.query_one(CONVERSATION, vec![id.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("conversation"))?;
@@ -95,6 +96,9 @@ pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<C
 
     let mut people = people(&ctx.query(PEOPLE, vec![id.into()]).await?)?;
     add_days(&mut people, &ctx.query(DAYS, vec![id.into()]).await?)?;
+    let users: Vec<UserId> = people.iter().map(|person| person.user).collect();
+    let known = People::ask(ctx, org, &users).await?;
+    people.iter_mut().for_each(|person| person.away = known.has_left(person.user));
     let Head { head, n, .. } = ctx.head(&Topic::Conv(id)).await?;
     chat.unsettled.recover(ctx, vec![(id, settled, n)]).await?;
     let roster = Roster::new(people, changed_seq, head, n);
@@ -110,6 +114,7 @@ fn people(rows: &[Row]) -> Result<Vec<Person>> {
             _ => people.push(Person {
                 user,
                 role: role(&row.get::<String>(1)?)?,
+                away: false,
                 spans: SmallVec::from_buf([span]),
                 cursor: (row.get(2)?, row.get(3)?),
                 seen: ReadSpans::default(),

@@ -11,8 +11,9 @@ use carillon_protocol::{
 };
 
 use super::{
-    Chat, all_exist, name_of, names,
-    roster::{Conversation, Roster},
+    Chat,
+    people::{People, all_are_here, all_exist},
+    roster::{Conversation, Person, Roster},
     rules,
     unsettled::MOVE_CURSORS,
     who,
@@ -32,7 +33,7 @@ pub(super) async fn add(ctx: Ctx, args: AddMembers) -> Result<Decision<Changed>>
         let members = roster.active + added.len();
         (added, MembersChange::begin(&ctx, &conv, &roster, &data, members))
     };
-    all_exist(&ctx, "users", &args.users, &added).await?;
+    all_are_here(&ctx, "users", &args.users, &added).await?;
     let people = added.into_iter().map(|user| (user, Role::Member));
     bring(&mut change.tx, conv.id, people, change.event);
     Ok(change.tx.into())
@@ -147,18 +148,24 @@ pub(super) fn changed(done: &Committed) -> Result<Changed> {
 pub(super) async fn list(ctx: Ctx, args: ListMembers) -> Result<MembersListed> {
     let limit = rules::limit(args.limit, PEOPLE_PER_PAGE_MAX)? as usize;
     let conv = ctx.state::<Chat>().conversation(&ctx, args.conv).await?;
-    let mut page: Vec<_> = {
+    let mut page: Vec<Member> = {
         let roster = conv.read();
         rules::member((&conv, &roster), who(&ctx))?;
         let after = roster.members().filter(|person| Some(person.user) > args.after);
-        after.take(limit + 1).map(|it| (it.user, it.role, it.joined_seq())).collect()
+        let stand_in = rules::stand_in(&conv, &roster);
+        let member = |person: &Person| Member {
+            user: person.user,
+            name: String::new(),
+            role: if stand_in == Some(person.user) { Role::Owner } else { person.role },
+            joined_seq: person.joined_seq(),
+            left: person.away,
+        };
+        after.take(limit + 1).map(member).collect()
     };
     let more = page.len() > limit;
     page.truncate(limit);
-    let names = names(&ctx, page.iter().map(|&(user, ..)| user).collect()).await?;
-    let member = |(user, role, joined_seq)| {
-        let name = name_of(&names, user);
-        Member { user, name, role, joined_seq }
-    };
-    Ok(MembersListed { members: page.into_iter().map(member).collect(), more })
+    let users: Vec<UserId> = page.iter().map(|member| member.user).collect();
+    let people = People::ours(&ctx, &users).await?;
+    page.iter_mut().for_each(|member| member.name = people.name(member.user));
+    Ok(MembersListed { members: page, more })
 }

@@ -12,6 +12,7 @@ mod load;
 mod member;
 mod moves;
 mod msg;
+mod people;
 mod reads;
 mod receipt;
 mod roster;
@@ -24,7 +25,7 @@ mod watch;
 #[cfg(test)]
 mod watch_tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use carillon_plugin::{Ctx, Error, Listening, LiveChange, Plugin, Result, TopicKind, Window};
 use carillon_protocol::{
@@ -32,7 +33,6 @@ use carillon_protocol::{
     conv::{CreatedData, MembersChangedData, kind},
     id::Ulid,
     limits::INT_MAX,
-    org,
 };
 use dashmap::{DashMap, Entry};
 use quick_cache::{
@@ -42,6 +42,7 @@ use quick_cache::{
 
 use self::{
     moves::Moves,
+    people::{Leavers, Went},
     reads::Lane,
     roster::{Change, Conversation, Message},
     unsettled::Unsettled,
@@ -126,6 +127,7 @@ pub(crate) struct Chat {
     lane: Lane,
     moves: Moves,
     watches: Watches,
+    leavers: Leavers,
 }
 
 impl Chat {
@@ -144,6 +146,7 @@ impl Chat {
             lane: Lane::default(),
             moves: Moves::default(),
             watches: Watches::default(),
+            leavers: Leavers::default(),
         }
     }
 
@@ -214,13 +217,43 @@ impl Chat {
     }
 
     fn observe(&self, event: &Event) {
-        let Topic::Conv(id) = event.topic else { return };
+        match event.topic {
+            Topic::Conv(id) => self.happened(id, event),
+            Topic::Org(_) => {
+                if let Some(went) = Went::of(event) {
+                    self.went(went, event.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn happened(&self, id: ConvId, event: &Event) {
         if let Some(message) = Message::of(event) {
             self.unsettled.note(id, message);
         }
         self.apply(id, Change::Event(event.clone()));
         if &*event.k == kind::MEMBERS_CHANGED {
+            // What cannot be read was said by who applied it.
+            let added = event.data.to::<MembersChangedData>().map_or(Vec::new(), |it| it.added);
+            for user in self.leavers.among(&added) {
+                self.apply(id, Change::Went(Went { user, away: true }));
+            }
             self.watches.touched(id, event.at);
+        }
+    }
+
+    /// Brings every conversation in memory up to date with who left the organisation or came back.
+    /// Rare enough to look at all of them.
+    fn went(&self, went: Went, at: i64) {
+        self.leavers.note(went);
+        self.loading.iter_mut().for_each(|mut missed| missed.push(Change::Went(went)));
+        // What is not in memory by now is loaded later, and so asks the directory later.
+        for (id, cached) in self.cache.iter() {
+            if cached.conv.read().person(went.user).is_some() {
+                self.apply(id, Change::Went(went));
+                self.watches.touched(id, at);
+            }
         }
     }
 }
@@ -255,29 +288,6 @@ impl Drop for Loading<'_> {
 /// Who calls, as the rules ask for it.
 fn who(ctx: &Ctx) -> (OrgId, UserId) {
     (ctx.caller().org, ctx.caller().user)
-}
-
-/// The names of people of the caller's organisation, by id; whoever does not exist is missing.
-async fn names(ctx: &Ctx, users: Vec<UserId>) -> Result<BTreeMap<UserId, String>> {
-    if users.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let named = ctx.call(&org::Names { org: ctx.caller().org, users }).await?;
-    Ok(named.names.into_iter().collect())
-}
-
-/// Somebody's name; whoever is gone from the directory is called by the id.
-fn name_of(names: &BTreeMap<UserId, String>, user: UserId) -> String {
-    names.get(&user).cloned().unwrap_or_else(|| user.to_string())
-}
-
-/// Refuses people who do not exist in the caller's organisation.
-async fn all_exist(ctx: &Ctx, field: &str, asked: &[UserId], users: &[UserId]) -> Result<()> {
-    let names = names(ctx, users.to_vec()).await?;
-    match users.iter().find(|user| !names.contains_key(user)) {
-        Some(&user) => Err(rules::nobody(field, asked, user)),
-        None => Ok(()),
-    }
 }
 
 /// The conversations that the caller listens to, and those that a device which was away may still

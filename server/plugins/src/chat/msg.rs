@@ -27,6 +27,7 @@ pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Decision<Sent>> {
     let (mentioned, window) = {
         let roster = conv.read();
         let person = rules::member((&conv, &roster), who(&ctx))?;
+        rules::may_write((&conv, &roster))?;
         (rules::mentioned(&roster, &args.body)?, person.window(conv.history))
     };
     if let Some(seq) = args.reply_to {

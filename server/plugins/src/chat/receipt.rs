@@ -12,7 +12,7 @@ use carillon_protocol::{
 use super::{
     Chat,
     msg::messages,
-    name_of, names,
+    people::People,
     roster::{Conversation, Message, Person, Roster},
     rules,
     spans::Tally,
@@ -106,7 +106,7 @@ fn count(conv: &Conversation, roster: &Roster, authors: &Authors) -> Counts {
     let seqs: Vec<_> = authors.keys().copied().collect();
     let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return BTreeMap::new() };
     let (mut read, mut total) = (Tally::new(&seqs), Tally::new(&seqs));
-    for person in roster.members() {
+    for person in roster.present() {
         let window = person.window(conv.history);
         for &(from, to) in &window.0 {
             total.span(from, to);
@@ -129,9 +129,10 @@ fn count(conv: &Conversation, roster: &Roster, authors: &Authors) -> Counts {
         .collect()
 }
 
-/// Whether a person is in the conversation and may see this position.
+/// Whether a person is there, in the conversation and in the organisation, and may see this
+/// position.
 fn may_see(conv: &Conversation, person: &Person, seq: u64) -> bool {
-    person.is_active() && person.window(conv.history).sees(seq)
+    person.is_active() && !person.away && person.window(conv.history).sees(seq)
 }
 
 /// `receipt.list`.
@@ -155,8 +156,9 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
     }
     let more = page.len() > limit;
     page.truncate(limit);
-    let names = names(&ctx, page.iter().map(|&(user, _)| user).collect()).await?;
-    let reader = |(user, at)| Reader { user, name: name_of(&names, user), at };
+    let users: Vec<UserId> = page.iter().map(|&(user, _)| user).collect();
+    let known = People::ours(&ctx, &users).await?;
+    let reader = |(user, at)| Reader { user, name: known.name(user), at };
     Ok(Listed { people: page.into_iter().map(reader).collect(), more, total })
 }
 

@@ -13,7 +13,10 @@ use carillon_protocol::{
 };
 use smallvec::SmallVec;
 
-use super::spans::{ReadSpan, ReadSpans};
+use super::{
+    people::Went,
+    spans::{ReadSpan, ReadSpans},
+};
 
 /// The end of a span that is still open.
 pub(crate) const OPEN: u64 = u64::MAX;
@@ -26,6 +29,8 @@ pub(crate) const RECENT_MAX: usize = 128;
 pub(crate) struct Person {
     pub(crate) user: UserId,
     pub(crate) role: Role,
+    /// Whether the person has left the organisation: is in it still, and counts nowhere.
+    pub(crate) away: bool,
     /// When the person was in: `from..=to`, ascending and apart, the last one perhaps [`OPEN`].
     pub(crate) spans: SmallVec<[(u64, u64); 1]>,
     /// How far the person has read: position, and count of messages.
@@ -39,7 +44,8 @@ impl Person {
     /// Somebody who comes with this event.
     pub(crate) fn joining(user: UserId, role: Role, seq: u64, n: u64) -> Person {
         let spans = SmallVec::from_buf([(seq, OPEN)]);
-        Person { user, role, spans, cursor: (seq, n), seen: <_>::default(), oldest_day: None }
+        let (cursor, seen) = ((seq, n), ReadSpans::default());
+        Person { user, role, away: false, spans, cursor, seen, oldest_day: None }
     }
 
     /// Whether the person is in it now.
@@ -111,6 +117,8 @@ pub(crate) enum Change {
     Event(Event),
     /// It was committed to the tables: a person has read.
     Read(Box<Reading>),
+    /// It was committed to the organisation's log.
+    Went(Went),
 }
 
 /// What a person's reads came to.
@@ -158,6 +166,11 @@ impl Roster {
     /// Everybody who is in it, by id.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Person> {
         self.people.iter().filter(|person| person.is_active())
+    }
+
+    /// The same without those who have left the organisation.
+    pub(crate) fn present(&self) -> impl Iterator<Item = &Person> {
+        self.members().filter(|person| !person.away)
     }
 
     /// Somebody who is in it or was.
@@ -221,6 +234,11 @@ impl Roster {
                     person.read(reading);
                     let after = person.seen.count();
                     self.spans = self.spans + after - before;
+                }
+            }
+            Change::Went(Went { user, away }) => {
+                if let Some(person) = self.person_mut(*user) {
+                    person.away = *away;
                 }
             }
         }

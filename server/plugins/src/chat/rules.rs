@@ -71,29 +71,66 @@ pub(crate) fn named(field: &str, users: &[UserId]) -> Result<BTreeSet<UserId>> {
     Ok(users.iter().copied().collect())
 }
 
-/// Somebody whom the call names does not exist for this caller.
-pub(crate) fn nobody(field: &str, asked: &[UserId], user: UserId) -> Error {
+/// Where the call names somebody.
+fn place(field: &str, asked: &[UserId], user: UserId) -> String {
     let place = asked.iter().position(|&other| other == user);
-    let field = place.map_or_else(|| field.to_owned(), |at| format!("{field}[{at}]"));
-    Error::not_found("person").field(&field)
+    place.map_or_else(|| field.to_owned(), |at| format!("{field}[{at}]"))
 }
 
-fn may_change(conv: &Conversation, caller: &Person, only_oneself: bool) -> Result<()> {
+/// Somebody whom the call names does not exist for this caller.
+pub(crate) fn nobody(field: &str, asked: &[UserId], user: UserId) -> Error {
+    Error::not_found("person").field(&place(field, asked, user))
+}
+
+/// Somebody whom the call names is not in the organisation any more.
+pub(crate) fn left(field: &str, asked: &[UserId], user: UserId) -> Error {
+    let msg = "this person has left the organisation; leave them out";
+    Error::conflict(msg).field(&place(field, asked, user))
+}
+
+/// Refuses to speak where nobody would hear it. Not a conflict: what is refused for that may be
+/// tried again when somebody else is done, and this may not.
+pub(crate) fn may_write((conv, roster): (&Conversation, &Roster)) -> Result<()> {
+    if conv.kind == Kind::Direct && roster.members().any(|person| person.away) {
+        let msg = "this person has left the organisation, and reads nothing any more";
+        return Err(Error::new(ErrorCode::Blocked, msg));
+    }
+    Ok(())
+}
+
+/// Who stands in for the owners of a group while all of them have left the organisation: who has
+/// been in it longest.
+pub(crate) fn stand_in(conv: &Conversation, roster: &Roster) -> Option<UserId> {
+    if conv.kind == Kind::Direct {
+        return None;
+    }
+    next_owner(|| roster.present())
+}
+
+fn owns(conv: &Conversation, roster: &Roster, person: &Person) -> bool {
+    person.role == Role::Owner || stand_in(conv, roster) == Some(person.user)
+}
+
+fn may_change(
+    (conv, roster): (&Conversation, &Roster),
+    caller: &Person,
+    only_oneself: bool,
+) -> Result<()> {
     if conv.kind == Kind::Direct {
         return Err(Error::denied("a direct conversation keeps its two people; make a group"));
     }
-    if caller.role != Role::Owner && !only_oneself {
+    if !only_oneself && !owns(conv, roster, caller) {
         return Err(Error::denied("only the owner of the group adds and removes others"));
     }
     Ok(())
 }
 
 /// Whether somebody may give the conversation another title.
-pub(crate) fn may_rename(conv: &Conversation, caller: &Person) -> Result<()> {
+pub(crate) fn may_rename((conv, roster): (&Conversation, &Roster), caller: &Person) -> Result<()> {
     if conv.kind == Kind::Direct {
         return Err(Error::denied("a direct conversation is called after the other person"));
     }
-    if caller.role != Role::Owner {
+    if !owns(conv, roster, caller) {
         return Err(Error::denied("only the owner of the group renames it"));
     }
     Ok(())
@@ -105,7 +142,7 @@ pub(crate) fn newcomers(
     caller: &Person,
     users: &[UserId],
 ) -> Result<Vec<UserId>> {
-    may_change(conv, caller, false)?;
+    may_change((conv, roster), caller, false)?;
     let mut named = at_least_one(users)?;
     named.retain(|&user| !roster.person(user).is_some_and(Person::is_active));
     if roster.active + named.len() > MEMBERS_MAX {
@@ -122,7 +159,7 @@ pub(crate) fn leavers(
     users: &[UserId],
 ) -> Result<Vec<UserId>> {
     let mut named = at_least_one(users)?;
-    may_change(conv, caller, named.iter().all(|&user| user == caller.user))?;
+    may_change((conv, roster), caller, named.iter().all(|&user| user == caller.user))?;
     named.retain(|&user| roster.person(user).is_some_and(Person::is_active));
     Ok(named.into_iter().collect())
 }
@@ -135,14 +172,22 @@ fn at_least_one(users: &[UserId]) -> Result<BTreeSet<UserId>> {
 }
 
 /// Who owns the group when these people have gone, if no owner is left: who has been in it longest.
-/// Nobody could add people to a group without one. Every node comes to the same conclusion.
+/// Nobody could add people to a group without one. Every node comes to the same conclusion, because
+/// it follows from the conversation's log alone: also who left the organisation may be the one.
 pub(crate) fn heir(roster: &Roster, leaving: &[UserId]) -> Option<UserId> {
     let leaving: BTreeSet<_> = leaving.iter().copied().collect();
-    let stay = || roster.members().filter(|person| !leaving.contains(&person.user));
-    if stay().any(|person| person.role == Role::Owner) {
+    next_owner(|| roster.members().filter(|person| !leaving.contains(&person.user)))
+}
+
+/// Who has been in it longest, if none of these people is an owner.
+fn next_owner<'a, I>(people: impl Fn() -> I) -> Option<UserId>
+where
+    I: Iterator<Item = &'a Person>,
+{
+    if people().any(|person| person.role == Role::Owner) {
         return None;
     }
-    stay().min_by_key(|person| (person.joined_seq(), person.user)).map(|person| person.user)
+    people().min_by_key(|person| (person.joined_seq(), person.user)).map(|person| person.user)
 }
 
 /// Who is mentioned, if the message may be written.

@@ -23,6 +23,7 @@ pub(super) struct Names(Memory<UserId, Arc<Name>>);
 struct Name {
     org: OrgId,
     name: String,
+    left: bool,
 }
 
 impl Default for Names {
@@ -32,7 +33,7 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Forgets who was renamed, on whichever node.
+    /// Forgets who was renamed, left or came back, on whichever node.
     pub(super) fn observe(&self, event: &Event) {
         match (&*event.k, changed(event)) {
             (kind::IMPORTED, _) => self.0.forget_all(),
@@ -43,11 +44,11 @@ impl Names {
 }
 
 static LOOK_UP: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT id, org, name FROM directory_user WHERE id IN {}", batch::places())
+    format!("SELECT id, org, name, left_at FROM directory_user WHERE id IN {}", batch::places())
 });
 
-/// The names of some people. Those of another organisation are left out like those who do not
-/// exist.
+/// The names of some people, and who of them left. Those of another organisation are left out like
+/// those who do not exist.
 pub(super) async fn names(ctx: Ctx, args: AskNames) -> Result<Named> {
     if args.users.len() > USERS_PER_CALL_MAX {
         let msg = format!("at most {USERS_PER_CALL_MAX} people a call");
@@ -64,13 +65,15 @@ pub(super) async fn names(ctx: Ctx, args: AskNames) -> Result<Named> {
         }
     }
     for row in batch::query(&ctx, &LOOK_UP, &missing).await? {
-        let (user, name) = (row.get(0)?, Arc::new(Name { org: row.get(1)?, name: row.get(2)? }));
+        let left = row.get::<Option<i64>>(3)?.is_some();
+        let (user, org, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let name = Arc::new(Name { org, name, left });
         memory.keep(since, user, Arc::clone(&name));
         found.insert(user, name);
     }
-    let here = |user: UserId| {
-        let name = found.get(&user).filter(|name| name.org == args.org)?;
-        Some((user, name.name.clone()))
-    };
-    Ok(Named { names: args.users.iter().filter_map(|user| here(*user)).collect() })
+    let here = |user: &UserId| found.get_key_value(user).filter(|(_, it)| it.org == args.org);
+    let asked = || args.users.iter().filter_map(here);
+    let names = asked().map(|(user, it)| (*user, it.name.clone())).collect();
+    let left = asked().filter(|(_, it)| it.left).map(|(user, _)| *user).collect();
+    Ok(Named { names, left })
 }

@@ -6,6 +6,7 @@
 mod conversations;
 mod history;
 mod isolation;
+mod leavers;
 mod members;
 mod messages;
 mod receipts;

@@ -117,6 +117,19 @@ async fn who_leaves_is_told_nothing_more_and_the_others_that_there_is_one_less()
 }
 
 #[tokio::test]
+async fn who_watches_is_told_that_somebody_left_the_organisation() {
+    let world = World::new().await;
+    let (conv, _) = world.crowd(0).await;
+    world.watches(world.amy, conv, &[2]).await;
+    let user = world.bob.user;
+    world.call(Caller::SYSTEM, org::RemoveMember { user }).await.unwrap();
+    assert_eq!(world.told().await, [(world.amy.user, vec![(2, 0, 1)])].into());
+    world.call(Caller::SYSTEM, org::RestoreMember { user }).await.unwrap();
+    a_second_later().await;
+    assert_eq!(world.told().await, [(world.amy.user, vec![(2, 0, 2)])].into());
+}
+
+#[tokio::test]
 async fn in_a_group_of_more_than_500_only_own_messages_are_watched() {
     let world = World::new().await;
     let (conv, people) = world.crowd(497).await;

@@ -91,10 +91,17 @@ async fn who_signs_in_while_leaving_is_signed_out_too() {
 async fn the_name_of_who_left_stays_for_old_messages() {
     let world = World::new().await;
     let (bob, _) = world.joins("bob").await;
+    let named = || Names { org: world.org, users: vec![bob.user, world.amy.user] };
+    assert_eq!(world.call(Caller::SYSTEM, named()).await.unwrap().left, []);
     leave(&world, bob.user).await;
-    let args = Names { org: world.org, users: vec![bob.user] };
-    let named = world.call(Caller::SYSTEM, args).await.unwrap().names;
-    assert_eq!(named, [(bob.user, "bob 陳".to_owned())]);
+    for _ in 0..2 {
+        let named = world.call(Caller::SYSTEM, named()).await.unwrap();
+        assert_eq!(named.names[0], (bob.user, "bob 陳".to_owned()));
+        assert_eq!(named.left, [bob.user]);
+    }
+    come_back(&world, bob.user).await;
+    assert_eq!(world.call(Caller::SYSTEM, named()).await.unwrap().left, []);
+    leave(&world, bob.user).await;
     assert_eq!(world.member(bob.user).await.name, "bob 陳");
     let taken = world.call(world.amy, person("bob")).await;
     assert_eq!(code(taken), ErrorCode::Conflict, "they may come back");
