@@ -57,10 +57,15 @@ describe('a text', () => {
     expect(partsOf(text, []).every(part => part.kind === 'text')).toBe(true)
   })
 
-  test('of the full length is taken apart at once', () => {
-    const text = 'https://a.hk/(((('.repeat(960)
+  test.each([
+    ['addresses', 'https://a.hk/(((('.repeat(960)],
+    ['brackets', `https://a.hk/${')'.repeat(16_000)}`],
+    ['dots', `https://a.hk/${'.'.repeat(16_000)}a`],
+    ['mentions', '@Bo '.repeat(4_000)],
+  ])('of the full length is taken apart at once, if it is made of %s', (_, text) => {
+    const absent = Array.from({ length: 199 }, (_, n) => ({ user: `u${n}`, name: `Bob ${n}` }))
     const began = performance.now()
-    partsOf(text, [AMY])
+    partsOf(text, [{ user: 'bo', name: 'Bo' }, ...absent])
     expect(performance.now() - began).toBeLessThan(200)
   })
 })

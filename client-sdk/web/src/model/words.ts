@@ -20,7 +20,9 @@ export interface Named {
 const ADDRESS =
   /https?:\/\/[^\s<>"'`「」『』《》【】（），。；：！？、\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi
 /** What ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?*_~]+$/
+const ENDS_SENTENCE = '.,;:!?*_~'
+/** What opens brackets, and what closes them. */
+const BRACKETS = { open: '([', close: ')]' }
 
 /** Takes a text apart; joined together the parts are the text again. */
 export function partsOf(text: string, mentioned: readonly Named[]): Part[] {
@@ -40,15 +42,21 @@ export function partsOf(text: string, mentioned: readonly Named[]): Part[] {
 
 /** Without the end of the sentence, and without a bracket that was opened before the address. */
 function trimmed(address: string): string {
-  let text = address.replace(TRAILING, '')
-  while (/[)\]]$/.test(text) && count(text, /[)\]]/g) > count(text, /[([]/g)) {
-    text = text.slice(0, -1).replace(TRAILING, '')
+  let spare = count(address, BRACKETS.close) - count(address, BRACKETS.open)
+  let end = address.length
+  for (; end > 0; end -= 1) {
+    const last = address.charAt(end - 1)
+    if (ENDS_SENTENCE.includes(last)) continue
+    if (!BRACKETS.close.includes(last) || spare <= 0) break
+    spare -= 1
   }
-  return text
+  return address.slice(0, end)
 }
 
-function count(text: string, what: RegExp): number {
-  return text.match(what)?.length ?? 0
+function count(text: string, characters: string): number {
+  let found = 0
+  for (const character of text) if (characters.includes(character)) found += 1
+  return found
 }
 
 /** The address to go to; none if it pretends to be another one by a name before an `@`. */
@@ -59,28 +67,25 @@ function safe(address: string): string | undefined {
   return isWeb && url.username === '' && url.password === '' ? url.href : undefined
 }
 
+/** Looks only where there is an `@`: whoever writes a text must not keep its readers waiting. */
 function addMentions(parts: Part[], text: string, mentioned: readonly Named[]): void {
-  let rest = text
-  while (rest !== '') {
-    const next = firstMention(rest, mentioned)
-    if (!next) break
-    if (next.at > 0) parts.push({ kind: 'text', text: rest.slice(0, next.at) })
-    const end = next.at + next.label.length
-    parts.push({ kind: 'mention', text: next.label, user: next.user })
-    rest = rest.slice(end)
+  let done = 0
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', Math.max(done, at + 1))) {
+    const named = nameAt(text, at + 1, mentioned)
+    if (!named) continue
+    if (at > done) parts.push({ kind: 'text', text: text.slice(done, at) })
+    done = at + 1 + named.name.length
+    parts.push({ kind: 'mention', text: text.slice(at, done), user: named.user })
   }
-  if (rest !== '') parts.push({ kind: 'text', text: rest })
+  if (done < text.length) parts.push({ kind: 'text', text: text.slice(done) })
 }
 
-/** The first one; of two names that begin alike the longer one. */
-function firstMention(text: string, mentioned: readonly Named[]) {
-  let first: { at: number; label: string; user: UserId } | undefined
-  for (const { user, name } of mentioned) {
-    const label = `@${name}`
-    const at = name === '' ? -1 : text.indexOf(label)
-    if (at < 0) continue
-    const longer = first && at === first.at && label.length > first.label.length
-    if (!first || at < first.at || longer) first = { at, label, user }
+/** Whose name stands there; of two names that begin alike the longer one. */
+function nameAt(text: string, at: number, mentioned: readonly Named[]): Named | undefined {
+  let longest: Named | undefined
+  for (const named of mentioned) {
+    if (named.name.length <= (longest?.name.length ?? 0)) continue
+    if (text.startsWith(named.name, at)) longest = named
   }
-  return first
+  return longest
 }
