@@ -1,7 +1,7 @@
+import type { ConvId } from '@carillon/client'
 import { AtSign, SendHorizontal, Smile } from 'lucide-react'
-import { type KeyboardEvent, useId, useState } from 'react'
+import { type KeyboardEvent, memo, useId, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
-import type { Conversation } from '../model/conversation.ts'
 import { completed, mentionsIn } from '../model/mention.ts'
 import type { Talk } from '../model/talk.ts'
 import { inserted, isComposing, onEnter, room, sendable, sendKey } from '../model/writing.ts'
@@ -14,17 +14,24 @@ import { useIsPhone } from './panels.ts'
 import { notKept } from './refused.ts'
 import { useDraft } from './useDraft.ts'
 import { useMentioning } from './useMentioning.ts'
-import { useTextBox } from './useTextBox.ts'
+import { type TextBox, useTextBox } from './useTextBox.ts'
 
-/** The box to write in. */
-export function Composer({ conv, talk, title }: { conv: Conversation; talk: Talk; title: string }) {
+export interface ComposerProps {
+  id: ConvId
+  talk: Talk
+  /** What the conversation is called. */
+  title: string
+}
+
+/** The box to write in. It is not drawn again with every message. */
+export const Composer = memo(function Composer({ id, talk, title }: ComposerProps) {
   const t = useText()
   const phone = useIsPhone()
   const box = useTextBox(!phone)
-  const [draft, setDraft] = useDraft(conv.id)
+  const [draft, setDraft] = useDraft(id)
   const [emoji, setEmoji] = useState(false)
   const mentioning = useMentioning({ talk, draft, box })
-  const { send, error, clearError } = useSending({ conv, talk, draft, setDraft })
+  const { send, error, clearError } = useSending({ id, talk, draft, setDraft })
   const left = room(draft.text)
   const canSend = sendable(draft.text) !== '' && (left ?? 0) >= 0
   const hint = useId()
@@ -77,46 +84,80 @@ export function Composer({ conv, talk, title }: { conv: Conversation; talk: Talk
           onCompositionEnd={box.onCompositionEnd}
           onKeyDown={onKeyDown}
         />
-        <div className="composer-tools">
-          <IconButton
-            label={t('chat.emoji')}
-            icon={<Smile />}
-            aria-expanded={emoji}
-            onClick={() => {
-              setEmoji(!emoji)
-              if (emoji) box.moveTo(box.selection().to)
-            }}
-          />
-          <IconButton
-            label={t('chat.mention')}
-            icon={<AtSign />}
-            onClick={() => put(needsSpace(draft.text, box.selection().from) ? ' @' : '@')}
-          />
-          <button
-            type="button"
-            className="composer-send"
-            disabled={!canSend}
-            aria-label={t('chat.send')}
-            title={t('chat.send')}
-            // The keyboard of a phone stays where it is.
-            onPointerDown={event => event.preventDefault()}
-            onClick={send}
-          >
-            <SendHorizontal aria-hidden="true" />
-          </button>
-        </div>
+        <Tools emoji={emoji} box={box} onEmoji={setEmoji} onPut={put} />
+        <SendButton disabled={!canSend} onSend={send} />
       </div>
-      <p id={hint} className={phone ? 'visually-hidden' : 'composer-hint'}>
-        {sendKey() === 'enter' && !phone ? t('chat.send.enter') : null}
-        {sendKey() === 'ctrl-enter' && !phone ? t('chat.send.ctrl') : null}
-      </p>
+      <Hint id={hint} phone={phone} />
+    </div>
+  )
+})
+
+/** What is put into the text without a keyboard for it. */
+function Tools({
+  emoji,
+  box,
+  onEmoji,
+  onPut,
+}: {
+  emoji: boolean
+  box: TextBox
+  onEmoji: (open: boolean) => void
+  onPut: (what: string) => void
+}) {
+  const t = useText()
+  return (
+    <div className="composer-tools">
+      <IconButton
+        label={t('chat.emoji')}
+        icon={<Smile />}
+        aria-expanded={emoji}
+        onClick={() => {
+          onEmoji(!emoji)
+          if (emoji) box.moveTo(box.selection().to)
+        }}
+      />
+      <IconButton
+        label={t('chat.mention')}
+        icon={<AtSign />}
+        onClick={() => onPut(needsSpace(box) ? ' @' : '@')}
+      />
     </div>
   )
 }
 
+function SendButton({ disabled, onSend }: { disabled: boolean; onSend: () => void }) {
+  const t = useText()
+  return (
+    <button
+      type="button"
+      className="composer-send"
+      disabled={disabled}
+      aria-label={t('chat.send')}
+      title={t('chat.send')}
+      // The keyboard of a phone stays where it is.
+      onPointerDown={event => event.preventDefault()}
+      onClick={onSend}
+    >
+      <SendHorizontal aria-hidden="true" />
+    </button>
+  )
+}
+
+/** What Enter does here. */
+function Hint({ id, phone }: { id: string; phone: boolean }) {
+  const t = useText()
+  const words = sendKey() === 'enter' ? t('chat.send.enter') : t('chat.send.ctrl')
+  return (
+    <p id={id} className={phone ? 'visually-hidden' : 'composer-hint'}>
+      {phone ? null : words}
+    </p>
+  )
+}
+
 /** An address ends where an `@` follows a letter. */
-function needsSpace(text: string, at: number): boolean {
-  return /[\w.]$/.test(text.slice(0, at))
+function needsSpace(box: TextBox): boolean {
+  const text = box.ref.current?.value ?? ''
+  return /[\w.]$/.test(text.slice(0, box.selection().from))
 }
 
 /** What is in the way of sending. */
@@ -138,12 +179,12 @@ function Notice({ t, left, error }: { t: Text; left: number | undefined; error: 
 
 /** Gives the text to the outbox; what that does not take stays in the box. */
 function useSending({
-  conv,
+  id,
   talk,
   draft,
   setDraft,
 }: {
-  conv: Conversation
+  id: ConvId
   talk: Talk
   draft: ReturnType<typeof useDraft>[0]
   setDraft: ReturnType<typeof useDraft>[1]
@@ -158,7 +199,7 @@ function useSending({
     setError(undefined)
     void talk.newest()
     try {
-      const { sent } = await client.queue({ conv: conv.id, body })
+      const { sent } = await client.queue({ conv: id, body })
       // If the server refuses it, the message itself says so.
       sent.catch(() => {})
     } catch (thrown) {

@@ -99,7 +99,7 @@ function Open({ conv }: { conv: Conversation }) {
           receiptsOf={beside?.panel === 'receipts' ? beside.seq : undefined}
           onReceipts={seq => setBeside({ panel: 'receipts', seq })}
         />
-        <Composer conv={conv} talk={talk} title={title} />
+        <Composer id={conv.id} talk={talk} title={title} />
       </section>
       <Suspense fallback={null}>
         {beside?.panel === 'details' && <Details conv={conv} talk={talk} onClose={close} />}

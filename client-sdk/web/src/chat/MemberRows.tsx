@@ -34,7 +34,7 @@ export function MemberRows({
     <div className="member-rows">
       <VList data={members} role="list">
         {(member, index) => (
-          // biome-ignore lint/a11y/useSemanticElements: the list draws elements of its own around it
+          // biome-ignore lint/a11y/useSemanticElements: the list draws its own around it
           <div
             key={member.user}
             role="listitem"

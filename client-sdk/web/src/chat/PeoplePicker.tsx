@@ -4,7 +4,7 @@ import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react'
 import { useDebounced } from '../app/debounced.ts'
 import { Failed } from '../app/Fetched.tsx'
 import { useChats } from '../model/hooks.ts'
-import { useMembers } from '../people/members.ts'
+import { narrowed, useMembers } from '../people/members.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
@@ -36,44 +36,50 @@ export function PeoplePicker({
   const list = useRef<HTMLDivElement>(null)
   const [query, setQuery] = useState('')
   const [at, setAt] = useState(0)
-  const found = useMembers({ query: useDebounced(query) })
-  const people = found.members.filter(({ user }) => oneself || user !== me)
-  const isPicked = (user: UserId) => picked.some(person => person.user === user)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the first of those found now
+  useEffect(() => setAt(0), [query])
+  const rested = useDebounced(query)
+  const found = useMembers({ query: rested })
+  // Who types fast must not take somebody whom other letters have found.
+  const isStale = found.stale || rested !== query
+  const there = isStale ? narrowed(found.members, query) : found.members
+  const people = there.filter(({ user }) => oneself || user !== me)
   const chosen = people[Math.min(at, people.length - 1)]
+  // biome-ignore lint/correctness/useExhaustiveDependencies: follows the arrow keys
   useEffect(() => {
     list.current?.querySelector('[data-at]')?.scrollIntoView({ block: 'nearest' })
-  })
+  }, [at])
   const take = (person: OrgMember) => {
     if (!already?.has(person.user)) onPick(person)
   }
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.nativeEvent.isComposing) return
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return
     if (event.key === 'Enter' && chosen) take(chosen)
     else if (event.key === 'ArrowDown') setAt(Math.min(at + 1, people.length - 1))
     else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
     else return
     event.preventDefault()
   }
+  const choice = (person: OrgMember) => (
+    <Choice
+      key={person.user}
+      id={`${id}-${person.user}`}
+      person={person}
+      at={person === chosen}
+      picked={picked.some(({ user }) => user === person.user)}
+      already={already?.has(person.user) ?? false}
+      onPick={() => take(person)}
+    />
+  )
   return (
     <div className="find">
-      <input
-        data-autofocus={first || undefined}
-        className="input"
-        type="text"
-        role="combobox"
-        inputMode="search"
-        autoComplete="off"
-        spellCheck={false}
-        aria-label={t('chat.people.search')}
-        placeholder={t('chat.people.search')}
-        aria-expanded={people.length > 0}
-        aria-controls={`${id}-list`}
-        aria-activedescendant={chosen && `${id}-${chosen.user}`}
+      <Line
+        first={first}
+        list={`${id}-list`}
+        open={people.length > 0}
+        active={chosen && `${id}-${chosen.user}`}
         value={query}
-        onChange={event => {
-          setQuery(event.target.value)
-          setAt(0)
-        }}
+        onChange={setQuery}
         onKeyDown={onKeyDown}
       />
       <div
@@ -84,20 +90,50 @@ export function PeoplePicker({
         aria-label={t('nav.people')}
         aria-multiselectable={picked.length > 0 || undefined}
       >
-        {people.map(person => (
-          <Choice
-            key={person.user}
-            id={`${id}-${person.user}`}
-            person={person}
-            at={person === chosen}
-            picked={isPicked(person.user)}
-            already={already?.has(person.user) ?? false}
-            onPick={() => take(person)}
-          />
-        ))}
+        {people.map(choice)}
       </div>
       <Around found={found} people={people} query={query} />
     </div>
+  )
+}
+
+/** Where one writes whom one looks for; the keys lead through the list below. */
+function Line({
+  first,
+  list,
+  open,
+  active,
+  value,
+  onChange,
+  onKeyDown,
+}: {
+  first: boolean
+  list: string
+  open: boolean
+  active: string | undefined
+  value: string
+  onChange: (value: string) => void
+  onKeyDown: (event: KeyboardEvent) => void
+}) {
+  const t = useText()
+  return (
+    <input
+      data-autofocus={first || undefined}
+      className="input"
+      type="text"
+      role="combobox"
+      inputMode="search"
+      autoComplete="off"
+      spellCheck={false}
+      aria-label={t('chat.people.search')}
+      placeholder={t('chat.people.search')}
+      aria-expanded={open}
+      aria-controls={list}
+      aria-activedescendant={active}
+      value={value}
+      onChange={event => onChange(event.target.value)}
+      onKeyDown={onKeyDown}
+    />
   )
 }
 

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import type { VirtualizerHandle } from 'virtua'
 import { useTalkState } from '../model/hooks.ts'
 import type { Row } from '../model/rows.ts'
 import type { Stretch } from '../model/stretch.ts'
@@ -31,24 +32,21 @@ export interface Scrolling {
   onResize: () => void
 }
 
-/** Where the list stands, and what must be read from the log for it. */
-export function useScrolling({
-  talk,
-  stretch,
-  rows,
-  list,
-}: {
+interface Scrolled {
   talk: Talk
   stretch: Stretch
   rows: readonly Row[]
   list: ListHandle
-}): Scrolling {
+}
+
+/** Where the list stands, and what must be read from the log for it. */
+export function useScrolling({ talk, stretch, rows, list }: Scrolled): Scrolling {
   const target = useTalkState(talk, state => state.target)
   const [following, setFollowing] = useState(stretch.live)
   const follows = useRef(stretch.live)
   const drawn = useRef(rows)
-  const rest = useRef<ReturnType<typeof setTimeout>>(undefined)
   const shift = isShifted(drawn.current, rows)
+  const trimming = useTrimming({ talk, stretch, rows, list })
 
   const follow = (is: boolean) => {
     follows.current = is
@@ -58,24 +56,14 @@ export function useScrolling({
   const look = () => {
     const view = list.current
     if (!view || view.viewportSize === 0) return
-    const { scrollOffset, scrollSize, viewportSize } = view
-    const below = scrollSize - scrollOffset - viewportSize
-    const reach = viewportSize * AHEAD
-    if (scrollOffset < reach) void talk.older()
-    if (below < reach && !stretch.live) void talk.newer()
+    const reach = view.viewportSize * AHEAD
+    if (view.scrollOffset < reach) void talk.older()
+    if (below(view) < reach && !stretch.live) void talk.newer()
   }
-  const trim = () => {
-    const view = list.current
-    const row = view && rows[view.findItemIndex(view.scrollOffset + view.viewportSize / 2)]
-    const seq = row?.kind === 'message' ? row.message.seq : undefined
-    if (seq !== undefined) talk.trim(seq)
-  }
-  const latest = useRef(trim)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a target has its own effect below
   useLayoutEffect(() => {
     drawn.current = rows
-    latest.current = trim
     if (follows.current && !target) toEnd()
   }, [rows])
   // biome-ignore lint/correctness/useExhaustiveDependencies: goes there once
@@ -88,31 +76,50 @@ export function useScrolling({
     talk.arrived()
   }, [target])
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks when rows came or went
-  useEffect(() => {
-    look()
-    if (stretch.events.length > SCROLLED_MAX) trim()
-  }, [rows])
-  useEffect(() => () => clearTimeout(rest.current), [])
+  useEffect(look, [rows])
 
   return {
     shift,
     following,
     onScroll: () => {
-      clearTimeout(rest.current)
-      const view = list.current
-      if (!view) return
-      const below = view.scrollSize - view.scrollOffset - view.viewportSize
-      const isAtEnd = below < END && stretch.live
+      trimming.wait()
+      if (!list.current) return
+      const isAtEnd = below(list.current) < END && stretch.live
       if (isAtEnd !== follows.current) follow(isAtEnd)
       look()
     },
-    onScrollEnd: () => {
-      clearTimeout(rest.current)
-      rest.current = setTimeout(() => latest.current(), REST_MS)
-    },
+    onScrollEnd: trimming.soon,
     onResize: () => {
       if (follows.current) toEnd()
       look()
+    },
+  }
+}
+
+function below({ scrollSize, scrollOffset, viewportSize }: VirtualizerHandle): number {
+  return scrollSize - scrollOffset - viewportSize
+}
+
+/** Gives up what is far away, once the list rests. */
+function useTrimming({ talk, stretch, rows, list }: Scrolled) {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  const trim = () => {
+    const view = list.current
+    const row = view && rows[view.findItemIndex(view.scrollOffset + view.viewportSize / 2)]
+    const seq = row?.kind === 'message' ? row.message.seq : undefined
+    if (seq !== undefined) talk.trim(seq)
+  }
+  const latest = useRef(trim)
+  useEffect(() => {
+    latest.current = trim
+    if (stretch.events.length > SCROLLED_MAX) trim()
+  })
+  useEffect(() => () => clearTimeout(timer.current), [])
+  return {
+    wait: () => clearTimeout(timer.current),
+    soon: () => {
+      clearTimeout(timer.current)
+      timer.current = setTimeout(() => latest.current(), REST_MS)
     },
   }
 }

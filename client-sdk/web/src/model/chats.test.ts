@@ -16,43 +16,46 @@ const said = (chats: Chats) => {
 }
 const upTo = (head: number) => Array.from({ length: head }, (_, index) => index + 1)
 
+/** A day of messages, of reading on other devices, and of a connection that comes and goes. */
+async function live(server: PlayedServer, random: (below: number) => number) {
+  let online = true
+  let missed: ReturnType<PlayedServer['hear']>[] = []
+  const comeBack = () => {
+    server.tell(server.page(), ...missed, { kind: 'synced' })
+    missed = []
+    online = true
+  }
+  for (let step = 0; step < 40; step++) {
+    const what = random(6)
+    if (what < 3) {
+      const by = random(3) === 0 ? ME : BOB
+      const heard = server.hear(server.say(`${step}`, { by, cid: `cid-${step}` }))
+      if (online) server.tell(heard)
+      else missed.push(heard)
+    } else if (what === 3) {
+      server.readSeq = Math.min(server.head, server.readSeq + random(5))
+      online &&= random(2) === 0
+      if (online) server.tell(server.read())
+    } else if (what === 4) online = false
+    else comeBack()
+    if (random(4) === 0) await settled()
+  }
+  comeBack()
+  await settled()
+}
+
 describe('the conversations', () => {
   test('of a window that heard everything are those of one that was just opened', async () => {
     for (let seed = 1; seed <= 60; seed++) {
-      const random = randomly(seed)
       const server = new PlayedServer()
       const { chats, conv } = await opened(server)
-      const there = conv()
-      if (there) chats.talk(CONV).open(there)
-      let online = true
-      let missed: ReturnType<PlayedServer['hear']>[] = []
-      for (let step = 0; step < 40; step++) {
-        const what = random(6)
-        if (what < 3) {
-          const mine = random(3) === 0
-          const event = server.say(`${step}`, { by: mine ? ME : BOB, cid: `c${seed}-${step}` })
-          if (online) server.tell(server.hear(event))
-          else missed.push(server.hear(event))
-        } else if (what === 3) {
-          server.readSeq = Math.min(server.head, server.readSeq + random(5))
-          if (online && random(2) === 0) server.tell(server.read())
-          else online = false
-        } else if (what === 4) online = false
-        else {
-          server.tell(server.page(), ...missed, { kind: 'synced' })
-          missed = []
-          online = true
-        }
-        if (random(4) === 0) await settled()
-      }
-      server.tell(server.page(), ...missed, { kind: 'synced' })
-      await settled()
+      chats.talk(CONV).open(conv() as Conversation)
+      await live(server, randomly(seed))
       const fresh = summarised(server.summary(), undefined)
-      const { head, n, readSeq, readN, last } = conv() ?? fresh
-      const { head: h, n: m, readSeq: r, readN: q, last: l } = fresh
-      expect({ seed, head, n, readSeq, readN, last }).toEqual({
-        ...{ seed, head: h, n: m, readSeq: r, readN: q, last: l },
-      })
+      const facts = ({ head, n, readSeq, readN, last }: Conversation) => {
+        return { seed, head, n, readSeq, readN, last }
+      }
+      expect(facts(conv() as Conversation)).toEqual(facts(fresh))
       expect(said(chats)).toEqual(upTo(server.head))
     }
   })
@@ -94,8 +97,10 @@ describe('the conversations', () => {
     const { conv } = await opened(server)
     expect(mentioned(conv() as Conversation)).toBe(true)
   })
+})
 
-  test('disappear when the person is taken out, and say who did it', async () => {
+describe('the list of conversations', () => {
+  test('loses one when the person is taken out, and says who did it', async () => {
     const server = new PlayedServer()
     const { chats, conv } = await opened(server)
     server.tell(server.hear(server.append('conv.members_changed', { removed: [ME] })))

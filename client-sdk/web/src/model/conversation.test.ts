@@ -71,7 +71,9 @@ describe('a conversation', () => {
     const again = events.reduce((conv, event) => heard(conv, event, ME), after)
     expect(again).toMatchObject({ title: 'Mong Kok', members: 3 })
   })
+})
 
+describe('a conversation, later,', () => {
   test('hears of what a page has announced', () => {
     const server = new PlayedServer()
     const before = summarised(server.summary(), undefined)

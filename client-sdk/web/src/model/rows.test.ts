@@ -72,7 +72,9 @@ describe('rows', () => {
     const later = { ...all(server), events: server.log.slice(4), from: 5, atStart: false }
     expect(shape(rowsOf(later, view))).not.toContain('new')
   })
+})
 
+describe('rows of messages', () => {
   test('of an own message stay the same when the log has it', () => {
     const server = new PlayedServer()
     const pending: Pending = {
