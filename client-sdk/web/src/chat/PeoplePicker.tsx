@@ -92,7 +92,7 @@ export function PeoplePicker({
       >
         {people.map(choice)}
       </div>
-      <Around found={found} people={people} query={query} />
+      <Around found={isStale ? { ...found, loading: true } : found} people={people} query={query} />
     </div>
   )
 }

@@ -1,6 +1,6 @@
 import type { OrgMember, UserId } from '@carillon/client'
 import { X } from 'lucide-react'
-import { type KeyboardEvent, useEffect, useId, useState } from 'react'
+import { type KeyboardEvent, useId, useState } from 'react'
 import { useDebounced } from '../app/debounced.ts'
 import { useLoad } from '../app/load.ts'
 import { useClient } from '../app/workspace.ts'
@@ -9,6 +9,7 @@ import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
 import './finder.css'
+import { narrowed } from './members.ts'
 
 /** So many people are offered; more letters make it fewer. */
 const OFFERED_MAX = 8
@@ -82,13 +83,12 @@ function Finder({
   const [query, setQuery] = useState('')
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(0)
-  const rested = useDebounced(query.trim())
-  const found = usePeopleFound(rested)
-  const people = found.state === 'there' && rested ? found.value : []
-  // biome-ignore lint/correctness/useExhaustiveDependencies: other people, another first one
-  useEffect(() => setAt(0), [rested])
-  const shown = open && query.trim() !== ''
-  const nobody = found.state === 'there' && rested === query.trim() && people.length === 0
+  const wanted = query.trim()
+  const found = usePeopleFound(useDebounced(wanted))
+  // Who types fast must not take somebody whom other letters have found.
+  const people = found.query === wanted ? found.people : narrowed(found.people, wanted)
+  const shown = open && wanted !== ''
+  const nobody = found.query === wanted && people.length === 0
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing || !shown) return
     const person = people[at]
@@ -116,6 +116,7 @@ function Finder({
         value={query}
         onChange={event => {
           setQuery(event.target.value)
+          setAt(0)
           setOpen(true)
         }}
         onKeyDown={onKeyDown}
@@ -124,22 +125,25 @@ function Finder({
       <div className="finder-list" hidden={!shown}>
         <Found id={list} label={label} people={people} at={at} onPick={onPick} />
         <p className="finder-none" role="status">
-          {nobody && t('people.noneFound', { query: rested })}
+          {nobody && t('people.noneFound', { query: wanted })}
         </p>
       </div>
     </>
   )
 }
 
-/** The first people whom these letters find. */
-function usePeopleFound(query: string) {
+const NOBODY_ASKED_FOR = { query: '', people: [] }
+
+/** The first people whom these letters find; until they are there, those of the letters before. */
+function usePeopleFound(query: string): { query: string; people: readonly OrgMember[] } {
   const client = useClient()
-  return useLoad(async () => {
-    if (!query) return []
+  const found = useLoad(async () => {
+    if (!query) return NOBODY_ASKED_FOR
     const args = { query, limit: OFFERED_MAX, left: false }
     const { members } = await client.call('org.member.list', args)
-    return members.filter(({ app }) => !app)
+    return { query, people: members.filter(({ app }) => !app) }
   }, query)
+  return found.state === 'there' ? found.value : NOBODY_ASKED_FOR
 }
 
 function Found({

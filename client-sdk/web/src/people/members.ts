@@ -107,9 +107,9 @@ const CHANGES = [
 
 /**
  * The people of a filter, now and after every change. While another filter's are on their way,
- * the list before stays.
+ * the list before stays, and is `stale`.
  */
-export function useMembers(filter: Filter): Members & { list: MemberList } {
+export function useMembers(filter: Filter): Members & { list: MemberList; stale: boolean } {
   const client = useClient()
   const { query, department, role, left = false } = filter
   const list = useMemo(
@@ -129,5 +129,14 @@ export function useMembers(filter: Filter): Members & { list: MemberList } {
     members: first ? before.current : now.members,
     loading: now.loading || first,
     list,
+    stale: first,
   }
+}
+
+/** Those in whom these letters are, as the server finds them: until it has answered. */
+export function narrowed(people: readonly OrgMember[], query: string): readonly OrgMember[] {
+  const wanted = query.trim().toLowerCase()
+  return people.filter(({ name, title = '', login }) =>
+    [name, title, login].some(words => words.toLowerCase().includes(wanted)),
+  )
 }
