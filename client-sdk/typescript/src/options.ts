@@ -1,6 +1,7 @@
 /** How a client is set up. */
 
 import { CarillonError } from './error.ts'
+import type { UserId } from './protocol.ts'
 import type { State } from './state.ts'
 
 /** Where to connect, as whom, and how. */
@@ -16,6 +17,12 @@ export interface Options {
    * with that `retry`; when it throws anything else the client tries again later.
    */
   token: string | (() => Promise<string>)
+  /**
+   * Who the client is to be. When the token turns out to be another person's, as after somebody
+   * else has signed in in this browser, the client ends (`retry` is `reauth`) and leaves the state
+   * as it is. Without it the state belongs to whoever connects first.
+   */
+  user?: UserId
   /** Where the outbox, the device's id and the progress are kept; `memory()` if absent. */
   state?: State
   /** Tells the windows of one installation apart; if they share a state, a new one for each. */

@@ -39,6 +39,8 @@ export class Task {
   readonly store: Store
   readonly sync: Sync
   welcome: Welcome | undefined
+  /** Who the client is to be, if the program said so. */
+  readonly #user: UserId | undefined
   /** Why the client has ended. */
   ended: CarillonError | undefined
   /** Resolves with the first `welcome`; rejects if the client ends before. */
@@ -64,6 +66,7 @@ export class Task {
     // Most clients do not wait for it; they hear of the end as everybody does.
     this.welcomed.catch(() => {})
     this.store = store
+    this.#user = options.user
     const { sync, topics } = store.progress
     this.sync = new Sync(sync, topics)
     this.feed = new Feed({ ...(sync !== undefined && { sync }), topics: { ...topics } })
@@ -101,6 +104,11 @@ export class Task {
 
   #up(welcome: Welcome): void {
     const { user } = welcome
+    if (user !== (this.#user ?? user)) {
+      const msg = 'the token is another person’s: sign in again'
+      this.link.end(new CarillonError({ code: 'E_UNAUTH', msg, retry: 'reauth' }))
+      return
+    }
     const owner = this.welcome?.user ?? this.store.owner ?? user
     if (owner !== user) {
       this.link.end(anotherPerson())

@@ -1,9 +1,9 @@
 /** Tokens and tickets, and what happens when the server does not take them. */
 
 import { describe, expect, it } from 'vitest'
-import { CarillonError, Client } from '../src/node.ts'
+import { CarillonError, Client, folder } from '../src/node.ts'
 import { CLOSE_CODES } from '../src/protocol.ts'
-import { error, inState, Table, until } from './kit.ts'
+import { error, inState, ME, Table, until, YOU } from './kit.ts'
 
 const table = Table.lay()
 
@@ -55,6 +55,15 @@ describe('a token', () => {
     peer.close(CLOSE_CODES.badToken)
     const { connection } = await inState(stream, 'ended')
     expect(connection).toMatchObject({ error: { code: 'E_UNAUTH', retry: 'reauth', close: 4501 } })
+  })
+
+  it('of another person than was expected ends the client, which keeps its state', async () => {
+    const state = folder(table.dir)
+    const stranger = Client.connect({ ...table.server.options, state, user: ME })
+    await (await table.server.accept()).greet({ user: YOU })
+    await expect(stranger).rejects.toMatchObject({ code: 'E_UNAUTH', retry: 'reauth' })
+    const [client] = await table.inStep({ state, user: ME })
+    expect(client.me).toBe(ME)
   })
 
   it('that nobody gets without signing in ends the client', async () => {
