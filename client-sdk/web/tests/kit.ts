@@ -36,14 +36,16 @@ export const WIDTHS = { phone: 320, tablet: 768, desktop: 1440 } as const
 export class Server {
   readonly folder = mkdtempSync(join(tmpdir(), 'carillon-web-'))
   readonly #args: readonly string[]
+  readonly #settings: NodeJS.ProcessEnv
   #process: ChildProcess | undefined
   #port = 0
   readonly #tokens = new Map<string, Promise<string>>()
   /** Everything that it printed. */
   printed = ''
 
-  constructor(args: readonly string[] = ['--demo']) {
+  constructor(args: readonly string[] = ['--demo'], settings: NodeJS.ProcessEnv = {}) {
     this.#args = args
+    this.#settings = settings
   }
 
   get url(): string {
@@ -54,7 +56,8 @@ export class Server {
   async start(): Promise<void> {
     const listen = `127.0.0.1:${this.#port}`
     const args = ['serve', '--data', join(this.folder, 'data'), '--listen', listen, ...this.#args]
-    const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const env = { ...process.env, ...this.#settings }
+    const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
     this.#process = child
     const lines = createInterface({ input: child.stdout })
     await new Promise<void>((ready, failed) => {
