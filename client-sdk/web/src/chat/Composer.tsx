@@ -35,7 +35,6 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
   const left = room(draft.text)
   const canSend = sendable(draft.text) !== '' && (left ?? 0) >= 0
   const hint = useId()
-
   const write = (text: string, cursor?: number) => {
     setDraft({ ...draft, text })
     clearError()
@@ -52,6 +51,10 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
     setDraft({ text: next.text, picks: [...draft.picks, { user, name }] })
     box.moveTo(next.cursor)
   }
+  const showEmoji = (open: boolean) => {
+    setEmoji(open)
+    if (!open) box.moveTo(box.selection().to)
+  }
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (isComposing(event.nativeEvent, box.composedAt())) return
     if (mentioning.onKey(event, pick)) return
@@ -63,7 +66,7 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
   return (
     <div className="composer">
       <MentionList mentioning={mentioning} onPick={pick} />
-      {emoji && <EmojiBar onPick={put} />}
+      {emoji && <EmojiBar onPick={put} onClose={() => showEmoji(false)} />}
       <Notice t={t} left={left} error={error} />
       <div className="composer-box">
         <textarea
@@ -84,7 +87,7 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
           onCompositionEnd={box.onCompositionEnd}
           onKeyDown={onKeyDown}
         />
-        <Tools emoji={emoji} box={box} onEmoji={setEmoji} onPut={put} />
+        <Tools emoji={emoji} box={box} onEmoji={showEmoji} onPut={put} />
         <SendButton disabled={!canSend} onSend={send} />
       </div>
       <Hint id={hint} phone={phone} />
@@ -111,10 +114,7 @@ function Tools({
         label={t('chat.emoji')}
         icon={<Smile />}
         aria-expanded={emoji}
-        onClick={() => {
-          onEmoji(!emoji)
-          if (emoji) box.moveTo(box.selection().to)
-        }}
+        onClick={() => onEmoji(!emoji)}
       />
       <IconButton
         label={t('chat.mention')}

@@ -1,6 +1,6 @@
 import type { ConvId } from '@carillon/client'
 import { MessageSquarePlus, UsersRound } from 'lucide-react'
-import { type KeyboardEvent, lazy, Suspense, useRef, useState } from 'react'
+import { type KeyboardEvent, lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { Virtualizer, type VirtualizerHandle } from 'virtua'
 import { Failed } from '../app/Fetched.tsx'
 import { useCalendar, useChats, useChatsState, useToday } from '../model/hooks.ts'
@@ -110,8 +110,17 @@ function VirtualRows({ ids, current }: { ids: readonly ConvId[]; current: ConvId
     event.preventDefault()
     setFocused(id)
     rows.current?.scrollToIndex(next, { align: 'nearest' })
-    focusSoon(() => box.current?.querySelector<HTMLElement>(`[data-conv="${CSS.escape(id)}"]`))
+    focusSoon(() => rowOf(box.current, id))
   }
+  const before = useRef(current)
+  useEffect(() => {
+    // Whoever comes back from a conversation goes on where it stands.
+    const came = before.current
+    before.current = current
+    const isNowhere = document.activeElement === document.body
+    if (came === undefined || current !== undefined || !isNowhere) return
+    focusSoon(() => rowOf(box.current, came))
+  }, [current])
   const kept = tabbable === undefined ? [] : [ids.indexOf(tabbable)]
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is inside
@@ -131,6 +140,10 @@ function VirtualRows({ ids, current }: { ids: readonly ConvId[]; current: ConvId
       </Virtualizer>
     </div>
   )
+}
+
+function rowOf(box: HTMLElement | null, id: ConvId) {
+  return box?.querySelector<HTMLElement>(`[data-conv="${CSS.escape(id)}"]`)
 }
 
 function target(key: string, here: number, length: number): number | undefined {

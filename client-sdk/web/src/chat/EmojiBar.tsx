@@ -9,10 +9,17 @@ const EMOJI = [
 ]
 
 /** A few emoji to put into the text. */
-export function EmojiBar({ onPick }: { onPick: (emoji: string) => void }) {
+export function EmojiBar({
+  onPick,
+  onClose,
+}: {
+  onPick: (emoji: string) => void
+  onClose: () => void
+}) {
   const t = useText()
   const [at, setAt] = useState(0)
   const move = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.key === 'Escape') onClose()
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
     if (step === 0) return
     event.preventDefault()

@@ -23,13 +23,8 @@ export interface PeoplePickerProps {
 }
 
 /** A line to search people by, and those who were found (ARIA's combobox with a list below). */
-export function PeoplePicker({
-  picked = [],
-  already,
-  oneself = false,
-  first = true,
-  onPick,
-}: PeoplePickerProps) {
+export function PeoplePicker(props: PeoplePickerProps) {
+  const { picked = [], already, oneself = false, first = true, onPick } = props
   const t = useText()
   const id = useId()
   const { me } = useChats()

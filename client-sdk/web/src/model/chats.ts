@@ -208,9 +208,12 @@ export class Chats {
     if (id !== undefined && this.state.getState().byId.has(id)) this.#leave(id, undefined)
   }
 
+  /** The connection was too slow for everything: what matters only at its moment was left out. */
   #repaired(topic: Topic): void {
     const id = convOf(topic)
-    if (id !== undefined) this.#talks.get(id)?.receipts.refresh()
+    if (id === undefined) return
+    this.#talks.get(id)?.receipts.refresh()
+    this.#meet(id)
   }
 
   #synced(): void {
@@ -251,7 +254,7 @@ export class Chats {
     return listed
   }
 
-  /** A conversation that was not there before: the person has just come into it. */
+  /** Fetches a conversation that is not known, or no longer known well. */
   #meet(id: ConvId): void {
     if (this.#loading) {
       this.#unmet.add(id)

@@ -64,6 +64,8 @@ export class Members {
         limit: LIMITS.PEOPLE_PER_PAGE_MAX,
       })
       members.push(...page.members)
+      // The first ones can be looked at while the others are on their way.
+      if (this.list.getState().state === 'loading') this.list.setState({ members: [...members] })
       if (!page.more || page.members.length === 0) break
     }
     return members
