@@ -14,7 +14,8 @@ operations! {
     /// How many have read each of some messages, and of how many who may see it.
     "receipt.counts": Counts => Counted, Read, READ;
     /// Counts some messages, and for 90 seconds tells the caller's devices by the ephemeral
-    /// `receipts` when their counts change. It replaces what the caller watched before there.
+    /// `receipts` when their counts change. Calls add up, whichever device they come from: each
+    /// message is watched until 90 seconds after the last call that named it.
     "receipt.watch": Watch => Counted, Read, READ;
     /// Who has read a message, or who has not.
     "receipt.list": List => Listed, Read, READ;
@@ -35,7 +36,8 @@ pub struct Counts {
 pub struct Watch {
     /// The conversation.
     pub conv: ConvId,
-    /// The messages on the screen, at most 100; none to stop.
+    /// The messages on the screen, at most 100; none to stop watching any there, on all devices. Who
+    /// only looks elsewhere says nothing: it runs out.
     #[serde(deserialize_with = "field::int")]
     pub seqs: Vec<u64>,
 }

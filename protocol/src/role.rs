@@ -13,7 +13,8 @@ operations! {
     "org.role.list": List => Listed, Read, READ;
     /// Makes a role; needs `roles`, and every permission that it gives.
     "org.role.create": Create => Created, Once, ADMIN;
-    /// Changes a role; needs `roles`, and every permission that it gives or takes away.
+    /// Changes a role; needs `roles`, and every permission that it gives or takes away; for another
+    /// name all that the role gives.
     "org.role.update": Update => Changed, State, ADMIN;
     /// Removes a role, also from those who have it; needs `roles`.
     "org.role.remove": Remove => Changed, State, ADMIN;

@@ -17,21 +17,25 @@ operations! {
     "session.setup": Setup => Grant, State, Access::Public;
     /// How people can sign in here; asked before anything else.
     "session.methods": Methods => Offered, Read, Access::Public;
-    /// Signs a person in by name and password.
+    /// Signs a person in by name and password. Of 100 sessions of a person, the one that was not used
+    /// for longest ends for it.
     "session.login": Login => Grant, State, Access::Public;
     /// Ends the caller's own session; its sockets close within a second.
     "session.logout": Logout => Ended, State, READ;
     /// Who the caller is.
     "session.whoami": Whoami => Identity, Read, READ;
-    /// Changes the caller's password and ends the caller's other sessions.
+    /// Changes the caller's password, ends the caller's other sessions and withdraws the links that
+    /// would set another.
     "session.password": Password => Ended, State, WRITE;
     /// The caller's sessions.
     "session.devices": Devices => DevicesListed, Read, READ;
-    /// Ends one of the caller's sessions, or as an administrator anybody's in the organisation.
+    /// Ends one of the caller's sessions; with `sessions` also that of somebody in the organisation
+    /// who may administer no more than the caller.
     "session.revoke": Revoke => Ended, State, READ;
     /// A ticket that opens one socket within 60 seconds.
     "session.token": Ticket => Ticketed, State, READ;
-    /// A token for a person's device or a program, shown once.
+    /// A token for a person's device or a program, shown once; needs `sessions`, every permission of
+    /// whom it is for, and for somebody else's with the scope `admin` the administrator's role.
     "session.issue": Issue => Grant, State, ADMIN;
     /// Whom a bearer token or ticket belongs to; asked by the node for every connection.
     "session.resolve": Resolve => Resolved, State, Access::System;

@@ -922,7 +922,10 @@ export interface ReceiptCounted {
 export interface ReceiptWatch {
   /** The conversation. */
   conv: ConvId
-  /** The messages on the screen, at most 100; none to stop. */
+  /**
+   * The messages on the screen, at most 100; none to stop watching any there, on all devices. Who
+   * only looks elsewhere says nothing: it runs out.
+   */
   seqs: number[]
 }
 
@@ -1469,8 +1472,8 @@ export interface Operations {
   /** Some people of the organisation, also those who left. */
   'org.member.get': { args: OrgGetMembers; reply: OrgMembersGot; effect: 'read' }
   /**
-   * Changes a person; needs `people`, and for roles `roles`. One's own language and time zone
-   * anybody may change.
+   * Changes a person; needs `people`, for roles `roles`, and for the sign-in name every permission
+   * of the person. One's own language and time zone anybody may change.
    */
   'org.member.update': { args: OrgUpdateMember; reply: OrgMemberUpdated; effect: 'state' }
   /**
@@ -1484,7 +1487,8 @@ export interface Operations {
   'receipt.counts': { args: ReceiptCounts; reply: ReceiptCounted; effect: 'read' }
   /**
    * Counts some messages, and for 90 seconds tells the caller's devices by the ephemeral `receipts`
-   * when their counts change. It replaces what the caller watched before there.
+   * when their counts change. Calls add up, whichever device they come from: each message is
+   * watched until 90 seconds after the last call that named it.
    */
   'receipt.watch': { args: ReceiptWatch; reply: ReceiptCounted; effect: 'read' }
   /** Who has read a message, or who has not. */
@@ -1493,7 +1497,10 @@ export interface Operations {
   'org.role.list': { args: OrgRoleList; reply: OrgRoleListed; effect: 'read' }
   /** Makes a role; needs `roles`, and every permission that it gives. */
   'org.role.create': { args: OrgRoleCreate; reply: OrgRoleCreated; effect: 'once' }
-  /** Changes a role; needs `roles`, and every permission that it gives or takes away. */
+  /**
+   * Changes a role; needs `roles`, and every permission that it gives or takes away; for another
+   * name all that the role gives.
+   */
   'org.role.update': { args: OrgRoleUpdate; reply: OrgRoleChanged; effect: 'state' }
   /** Removes a role, also from those who have it; needs `roles`. */
   'org.role.remove': { args: OrgRoleRemove; reply: OrgRoleChanged; effect: 'state' }
@@ -1501,21 +1508,33 @@ export interface Operations {
   'session.setup': { args: SessionSetup; reply: SessionGrant; effect: 'state' }
   /** How people can sign in here; asked before anything else. */
   'session.methods': { args: SessionMethods; reply: SessionOffered; effect: 'read' }
-  /** Signs a person in by name and password. */
+  /**
+   * Signs a person in by name and password. Of 100 sessions of a person, the one that was not used
+   * for longest ends for it.
+   */
   'session.login': { args: SessionLogin; reply: SessionGrant; effect: 'state' }
   /** Ends the caller's own session; its sockets close within a second. */
   'session.logout': { args: SessionLogout; reply: SessionEnded; effect: 'state' }
   /** Who the caller is. */
   'session.whoami': { args: SessionWhoami; reply: SessionIdentity; effect: 'read' }
-  /** Changes the caller's password and ends the caller's other sessions. */
+  /**
+   * Changes the caller's password, ends the caller's other sessions and withdraws the links that
+   * would set another.
+   */
   'session.password': { args: SessionPassword; reply: SessionEnded; effect: 'state' }
   /** The caller's sessions. */
   'session.devices': { args: SessionDevices; reply: SessionDevicesListed; effect: 'read' }
-  /** Ends one of the caller's sessions, or as an administrator anybody's in the organisation. */
+  /**
+   * Ends one of the caller's sessions; with `sessions` also that of somebody in the organisation
+   * who may administer no more than the caller.
+   */
   'session.revoke': { args: SessionRevoke; reply: SessionEnded; effect: 'state' }
   /** A ticket that opens one socket within 60 seconds. */
   'session.token': { args: SessionTicket; reply: SessionTicketed; effect: 'state' }
-  /** A token for a person's device or a program, shown once. */
+  /**
+   * A token for a person's device or a program, shown once; needs `sessions`, every permission of
+   * whom it is for, and for somebody else's with the scope `admin` the administrator's role.
+   */
   'session.issue': { args: SessionIssue; reply: SessionGrant; effect: 'state' }
 }
 

@@ -41,7 +41,10 @@ pub(super) async fn watch(ctx: Ctx, args: receipt::Watch) -> Result<Counted> {
     if conv.read().active > WATCH_MEMBERS_MAX {
         authors.retain(|_, author| *author == me);
     }
-    if chat.watches.set((conv.id, me), &authors, ctx.now())? {
+    if args.seqs.is_empty() {
+        chat.watches.stop((conv.id, me));
+    }
+    if chat.watches.add((conv.id, me), &authors, ctx.now())? {
         tokio::spawn(tell_watchers(chat.clone(), ctx.clone()));
     }
     // After it is watched, so that no change falls between the two.

@@ -3,6 +3,9 @@
 //! Large conversations are quiet about receipts but for those who look: a read there costs a lookup
 //! if nobody watches. What people watch is told at once when it changes, and what changes in the
 //! second after that at its end, by one task that lives while somebody watches.
+//!
+//! A person may look on several devices, and all of them are told: what they call for adds up, and
+//! each message is watched for as long as the last call for it is good for.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -14,7 +17,7 @@ use std::{
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{
     ConvId, ErrorCode, UserId,
-    limits::{WATCH_LASTS_MS, WATCH_MEMBERS_MAX},
+    limits::{RECEIPT_SEQS_MAX, WATCH_LASTS_MS, WATCH_MEMBERS_MAX},
     receipt::Counted,
 };
 use tokio::sync::Notify;
@@ -29,8 +32,11 @@ const SWEPT_EVERY_MS: i64 = 10_000;
 pub(super) const PER_CONV_MAX: usize = WATCH_MEMBERS_MAX;
 /// The most conversations that one person watches: a few windows. The oldest one goes.
 pub(super) const PER_PERSON_MAX: usize = 8;
-/// The most in all: some 100 MB, if each watches as many messages as a call may name.
-pub(super) const MAX: usize = 10_000;
+/// The most messages that one person watches in a conversation: several full calls, since people
+/// scroll and have several devices. Those go that would run out first.
+pub(super) const PER_WATCH_MAX: usize = 4 * RECEIPT_SEQS_MAX;
+/// The most messages in all, at some 100 bytes each.
+pub(super) const MAX: usize = 1_000_000;
 /// How long a client waits if there are too many.
 const BUSY_RETRY_MS: u64 = 10_000;
 
@@ -40,13 +46,38 @@ struct Watched {
     by: UserId,
     /// How many have read it and of how many, as the person knows it.
     told: Option<(u64, u64)>,
+    until: i64,
 }
 
 /// What one person watches of one conversation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Watch {
     messages: BTreeMap<u64, Watched>,
+    /// When the last of them runs out.
     until: i64,
+}
+
+impl Watch {
+    /// How many of some messages are not in it yet.
+    fn missing(&self, authors: &Authors) -> usize {
+        authors.keys().filter(|seq| !self.messages.contains_key(seq)).count()
+    }
+
+    fn add(&mut self, authors: &Authors, until: i64) {
+        for (&seq, &by) in authors {
+            let message = self.messages.entry(seq).or_insert(Watched { by, told: None, until });
+            message.until = until;
+        }
+        self.until = until;
+        let over = self.messages.len().saturating_sub(PER_WATCH_MAX);
+        if over > 0 {
+            let mut ends: Vec<_> = self.messages.iter().map(|(&seq, it)| (it.until, seq)).collect();
+            ends.sort_unstable();
+            for (_, seq) in &ends[..over] {
+                self.messages.remove(seq);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -54,9 +85,12 @@ struct All {
     convs: HashMap<ConvId, HashMap<UserId, Watch>>,
     /// The same by person, what began first at the front.
     people: HashMap<UserId, VecDeque<ConvId>>,
+    /// How many messages.
     len: usize,
     /// Where counts may have changed.
     due: BTreeSet<ConvId>,
+    /// The time of the newest call.
+    now: i64,
     swept_at: i64,
     /// Whether the task has something new to look at.
     woken: bool,
@@ -65,9 +99,24 @@ struct All {
 }
 
 impl All {
+    fn add(&mut self, (conv, user): (ConvId, UserId), authors: &Authors) {
+        let watch = self.convs.entry(conv).or_default().entry(user).or_default();
+        let before = watch.messages.len();
+        watch.add(authors, self.now.saturating_add(WATCH_LASTS_MS));
+        self.len = self.len + watch.messages.len() - before;
+        let convs = self.people.entry(user).or_default();
+        convs.retain(|other| *other != conv);
+        convs.push_back(conv);
+        if convs.len() > PER_PERSON_MAX
+            && let Some(&oldest) = convs.front()
+        {
+            self.remove(oldest, user);
+        }
+    }
+
     fn remove(&mut self, conv: ConvId, user: UserId) {
         let Some(watchers) = self.convs.get_mut(&conv) else { return };
-        self.len -= usize::from(watchers.remove(&user).is_some());
+        self.len -= watchers.remove(&user).map_or(0, |watch| watch.messages.len());
         if watchers.is_empty() {
             self.convs.remove(&conv);
         }
@@ -79,25 +128,33 @@ impl All {
         }
     }
 
-    /// Removes what ran out in a conversation; answers whether somebody still watches it.
-    fn expire(&mut self, conv: ConvId, now: i64) -> bool {
-        let Some(watchers) = self.convs.get(&conv) else { return false };
-        let over = watchers.iter().filter(|(_, watch)| watch.until <= now);
-        for user in over.map(|(&user, _)| user).collect::<Vec<_>>() {
-            self.remove(conv, user);
+    /// Removes what ran out in a conversation.
+    fn expire(&mut self, conv: ConvId) {
+        let mut over = Vec::new();
+        for (&user, watch) in self.convs.get_mut(&conv).into_iter().flatten() {
+            let before = watch.messages.len();
+            watch.messages.retain(|_, message| message.until > self.now);
+            self.len -= before - watch.messages.len();
+            if watch.messages.is_empty() {
+                over.push(user);
+            }
         }
-        self.convs.contains_key(&conv)
+        over.into_iter().for_each(|user| self.remove(conv, user));
     }
 
-    fn sweep(&mut self, now: i64) {
-        self.swept_at = now;
+    fn sweep(&mut self) {
+        self.swept_at = self.now;
         for conv in self.convs.keys().copied().collect::<Vec<_>>() {
-            self.expire(conv, now);
+            self.expire(conv);
         }
     }
 
-    fn is_full(&self, conv: ConvId) -> bool {
-        self.len >= MAX || self.convs.get(&conv).is_some_and(|it| it.len() >= PER_CONV_MAX)
+    /// Whether there is no room for somebody to watch these messages, too.
+    fn is_full(&self, (conv, user): (ConvId, UserId), authors: &Authors) -> bool {
+        let watchers = self.convs.get(&conv);
+        let known = watchers.and_then(|watchers| watchers.get(&user));
+        let crowded = known.is_none() && watchers.is_some_and(|it| it.len() >= PER_CONV_MAX);
+        crowded || self.len + known.map_or(authors.len(), |it| it.missing(authors)) > MAX
     }
 }
 
@@ -119,40 +176,29 @@ impl Watches {
         self.wake.notify_one();
     }
 
-    /// A person watches these messages of a conversation, instead of what it was before; none to
-    /// stop. Answers whether the caller must begin to [`run`] the task.
-    pub(crate) fn set(
-        &self,
-        (conv, user): (ConvId, UserId),
-        authors: &Authors,
-        now: i64,
-    ) -> Result<bool> {
-        let mut all = self.lock();
-        all.remove(conv, user);
+    /// A person watches these messages of a conversation, too. Answers whether the caller must
+    /// begin to [`run`] the task.
+    pub(crate) fn add(&self, key: (ConvId, UserId), authors: &Authors, now: i64) -> Result<bool> {
         if authors.is_empty() {
             return Ok(false);
         }
-        if all.is_full(conv) || all.swept_at.abs_diff(now) >= SWEPT_EVERY_MS.unsigned_abs() {
-            all.sweep(now);
+        let mut all = self.lock();
+        all.now = all.now.max(now);
+        if all.is_full(key, authors) || all.now - all.swept_at >= SWEPT_EVERY_MS {
+            all.sweep();
         }
-        if all.is_full(conv) {
+        if all.is_full(key, authors) {
             let msg = "too many people watch receipts; ask for the counts by receipt.counts";
             return Err(Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS));
         }
-        let watched = |(&seq, &by)| (seq, Watched { by, told: None });
-        let messages = authors.iter().map(watched).collect();
-        let watch = Watch { messages, until: now.saturating_add(WATCH_LASTS_MS) };
-        all.convs.entry(conv).or_default().insert(user, watch);
-        all.len += 1;
-        let convs = all.people.entry(user).or_default();
-        convs.push_back(conv);
-        if convs.len() > PER_PERSON_MAX
-            && let Some(&oldest) = convs.front()
-        {
-            all.remove(oldest, user);
-        }
+        all.add(key, authors);
         self.wake(&mut all);
         Ok(!mem::replace(&mut all.runs, true))
+    }
+
+    /// A person watches nothing in a conversation any more.
+    pub(crate) fn stop(&self, (conv, user): (ConvId, UserId)) {
+        self.lock().remove(conv, user);
     }
 
     /// These counts are answered to who began to watch. What the person was told meanwhile is
@@ -172,15 +218,17 @@ impl Watches {
     /// Counts of this conversation may have changed. Costs a lookup if nobody watches it.
     pub(crate) fn touched(&self, conv: ConvId, now: i64) {
         let mut all = self.lock();
-        if all.convs.contains_key(&conv) && !all.due.contains(&conv) && all.expire(conv, now) {
-            all.due.insert(conv);
+        let Some(watchers) = all.convs.get(&conv) else { return };
+        if watchers.values().any(|watch| watch.until > now) && all.due.insert(conv) {
+            all.now = all.now.max(now);
             self.wake(&mut all);
         }
     }
 
     /// The authors of everything that is watched in a conversation.
     pub(crate) fn authors(&self, conv: ConvId) -> Authors {
-        let all = self.lock();
+        let mut all = self.lock();
+        all.expire(conv);
         let watches = all.convs.get(&conv).into_iter().flat_map(|watchers| watchers.values());
         let messages = watches.flat_map(|watch| watch.messages.iter());
         messages.map(|(&seq, message)| (seq, message.by)).collect()

@@ -13,7 +13,7 @@ use carillon_protocol::{
 
 use super::{
     receipt::{Authors, Counts},
-    watch::{MAX, PER_CONV_MAX, PER_PERSON_MAX, Watches, run},
+    watch::{MAX, PER_CONV_MAX, PER_PERSON_MAX, PER_WATCH_MAX, Watches, run},
 };
 
 fn conv(id: usize) -> ConvId {
@@ -33,9 +33,14 @@ fn counts(read: u64) -> Counts {
     [(2, (read, 9))].into()
 }
 
-/// A person watches a conversation, from this time on.
+/// These many messages, from one on.
+fn many(from: u64, count: usize) -> Authors {
+    (from..).take(count).map(|seq| (seq, user(0))).collect()
+}
+
+/// A person watches a message of a conversation, from this time on.
 fn set(watches: &Watches, (in_conv, person): (usize, usize), now: i64) -> Result<bool> {
-    watches.set((conv(in_conv), user(person)), &authors(), now)
+    watches.add((conv(in_conv), user(person)), &authors(), now)
 }
 
 /// Who is told what, if so many have read.
@@ -136,15 +141,44 @@ fn there_is_a_bound_for_each_conversation_until_calls_run_out() {
 }
 
 #[test]
+fn calls_add_up_and_each_message_is_watched_as_long_as_its_last_call_is_good_for() {
+    let (watches, key) = (Watches::default(), (conv(1), user(7)));
+    let seen = || watches.authors(conv(1)).into_keys().collect::<Vec<_>>();
+    watches.add(key, &many(1, 3), 0).unwrap();
+    watches.add(key, &many(3, 2), 1_000).unwrap();
+    assert_eq!(seen(), [1, 2, 3, 4]);
+    watches.add(key, &Authors::new(), 2_000).unwrap();
+    watches.touched(conv(1), LASTS_MS);
+    assert_eq!(seen(), [3, 4], "the others have run out");
+    assert_eq!(watches.news(conv(1), &counts(1), |_| true), []);
+    watches.stop(key);
+    assert!(seen().is_empty());
+}
+
+#[test]
+fn of_more_messages_than_one_person_may_watch_those_go_that_run_out_first() {
+    let (watches, key) = (Watches::default(), (conv(1), user(7)));
+    for (now, seq) in [(0, 101), (1, 201), (2, 301), (3, 401), (4, 101), (5, 501)] {
+        watches.add(key, &many(seq, 100), now).unwrap();
+    }
+    let seen: Vec<_> = watches.authors(conv(1)).into_keys().collect();
+    let expected: Vec<_> = (101..=200).chain(301..=600).collect();
+    assert_eq!((seen.len(), seen), (PER_WATCH_MAX, expected));
+}
+
+#[test]
 fn there_is_a_bound_in_all() {
     let watches = Watches::default();
-    for index in 0..MAX {
-        set(&watches, (index / 10, index), 0).unwrap();
+    let watchers = MAX / PER_WATCH_MAX;
+    for person in 0..watchers {
+        let key = (conv(person / 100), user(person));
+        watches.add(key, &many(1, PER_WATCH_MAX), 0).unwrap();
     }
-    let refused = set(&watches, (MAX, MAX), 0).unwrap_err();
+    let refused = set(&watches, (watchers, watchers), 0).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Busy);
-    watches.set((conv(0), user(3)), &Authors::new(), 0).unwrap();
-    set(&watches, (MAX, MAX), 0).unwrap();
+    set(&watches, (0, 3), 0).expect("who watches it already goes on");
+    watches.stop((conv(0), user(3)));
+    set(&watches, (watchers, watchers), 0).unwrap();
 }
 
 #[test]

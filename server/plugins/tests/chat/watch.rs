@@ -136,6 +136,7 @@ async fn in_a_group_of_more_than_500_only_own_messages_are_watched() {
     assert_eq!(world.watches(people[9], conv, &[2, 3]).await, [(2, 0, 499), (3, 0, 499)]);
     world.adds(world.amy, conv, &[world.dan]).await.unwrap();
     world.told().await;
+    world.kit.clock().advance(90_000);
     let seq = world.says(people[9], conv, "three").await.seq;
     assert_eq!(world.watches(people[9], conv, &[2, 3, seq]).await, [(seq, 0, 500)]);
     assert_eq!(world.watches(world.amy, conv, &[2, 3, seq]).await, [(2, 0, 500), (3, 0, 500)]);
@@ -146,7 +147,7 @@ async fn in_a_group_of_more_than_500_only_own_messages_are_watched() {
 }
 
 #[tokio::test]
-async fn a_call_is_good_for_ninety_seconds_and_replaces_the_one_before() {
+async fn a_call_is_good_for_ninety_seconds() {
     let world = World::new().await;
     let (conv, _) = world.crowd(60).await;
     world.watches(world.amy, conv, &[2, 3]).await;
@@ -156,7 +157,21 @@ async fn a_call_is_good_for_ninety_seconds_and_replaces_the_one_before() {
     world.kit.clock().advance(1);
     world.shown(world.bob, conv, 2, 3).await;
     let told = world.told().await;
-    assert_eq!(told, [(world.carol.user, vec![(3, 1, 62)])].into(), "amy's has run out");
+    let carols = (world.carol.user, vec![(3, 1, 62)]);
+    assert_eq!(told, [carols].into(), "amy's has run out, and the first of carol's");
+}
+
+#[tokio::test]
+async fn what_a_person_watches_on_several_devices_adds_up() {
+    let world = World::new().await;
+    let (conv, _) = world.crowd(60).await;
+    assert_eq!(world.watches(world.amy, conv, &[2]).await, [(2, 0, 62)]);
+    assert_eq!(world.watches(world.amy, conv, &[3]).await, [(3, 0, 62)], "on another one");
+    let unknown = world.watches(world.amy, conv, &[1, 999]).await;
+    assert_eq!(unknown, [], "which are no messages, and stop nothing");
+    world.shown(world.bob, conv, 2, 3).await;
+    let counts = vec![(2, 1, 62), (3, 1, 62)];
+    assert_eq!(world.told().await, [(world.amy.user, counts)].into());
 }
 
 #[tokio::test]
@@ -164,6 +179,7 @@ async fn watching_nothing_ends_it() {
     let world = World::new().await;
     let (conv, people) = world.crowd(60).await;
     world.watches(world.amy, conv, &[2]).await;
+    world.watches(world.amy, conv, &[3]).await;
     world.watches(world.carol, conv, &[2]).await;
     assert_eq!(world.watches(world.amy, conv, &[]).await, []);
     world.shown(people[7], conv, 2, 2).await;
