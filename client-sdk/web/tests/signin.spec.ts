@@ -61,11 +61,25 @@ test('signing out in one window signs out the others of this browser, and no oth
   const question = page.getByRole('dialog', { name: 'Sign out' })
   await question.getByRole('button', { name: 'Sign out' }).click()
   for (const window of [page, beside]) {
-    await expect(window.getByRole('heading', { name: 'Sign in' })).toBeVisible()
+    await expect(window.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
   }
   await beside.reload()
-  await expect(beside.getByRole('heading', { name: 'Sign in' })).toBeVisible()
+  await expect(beside.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
   await expect(inside(elsewhere)).toBeVisible()
+})
+
+test('a window whose browser somebody else has signed in to becomes theirs', async ({
+  open,
+  server,
+  faults,
+}) => {
+  faults.allow(REFUSED)
+  const page = await open('leo', { path: '/settings' })
+  await expect(page.getByText(/: leo$/)).toBeVisible()
+  const mandy = { login: 'mandy', password: PASSWORD, label: 'another window' }
+  const headers = { origin: server.url }
+  await page.context().request.post('/v1/rpc/session.login', { data: mandy, headers })
+  await expect(page.getByText(/[:：] ?mandy$/)).toBeVisible()
 })
 
 test('a device is signed out from another one, at once', async ({ open, faults }) => {

@@ -56,6 +56,7 @@ async function connect(chosen: Language | undefined): Promise<void> {
     const client = await Client.open({
       url: location.origin,
       token: async () => (await ask('session.token', {})).token,
+      user: me.user,
       state: indexedDb(`carillon-${me.user}`),
       tab: TAB,
     })
@@ -72,12 +73,14 @@ function follow(client: Client): void {
   const ended = new AbortController()
   const again = () => client.reconnect()
   addEventListener('online', again, { signal: ended.signal })
+  // The browser may have kept the page aside, and ended its connections.
+  addEventListener('pageshow', again, { signal: ended.signal })
   const seen = () => document.visibilityState === 'visible' && again()
   document.addEventListener('visibilitychange', seen, { signal: ended.signal })
   client.listen(update => {
     if (update.kind !== 'connection' || update.connection.state !== 'ended') return
     ended.abort()
-    leave(client, update.connection.error)
+    void leave(client, update.connection.error)
   })
 }
 
@@ -106,9 +109,29 @@ export async function signOut(): Promise<void> {
   if (session.state === 'in') await session.client.close()
 }
 
-function leave(client: Client, because?: CarillonError): void {
+/**
+ * The session is over, or is another person's: somebody may have signed in in another window of
+ * this browser, which is looked at before anybody is asked to do so here.
+ */
+async function leave(client: Client, because: CarillonError): Promise<void> {
   const session = useSession.getState()
   if (session.state !== 'in' || session.client !== client) return
-  useSession.setState(because ? { state: 'out', because } : { state: 'out' }, true)
-  void client.close()
+  // Of a client that was never let in, another one would fare no better.
+  const again = because.retry === 'reauth' && client.welcome !== undefined
+  useSession.setState(again ? { state: 'loading' } : { state: 'out', because }, true)
+  await client.close()
+  if (!again) return
+  await begin()
+  if (useSession.getState().state === 'out') useSession.setState({ state: 'out', because }, true)
+}
+
+/** For a window in which nobody is signed in: by now somebody may be, in another one. */
+export async function lookAgain(): Promise<void> {
+  try {
+    await ask('session.whoami', {})
+  } catch {
+    // Nobody is, or nobody knows: what the window shows stays.
+    return
+  }
+  await begin()
 }

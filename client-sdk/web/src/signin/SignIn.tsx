@@ -4,7 +4,7 @@ import { deviceLabel } from '../app/device.ts'
 import { Fetched } from '../app/Fetched.tsx'
 import { Form, type Meaning, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
-import { ask, begin, useSession } from '../app/session.ts'
+import { ask, begin, lookAgain, useSession } from '../app/session.ts'
 import { useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
@@ -21,6 +21,11 @@ export default function SignIn() {
   const language = useLanguage()
   const [chosen, setChosen] = useState<Language>()
   const offered = methods.state === 'there' ? methods.value : undefined
+  useEffect(() => {
+    const seen = () => document.visibilityState === 'visible' && void lookAgain()
+    document.addEventListener('visibilitychange', seen)
+    return () => document.removeEventListener('visibilitychange', seen)
+  }, [])
   const enter = async (login: string, password: string, speaking = chosen) => {
     await ask('session.login', { login, password, label: deviceLabel() })
     await begin(speaking)
