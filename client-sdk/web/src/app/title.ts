@@ -34,8 +34,7 @@ export function cameFromElsewhere(): boolean {
 
 /** Shows in the browser's tab how many messages are unread. */
 export function useUnreadInTitle(unread: number): void {
-  useEffect(() => {
-    useParts.setState({ unread })
-    return () => useParts.setState({ unread: 0 })
-  }, [unread])
+  useEffect(() => useParts.setState({ unread }), [unread])
+  // The browser shows each of them: not one in between with every message.
+  useEffect(() => () => useParts.setState({ unread: 0 }), [])
 }

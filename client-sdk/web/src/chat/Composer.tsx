@@ -27,8 +27,8 @@ export interface ComposerProps {
 export const Composer = memo(function Composer({ id, talk, title }: ComposerProps) {
   const t = useText()
   const phone = useIsPhone()
-  const box = useTextBox(!phone)
   const [draft, setDraft] = useDraft(id)
+  const box = useTextBox(draft.text, !phone)
   const [emoji, setEmoji] = useState(false)
   const mentioning = useMentioning({ talk, draft, box })
   const { send, error, clearError } = useSending({ id, talk, draft, setDraft })

@@ -14,16 +14,17 @@ export interface TextBox {
 }
 
 /** A box that grows with its text, and what its keys and its cursor do. */
-export function useTextBox(focusFirst: boolean): TextBox {
+export function useTextBox(text: string, focusFirst: boolean): TextBox {
   const ref = useRef<HTMLTextAreaElement>(null)
   const composed = useRef(NEVER)
   const [cursor, setCursor] = useState<{ at: number }>()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: measured when the text has changed
   useLayoutEffect(() => {
     const box = ref.current
     if (!box) return
     box.style.height = 'auto'
     box.style.height = `${box.scrollHeight}px`
-  })
+  }, [text])
   useLayoutEffect(() => {
     if (!cursor) return
     ref.current?.focus()
