@@ -126,6 +126,18 @@ describe('the list of conversations', () => {
     expect(said(chats)).toEqual([1, 2])
   })
 
+  test('stay what they are when a page of the catch-up is older than the list', async () => {
+    const server = new PlayedServer()
+    server.say('one')
+    const page = server.page()
+    server.say('two')
+    const { chats, conv, unread } = await opened(server)
+    const talk = chats.talk(CONV)
+    server.tell(page)
+    expect([conv()?.head, unread()]).toEqual([3, 2])
+    expect(chats.talk(CONV)).toBe(talk)
+  })
+
   test('that could not be fetched are fetched again', async () => {
     const server = new PlayedServer()
     server.instead['conv.list'] = () => {
@@ -199,6 +211,7 @@ describe('the messages of a conversation', () => {
     server.tell(server.hear(server.say('anybody?')))
     server.tell(server.hear(server.say('hello?')))
     expect(state().newAfter).toBe(1)
+    expect(state().missed).toEqual({ after: 1, count: 2 })
     talk.present(true)
     talk.close()
     expect(state().newAfter).toBeUndefined()

@@ -18,15 +18,7 @@ import {
   type UserId,
 } from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
-import {
-  activeAt,
-  type Conversation,
-  heard,
-  paged,
-  readTo,
-  setBack,
-  summarised,
-} from './conversation.ts'
+import { activeAt, type Conversation, heard, paged, readTo, summarised } from './conversation.ts'
 import type { Door } from './door.ts'
 import { convOf, is } from './event.ts'
 import { findMentions } from './mentioned.ts'
@@ -183,7 +175,6 @@ export class Chats {
     if (id === undefined) return
     const known = this.state.getState().byId.get(id)
     if (!known) this.#meet(id)
-    else if (setBack(known, page)) this.#reset(page.topic)
     else {
       this.#put(id, conv => conv && paged(conv, page))
       this.#talks.get(id)?.reaches(page.head)

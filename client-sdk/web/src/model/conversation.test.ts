@@ -1,15 +1,6 @@
 import type { TopicPage } from '@carillon/client'
 import { describe, expect, test } from 'vitest'
-import {
-  bornAt,
-  heard,
-  mentioned,
-  paged,
-  readTo,
-  setBack,
-  summarised,
-  unread,
-} from './conversation.ts'
+import { bornAt, heard, mentioned, paged, readTo, summarised, unread } from './conversation.ts'
 import { BOB, ME, PlayedServer, randomly } from './server.test.kit.ts'
 
 describe('a conversation', () => {
@@ -96,14 +87,6 @@ describe('a conversation, later,', () => {
     const before = heard(summarised(server.summary(), undefined), server.say('you there?'), ME)
     expect(unread(before)).toBe(1)
     expect(unread(heard(before, server.say('yes', { by: ME }), ME))).toBe(0)
-  })
-
-  test('knows when the server has lost what it had', () => {
-    const server = new PlayedServer()
-    const conv = heard(summarised(server.summary(), undefined), server.say('lost'), ME)
-    const page = { topic: 'c:x' as const, head: 1, n: 0, last: [] } satisfies TopicPage
-    expect(setBack(conv, page)).toBe(true)
-    expect(setBack(conv, { ...page, head: 2 })).toBe(false)
   })
 
   test('is as old as its id says', () => {

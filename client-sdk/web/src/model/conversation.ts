@@ -130,11 +130,6 @@ export function readTo(
   return { ...conv, ...furthest(conv, { readSeq: read.read_seq, readN: read.read_n }) }
 }
 
-/** Whether the server's log is shorter than what is known of it: a backup was restored. */
-export function setBack(conv: Conversation, page: TopicPage): boolean {
-  return page.head < conv.told
-}
-
 type Reach = Pick<Conversation, 'head' | 'n' | 'readSeq' | 'readN'>
 
 /** None of these ever goes back. */

@@ -76,6 +76,16 @@ describe('a stretch of the log', () => {
     expect(followed(history, server.say('far away'))).toBe(history)
   })
 
+  test('goes on from what it followed while an earlier page was on its way', () => {
+    const stretch = newest(read(ask.newest()))
+    const missed = Array.from({ length: 120 }, (_, number) => server.say(`missed ${number}`))
+    const page = read(ask.newer(stretch))
+    const ahead = newer(missed.reduce(followed, stretch), page)
+    expect(ahead).toMatchObject({ to: server.head, live: true })
+    const behind = newer(stretch, page)
+    expect(behind).toMatchObject({ to: stretch.to + 100, live: false })
+  })
+
   test('begins where the person may see the log', () => {
     const page = { events: server.log.slice(10, 20), head: 20, floor: 11, more: false }
     expect(newest(page)).toMatchObject({ from: 11, to: 20, atStart: true, live: true })

@@ -61,7 +61,9 @@ export function older(stretch: Stretch, page: LogPage): Stretch {
 export function newer(stretch: Stretch, page: LogPage): Stretch {
   const events = page.events.filter(({ seq }) => seq > stretch.to)
   const to = Math.max(stretch.to, page.more ? (events.at(-1)?.seq ?? 0) : end(page))
-  return { ...stretch, events: [...stretch.events, ...events], to, live: !page.more }
+  // What was followed while the page was on its way goes beyond it.
+  const live = !page.more || (stretch.live && events.length === 0)
+  return { ...stretch, events: [...stretch.events, ...events], to, live }
 }
 
 /** With an event that follows; one that does not is not for this stretch. */

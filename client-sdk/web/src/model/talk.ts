@@ -97,7 +97,7 @@ export class Talk {
   heard(event: Event, before: Conversation): void {
     if (is(event, 'conv.members_changed')) this.members.changed()
     if (is(event, 'msg.sent') && event.by !== this.#me && this.#open) {
-      if (!this.#present && unread(before) === 0) this.#markNew(event.seq - 1, 1)
+      if (!this.#present) this.#countNew(event, unread(before) + 1)
       this.state.setState({ said: event })
     }
     const { stretch } = this.state.getState()
@@ -193,6 +193,13 @@ export class Talk {
       newAfter: none ? undefined : after,
       missed: none ? undefined : { after, count },
     })
+  }
+
+  /** Something was said while nobody is there; the first of it is where one reads on. */
+  #countNew(event: Event, count: number): void {
+    const { missed } = this.state.getState()
+    if (count === 1) this.#markNew(event.seq - 1, count)
+    else if (missed) this.state.setState({ missed: { ...missed, count } })
   }
 
   #go(to: number | 'newest'): void {
