@@ -45,7 +45,8 @@ function Navigation() {
   const client = useClient()
   const unread = useUnread()
   useUnreadInTitle(unread)
-  useChanges(CHANGES_OF_ME, () => void refreshMe(client))
+  // Not when a colleague changes: everybody hears that, and would ask at the same moment.
+  useChanges(CHANGES_OF_ME, () => void refreshMe(client), me.user)
   return (
     <nav className="rail" aria-label={t('nav')}>
       <span className="rail-me">
