@@ -55,9 +55,10 @@ impl Browser {
     /// the request, so the cookie alone says nothing about who did.
     pub fn token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ErrorBody> {
         let lines = headers.get_all(header::COOKIE).into_iter();
-        let mut pairs = lines.flat_map(|line| line.to_str().unwrap_or_default().split(';'));
-        let mut named = pairs.by_ref().filter_map(|pair| pair.trim().split_once('='));
-        let token = named.find(|(name, _)| *name == self.cookie()).map(|(_, token)| token);
+        // What others keep under the same host may be in any encoding, and is passed over.
+        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
+        let token = pairs.find(|(name, _)| *name == self.cookie()).map(|(_, token)| token);
         if token.is_some() && !headers.contains_key(header::ORIGIN) {
             let msg = "a call with a cookie must have an Origin; programs send a bearer token";
             return Err(ErrorBody::new(ErrorCode::Forbidden, msg));
@@ -91,5 +92,28 @@ impl Browser {
     /// name has a certificate.
     pub fn demands_tls(&self) -> bool {
         self.public_url.as_ref().is_some_and(WebOrigin::is_https)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_keep_under_the_same_host_does_not_hide_the_token() {
+        let browser = Browser::new(&Config::default());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, HeaderValue::from_static("http://localhost"));
+        for line in [
+            "name=陳大文; carillon=cdt_x".as_bytes(),
+            b"carillon=cdt_x; other=\xff\xfe",
+            b"\xff; a; =; xcarillon=1;carillon=cdt_x",
+        ] {
+            headers.insert(header::COOKIE, HeaderValue::from_bytes(line).expect("it can travel"));
+            let token = browser.token(&headers).expect("it comes with an origin");
+            assert_eq!(token, Some("cdt_x"), "{line:?}");
+        }
+        headers.insert(header::COOKIE, HeaderValue::from_static("Carillon=cdt_x; carillonx=y"));
+        assert_eq!(browser.token(&headers), Ok(None));
     }
 }
