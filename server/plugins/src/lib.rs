@@ -4,3 +4,4 @@
 pub mod chat;
 pub mod directory;
 pub mod log;
+mod plain;

@@ -14,6 +14,7 @@ use super::{
     roster::{Conversation, Person, Reading, Roster},
     spans::{MERGE_AFTER_DAYS, clip, day_of},
 };
+use crate::plain::plain;
 
 /// How many things a page has if the caller does not say.
 const PAGE_LEN: u32 = 50;
@@ -40,9 +41,9 @@ pub(crate) fn member<'a>(
     Ok(person)
 }
 
-/// A title, without the spaces around it.
+/// A title, as people read it.
 pub(crate) fn title(title: &str) -> Result<String> {
-    let title = title.trim();
+    let title = plain(title);
     if title.is_empty() {
         return Err(Error::bad_arg("title", "give the group a title"));
     }
@@ -50,7 +51,7 @@ pub(crate) fn title(title: &str) -> Result<String> {
         let msg = format!("a title has at most {NAME_LEN_MAX} characters");
         return Err(Error::too_large("title", msg));
     }
-    Ok(title.to_owned())
+    Ok(title)
 }
 
 /// How many things to answer.

@@ -5,6 +5,8 @@ use std::{collections::HashSet, hash::Hash};
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{limits::NAME_LEN_MAX, org::Member, role::PERMISSIONS};
 
+use crate::plain::plain;
+
 /// The fewest characters of a password: what the protocol promises.
 const PASSWORD_LEN_MIN: usize = 8;
 /// The most bytes of a password: room for any sentence, not for a file.
@@ -27,18 +29,18 @@ pub(super) const SCOPES: [&str; 3] = ["read", "write", "admin"];
 
 /// A name that people see.
 pub(super) fn name(field: &str, text: &str) -> Result<String> {
-    let text = text.trim();
+    let text = plain(text);
     let fits = (1..=NAME_LEN_MAX).contains(&text.chars().count());
     if !fits || text.chars().any(char::is_control) {
         let msg = format!("`{field}` has 1 to {NAME_LEN_MAX} characters, without line breaks");
         return Err(Error::bad_arg(field, msg));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 /// A name that may be absent or empty.
 pub(super) fn name_if_any(field: &str, text: Option<&str>) -> Result<Option<String>> {
-    text.filter(|text| !text.trim().is_empty()).map(|text| name(field, text)).transpose()
+    text.map(plain).filter(|text| !text.is_empty()).map(|text| name(field, &text)).transpose()
 }
 
 /// A name to sign in by, in lower case.
