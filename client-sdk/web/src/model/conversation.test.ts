@@ -1,7 +1,7 @@
 import type { TopicPage } from '@carillon/client'
 import { describe, expect, test } from 'vitest'
 import { bornAt, heard, mentioned, paged, readTo, summarised, unread } from './conversation.ts'
-import { BOB, ME, PlayedServer, randomly } from './server.test.kit.ts'
+import { BOB, CONV, ME, NINE, PlayedServer, randomly } from './server.test.kit.ts'
 
 describe('a conversation', () => {
   test('comes to the same in whatever order its facts are heard', () => {
@@ -65,6 +65,19 @@ describe('a conversation', () => {
 })
 
 describe('a conversation, later,', () => {
+  test('has an own message once: it waits no longer when the log has it', () => {
+    const server = new PlayedServer()
+    const common = { conv: CONV, mentions: [], replyTo: undefined, at: NINE, refused: undefined }
+    const first = { ...common, cid: 'first', text: 'one', landing: true }
+    const second = { ...common, cid: 'second', text: 'two', landing: false }
+    const before = { ...summarised(server.summary(), undefined), pending: [first, second] }
+    const after = heard(before, server.say('one', { by: ME, cid: 'first' }), ME)
+    expect(after.pending).toEqual([second])
+    expect(heard(after, server.say('two', { by: BOB, cid: 'second' }), ME).pending).toEqual([
+      second,
+    ])
+  })
+
   test('hears of what a page has announced', () => {
     const server = new PlayedServer()
     const before = summarised(server.summary(), undefined)

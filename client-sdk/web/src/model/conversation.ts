@@ -96,7 +96,8 @@ export function heard(conv: Conversation, event: Event, me: UserId): Conversatio
   const mine = isMessage && event.by === me
   // Who writes has read.
   const read = mine ? { readSeq: event.seq, readN: event.n } : {}
-  const known = { ...conv, ...furthest(conv, { head: event.seq, n: event.n, ...read }) }
+  const reach = furthest(conv, { head: event.seq, n: event.n, ...read })
+  const known = { ...conv, ...reach, pending: mine ? without(conv.pending, event) : conv.pending }
   if (event.seq <= conv.told) return known
   const next = { ...known, told: event.seq }
   if (isMessage) {
@@ -109,6 +110,11 @@ export function heard(conv: Conversation, event: Event, me: UserId): Conversatio
     next.title = event.data.title
   }
   return next
+}
+
+/** The log has a message: it is no longer one that waits. */
+function without(pending: readonly Pending[], { cid }: Event): readonly Pending[] {
+  return pending.some(one => one.cid === cid) ? pending.filter(one => one.cid !== cid) : pending
 }
 
 /** What the server says of it after a reconnect. */
