@@ -76,10 +76,23 @@ test('a window whose browser somebody else has signed in to becomes theirs', asy
   faults.allow(REFUSED)
   const page = await open('leo', { path: '/settings' })
   await expect(page.getByText(/: leo$/)).toBeVisible()
-  const mandy = { login: 'mandy', password: PASSWORD, label: 'another window' }
+  const carol = { login: 'carol', password: PASSWORD, label: 'another window' }
   const headers = { origin: server.url }
-  await page.context().request.post('/v1/rpc/session.login', { data: mandy, headers })
-  await expect(page.getByText(/[:：] ?mandy$/)).toBeVisible()
+  await page.context().request.post('/v1/rpc/session.login', { data: carol, headers })
+  await expect(page.getByText(/[:：] ?carol$/)).toBeVisible()
+})
+
+test('a browser that keeps nothing says so, and does not blame the network', async ({ open }) => {
+  const page = await open('leo')
+  await expect(inside(page)).toBeVisible()
+  await page.addInitScript(() => {
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('storage is switched off', 'SecurityError')
+    }
+  })
+  await page.reload()
+  await expect(page.getByText('storage is switched off')).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible()
 })
 
 test('a device is signed out from another one, at once', async ({ open, faults }) => {

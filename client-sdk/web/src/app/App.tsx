@@ -1,6 +1,7 @@
 import { Component, lazy, type ReactNode, Suspense, useEffect } from 'react'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { Chats } from '../chat/Chats.tsx'
+import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Empty } from '../ui/Notice.tsx'
@@ -43,15 +44,7 @@ function SignedIn() {
   const section = path.split('/')[1]?.replace(/^c$/, '')
   if (state === 'loading') return <Skeleton />
   if (state === 'out') return <SignIn />
-  if (state === 'unreachable') {
-    return (
-      <Empty title={t('error.network')}>
-        <Button look="primary" onClick={() => void begin()}>
-          {t('retry')}
-        </Button>
-      </Empty>
-    )
-  }
+  if (state === 'unreachable') return <Unreachable />
   return (
     <Shell>
       <Unbroken key={section}>
@@ -74,6 +67,19 @@ function SignedIn() {
         </Switch>
       </Unbroken>
     </Shell>
+  )
+}
+
+/** The server cannot be reached, or this browser keeps nothing: it does not tell who is there. */
+function Unreachable() {
+  const t = useText()
+  const because = useSession(session => (session.state === 'unreachable' ? session.because : null))
+  return (
+    <Empty title={failure(t, because)}>
+      <Button look="primary" onClick={() => void begin()}>
+        {t('retry')}
+      </Button>
+    </Empty>
   )
 }
 

@@ -18,7 +18,7 @@ export type Identity = Reply<'session.whoami'>
 /** Who is signed in on this device. */
 export type Session =
   | { state: 'loading' }
-  | { state: 'unreachable' }
+  | { state: 'unreachable'; because: unknown }
   | { state: 'out'; because?: CarillonError }
   | { state: 'in'; me: Identity; client: Client }
 
@@ -64,7 +64,7 @@ async function connect(chosen: Language | undefined): Promise<void> {
     useSession.setState({ state: 'in', me: { ...me, locale }, client }, true)
   } catch (error) {
     const out = error instanceof CarillonError && error.retry === 'reauth'
-    useSession.setState({ state: out ? 'out' : 'unreachable' }, true)
+    useSession.setState(out ? { state: 'out' } : { state: 'unreachable', because: error }, true)
   }
 }
 

@@ -217,6 +217,24 @@ describe('the messages of a conversation', () => {
     expect(state().newAfter).toBeUndefined()
   })
 
+  test('are told with their members, which are fetched again while somebody looks', async () => {
+    const { server, talk } = await talking(0)
+    server.instead['conv.member.list'] = () => ({ members: [], more: false })
+    const comes = () => server.tell(server.hear(server.append('conv.members_changed', {})))
+    const asked = () => server.calls.filter(({ op }) => op === 'conv.member.list').length
+    comes()
+    expect(asked()).toBe(0)
+    await talk.members.load()
+    comes()
+    await settled()
+    expect(asked()).toBe(2)
+    talk.close()
+    comes()
+    expect(asked()).toBe(2)
+    await talk.members.load()
+    expect(asked()).toBe(3)
+  })
+
   test('of a log that ends earlier than was said are not asked for without end', async () => {
     const { server, talk, state } = await talking(3)
     talk.reaches(9)

@@ -35,10 +35,10 @@ export class Members {
     return this.#loading
   }
 
-  /** Somebody came or went. */
-  changed(): void {
+  /** Somebody came or went. Of a conversation that is not open they are fetched when it is. */
+  changed(open: boolean): void {
     this.#stale = true
-    if (this.list.getState().state !== 'unasked') void this.load()
+    if (open && this.list.getState().state !== 'unasked') void this.load()
   }
 
   async #load(): Promise<void> {

@@ -95,7 +95,7 @@ export class Talk {
 
   /** An event of the log; `before` is the conversation as it was without it. */
   heard(event: Event, before: Conversation): void {
-    if (is(event, 'conv.members_changed')) this.members.changed()
+    if (is(event, 'conv.members_changed')) this.members.changed(this.#open)
     if (is(event, 'msg.sent') && event.by !== this.#me && this.#open) {
       if (!this.#present) this.#countNew(event, unread(before) + 1)
       this.state.setState({ said: event })

@@ -5,6 +5,7 @@ import { Fetched } from '../app/Fetched.tsx'
 import { Form, type Meaning, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { ask, begin, lookAgain, useSession } from '../app/session.ts'
+import { failure } from '../texts/failure.ts'
 import { useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
@@ -61,7 +62,9 @@ function WhyOut() {
   const t = useText()
   const session = useSession()
   if (session.state !== 'out' || !session.because) return null
-  return <Banner tone="attention">{t('signin.ended')}</Banner>
+  const { because } = session
+  const words = because.retry === 'reauth' ? t('signin.ended') : failure(t, because)
+  return <Banner tone="attention">{words}</Banner>
 }
 
 function SetupNeeded() {
