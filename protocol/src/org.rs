@@ -23,8 +23,8 @@ operations! {
     "org.member.list": ListMembers => MembersListed, Read, READ;
     /// Some people of the organisation, also those who left.
     "org.member.get": GetMembers => MembersGot, Read, READ;
-    /// Changes a person; needs `people`, for roles `roles`, and for the sign-in name every permission
-    /// of the person. One's own language and time zone anybody may change.
+    /// Changes a person; needs `people`, for roles `roles`, and for the sign-in name every
+    /// permission of the person. One's own language and time zone anybody may change.
     "org.member.update": UpdateMember => MemberUpdated, State, WRITE;
     /// Lets a person go: signs out everywhere and cannot sign in any more; what they wrote stays.
     /// `org.member.restore` takes it back. Needs `people`.

@@ -36,8 +36,8 @@ pub struct Counts {
 pub struct Watch {
     /// The conversation.
     pub conv: ConvId,
-    /// The messages on the screen, at most 100; none to stop watching any there, on all devices. Who
-    /// only looks elsewhere says nothing: it runs out.
+    /// The messages on the screen, at most 100; none to stop watching any there, on all devices.
+    /// Who only looks elsewhere says nothing: it runs out.
     #[serde(deserialize_with = "field::int")]
     pub seqs: Vec<u64>,
 }

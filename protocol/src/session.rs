@@ -17,8 +17,8 @@ operations! {
     "session.setup": Setup => Grant, State, Access::Public;
     /// How people can sign in here; asked before anything else.
     "session.methods": Methods => Offered, Read, Access::Public;
-    /// Signs a person in by name and password. Of 100 sessions of a person, the one that was not used
-    /// for longest ends for it.
+    /// Signs a person in by name and password. Of 100 sessions of a person, the one that was not
+    /// used for longest ends for it.
     "session.login": Login => Grant, State, Access::Public;
     /// Ends the caller's own session; its sockets close within a second.
     "session.logout": Logout => Ended, State, READ;
@@ -34,8 +34,8 @@ operations! {
     "session.revoke": Revoke => Ended, State, READ;
     /// A ticket that opens one socket within 60 seconds.
     "session.token": Ticket => Ticketed, State, READ;
-    /// A token for a person's device or a program, shown once; needs `sessions`, every permission of
-    /// whom it is for, and for somebody else's with the scope `admin` the administrator's role.
+    /// A token for a person's device or a program, shown once; needs `sessions`, every permission
+    /// of whom it is for, and for somebody else's with the scope `admin` the administrator's role.
     "session.issue": Issue => Grant, State, ADMIN;
     /// Whom a bearer token or ticket belongs to; asked by the node for every connection.
     "session.resolve": Resolve => Resolved, State, Access::System;
