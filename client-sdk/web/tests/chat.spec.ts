@@ -199,5 +199,5 @@ test('a page that does not exist, or a conversation of others, says so', async (
   await expect(carol.getByText('This conversation cannot be found')).toBeVisible()
   await carol.goto('/nowhere')
   await carol.getByRole('link', { name: 'Go to chats' }).click()
-  await expect(row(carol, '中環店 Central')).toBeVisible()
+  await expect(carol.getByRole('region', { name: 'Conversations' })).toBeVisible()
 })

@@ -126,16 +126,19 @@ test('a server that dies in the middle loses and repeats nothing', async ({ open
 
 test('a page that finds no server says so, and tries again when asked', async ({
   open,
+  company,
   faults,
 }) => {
   faults.allow(UNREACHABLE)
+  const title = 'Unreachable'
+  await company.group(title, 'amy', 'bob')
   const amy = await open('amy')
-  await expect(row(amy, '中環店 Central')).toBeVisible()
+  await expect(row(amy, title)).toBeVisible()
   await amy.context().route('**/v1/rpc/session.whoami', route => route.abort())
   await amy.reload()
   await expect(amy.getByText('The server cannot be reached.')).toBeVisible()
   await amy.context().unroute('**/v1/rpc/session.whoami')
   await amy.getByRole('button', { name: 'Try again' }).click()
-  await enter(amy, '中環店 Central')
+  await enter(amy, title)
   await expect(box(amy)).toHaveValue('')
 })

@@ -1,4 +1,4 @@
-import { open as enter, message, row, say } from './chatting.ts'
+import { box, open as enter, message, row, say } from './chatting.ts'
 import { expect, figure, type Page, test, Wire } from './kit.ts'
 
 /** All windows of a person say the same within so long after one of them came back. */
@@ -74,7 +74,9 @@ test('two tabs, a phone and a closed laptop come to say the same', async ({
     await say(tab, 'Yes, after closing')
     await enter(phone, there)
     await expect(message(phone, 'Which week do you want?')).toBeVisible()
-    await say(phone, 'The third')
+    await box(phone).fill('The third')
+    await phone.getByRole('button', { name: 'Send', exact: true }).click()
+    await expect(row(tab, there)).toContainText('You: The third')
     await phone.getByRole('link', { name: 'Back' }).click()
     await company.say(other, 'dan', 'Noted')
     await expect(message(tab, 'Yes, after closing').getByText('1 unread')).toBeVisible()
