@@ -16,6 +16,10 @@ const said = (chats: Chats) => {
 }
 const upTo = (head: number) => Array.from({ length: head }, (_, index) => index + 1)
 
+function pageOf(server: PlayedServer) {
+  return { topic: `c:${CONV}` as const, head: server.head, n: server.n, last: [] }
+}
+
 /** A day of messages, of reading on other devices, and of a connection that comes and goes. */
 async function live(server: PlayedServer, random: (below: number) => number) {
   let online = true
@@ -99,6 +103,63 @@ describe('the conversations', () => {
   })
 })
 
+describe('what is heard of a conversation before it is known', () => {
+  /** A window whose list is older than what it hears. */
+  async function late(happens: (server: PlayedServer) => void) {
+    const server = new PlayedServer()
+    server.say('one')
+    server.held = true
+    const window = await opened(server)
+    happens(server)
+    server.held = false
+    await server.release()
+    return window
+  }
+
+  test('is not lost: a message', async () => {
+    const window = await late(server => server.tell(server.hear(server.say('two'))))
+    expect(window.unread()).toBe(2)
+  })
+
+  test('is not lost: a page without its events', async () => {
+    const window = await late(server => {
+      server.say('two')
+      server.tell(server.page(), { kind: 'synced' })
+    })
+    expect([window.unread(), window.conv()?.last?.seq]).toEqual([2, 3])
+  })
+
+  test('is not lost: what was read on another device', async () => {
+    const window = await late(server => {
+      server.readSeq = server.head
+      server.tell(server.read())
+    })
+    expect(window.unread()).toBe(0)
+  })
+
+  test('is not lost: a message that comes while the conversation is asked for', async () => {
+    const server = new PlayedServer()
+    server.instead['conv.list'] = () => ({ convs: [], more: false })
+    const window = await opened(server)
+    server.held = true
+    server.tell(server.hear(server.say('one')))
+    await settled()
+    server.tell(server.hear(server.say('two')), server.hear(server.say('three')))
+    server.held = false
+    await server.release()
+    expect(window.unread()).toBe(3)
+  })
+
+  test('is asked for once if nobody knows more', async () => {
+    const server = new PlayedServer()
+    const { conv } = await opened(server)
+    server.tell({ kind: 'topic', page: { ...pageOf(server), head: 9 } }, { kind: 'synced' })
+    await settled()
+    expect(server.calls.filter(call => call.op === 'conv.get')).toHaveLength(1)
+    expect(conv()?.head).toBe(9)
+  })
+})
+
 describe('the list of conversations', () => {
   test('loses one when the person is taken out, and says who did it', async () => {
     const server = new PlayedServer()
@@ -164,17 +225,18 @@ describe('the list of conversations', () => {
   })
 })
 
-describe('the messages of a conversation', () => {
-  async function talking(count: number) {
-    const server = new PlayedServer()
-    for (let number = 0; number < count; number++) server.say('message')
-    const { chats, conv } = await opened(server)
-    const talk = chats.talk(CONV)
-    talk.open(conv() as Conversation)
-    await settled()
-    return { server, talk, state: () => talk.state.getState() }
-  }
+/** A conversation with so many messages, which the person has opened. */
+async function talking(count: number) {
+  const server = new PlayedServer()
+  for (let number = 0; number < count; number++) server.say('message')
+  const { chats, conv } = await opened(server)
+  const talk = chats.talk(CONV)
+  talk.open(conv() as Conversation)
+  await settled()
+  return { server, talk, state: () => talk.state.getState() }
+}
 
+describe('the messages of a conversation', () => {
   test('are read from the log when the eyes come near an end', async () => {
     const { talk, state } = await talking(200)
     expect(state().stretch).toMatchObject({ live: true, atStart: false })
@@ -192,7 +254,9 @@ describe('the messages of a conversation', () => {
     await talk.newest()
     expect(state().stretch?.live).toBe(true)
   })
+})
 
+describe('the messages of an open conversation', () => {
   test('that fail to load say so and are asked for again', async () => {
     const { server, talk, state } = await talking(200)
     server.instead['log.read'] = () => {

@@ -34,6 +34,9 @@ const LEFT_MAX = 20
 /** More than anybody has; bounds what a broken answer can do. */
 const CONVERSATIONS_MAX = 20_000
 
+/** So much is kept of what is heard of a conversation before it is known; it is asked for again. */
+const EARLY_MAX = 100
+
 /** A conversation that the person was in a moment ago. */
 export interface Left {
   readonly title: string
@@ -68,8 +71,8 @@ export class Chats {
   readonly #talks = new Map<ConvId, Talk>()
   readonly #waiting = new Waiting()
   readonly #asked = new Set<ConvId>()
-  /** Heard of while the list is on its way, which most likely has them. */
-  readonly #unmet = new Set<ConvId>()
+  /** What is heard of a conversation before it is known waits until it is. */
+  readonly #early = new Map<ConvId, Update[]>()
   #loading: Promise<void> | undefined
 
   constructor(door: Door, me: UserId) {
@@ -97,8 +100,7 @@ export class Chats {
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined
       const { byId } = this.state.getState()
-      for (const id of this.#unmet) if (!byId.has(id)) this.#meet(id)
-      this.#unmet.clear()
+      for (const id of this.#early.keys()) byId.has(id) ? this.#catchUp(id) : this.#meet(id)
     })
     return this.#loading
   }
@@ -120,7 +122,9 @@ export class Chats {
   }
 
   #hear(update: Update): void {
-    if (update.kind === 'event') this.#event(update.event)
+    const id = subjectOf(update)
+    if (id !== undefined && !this.state.getState().byId.has(id)) this.#keep(id, update)
+    else if (update.kind === 'event') this.#event(update.event)
     else if (update.kind === 'ephemeral') this.#ephemeral(update.ephemeral)
     else if (update.kind === 'topic') this.#page(update.page)
     else if (update.kind === 'outbox') this.#outbox()
@@ -144,7 +148,6 @@ export class Chats {
   #said(id: ConvId, event: Event): void {
     if (event.by === this.me && event.cid !== undefined) this.#waiting.landed(event.cid)
     const before = this.state.getState().byId.get(id)
-    if (!before) this.#meet(id)
     this.#put(id, conv => conv && heard(conv, event, this.me))
     if (before) this.#talks.get(id)?.heard(event, before)
   }
@@ -173,12 +176,8 @@ export class Chats {
   #page(page: TopicPage): void {
     const id = convOf(page.topic)
     if (id === undefined) return
-    const known = this.state.getState().byId.get(id)
-    if (!known) this.#meet(id)
-    else {
-      this.#put(id, conv => conv && paged(conv, page))
-      this.#talks.get(id)?.reaches(page.head)
-    }
+    this.#put(id, conv => conv && paged(conv, page))
+    this.#talks.get(id)?.reaches(page.head)
   }
 
   #outbox(): void {
@@ -191,6 +190,7 @@ export class Chats {
     const id = convOf(topic)
     if (id === undefined) return
     this.#drop(id)
+    this.#early.set(id, [])
     this.#meet(id)
   }
 
@@ -211,7 +211,10 @@ export class Chats {
     this.#waiting.allLanded()
     this.#showPending()
     for (const talk of this.#talks.values()) talk.receipts.renew()
-    if (this.state.getState().state === 'failed') void this.load()
+    const { state, byId } = this.state.getState()
+    if (state === 'failed') void this.load()
+    // A page said more than the list, and its events are older than this window.
+    for (const { id, told, head } of byId.values()) if (told < head) this.#meet(id, told)
   }
 
   async #load(): Promise<void> {
@@ -245,20 +248,41 @@ export class Chats {
     return listed
   }
 
-  /** Fetches a conversation that is not known, or no longer known well. */
-  #meet(id: ConvId): void {
-    if (this.#loading) {
-      this.#unmet.add(id)
-      return
-    }
-    if (this.#asked.has(id)) return
+  #keep(id: ConvId, update: Update): void {
+    const early = this.#early.get(id) ?? []
+    if (early.length < EARLY_MAX) early.push(update)
+    this.#early.set(id, early)
+    this.#meet(id)
+  }
+
+  /**
+   * Fetches a conversation that is not known, or no longer known well: `since` is how far it was
+   * told when it was fetched last.
+   */
+  #meet(id: ConvId, since = -1): void {
+    if (this.#loading || this.#asked.has(id)) return
     this.#asked.add(id)
     const met = this.fetch(id).catch(error => {
       // Not this person's any more, or a list that is not up to date: the list says what there is.
       if (!(error instanceof CarillonError)) throw error
       if (error.code !== 'E_NOT_MEMBER' && error.code !== 'E_NOT_FOUND') void this.load()
     })
-    void met.finally(() => this.#asked.delete(id))
+    void met.finally(() => {
+      this.#asked.delete(id)
+      const early = this.#early.get(id)
+      if (this.state.getState().byId.has(id)) this.#catchUp(id, since)
+      else if (early) this.#early.delete(id)
+    })
+  }
+
+  /** What waited for a conversation is heard now that there is one. */
+  #catchUp(id: ConvId, since = -1): void {
+    const early = this.#early.get(id) ?? []
+    this.#early.delete(id)
+    for (const update of early) this.#hear(update)
+    const conv = this.state.getState().byId.get(id)
+    // More was said than anybody told: asked again, as long as that brings something.
+    if (conv && conv.told < conv.head && conv.told > since) this.#meet(id, conv.told)
   }
 
   #leave(id: ConvId, by: UserId | undefined): void {
@@ -348,4 +372,12 @@ export class Chats {
       this.state.setState({ byId, order: sorted.map(conv => conv.id) })
     }
   }
+}
+
+/** The conversation that an update says something of. */
+function subjectOf(update: Update): ConvId | undefined {
+  if (update.kind === 'event') return convOf(update.event.topic)
+  if (update.kind === 'topic') return convOf(update.page.topic)
+  if (update.kind === 'ephemeral') return update.ephemeral.topic && convOf(update.ephemeral.topic)
+  return undefined
 }
