@@ -1,9 +1,10 @@
 import { join } from 'node:path'
-import { PICTURES } from './kit.ts'
+import { expect, PICTURES } from './kit.ts'
 import { dress } from './places/measure.ts'
 import { go, ON_THE_WAY, PLACES, resize, type Size } from './places/places.ts'
 import { test } from './places/scene.ts'
 import { wording } from './places/wording.ts'
+import { Witness } from './witness.ts'
 
 test.describe.configure({ mode: 'parallel' })
 
@@ -13,11 +14,19 @@ const PHONE: Size = { width: 320, height: 640 }
 const TALL: Size = { width: 390, height: 844 }
 
 for (const place of PLACES) {
-  test(`${place.name} in pictures`, async ({ open, scene, faults }) => {
+  test(`${place.name} in pictures, and nothing is stopped`, async ({ open, scene, faults }) => {
     faults.allow(...ON_THE_WAY)
+    const witness = new Witness(scene.url, scene.wired, scene.fresh.url)
     for (const language of ['en', 'zh-HK'] as const) {
       const t = wording(language)
-      const page = await open(place.login, { language, locale: language, reducedMotion: 'reduce' })
+      const how = {
+        language,
+        locale: language,
+        reducedMotion: 'reduce',
+        path: 'about:blank',
+      } as const
+      const page = await open(place.login, how)
+      await witness.watch(page)
       const visit = { page, scene, t }
       const picture = (...words: (string | number)[]) =>
         page.screenshot({ path: join(PICTURES, `${[place.name, ...words].join('-')}.png`) })
@@ -32,5 +41,6 @@ for (const place of PLACES) {
         await dress(page, 'light')
       }
     }
+    expect(witness.seen).toEqual([])
   })
 }
