@@ -5,6 +5,9 @@ const MESSAGES = 60
 /** From the key to the other person's screen, for 95 of 100 messages. */
 const BAR_MS = 100
 
+// A recording of the pages would be measured too.
+test.use({ trace: 'off' })
+
 declare global {
   interface Window {
     /** When each message was sent or painted, by its text. */
