@@ -143,10 +143,12 @@ export class Faults {
 
 /**
  * The network between browsers and a server, which can be cut: every connection ends and none is
- * made, as when a laptop is closed or a phone goes into a lift.
+ * made, as when a laptop is closed or a phone goes into a lift. Or it is only slow.
  */
 export class Wire {
   readonly #sockets = new Set<Socket>()
+  /** Where what a server's end says goes. */
+  readonly #ways = new Map<Socket, Socket>()
   readonly #relay: Relay
   #isCut = false
 
@@ -156,6 +158,8 @@ export class Wire {
       if (this.#isCut) return near.destroy()
       const far = connect(port, '127.0.0.1')
       near.pipe(far).pipe(near)
+      this.#ways.set(far, near)
+      far.on('close', () => this.#ways.delete(far))
       this.#tie(near, far)
       this.#tie(far, near)
     })
@@ -174,6 +178,15 @@ export class Wire {
 
   mend(): void {
     this.#isCut = false
+  }
+
+  /** What the server says on the connections there are now waits, until it is let through. */
+  hold(): void {
+    for (const [far, near] of this.#ways) far.unpipe(near)
+  }
+
+  letThrough(): void {
+    for (const [far, near] of this.#ways) far.pipe(near)
   }
 
   dispose(): void {
