@@ -173,13 +173,13 @@ impl Ctx {
     /// Tells the live connections that listen to a topic something that matters only now.
     pub fn push<T: Serialize>(&self, topic: &Topic, k: &str, data: &T) {
         let eph = Ephemeral { k: k.into(), topic: Some(topic.clone()), data: Json::of(data) };
-        self.0.host.live().push(topic, None, eph);
+        self.0.host.live().push(topic, eph);
     }
 
     /// Tells all of one person's live connections something about a topic that matters only now.
     /// The caller's own too: the windows of a browser share a session.
     pub fn push_to<T: Serialize>(&self, user: UserId, topic: &Topic, k: &str, data: &T) {
         let eph = Ephemeral { k: k.into(), topic: Some(topic.clone()), data: Json::of(data) };
-        self.0.host.live().push(&Topic::User(user), None, eph);
+        self.0.host.live().push(&Topic::User(user), eph);
     }
 }

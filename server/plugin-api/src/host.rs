@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use carillon_protocol::{
-    Access, Effect, ErrorCode, Event, SessionId, Topic, event::Ephemeral, id::Ulid,
-};
+use carillon_protocol::{Access, Effect, ErrorCode, Event, Topic, event::Ephemeral, id::Ulid};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
@@ -42,8 +40,8 @@ impl Clock for Standing {
 pub trait Live: Send + Sync + 'static {
     /// Events were committed, in this order; each with what it means for connections.
     fn committed(&self, events: &[(Event, Vec<LiveChange>)]);
-    /// Something that matters only now, for who listens to a topic, except one session.
-    fn push(&self, topic: &Topic, except: Option<SessionId>, eph: Ephemeral);
+    /// Something that matters only now, for who listens to a topic.
+    fn push(&self, topic: &Topic, eph: Ephemeral);
     /// A call ended, for metrics.
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration);
 }

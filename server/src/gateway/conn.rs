@@ -207,7 +207,7 @@ impl Conn {
 
     /// Sends what the connection lacks of a topic, in one write if the socket takes it.
     pub(super) fn deliver(&mut self, mut run: Run<'_>) -> Sent {
-        if !matches!(self.phase, Phase::Live) || self.outbox.is_some() || run.is_selective() {
+        if !matches!(self.phase, Phase::Live) || self.outbox.is_some() {
             return self.deliver_each(&run);
         }
         let bytes = run.bytes(self.codec);
@@ -229,14 +229,10 @@ impl Conn {
         Sent::Stalled
     }
 
-    /// The same frame by frame: for who is not to get all of them, or not now.
+    /// The same frame by frame: for who is not to get them now.
     fn deliver_each(&mut self, run: &Run<'_>) -> Sent {
-        let session = self.caller.session;
         let mut sent = Sent::Done;
         for delivery in run.frames() {
-            if session.is_some_and(|session| delivery.skips(session)) {
-                continue;
-            }
             match self.send_frame(delivery.frame(self.codec).clone(), delivery.kind()) {
                 Sent::Done => {}
                 Sent::Stalled => sent = Sent::Stalled,

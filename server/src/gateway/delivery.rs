@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use carillon_protocol::{Codec, Event, SessionId, Topic, event::Ephemeral, frame};
+use carillon_protocol::{Codec, Event, Topic, event::Ephemeral, frame};
 
 use super::{
     frame::{Opcode, frame as websocket_frame},
@@ -30,7 +30,6 @@ enum What {
 #[derive(Debug)]
 pub struct Delivery {
     topic: Topic,
-    except: Option<SessionId>,
     what: What,
     frames: [OnceLock<Bytes>; 2],
 }
@@ -39,27 +38,17 @@ impl Delivery {
     /// A durable event.
     pub fn event(event: Event) -> Delivery {
         let topic = event.topic.clone();
-        Delivery { topic, except: None, what: What::Event(event), frames: Default::default() }
+        Delivery { topic, what: What::Event(event), frames: Default::default() }
     }
 
-    /// Something that matters only now, for everybody except one session.
-    pub fn ephemeral(topic: Topic, except: Option<SessionId>, eph: Ephemeral) -> Delivery {
-        Delivery { topic, except, what: What::Ephemeral(eph), frames: Default::default() }
+    /// Something that matters only now.
+    pub fn ephemeral(topic: Topic, eph: Ephemeral) -> Delivery {
+        Delivery { topic, what: What::Ephemeral(eph), frames: Default::default() }
     }
 
     /// Whose listeners get it.
     pub fn topic(&self) -> &Topic {
         &self.topic
-    }
-
-    /// Whether a session is left out.
-    pub fn skips(&self, session: SessionId) -> bool {
-        self.except == Some(session)
-    }
-
-    /// Whether some session is left out, so that the frames of a run differ by listener.
-    pub fn is_selective(&self) -> bool {
-        self.except.is_some()
     }
 
     /// The WebSocket frame.

@@ -64,11 +64,6 @@ impl Run<'_> {
         self.lap.frames.range(self.lap.frames.len() - self.count..)
     }
 
-    /// Whether some session is left out of one of them.
-    pub fn is_selective(&self) -> bool {
-        self.frames().any(|delivery| delivery.is_selective())
-    }
-
     /// All of them as one piece.
     pub fn bytes(&mut self, codec: Codec) -> &Bytes {
         let lap = &mut *self.lap;
@@ -194,7 +189,7 @@ mod tests {
 
     fn numbered(number: usize) -> Arc<Delivery> {
         let eph = Ephemeral { k: number.to_string().into(), topic: None, data: Default::default() };
-        Arc::new(Delivery::ephemeral(Topic::Conv(ConvId(Ulid(1))), None, eph))
+        Arc::new(Delivery::ephemeral(Topic::Conv(ConvId(Ulid(1))), eph))
     }
 
     fn numbers(run: &Run<'_>) -> Vec<usize> {

@@ -11,7 +11,7 @@ use std::{
 
 use carillon_plugin::{Live, LiveChange};
 use carillon_protocol::{
-    CloseCode, DeviceId, ErrorCode, Event, SessionId, Topic, UserId, event::Ephemeral,
+    CloseCode, DeviceId, ErrorCode, Event, Topic, UserId, event::Ephemeral,
     limits::TABS_PER_DEVICE_MAX,
 };
 use dashmap::DashMap;
@@ -195,8 +195,8 @@ impl Live for Hub {
         }
     }
 
-    fn push(&self, topic: &Topic, except: Option<SessionId>, eph: Ephemeral) {
-        self.deliver(Delivery::ephemeral(topic.clone(), except, eph), Vec::new());
+    fn push(&self, topic: &Topic, eph: Ephemeral) {
+        self.deliver(Delivery::ephemeral(topic.clone(), eph), Vec::new());
     }
 
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {

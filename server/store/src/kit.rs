@@ -13,9 +13,7 @@ use carillon_plugin::{
     BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Look, Plugin, Result, Row, Storage,
     Tail, Transaction, Value, Window,
 };
-use carillon_protocol::{
-    Cid, ErrorCode, Event, SessionId, Topic, UserId, event::Ephemeral, id::Ulid,
-};
+use carillon_protocol::{Cid, ErrorCode, Event, Topic, UserId, event::Ephemeral, id::Ulid};
 
 use crate::{Durability, Options, Store};
 
@@ -61,8 +59,6 @@ impl Clock for FakeClock {
 pub struct Pushed {
     /// To whom.
     pub topic: Topic,
-    /// Except to this session.
-    pub except: Option<SessionId>,
     /// What.
     pub eph: Ephemeral,
 }
@@ -79,8 +75,8 @@ impl Live for Recorder {
         self.committed.lock().expect("no test panics inside").extend_from_slice(events);
     }
 
-    fn push(&self, topic: &Topic, except: Option<SessionId>, eph: Ephemeral) {
-        let pushed = Pushed { topic: topic.clone(), except, eph };
+    fn push(&self, topic: &Topic, eph: Ephemeral) {
+        let pushed = Pushed { topic: topic.clone(), eph };
         self.pushed.lock().expect("no test panics inside").push(pushed);
     }
 

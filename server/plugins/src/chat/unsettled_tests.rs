@@ -90,7 +90,7 @@ struct Nobody;
 impl Live for Nobody {
     fn committed(&self, _: &[(Event, Vec<LiveChange>)]) {}
 
-    fn push(&self, _: &Topic, _: Option<SessionId>, _: Ephemeral) {}
+    fn push(&self, _: &Topic, _: Ephemeral) {}
 
     fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
 }

@@ -237,7 +237,7 @@ async fn ephemeral_frames_give_way_before_events_do() {
         let typing = Ephemeral { k: "typing".into(), topic: Some(topic()), data };
         for seq in 1..=200 {
             for delivery in
-                [Delivery::event(event(seq)), Delivery::ephemeral(topic(), None, typing.clone())]
+                [Delivery::event(event(seq)), Delivery::ephemeral(topic(), typing.clone())]
             {
                 let (delivery, changes) = (Arc::new(delivery), Vec::new());
                 rig.handle(Cmd::Deliver { delivery, changes });
