@@ -94,7 +94,11 @@ test('100,000 messages scroll as smoothly as nothing at all', { tag: '@figures' 
   expect(mine.p95).toBeLessThanOrEqual(Math.max(FRAME_BAR_MS, bar.p95 * BUSY_RATIO))
 })
 
-test('older messages come without moving what one looks at', async ({ open, server, long }) => {
+test('older messages come without moving what one looks at', { tag: '@figures' }, async ({
+  open,
+  server,
+  long,
+}) => {
   test.setTimeout(120_000)
   const wire = new Wire(server)
   const page = await open('erin', { baseURL: await wire.start(), path: `/c/${long}` })
@@ -117,7 +121,7 @@ test('older messages come without moving what one looks at', async ({ open, serv
   wire.dispose()
 })
 
-test('a page stays small, however far one scrolls', async ({ open, long }) => {
+test('a page stays small, however far one scrolls', { tag: '@figures' }, async ({ open, long }) => {
   test.setTimeout(120_000)
   const page = await open('amy', { path: `/c/${long}` })
   await atTheEnd(page)
@@ -137,7 +141,11 @@ test('a page stays small, however far one scrolls', async ({ open, long }) => {
   expect(nodes).toBeLessThan(NODES_MAX)
 })
 
-test('one jumps over 50,000 unread messages, and back', async ({ open, company, long }) => {
+test('one jumps over 50,000 unread messages, and back', { tag: '@figures' }, async ({
+  open,
+  company,
+  long,
+}) => {
   const { head = 0 } = await company.as('dan', 'log.read', { topic: `c:${long}`, limit: 1 })
   const read = head - UNREAD
   await company.as('dan', 'conv.read', { conv: long, seq: read })
