@@ -18,7 +18,15 @@ import {
   type UserId,
 } from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
-import { activeAt, type Conversation, heard, paged, readTo, summarised } from './conversation.ts'
+import {
+  activeAt,
+  byActivity,
+  type Conversation,
+  heard,
+  paged,
+  readTo,
+  summarised,
+} from './conversation.ts'
 import type { Door } from './door.ts'
 import { convOf, is } from './event.ts'
 import { findMentions } from './mentioned.ts'
@@ -368,7 +376,7 @@ export class Chats {
   #show(byId: ReadonlyMap<ConvId, Conversation>, order: 'stays' | 'changes' = 'changes'): void {
     if (order === 'stays') this.state.setState({ byId })
     else {
-      const sorted = [...byId.values()].sort((a, b) => activeAt(b) - activeAt(a))
+      const sorted = [...byId.values()].sort(byActivity)
       this.state.setState({ byId, order: sorted.map(conv => conv.id) })
     }
   }

@@ -52,6 +52,11 @@ export function activeAt(conv: Conversation): number {
   return Math.max(waiting, conv.last?.at ?? bornAt(conv.id))
 }
 
+/** The one in which something was said last comes first; in every window the same. */
+export function byActivity(one: Conversation, other: Conversation): number {
+  return activeAt(other) - activeAt(one) || (one.id < other.id ? 1 : -1)
+}
+
 /** The digits of an id, by their value. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
