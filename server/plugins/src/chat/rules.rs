@@ -44,8 +44,8 @@ pub(crate) fn member<'a>(
 /// A title, as people read it.
 pub(crate) fn title(title: &str) -> Result<String> {
     let title = plain(title);
-    if title.is_empty() {
-        return Err(Error::bad_arg("title", "give the group a title"));
+    if title.is_empty() || title.chars().any(char::is_control) {
+        return Err(Error::bad_arg("title", "give the group a title, without line breaks"));
     }
     if title.chars().count() > NAME_LEN_MAX {
         let msg = format!("a title has at most {NAME_LEN_MAX} characters");

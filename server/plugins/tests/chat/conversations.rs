@@ -60,7 +60,9 @@ async fn a_group_needs_a_title_and_people_who_exist() {
         history: History::All,
     };
     let call = async |args| field(world.call(world.amy, args).await);
-    assert_eq!(call(create("  ", &[])).await, (ErrorCode::BadArg, "title".into()));
+    for bad in ["  ", "Shop\nCentral", "Shop\u{1b}[2J"] {
+        assert_eq!(call(create(bad, &[])).await, (ErrorCode::BadArg, "title".into()));
+    }
     let long = "港".repeat(101);
     assert_eq!(call(create(&long, &[])).await, (ErrorCode::TooLarge, "title".into()));
     let stranger = create("Shop", &[world.bob, world.zoe]);
