@@ -5,6 +5,8 @@ import { test } from './places/scene.ts'
 import { wording } from './places/wording.ts'
 
 test.describe.configure({ mode: 'parallel' })
+// A trace takes a picture of the page with every step, which is slow; the faults say enough.
+test.use({ trace: 'off' })
 
 const HEIGHT = 800
 const WIDTHS = [1440, 768, 320]

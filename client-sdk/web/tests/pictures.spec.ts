@@ -7,6 +7,8 @@ import { wording } from './places/wording.ts'
 import { Witness } from './witness.ts'
 
 test.describe.configure({ mode: 'parallel' })
+// A trace takes pictures of its own, with every step.
+test.use({ trace: 'off' })
 
 const DESKTOP: Size = { width: 1440, height: 900 }
 const PHONE: Size = { width: 320, height: 640 }
@@ -30,10 +32,9 @@ for (const place of PLACES) {
       const visit = { page, scene, t }
       const picture = (...words: (string | number)[]) =>
         page.screenshot({ path: join(PICTURES, `${[place.name, ...words].join('-')}.png`) })
-      await page.setViewportSize(DESKTOP)
-      await go(place, visit)
       for (const size of place.main ? [DESKTOP, PHONE, TALL] : [DESKTOP, PHONE]) {
-        await resize(place, visit, size)
+        await page.setViewportSize(size)
+        await (size === TALL ? resize(place, visit, size) : go(place, visit))
         await picture(size.width, language)
         if (!place.main || language !== 'en') continue
         await dress(page, 'dark')
