@@ -69,7 +69,11 @@ async function turn(company: Company, conv: ConvId): Promise<void> {
 }
 
 const test = base.extend<{ enter: (login: string | undefined) => Promise<Page> }, { harm: Harm }>({
-  harm: [async ({ server }, use) => use(await harm(new Company(server))), { scope: 'worker' }],
+  // Before the first test, which else would take these people for its own and let them go.
+  harm: [
+    async ({ server }, use) => use(await harm(new Company(server))),
+    { scope: 'worker', auto: true },
+  ],
   enter: async ({ open, server, faults }, use) => {
     faults.allow(/status of 40[14]/)
     const witness = new Witness(server.url)

@@ -61,6 +61,7 @@ export const test = base.extend<object, { scene: Scene }>({
       await fresh.stop()
       fresh.dispose()
     },
-    { scope: 'worker' },
+    // Before the first test, which else would take the newcomer for its own and let them go.
+    { scope: 'worker', auto: true },
   ],
 })
