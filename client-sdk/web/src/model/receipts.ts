@@ -72,6 +72,8 @@ export class Receipts {
     if (this.#asking) return
     clearTimeout(this.#renewal)
     const seqs = this.#wanted
+    // What is watched runs out by itself; to stop it would stop the person's other windows too.
+    if (seqs.length === 0) return
     this.#asking = seqs
     try {
       const { counts } = await this.#door.call('receipt.watch', {
@@ -88,7 +90,7 @@ export class Receipts {
       this.#countedAt = Date.now()
     }
     if (seqs !== this.#wanted) return this.#ask()
-    if (seqs.length > 0) this.#renewal = setTimeout(() => void this.#ask(), RENEW_MS)
+    this.#renewal = setTimeout(() => void this.#ask(), RENEW_MS)
   }
 
   #keep(counts: readonly (readonly [number, number, number])[]): void {
