@@ -75,8 +75,11 @@ export function useScrolling({ talk, stretch, rows, list }: Scrolled): Scrolling
     list.current?.scrollToIndex(index, isEnd ? AT_END : { align: 'start', offset: -CONTEXT })
     talk.arrived()
   }, [target])
+  // Where rows came or went above, the list has yet to hear of its new place: it will scroll.
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks when rows came or went
-  useEffect(look, [rows])
+  useEffect(() => {
+    if (!shift) look()
+  }, [rows])
 
   return {
     shift,
