@@ -30,7 +30,10 @@ LOCKED := $(if $(CI),--locked)
 export CONFORMANCE_PYTHON_ENV := $(CURDIR)/$(PYTHON_ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-.PHONY: help run build web test lint bench system browser
+# The tests find a PostgreSQL and a Redis beside them.
+RIG := cargo run --quiet $(LOCKED) -p carillon-rig --
+
+.PHONY: help run build web test lint bench system services browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,14 +47,14 @@ build: system $(WEB) ## the program for a server: target/release/carillon
 
 web: $(WEB) ## the web app, which a release has in itself and a debug build reads
 
-test: lint $(WEB) $(PYTHON_ENV)/.ready browser ## everything: formatting, lints, licences, all tests
+test: lint $(WEB) $(PYTHON_ENV)/.ready services browser ## everything: formatting, lints, licences, all tests
 	@echo "== examples in the documentation"
 	cargo test --workspace --doc --quiet
 	@echo "== tests"
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --workspace --no-fail-fast; \
+		$(RIG) cargo nextest run --workspace --no-fail-fast; \
 	else \
-		cargo test --workspace --lib --bins --tests --examples; \
+		$(RIG) cargo test --workspace --lib --bins --tests --examples; \
 	fi
 	@echo "== tests of the TypeScript SDK and of the web app's parts"
 	$(NPM) test
@@ -91,6 +94,13 @@ system:
 	@missing=; \
 	command -v cc >/dev/null || missing+=" build-essential"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"; \
+	$(INSTALL)
+
+# PostgreSQL and Redis for the tests, which start their own.
+services: system
+	@missing=; \
+	command -v redis-server >/dev/null || missing+=" redis-server"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=" postgresql"; \
 	$(INSTALL)
 
 # A browser for the tests, and fonts that have Chinese and emoji.

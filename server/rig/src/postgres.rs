@@ -1,0 +1,197 @@
+//! A PostgreSQL server.
+
+use std::{
+    env, fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{Child, free_port};
+
+/// Where the address of the server that tests share stands.
+pub const POSTGRES_VARIABLE: &str = "CARILLON_TEST_POSTGRES";
+
+/// Debian keeps the programs of each version here.
+const VERSIONS: &str = "/usr/lib/postgresql";
+/// The account that the package makes: PostgreSQL refuses to run as root.
+const ACCOUNT: &str = "postgres";
+/// Connections of all tests that share a server.
+const CONNECTIONS_MAX: u32 = 200;
+
+/// A running PostgreSQL on a loopback port.
+#[derive(Debug)]
+pub struct Postgres {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Postgres {
+    /// One that is as durable as in production.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed, or does not start.
+    pub fn start() -> Postgres {
+        Postgres::with(&[])
+    }
+
+    /// One that forgets everything in a power cut, for tests that cut no power.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed, or does not start.
+    pub fn hasty() -> Postgres {
+        Postgres::with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+    }
+
+    /// One with these settings too: `["fsync=off"]`.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed, or does not start.
+    pub fn with(settings: &[&str]) -> Postgres {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        give_away(folder.path());
+        let init = as_account("initdb")
+            .args(["--auth=trust", "--username=carillon", "--encoding=UTF8", "--locale=C"])
+            .args(["--no-sync", "-D"])
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("initdb can be run: `make services` installs it");
+        assert!(init.status.success(), "initdb: {}", String::from_utf8_lossy(&init.stderr));
+        let settings: Vec<String> = settings.iter().map(|&text| text.to_owned()).collect();
+        let port = free_port();
+        let child = run(folder.path(), port, &settings);
+        Postgres { child, folder, port, settings }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address of a database: `postgres://carillon@127.0.0.1:PORT/NAME`.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://carillon@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs a statement with `psql` and answers what it printed.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        psql(&self.url(database), sql)
+    }
+
+    /// The process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Ends it at once, as an operator does (`fast`): connections break, and what was committed is
+    /// there again after [`Postgres::begin`].
+    pub fn stop(&mut self) {
+        self.child.end(Signal::INT);
+    }
+
+    /// Starts it again on the same port.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn begin(&mut self) {
+        self.child = run(self.folder.path(), self.port, &self.settings);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Its own children go with it; killed, it would leave them and its shared memory behind.
+        self.child.end(Signal::QUIT);
+    }
+}
+
+/// Makes an empty database on the server that all tests share, and answers its address.
+///
+/// # Panics
+/// If there is no such server: it stands beside what `carillon-rig` runs.
+pub fn database() -> String {
+    let server = env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
+        panic!("run the tests with `cargo run -p carillon-rig -- cargo nextest run …`")
+    });
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // Processes that share a server must not choose the same name.
+    let name = format!("carillon_{}_{number}", std::process::id());
+    psql(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+    let (server, _) = server.rsplit_once('/').expect("an address ends with a database");
+    format!("{server}/{name}")
+}
+
+/// Runs a statement and answers what it printed.
+fn psql(url: &str, sql: &str) -> String {
+    let done = Command::new(program("psql"))
+        .args(["--no-psqlrc", "--tuples-only", "--no-align", "--quiet"])
+        .args(["--set=ON_ERROR_STOP=1", "--command", sql, url])
+        .output()
+        .expect("psql can be run: `make services` installs it");
+    assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+fn run(folder: &Path, port: u16, settings: &[String]) -> Child {
+    let mut command = as_account("postgres");
+    command.arg("-D").arg(folder.join("data"));
+    command.args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
+    command.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
+    command.arg("-c").arg(format!("max_connections={CONNECTIONS_MAX}"));
+    settings.iter().for_each(|setting| {
+        command.args(["-c", setting]);
+    });
+    let mut child = Child::start(command, &folder.join("postgres.log"), port);
+    // It listens before it has recovered.
+    let address = port.to_string();
+    child.wait_until("is ready", |_| {
+        let asked = Command::new(program("pg_isready"))
+            .args(["--quiet", "--host=127.0.0.1", "--port", &address])
+            .status();
+        asked.is_ok_and(|status| status.success())
+    });
+    child
+}
+
+/// The newest of the programs with this name.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        versions.map(|entry| entry.path().join("bin").join(name)).collect();
+    found.retain(|path| path.exists());
+    found.sort();
+    found.pop().unwrap_or_else(|| panic!("{name} is not installed: `make services` installs it"))
+}
+
+/// Runs a program as ourselves, or as the package's account if we are root.
+fn as_account(name: &str) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(program(name));
+    }
+    // `setpriv` replaces itself, so that signals reach the server.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups"]).arg(program(name));
+    command
+}
+
+/// Lets the package's account write a folder, if we are root.
+fn give_away(folder: &Path) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").expect("every Debian has it");
+    let fields = accounts.lines().find_map(|line| line.strip_prefix("postgres:x:"));
+    let mut ids = fields.expect("the package makes the account").split(':');
+    let mut next = || ids.next().and_then(|id| id.parse().ok());
+    chown(folder, next(), next()).expect("root may give a folder away");
+}
