@@ -1,6 +1,7 @@
 import type { EventData, Update, UserId } from '@carillon/client'
 import { useEffect, useRef } from 'react'
-import { useClient } from './workspace.ts'
+import { Soon, spread } from '../model/soon.ts'
+import { useClient, useMe } from './workspace.ts'
 
 /** Several changes at once, as of an import or of a person's many rows, are looked at together. */
 const TOGETHER_MS = 200
@@ -16,24 +17,22 @@ export function useChanges(
   user?: UserId,
 ): void {
   const client = useClient()
+  const me = useMe().user
   const latest = useRef(changed)
   useEffect(() => {
     latest.current = changed
   }, [changed])
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const soon = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined
-        latest.current()
-      }, TOGETHER_MS)
-    }
-    const stop = client.listen(update => concerns(update, kinds, user) && soon())
+    const soon = new Soon(() => latest.current())
+    const stop = client.listen(update => {
+      if (update.kind !== 'event' || !concerns(update, kinds, user)) return
+      soon.in(TOGETHER_MS + spread(update.event, me))
+    })
     return () => {
       stop()
-      clearTimeout(timer)
+      soon.cancel()
     }
-  }, [client, kinds, user])
+  }, [client, kinds, user, me])
 }
 
 /** Whether an update is one of these events, and not of another person than this one. */

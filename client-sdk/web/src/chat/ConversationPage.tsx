@@ -7,6 +7,7 @@ import { useTitle } from '../app/title.ts'
 import type { Left } from '../model/chats.ts'
 import type { Conversation } from '../model/conversation.ts'
 import { useChats, useChatsState, useConversation, usePerson, useTalk } from '../model/hooks.ts'
+import type { Person } from '../model/people.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
@@ -76,10 +77,12 @@ function Nowhere({ title }: { title: string }) {
 type Beside = { panel: 'details' } | { panel: 'receipts'; seq: number } | undefined
 
 function Open({ conv }: { conv: Conversation }) {
+  const t = useText()
   const talk = useTalk(conv.id)
   const [beside, setBeside] = useState<Beside>()
   const isSheet = useIsSheet()
   const title = useTitleOf(conv)
+  const peer = usePerson(conv.peer)
   useTitle(title)
   // What is unread is marked as it was when the conversation was opened.
   // biome-ignore lint/correctness/useExhaustiveDependencies: not again with every message
@@ -91,7 +94,12 @@ function Open({ conv }: { conv: Conversation }) {
   return (
     <div className={beside && !isSheet ? 'talk-and-panel' : 'talk-alone'}>
       <section className="talk" aria-label={title}>
-        <Header conv={conv} title={title} onDetails={() => setBeside({ panel: 'details' })} />
+        <Header
+          conv={conv}
+          peer={peer}
+          title={title}
+          onDetails={() => setBeside({ panel: 'details' })}
+        />
         <MessageList
           conv={conv}
           talk={talk}
@@ -99,7 +107,13 @@ function Open({ conv }: { conv: Conversation }) {
           receiptsOf={beside?.panel === 'receipts' ? beside.seq : undefined}
           onReceipts={seq => setBeside({ panel: 'receipts', seq })}
         />
-        <Composer id={conv.id} talk={talk} title={title} />
+        {peer && !peer.active ? (
+          <p className="talk-closed" role="status">
+            {t('chat.peer.left', { name: peer.name })}
+          </p>
+        ) : (
+          <Composer id={conv.id} talk={talk} title={title} />
+        )}
       </section>
       <Suspense fallback={null}>
         {beside?.panel === 'details' && <Details conv={conv} talk={talk} onClose={close} />}
@@ -113,17 +127,19 @@ function Open({ conv }: { conv: Conversation }) {
 
 function Header({
   conv,
+  peer,
   title,
   onDetails,
 }: {
   conv: Conversation
+  peer: Person | undefined
   title: string
   onDetails: () => void
 }) {
   const t = useText()
-  const peer = usePerson(conv.peer)
-  const under =
-    conv.kind === 'group' ? t('chat.members', { count: conv.members }) : (peer?.title ?? '')
+  const left = peer && !peer.active
+  const of = left ? t('people.left') : (peer?.title ?? '')
+  const under = conv.kind === 'group' ? t('chat.members', { count: conv.members }) : of
   return (
     <header className="talk-head">
       <Link to="/" className="talk-back icon-button" aria-label={t('back')} title={t('back')}>

@@ -74,6 +74,7 @@ function MemberRow({
   const [, navigate] = useLocation()
   const { user, role } = member
   const person = usePerson(user)
+  const left = person ? !person.active : member.left
   const name = person?.name ?? member.name
   const talk = async () => {
     try {
@@ -82,22 +83,25 @@ function MemberRow({
       toast('danger', failure(t, error))
     }
   }
-  const items: MenuItem[] = [
-    { label: t('chat.member.talk'), icon: <MessageSquare />, onSelect: () => void talk() },
-  ]
+  const items: MenuItem[] = []
+  if (!left) {
+    const label = t('chat.member.talk')
+    items.push({ label, icon: <MessageSquare />, onSelect: () => void talk() })
+  }
   if (removes) {
     const label = t('chat.member.remove')
     items.push({ label, icon: <UserMinus />, danger: true, onSelect: onRemove })
   }
   return (
-    <div className="talk-person">
+    <div className={left ? 'talk-person talk-person-left' : 'talk-person'}>
       <Avatar id={user} name={name} />
       <span className="talk-person-words">
         <bdi className="talk-person-name">{user === me ? t('chat.self', { name }) : name}</bdi>
         {person?.title && <bdi className="soft">{person.title}</bdi>}
       </span>
+      {left && <span className="talk-tag">{t('people.left')}</span>}
       {role === 'owner' && <span className="talk-tag">{t('chat.owner')}</span>}
-      {user !== me && (
+      {user !== me && items.length > 0 && (
         <Menu label={t('chat.member.more', { name })} icon={<EllipsisVertical />} items={items} />
       )}
     </div>

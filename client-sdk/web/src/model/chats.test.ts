@@ -1,7 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import type { Event, Update, UserId } from '@carillon/client'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Chats } from './chats.ts'
 import { type Conversation, mentioned, summarised, unread } from './conversation.ts'
 import { BOB, CONV, ME, NINE, PlayedServer, randomly, refused, settled } from './server.test.kit.ts'
+import { SPREAD_MS } from './soon.ts'
 
 async function opened(server: PlayedServer) {
   const chats = new Chats(server.door, ME)
@@ -160,6 +162,49 @@ describe('what is heard of a conversation before it is known', () => {
   })
 })
 
+/** An event of the organisation's log. */
+function ofOrg(k: string, data: unknown, by: UserId = BOB): Update {
+  const event = { topic: 'o:org', seq: 9, n: 0, k, id: k, by, at: NINE, data } as Event
+  return { kind: 'event', event }
+}
+
+describe('after an import', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  async function imported(by: UserId) {
+    const server = new PlayedServer()
+    await opened(server)
+    const lists = () => server.calls.filter(({ op }) => op === 'conv.list').length
+    server.tell(ofOrg('org.imported', {}, by), ofOrg('org.imported', {}, by))
+    const pass = async (ms: number) => {
+      vi.advanceTimersByTime(ms)
+      await settled()
+    }
+    return { lists, pass }
+  }
+
+  test('the conversations are fetched again, once, by whoever imported at once', async () => {
+    const { lists, pass } = await imported(ME)
+    await pass(0)
+    expect(lists()).toBe(2)
+    await pass(SPREAD_MS)
+    expect(lists()).toBe(2)
+  })
+
+  test('and by everybody else within a few seconds', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const { lists, pass } = await imported(BOB)
+    await pass(SPREAD_MS / 2 - 1)
+    expect(lists()).toBe(1)
+    await pass(1)
+    expect(lists()).toBe(2)
+    await pass(SPREAD_MS)
+    expect(lists()).toBe(2)
+    vi.restoreAllMocks()
+  })
+})
+
 describe('the list of conversations', () => {
   test('loses one when the person is taken out, and says who did it', async () => {
     const server = new PlayedServer()
@@ -296,6 +341,27 @@ describe('the messages of an open conversation', () => {
     comes()
     expect(asked()).toBe(2)
     await talk.members.load()
+    expect(asked()).toBe(3)
+  })
+
+  test('have their members fetched again when one of them leaves the organisation', async () => {
+    const { server, talk } = await talking(0)
+    const member = { user: BOB, name: 'Bob', role: 'owner', joined_seq: 1 }
+    server.instead['conv.member.list'] = () => ({ members: [member], more: false })
+    const asked = () => server.calls.filter(({ op }) => op === 'conv.member.list').length
+    await talk.members.load()
+    server.instead['conv.member.list'] = () => ({
+      members: [{ ...member, left: true }],
+      more: false,
+    })
+    server.tell(ofOrg('org.member_left', { user: ME, name: 'Me' }))
+    await settled()
+    expect(asked()).toBe(1)
+    server.tell(ofOrg('org.member_left', { user: BOB, name: 'Bob' }))
+    await settled()
+    expect(talk.members.list.getState().members[0]?.left).toBe(true)
+    server.tell(ofOrg('org.member_returned', { user: BOB, name: 'Bob' }))
+    await settled()
     expect(asked()).toBe(3)
   })
 

@@ -28,11 +28,12 @@ import {
   summarised,
 } from './conversation.ts'
 import type { Door } from './door.ts'
-import { convOf, is } from './event.ts'
+import { convOf, is, subjectOf } from './event.ts'
 import { findMentions } from './mentioned.ts'
 import { type Pending, Waiting } from './pending.ts'
 import { People } from './people.ts'
 import { Reading } from './reading.ts'
+import { Soon, spread } from './soon.ts'
 import { Talk } from './talk.ts'
 
 /** Messages of so many conversations are held; of the others they are read again. */
@@ -82,6 +83,7 @@ export class Chats {
   /** What is heard of a conversation before it is known waits until it is. */
   readonly #early = new Map<ConvId, Update[]>()
   #loading: Promise<void> | undefined
+  readonly #renewal = new Soon(() => this.#renew())
 
   constructor(door: Door, me: UserId) {
     this.me = me
@@ -160,7 +162,7 @@ export class Chats {
     if (before) this.#talks.get(id)?.heard(event, before)
   }
 
-  /** Somebody's name may be the title of a conversation. */
+  /** Somebody's name may be the title of a conversation, and who left is in it all the same. */
   #directory(event: Event): void {
     this.people.heard(event)
     if (is(event, 'org.member_updated')) {
@@ -168,7 +170,15 @@ export class Chats {
       for (const conv of this.state.getState().byId.values()) {
         if (conv.peer === user) this.#put(conv.id, known => known && { ...known, title: name })
       }
-    } else if (is(event, 'org.imported')) void this.load()
+    } else if (is(event, 'org.member_left') || is(event, 'org.member_returned')) {
+      for (const talk of this.#talks.values()) talk.movedOn(event.data.user)
+    } else if (is(event, 'org.imported')) this.#renewal.in(spread(event, this.me))
+  }
+
+  /** Anybody may have another name, and be in other conversations. */
+  #renew(): void {
+    this.people.againAll()
+    void this.load()
   }
 
   #ephemeral(ephemeral: Ephemeral): void {
@@ -380,12 +390,4 @@ export class Chats {
       this.state.setState({ byId, order: sorted.map(conv => conv.id) })
     }
   }
-}
-
-/** The conversation that an update says something of. */
-function subjectOf(update: Update): ConvId | undefined {
-  if (update.kind === 'event') return convOf(update.event.topic)
-  if (update.kind === 'topic') return convOf(update.page.topic)
-  if (update.kind === 'ephemeral') return update.ephemeral.topic && convOf(update.ephemeral.topic)
-  return undefined
 }

@@ -1,6 +1,6 @@
 /** What kinds of events there are in a conversation's log. */
 
-import type { ConvId, Event, EventData, EventOf, Topic } from '@carillon/client'
+import type { ConvId, Event, EventData, EventOf, Topic, Update } from '@carillon/client'
 
 /** Whether an event is of this kind. */
 export function is<K extends keyof EventData>(event: Event, kind: K): event is EventOf<K> {
@@ -10,6 +10,14 @@ export function is<K extends keyof EventData>(event: Event, kind: K): event is E
 /** The conversation that a topic is of. */
 export function convOf(topic: Topic): ConvId | undefined {
   return topic.startsWith('c:') ? topic.slice(2) : undefined
+}
+
+/** The conversation that an update says something of. */
+export function subjectOf(update: Update): ConvId | undefined {
+  if (update.kind === 'event') return convOf(update.event.topic)
+  if (update.kind === 'topic') return convOf(update.page.topic)
+  if (update.kind === 'ephemeral') return update.ephemeral.topic && convOf(update.ephemeral.topic)
+  return undefined
 }
 
 /** Whether people see something of it in the conversation; the rest is for programs. */

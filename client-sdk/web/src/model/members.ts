@@ -1,6 +1,6 @@
 /** Who is in a conversation: fetched when somebody looks, and again when it changes. */
 
-import { type ConvId, type ConvMember, LIMITS } from '@carillon/client'
+import { type ConvId, type ConvMember, LIMITS, type UserId } from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
 import type { Door } from './door.ts'
 
@@ -39,6 +39,12 @@ export class Members {
   changed(open: boolean): void {
     this.#stale = true
     if (open && this.list.getState().state !== 'unasked') void this.load()
+  }
+
+  /** Somebody of the organisation left it or came back, which may make another one the owner. */
+  movedOn(user: UserId, open: boolean): void {
+    const { members } = this.list.getState()
+    if (this.#loading || members.some(member => member.user === user)) this.changed(open)
   }
 
   async #load(): Promise<void> {

@@ -57,20 +57,22 @@ export class People {
 
   /** The organisation's log tells who has changed. */
   heard(event: Event): void {
-    if (is(event, 'org.imported')) {
-      this.again(this.known.getState().keys())
-    } else if (
+    if (
       is(event, 'org.member_updated') ||
       is(event, 'org.member_left') ||
       is(event, 'org.member_returned') ||
       is(event, 'org.member_added')
     ) {
-      this.again([event.data.user])
+      this.#again([event.data.user])
     }
   }
 
-  /** Asks again for those that are known. */
-  again(users: Iterable<UserId>): void {
+  /** Asks again for everybody who is known. */
+  againAll(): void {
+    this.#again(this.known.getState().keys())
+  }
+
+  #again(users: Iterable<UserId>): void {
     const stale = [...users].filter(user => this.#asked.delete(user))
     this.need(stale)
   }

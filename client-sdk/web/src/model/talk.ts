@@ -107,6 +107,11 @@ export class Talk {
     this.reaches(event.seq)
   }
 
+  /** Somebody left the organisation, or came back. */
+  movedOn(user: UserId): void {
+    this.members.movedOn(user, this.#open)
+  }
+
   /** The log goes so far. */
   reaches(head: number): void {
     this.#head = Math.max(this.#head, head)

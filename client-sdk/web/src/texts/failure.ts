@@ -61,6 +61,7 @@ const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
   E_FORBIDDEN: 'error.E_FORBIDDEN',
   E_NOT_FOUND: 'error.E_NOT_FOUND',
   E_NOT_MEMBER: 'error.E_NOT_MEMBER',
+  E_BLOCKED: 'error.E_BLOCKED',
   E_CONFLICT: 'error.E_CONFLICT',
   E_TOO_LARGE: 'error.E_TOO_LARGE',
   E_UNAVAILABLE: 'error.E_UNAVAILABLE',
