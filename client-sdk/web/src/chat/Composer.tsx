@@ -2,7 +2,9 @@ import type { ConvId } from '@carillon/client'
 import { AtSign, SendHorizontal, Smile } from 'lucide-react'
 import { type KeyboardEvent, memo, useId, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
+import type { Draft } from '../model/drafts.ts'
 import { completed, mentionsIn } from '../model/mention.ts'
+import type { Sheet } from '../model/sheet.ts'
 import type { Talk } from '../model/talk.ts'
 import { inserted, isComposing, onEnter, room, sendable, sendKey } from '../model/writing.ts'
 import { type Text, useText } from '../texts/language.tsx'
@@ -27,11 +29,11 @@ export interface ComposerProps {
 export const Composer = memo(function Composer({ id, talk, title }: ComposerProps) {
   const t = useText()
   const phone = useIsPhone()
-  const [draft, setDraft] = useDraft(id)
+  const { draft, write: setDraft, hand } = useDraft(id, talk)
   const box = useTextBox(draft.text, !phone)
   const [emoji, setEmoji] = useState(false)
   const mentioning = useMentioning({ talk, draft, box })
-  const { send, error, clearError } = useSending({ id, talk, draft, setDraft })
+  const { send, error, clearError } = useSending({ id, talk, hand })
   const left = room(draft.text)
   const canSend = sendable(draft.text) !== '' && (left ?? 0) >= 0
   const hint = useId()
@@ -178,34 +180,21 @@ function Notice({ t, left, error }: { t: Text; left: number | undefined; error: 
 }
 
 /** Gives the text to the outbox; what that does not take stays in the box. */
-function useSending({
-  id,
-  talk,
-  draft,
-  setDraft,
-}: {
-  id: ConvId
-  talk: Talk
-  draft: ReturnType<typeof useDraft>[0]
-  setDraft: ReturnType<typeof useDraft>[1]
-}) {
+function useSending({ id, talk, hand }: { id: ConvId; talk: Talk; hand: Sheet['hand'] }) {
   const client = useClient()
   const [error, setError] = useState<unknown>()
-  const send = async () => {
+  const keep = async (draft: Draft) => {
     const text = sendable(draft.text)
     const mentions = mentionsIn(text, draft.picks)
     const body = { kind: 'text' as const, text, ...(mentions.length > 0 ? { mentions } : {}) }
-    setDraft({ text: '', picks: [] })
-    setError(undefined)
-    void talk.newest()
-    try {
-      const { sent } = await client.queue({ conv: id, body })
-      // If the server refuses it, the message itself says so.
-      sent.catch(() => {})
-    } catch (thrown) {
-      setDraft(now => (now.text === '' ? draft : now))
-      setError(thrown)
-    }
+    const { sent } = await client.queue({ conv: id, body })
+    // If the server refuses it, the message itself says so.
+    sent.catch(() => {})
   }
-  return { send: () => void send(), error, clearError: () => setError(undefined) }
+  const send = () => {
+    setError(undefined)
+    hand(keep).catch(setError)
+    void talk.newest()
+  }
+  return { send, error, clearError: () => setError(undefined) }
 }

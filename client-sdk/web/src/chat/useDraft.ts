@@ -1,25 +1,25 @@
 import type { ConvId } from '@carillon/client'
-import { useCallback, useMemo, useRef, useState } from 'react'
+import { useCallback, useMemo } from 'react'
+import { useStore } from 'zustand'
 import { type Draft, Drafts } from '../model/drafts.ts'
 import { useChats } from '../model/hooks.ts'
+import { Sheet } from '../model/sheet.ts'
+import type { Talk } from '../model/talk.ts'
 
-type Change = Draft | ((draft: Draft) => Draft)
+/** Whoever comes back while a text is still on its way finds it on its way, and not in the box. */
+const SHEETS = new WeakMap<Talk, Sheet>()
 
-/** What is being written in a conversation; kept on this device until it is sent. */
-export function useDraft(conv: ConvId): [Draft, (change: Change) => void] {
+/** What is being written in a conversation; kept on this device until the outbox has it. */
+export function useDraft(conv: ConvId, talk: Talk) {
   const { me } = useChats()
-  const drafts = useMemo(() => new Drafts(localStorage, me), [me])
-  const [draft, setDraft] = useState(() => drafts.get(conv))
-  const latest = useRef(draft)
-  const change = useCallback(
-    (change: Change) => {
-      const next = typeof change === 'function' ? change(latest.current) : change
-      latest.current = next
-      setDraft(next)
-      // Without room it is kept as long as the conversation is open, which is not worth a word.
-      drafts.set(conv, next, Date.now())
-    },
-    [drafts, conv],
-  )
-  return [draft, change]
+  const sheet = useMemo(() => {
+    const known = SHEETS.get(talk) ?? new Sheet(new Drafts(localStorage, me), conv)
+    SHEETS.set(talk, known)
+    return known.open()
+  }, [talk, me, conv])
+  return {
+    draft: useStore(sheet.box),
+    write: useCallback((draft: Draft) => sheet.write(draft), [sheet]),
+    hand: useCallback<Sheet['hand']>(keep => sheet.hand(keep), [sheet]),
+  }
 }

@@ -1,24 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DRAFTS_MAX, Drafts } from './drafts.ts'
-
-/** A storage as a browser's, with so much room. */
-function storage(room = Number.POSITIVE_INFINITY): Storage {
-  const items = new Map<string, string>()
-  const size = () => [...items.values()].reduce((sum, value) => sum + value.length, 0)
-  return {
-    get length() {
-      return items.size
-    },
-    clear: () => items.clear(),
-    key: index => [...items.keys()][index] ?? null,
-    getItem: key => items.get(key) ?? null,
-    removeItem: key => void items.delete(key),
-    setItem: (key, value) => {
-      if (size() + value.length > room) throw new Error('QuotaExceededError')
-      items.set(key, value)
-    },
-  }
-}
+import { storage } from './storage.test.kit.ts'
 
 const draft = (text: string) => ({ text, picks: [{ user: 'bob', name: 'Bob' }] })
 
@@ -55,6 +37,15 @@ describe('a draft', () => {
     expect(drafts.set('b', draft('y'.repeat(60)), 2)).toBe(true)
     expect(drafts.get('a').text).toBe('')
     expect(drafts.set('c', draft('z'.repeat(200)), 3)).toBe(false)
+  })
+
+  test('is forgotten with all others of the person, and with none of anybody else', () => {
+    const kept = storage()
+    const [amy, bob] = [new Drafts(kept, 'amy'), new Drafts(kept, 'bob')]
+    for (const conv of ['c', 'd']) amy.set(conv, draft('x'), 1)
+    bob.set('c', draft('y'), 1)
+    amy.clear()
+    expect([amy.get('c').text, amy.get('d').text, bob.get('c').text]).toEqual(['', '', 'y'])
   })
 
   test('that somebody else wrote is none', () => {

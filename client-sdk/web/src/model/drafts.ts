@@ -15,7 +15,8 @@ interface Kept extends Draft {
 
 /** The oldest drafts make room for new ones: with long texts they fill a part of the storage. */
 export const DRAFTS_MAX = 50
-const NONE: Draft = { text: '', picks: [] }
+/** Nothing is written. */
+export const NO_DRAFT: Draft = { text: '', picks: [] }
 
 /** Drafts of one person in a storage, as `localStorage`. */
 export class Drafts {
@@ -28,7 +29,7 @@ export class Drafts {
   }
 
   get(conv: ConvId): Draft {
-    return this.#read(this.#prefix + conv) ?? NONE
+    return this.#read(this.#prefix + conv) ?? NO_DRAFT
   }
 
   /** Keeps it; an empty one is forgotten. Tells whether there was room. */
@@ -41,8 +42,13 @@ export class Drafts {
     const kept: Kept = { ...draft, at: now }
     if (this.#storage.getItem(key) === null) this.#makeRoom(DRAFTS_MAX - 1)
     if (this.#write(key, kept)) return true
-    this.#makeRoom(0)
+    this.clear()
     return this.#write(key, kept)
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#makeRoom(0)
   }
 
   #write(key: string, kept: Kept): boolean {
