@@ -1,5 +1,7 @@
 //! On whose behalf a command runs.
 
+use std::net::IpAddr;
+
 use carillon_protocol::{Access, OrgId, SessionId, UserId, id::Ulid};
 
 /// Who calls, with what rights. Cheap to clone.
@@ -11,6 +13,8 @@ pub struct Caller {
     pub org: OrgId,
     /// The session that the call came through, if it came from outside.
     pub session: Option<SessionId>,
+    /// The network that a call over HTTP came from: an IPv4 address, or the /64 of an IPv6 one.
+    pub network: Option<IpAddr>,
     rights: u8,
 }
 
@@ -31,8 +35,13 @@ fn bit(scope: &str) -> u8 {
 
 impl Caller {
     /// Somebody who is not signed in.
-    pub const STRANGER: Caller =
-        Caller { user: UserId(Ulid::nil()), org: OrgId(Ulid::nil()), session: None, rights: 0 };
+    pub const STRANGER: Caller = Caller {
+        user: UserId(Ulid::nil()),
+        org: OrgId(Ulid::nil()),
+        session: None,
+        network: None,
+        rights: 0,
+    };
 
     /// The node itself, and the command line beside it: may do everything.
     pub const SYSTEM: Caller = Caller { rights: READ | WRITE | ADMIN | SYSTEM, ..Caller::STRANGER };
@@ -45,12 +54,18 @@ impl Caller {
         scopes: impl IntoIterator<Item = &'a str>,
     ) -> Caller {
         let rights = scopes.into_iter().fold(0, |rights, scope| rights | bit(scope));
-        Caller { user, org, session: Some(session), rights }
+        Caller { user, org, session: Some(session), rights, ..Caller::STRANGER }
     }
 
     /// A person as the system speaks for them, with everything but administration.
     pub fn on_behalf_of(user: UserId, org: OrgId) -> Caller {
-        Caller { user, org, session: None, rights: READ | WRITE }
+        Caller { user, org, rights: READ | WRITE, ..Caller::STRANGER }
+    }
+
+    /// The same caller, from this network.
+    #[must_use]
+    pub fn from_network(self, network: Option<IpAddr>) -> Caller {
+        Caller { network, ..self }
     }
 
     /// Whether the caller may call an operation with this access.

@@ -27,8 +27,10 @@ mod role;
 mod rules;
 mod session;
 mod setup;
+mod source;
 mod token;
 mod tree;
+mod turns;
 
 use std::sync::Arc;
 
@@ -89,6 +91,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .migration(1, include_str!("directory/1_tables.sql"))
         .migration(2, include_str!("directory/2_departments_roles.sql"))
         .migration(3, include_str!("directory/3_indexes.sql"))
+        .migration(4, include_str!("directory/4_networks.sql"))
         .command(setup::setup)
         .command(methods::methods)
         .command(session::login)

@@ -120,11 +120,10 @@ impl Door {
         // What anybody may do needs no cookie: an old one must not stand in the way of a new one.
         let token = bearer.or(cookie.filter(|_| !self.0.public.contains(call.op)));
         let caller = match self.caller(token, address).await {
-            Ok(caller) => caller,
-            Err(error) => {
-                let useless = bearer.is_none() && error.code().http_status() == 401;
-                return (Err(error.into_body()), useless.then(|| browser.forget()));
-            }
+            Ok(caller) => caller.from_network(address),
+            // A cookie that is worth nothing stays: this answer may come after that of another
+            // window's sign-in, and no answer can say which cookie it means to clear.
+            Err(error) => return (Err(error.into_body()), None),
         };
         let effect = self.0.host.lookup(call.op).map_or(Effect::Read, |(_, effect)| effect);
         if let Err(error) = self.0.rates.take(caller, address, effect, self.0.host.now()) {

@@ -12,6 +12,7 @@ mod cut;
 mod doctor;
 mod durable;
 mod exactly_once;
+mod guessing;
 mod hello;
 mod history;
 mod http;

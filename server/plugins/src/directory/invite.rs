@@ -23,6 +23,7 @@ use super::{
     permission::{Rights, permit, permit_over, rights_of},
     rules,
     session::{Account, LOGIN_TTL_MS, open},
+    source::Source,
     token,
 };
 
@@ -265,7 +266,8 @@ async fn join(ctx: &Ctx, link: &Link, args: Accept) -> Result<(UserId, Tx)> {
     let start = Start::of(ctx, link.org).await?;
     let locale = rules::locale(args.locale, &start.locale)?;
     free(ctx, &login).await?;
-    let password = ctx.state::<Directory>().passwords.hash(args.password).await?;
+    let password =
+        ctx.state::<Directory>().passwords.hash(Source::of(ctx.caller()), args.password).await?;
     let person = NewAccount {
         name,
         locale,
@@ -292,7 +294,8 @@ async fn reset(
         return Err(Error::bad_arg(field, msg));
     }
     rules::new_password(&args.password, &login)?;
-    let password = ctx.state::<Directory>().passwords.hash(args.password).await?;
+    let password =
+        ctx.state::<Directory>().passwords.hash(Source::of(ctx.caller()), args.password).await?;
     let first = without_password(ctx, user).await?;
     let mut tx = ctx.tx().on_behalf_of(user, link.org);
     link.take(ctx, &mut tx);

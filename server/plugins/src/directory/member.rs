@@ -12,6 +12,7 @@ use super::{
     org::{Revision, Start, org_of},
     permission::{Rights, administrators, permit, permit_giving},
     rules,
+    source::Source,
 };
 
 /// The language and time zone of people whose organisation did not choose one.
@@ -104,7 +105,9 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
     department::check(&ctx, org, &args.departments).await?;
     free(&ctx, &login).await?;
     let password = match args.password {
-        Some(password) => Some(ctx.state::<Directory>().passwords.hash(password).await?),
+        Some(password) => {
+            Some(ctx.state::<Directory>().passwords.hash(Source::of(ctx.caller()), password).await?)
+        }
         None => None,
     };
     let person = NewAccount {

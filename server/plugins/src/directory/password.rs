@@ -1,4 +1,5 @@
-//! Passwords: argon2id (RFC 9106) as PHC strings, off the runtime and a bounded number at a time.
+//! Passwords: argon2id (RFC 9106) as PHC strings, off the runtime and a bounded number at a time,
+//! of which every source has its share.
 
 use std::sync::Arc;
 
@@ -8,9 +9,12 @@ use argon2::{
 };
 use carillon_plugin::{Error, Result};
 use carillon_protocol::ErrorCode;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::token::{random, same};
+use super::{
+    source::Source,
+    token::{random, same},
+    turns::Turns,
+};
 
 /// The bytes of salt that RFC 9106 recommends.
 const SALT_LEN: usize = 16;
@@ -26,8 +30,7 @@ const RETRY_MS: u64 = 2_000;
 /// Hashes and verifies passwords.
 pub(super) struct Passwords {
     params: Params,
-    admitted: Semaphore,
-    hashing: Arc<Semaphore>,
+    turns: Arc<Turns<Source>>,
 }
 
 /// What a password turned out to be.
@@ -43,25 +46,25 @@ pub(super) enum Verdict {
 impl Passwords {
     pub(super) fn new(params: Params) -> Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let hashing = cores.min(HASHING_MAX);
-        Passwords {
-            params,
-            admitted: Semaphore::new(hashing + WAITING_MAX),
-            hashing: Arc::new(Semaphore::new(hashing)),
-        }
+        Passwords { params, turns: Turns::new(cores.min(HASHING_MAX), WAITING_MAX) }
     }
 
     /// The PHC string of a new password.
-    pub(super) async fn hash(&self, password: String) -> Result<String> {
+    pub(super) async fn hash(&self, source: Source, password: String) -> Result<String> {
         let params = self.params.clone();
-        self.run(move || hash(&params, &password)).await
+        self.run(source, move || hash(&params, &password)).await
     }
 
     /// Whether the password belongs to this hash. Without one (nobody of that name, or without a
     /// password) it hashes all the same: the answer takes as long and tells nothing.
-    pub(super) async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
+    pub(super) async fn verify(
+        &self,
+        source: Source,
+        password: String,
+        stored: Option<String>,
+    ) -> Result<Verdict> {
         let params = self.params.clone();
-        self.run(move || match stored {
+        self.run(source, move || match stored {
             Some(stored) => verify(&params, &password, &stored),
             None => hash(&params, &password).map(|_| Verdict::Wrong),
         })
@@ -70,23 +73,19 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        source: Source,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _admitted = self.admit()?;
-        let turn = self.hashing.clone().acquire_owned().await.expect("never closed");
+        let turn = self.turns.take(source).await.ok_or_else(|| {
+            let msg = "too many people are signing in; try again in a moment";
+            Error::new(ErrorCode::Busy, msg).retry_ms(RETRY_MS)
+        })?;
         // The turn goes with the work: a caller who goes away does not free the core.
         let work = move || {
             let _turn = turn;
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
-    }
-
-    fn admit(&self) -> Result<SemaphorePermit<'_>> {
-        self.admitted.try_acquire().map_err(|_| {
-            let msg = "too many people are signing in; try again in a moment";
-            Error::new(ErrorCode::Busy, msg).retry_ms(RETRY_MS)
-        })
     }
 }
 
@@ -125,40 +124,44 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_known_again_and_another_is_not() {
         let passwords = Passwords::new(cheap(1));
-        let stored = passwords.hash("開門 please".into()).await.unwrap();
+        let stored = passwords.hash(Source::Node, "開門 please".into()).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
-        let verify = |text: &str| passwords.verify(text.into(), Some(stored.clone()));
+        let verify = |text: &str| passwords.verify(Source::Node, text.into(), Some(stored.clone()));
         assert!(matches!(verify("開門 please").await, Ok(Verdict::Right)));
         assert!(matches!(verify("開門 pleasE").await, Ok(Verdict::Wrong)));
-        let nobody = passwords.verify("開門 please".into(), None).await;
+        let nobody = passwords.verify(Source::Node, "開門 please".into(), None).await;
         assert!(matches!(nobody, Ok(Verdict::Wrong)));
-        assert_ne!(passwords.hash("開門 please".into()).await.unwrap(), stored, "salted");
+        assert_ne!(
+            passwords.hash(Source::Node, "開門 please".into()).await.unwrap(),
+            stored,
+            "salted"
+        );
     }
 
     #[tokio::test]
     async fn a_right_password_is_hashed_again_when_the_cost_changed() {
-        let old = Passwords::new(cheap(1)).hash("swordfish".into()).await.unwrap();
+        let old = Passwords::new(cheap(1)).hash(Source::Node, "swordfish".into()).await.unwrap();
         let passwords = Passwords::new(cheap(2));
-        let wrong = passwords.verify("sardine!!".into(), Some(old.clone())).await;
+        let wrong = passwords.verify(Source::Node, "sardine!!".into(), Some(old.clone())).await;
         assert!(matches!(wrong, Ok(Verdict::Wrong)));
-        let Ok(Verdict::Rehashed(new)) = passwords.verify("swordfish".into(), Some(old)).await
+        let Ok(Verdict::Rehashed(new)) =
+            passwords.verify(Source::Node, "swordfish".into(), Some(old)).await
         else {
             panic!("not hashed again");
         };
-        let again = passwords.verify("swordfish".into(), Some(new)).await;
+        let again = passwords.verify(Source::Node, "swordfish".into(), Some(new)).await;
         assert!(matches!(again, Ok(Verdict::Right)));
     }
 
     #[tokio::test]
     async fn more_people_than_may_wait_are_told_to_come_back() {
-        let passwords = Passwords::new(cheap(1));
-        let places = u32::try_from(passwords.admitted.available_permits()).unwrap();
-        let taken = passwords.admitted.acquire_many(places).await.unwrap();
-        let refused = passwords.hash("swordfish".into()).await.unwrap_err();
+        let passwords = Passwords { params: cheap(1), turns: Turns::new(1, 0) };
+        let taken = passwords.turns.take(Source::Node).await;
+        let refused = passwords.hash(Source::Node, "swordfish".into()).await.unwrap_err();
         assert_eq!(refused.code(), ErrorCode::Busy);
         assert_eq!(refused.body().retry_ms, Some(RETRY_MS));
         drop(taken);
-        assert!(passwords.hash("swordfish".into()).await.is_ok());
+        assert!(passwords.hash(Source::Node, "swordfish".into()).await.is_ok());
     }
 
     #[test]

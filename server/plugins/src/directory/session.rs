@@ -13,7 +13,9 @@ use super::{
     invite::withdraw_for,
     password::Verdict,
     permission::rights,
-    rules, token,
+    rules,
+    source::Source,
+    token,
 };
 
 /// How long a person stays signed in.
@@ -42,13 +44,15 @@ pub(super) fn open(
     ttl_ms: i64,
 ) -> Result<Grant> {
     let (session, user, now) = (SessionId(ctx.new_id()), account.user, ctx.now());
+    let network = Source::of(ctx.caller()).network();
     let (token, expires_at) = (token::of_session(session, account.app)?, now + ttl_ms);
     tx.run("DELETE FROM directory_session WHERE expires_at < $1", [(now - REMEMBER_MS).into()]);
     // Who is let go at this moment gets none.
     tx.run_one(
         "INSERT INTO directory_session
-             (id, user_id, digest, scopes, label, created_at, seen_at, expires_at)
-         SELECT $1, id, $3, $4, $5, CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+             (id, user_id, digest, scopes, label, created_at, seen_at, expires_at, network)
+         SELECT $1, id, $3, $4, $5, CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT),
+             CAST($8 AS TEXT)
          FROM directory_user WHERE id = $2 AND left_at IS NULL",
         [
             session.into(),
@@ -58,6 +62,7 @@ pub(super) fn open(
             label.into(),
             now.into(),
             expires_at.into(),
+            network.into(),
         ],
     );
     Ok(Grant { token, session, user, expires_at })
@@ -68,15 +73,9 @@ pub(super) fn open(
 pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
     let name = rules::login("login", &args.login)?;
     let label = rules::name_if_any("label", args.label.as_deref())?.unwrap_or_default();
-    let directory = ctx.state::<Directory>();
-    directory.attempts.begin(&name, ctx.now())?;
-    let checked = check(&ctx, &directory, &name, args.password).await;
-    // Only a wrong password costs; a busy server or database is not the person's fault.
-    if !matches!(checked, Ok(None)) {
-        directory.attempts.give_back(&name);
-    }
+    let known = is_known(&ctx, &name).await?;
     let wrong = || Error::new(ErrorCode::Unauth, "the name or password is wrong");
-    let (person, rehashed) = checked?.ok_or_else(wrong)?;
+    let (person, rehashed) = attempt(&ctx, &name, args.password, known).await?.ok_or_else(wrong)?;
 
     let mut tx = ctx.tx().on_behalf_of(person.user, person.org);
     let password = rehashed.unwrap_or_else(|| person.password.clone());
@@ -100,13 +99,33 @@ struct Person {
     password: String,
 }
 
-/// The person whose name and password these are, with a new hash if there must be one.
-async fn check(
-    ctx: &Ctx,
-    directory: &Directory,
-    login: &str,
-    password: String,
-) -> Result<Option<(Person, Option<String>)>> {
+/// A person, with a new hash if there must be one.
+type Checked = Option<(Person, Option<String>)>;
+
+/// Whether the owner of this name signed in from this network before, and not long ago: sessions
+/// are forgotten. A name of nobody costs the same.
+async fn is_known(ctx: &Ctx, login: &str) -> Result<bool> {
+    let Some(network) = Source::of(ctx.caller()).network() else { return Ok(false) };
+    let sql = "SELECT 1 FROM directory_session s JOIN directory_user u ON u.id = s.user_id
+               WHERE u.login = $1 AND u.app = 0 AND s.network = $2 LIMIT 1";
+    Ok(ctx.query_one(sql, [login.into(), network.into()]).await?.is_some())
+}
+
+/// The person whose name and password these are, if whoever asks may try.
+async fn attempt(ctx: &Ctx, login: &str, password: String, known: bool) -> Result<Checked> {
+    let (directory, source) = (ctx.state::<Directory>(), Source::of(ctx.caller()));
+    let attempt = directory.attempts.begin(login, source, known, ctx.now())?;
+    let checked = check(ctx, &directory, login, password).await;
+    match &checked {
+        Ok(Some(_)) => directory.attempts.right(attempt),
+        // Only a wrong password costs; a busy server or database is not the person's fault.
+        Err(_) => directory.attempts.unseen(attempt),
+        Ok(None) => {}
+    }
+    checked
+}
+
+async fn check(ctx: &Ctx, directory: &Directory, login: &str, password: String) -> Result<Checked> {
     let sql = "SELECT id, org, password FROM directory_user
                WHERE login = $1 AND app = 0 AND password IS NOT NULL AND left_at IS NULL";
     let person = match ctx.query_one(sql, [login.into()]).await? {
@@ -114,7 +133,7 @@ async fn check(
         None => None,
     };
     let stored = person.as_ref().map(|person| person.password.clone());
-    let verdict = directory.passwords.verify(password, stored).await?;
+    let verdict = directory.passwords.verify(Source::of(ctx.caller()), password, stored).await?;
     Ok(person.and_then(|person| match verdict {
         Verdict::Wrong => None,
         Verdict::Right => Some((person, None)),
@@ -132,15 +151,11 @@ pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
     if args.new == args.old {
         return Err(Error::bad_arg("new", "the new password must differ from the present one"));
     }
-    // Who found a screen unlocked guesses no faster here than at the door.
-    directory.attempts.begin(&login, ctx.now())?;
-    let checked = check(&ctx, &directory, &login, args.old).await;
-    if !matches!(checked, Ok(None)) {
-        directory.attempts.give_back(&login);
-    }
+    // Who found a screen unlocked guesses no faster here than at the door, and who guesses at the
+    // door holds up nobody here.
     let wrong = || Error::bad_arg("old", "that is not the present password");
-    let (person, _) = checked?.ok_or_else(wrong)?;
-    let hashed = directory.passwords.hash(args.new).await?;
+    let (person, _) = attempt(&ctx, &login, args.old, true).await?.ok_or_else(wrong)?;
+    let hashed = directory.passwords.hash(Source::of(caller), args.new).await?;
     let mut tx = ctx.tx();
     tx.run_one(
         "UPDATE directory_user SET password = $1 WHERE id = $2 AND password = $3",

@@ -12,6 +12,7 @@ use super::{
     org::NewOrg,
     rules,
     session::{Account, LOGIN_TTL_MS, open},
+    source::Source,
     token::{same, token_digest},
 };
 
@@ -35,7 +36,7 @@ pub(super) async fn setup(ctx: Ctx, args: Setup) -> Result<Grant> {
     let admin = NewAccount {
         name: rules::name("name", &args.name)?,
         admin: true,
-        password: Some(directory.passwords.hash(args.password).await?),
+        password: Some(directory.passwords.hash(Source::of(ctx.caller()), args.password).await?),
         ..NewAccount::person(UserId(ctx.new_id()), org.id, login)
     };
     let mut tx = ctx.tx().on_behalf_of(admin.id, org.id);
