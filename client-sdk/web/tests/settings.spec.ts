@@ -91,7 +91,14 @@ test('times are shown in the time zone that somebody chose', async ({ open, comp
   }
 })
 
-test('who signs out here and in again finds what was written and not sent', async ({
+/** Signs out on the page of settings, which may ask for more than a yes. */
+async function signOut(page: Page, by = 'Sign out'): Promise<void> {
+  await page.getByRole('link', { name: 'Settings' }).click()
+  await page.getByRole('button', { name: 'Sign out on this device' }).click()
+  await page.getByRole('dialog', { name: 'Sign out' }).getByRole('button', { name: by }).click()
+}
+
+test('who signs out here leaves nothing behind of what was written and not sent', async ({
   open,
   company,
   faults,
@@ -102,14 +109,51 @@ test('who signs out here and in again finds what was written and not sent', asyn
   const page = await open('nelson')
   await enter(page, title)
   await say(page, 'Sent')
+  await expect(message(page, 'Sent').getByRole('button', { name: /read/i })).toBeVisible()
   await box(page).fill('Not sent yet')
-  await page.getByRole('link', { name: 'Settings' }).click()
-  await page.getByRole('button', { name: 'Sign out on this device' }).click()
-  const question = page.getByRole('dialog', { name: 'Sign out' })
-  await question.getByRole('button', { name: 'Sign out' }).click()
+  await signOut(page)
+  await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  const left = () => page.evaluate(async () => (await indexedDB.databases()).length)
+  await expect.poll(left).toBe(0)
+  expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('Not sent')
   await page.getByRole('button', { name: /Nelson Yip/ }).click()
   await page.getByRole('link', { name: 'Chats' }).click()
   await expect(row(page, title)).toContainText('You: Sent')
   await enter(page, title)
-  await expect(box(page)).toHaveValue('Not sent yet')
+  await expect(box(page)).toHaveValue('')
+})
+
+test('who signs out is asked before messages that were not sent are thrown away', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(/status of 401|WebSocket/)
+  const title = 'Unsent'
+  await company.group(title, 'nelson', 'bob')
+  const page = await open('nelson', { path: '/people' })
+  // Calls get through, and the connection for messages does not: as behind some proxies.
+  const cut: (() => void)[] = []
+  await page.routeWebSocket('**/v1/ws', socket => {
+    if (cut.length > 0) return void socket.close()
+    socket.connectToServer()
+    cut.push(() => void socket.close())
+  })
+  await page.goto('/')
+  await enter(page, title)
+  for (const end of cut) end()
+  await say(page, 'Never sent')
+  await expect(message(page, 'Never sent').getByText('Sending')).toBeVisible()
+  await page.getByRole('link', { name: 'Settings' }).click()
+  await page.getByRole('button', { name: 'Sign out on this device' }).click()
+  const question = page.getByRole('dialog', { name: 'Sign out' })
+  await expect(question).toContainText('One message has not been sent yet.')
+  await question.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('link', { name: 'Chats' }).click()
+  await enter(page, title)
+  await expect(message(page, 'Never sent').getByText('Sending')).toBeVisible()
+  await signOut(page, 'Delete and sign out')
+  await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  const left = () => page.evaluate(async () => (await indexedDB.databases()).length)
+  await expect.poll(left).toBe(0)
 })

@@ -5,11 +5,14 @@ import {
   indexedDb,
   newId,
   type Op,
+  type Queued,
   type Reply,
   rpc,
+  type UserId,
 } from '@carillon/client'
 import { create } from 'zustand'
 import type { Language } from '../../texts/plugin.ts'
+import { Drafts } from '../model/drafts.ts'
 import { preferred } from '../texts/language.tsx'
 import { speak } from './language.ts'
 
@@ -33,6 +36,12 @@ export function ask<O extends Op>(op: O, args: Args<O>): Promise<Reply<O>> {
 const TAB = newId()
 
 let beginning: Promise<void> | undefined
+let forgetting: Promise<void> | undefined
+
+/** The database of a person's outbox. */
+function outboxOf(user: UserId): string {
+  return `carillon-${user}`
+}
 
 /**
  * Looks who is signed in and connects; once, however often it is asked.
@@ -47,6 +56,8 @@ export function begin(chosen?: Language): Promise<void> {
 }
 
 async function connect(chosen: Language | undefined): Promise<void> {
+  // The same person may come back before what was there is gone.
+  await forgetting
   try {
     if (useSession.getState().state === 'in') return
     const me = await ask('session.whoami', {})
@@ -57,7 +68,7 @@ async function connect(chosen: Language | undefined): Promise<void> {
       url: location.origin,
       token: async () => (await ask('session.token', {})).token,
       user: me.user,
-      state: indexedDb(`carillon-${me.user}`),
+      state: indexedDb(outboxOf(me.user)),
       tab: TAB,
     })
     follow(client)
@@ -100,13 +111,41 @@ export async function refreshMe(client: Client): Promise<void> {
   await speak(preferred([me.locale]))
 }
 
-/** Ends the session on this device; what waits in the outbox stays for the next sign-in. */
-export async function signOut(): Promise<void> {
+/**
+ * Ends the session on this device, and forgets what the person wrote and did not send: somebody
+ * else may sit here next.
+ *
+ * @param given the messages in the outbox that the person has given up
+ * @returns whether all is forgotten; a message that the person has not seen stays for the next time
+ */
+export async function signOut(given: readonly Queued[]): Promise<boolean> {
   const session = useSession.getState()
   await ask('session.logout', {})
   // The server ends the socket too, which may have been faster.
   useSession.setState({ state: 'out' }, true)
-  if (session.state === 'in') await session.client.close()
+  if (session.state !== 'in') return true
+  const forgotten = forget(session.client, session.me.user, given)
+  forgetting = forgotten.then(() => {})
+  return forgotten
+}
+
+/** What was written on this device and is not sent. */
+async function forget(client: Client, me: UserId, given: readonly Queued[]): Promise<boolean> {
+  await client.close()
+  new Drafts(localStorage, me).clear()
+  const seen = new Set(given.map(({ cid }) => cid))
+  if (client.outbox.some(({ cid }) => !seen.has(cid))) return false
+  return remove(outboxOf(me))
+}
+
+/** Removes a database; windows that have it open close it, because their session is over too. */
+function remove(name: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const removing = indexedDB.deleteDatabase(name)
+    removing.onsuccess = () => resolve(true)
+    removing.onerror = () => resolve(false)
+    removing.onblocked = () => resolve(false)
+  })
 }
 
 /**

@@ -5,6 +5,7 @@ import { useDebounced } from '../app/debounced.ts'
 import { Failed } from '../app/Fetched.tsx'
 import { useChats } from '../model/hooks.ts'
 import { narrowed, useMembers } from '../people/members.ts'
+import { useWhenFound } from '../people/useWhenFound.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
@@ -47,9 +48,11 @@ export function PeoplePicker(props: PeoplePickerProps) {
   const take = (person: OrgMember) => {
     if (!already?.has(person.user)) onPick(person)
   }
+  const takeWhenFound = useWhenFound(query, isStale, () => chosen && take(chosen))
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing || event.keyCode === 229) return
     if (event.key === 'Enter' && chosen) take(chosen)
+    else if (event.key === 'Enter' && isStale && query.trim()) takeWhenFound()
     else if (event.key === 'ArrowDown') setAt(Math.min(at + 1, people.length - 1))
     else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
     else return

@@ -10,6 +10,7 @@ import { IconButton } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
 import './finder.css'
 import { narrowed } from './members.ts'
+import { useWhenFound } from './useWhenFound.ts'
 
 /** So many people are offered; more letters make it fewer. */
 const OFFERED_MAX = 8
@@ -86,15 +87,18 @@ function Finder({
   const wanted = query.trim()
   const found = usePeopleFound(useDebounced(wanted))
   // Who types fast must not take somebody whom other letters have found.
-  const people = found.query === wanted ? found.people : narrowed(found.people, wanted)
+  const isStale = found.query !== wanted
+  const people = isStale ? narrowed(found.people, wanted) : found.people
   const shown = open && wanted !== ''
-  const nobody = found.query === wanted && people.length === 0
+  const nobody = !isStale && people.length === 0
+  const takeWhenFound = useWhenFound(wanted, isStale, () => people[0] && onPick(people[0]))
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing || !shown) return
     const person = people[at]
     if (event.key === 'ArrowDown') setAt(Math.min(at + 1, people.length - 1))
     else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
     else if (event.key === 'Enter' && person) onPick(person)
+    else if (event.key === 'Enter' && isStale) takeWhenFound()
     else if (event.key === 'Escape') setOpen(false)
     else return
     event.preventDefault()
