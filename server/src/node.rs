@@ -9,7 +9,7 @@ use std::{
 };
 
 use carillon_plugin::{Host, Live};
-use carillon_plugins::directory;
+use carillon_plugins::{chat, directory};
 use carillon_protocol::limits::Limits;
 use carillon_store::{OpenError, Options, Store};
 
@@ -114,7 +114,7 @@ impl Node {
             demo: start.demo.then(|| demo::PASSWORD.to_owned()),
             ..directory::Settings::default()
         };
-        let plugins = registry::plugins(settings);
+        let plugins = registry::plugins(settings, chat::Settings::default());
 
         let path = database_path(&config.data);
         let store = Store::open(&path, &Host::migrations(&plugins), start.store).await?;

@@ -4,6 +4,6 @@ use carillon_plugin::Plugin;
 use carillon_plugins::{chat, directory, log};
 
 /// Every plugin, in the order in which their tables are made.
-pub fn plugins(directory: directory::Settings) -> Vec<Plugin> {
-    vec![directory::plugin(directory), chat::plugin(), log::plugin()]
+pub fn plugins(directory: directory::Settings, chat: chat::Settings) -> Vec<Plugin> {
+    vec![directory::plugin(directory), chat::plugin(chat), log::plugin()]
 }

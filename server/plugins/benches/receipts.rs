@@ -110,7 +110,13 @@ async fn measure<C: Command>(what: &str, host: &Host, caller: Caller, args: C) {
 
 #[tokio::main]
 async fn main() {
-    let plugins = || vec![directory::plugin(<_>::default()), chat::plugin(), log::plugin()];
+    let plugins = || {
+        vec![
+            directory::plugin(<_>::default()),
+            chat::plugin(chat::Settings::default()),
+            log::plugin(),
+        ]
+    };
     let kit = Kit::new(plugins()).await;
     let host = kit.host();
     let (people, conv, first) = full_group(host).await;
@@ -118,7 +124,7 @@ async fn main() {
     let reads = people.len() as u64 * READS_PER_PERSON;
     println!("{} members, {RECEIPT_SEQS_MAX} messages, {reads} reads in {took:?}", people.len());
 
-    let count = "SELECT COUNT(*) FROM chat_read_day";
+    let count = "SELECT COUNT(*) FROM chat_seen";
     let rows: u64 = kit.store().query(count, vec![]).await.unwrap()[0].get(0).unwrap();
     println!("rows of what was read: {rows}, for {} people on one day", people.len());
 

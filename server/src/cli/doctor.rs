@@ -3,7 +3,6 @@
 use std::{net::TcpListener, path::Path};
 
 use carillon_plugin::{Clock as _, Host};
-use carillon_plugins::directory;
 use carillon_store::Store;
 use rustix::fs::Access;
 
@@ -75,7 +74,7 @@ async fn database(config: &Config) -> Finding {
     if !path.exists() {
         return Ok("will be made at the first start".into());
     }
-    let migrations = Host::migrations(&registry::plugins(directory::Settings::default()));
+    let migrations = Host::migrations(&registry::plugins(<_>::default(), <_>::default()));
     let checked = Store::check(&path, &migrations).await;
     checked.map(|()| "opens and reads".into()).map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ use super::*;
 async fn kit() -> Kit {
     let cheap = directory::PasswordParams::new(8, 1, 1, None).unwrap();
     let settings = directory::Settings { password: cheap, ..directory::Settings::default() };
-    Kit::new(vec![directory::plugin(settings), chat::plugin()]).await
+    Kit::new(vec![directory::plugin(settings), chat::plugin(chat::Settings::default())]).await
 }
 
 async fn convs_of(kit: &Kit, company: &Company, login: &str) -> Vec<conv::Summary> {

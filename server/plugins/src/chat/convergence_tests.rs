@@ -19,7 +19,7 @@ use carillon_protocol::{
 use carillon_store::kit::Kit;
 
 use super::{
-    Chat,
+    Chat, Settings,
     roster::{Change, Conversation, Person, Reading, Roster},
     spans::{ReadSpans, SPANS_MAX},
 };
@@ -32,9 +32,23 @@ const PEOPLE: usize = 6;
 const CONNECTIONS: usize = 2;
 const ACTS: usize = 40;
 
-fn plugins(cached_bytes: u64) -> Vec<Plugin> {
-    vec![directory::plugin(directory::Settings::default()), super::with_cache(cached_bytes)]
+/// The plugins of a node with so much in memory; one that is not alone has a name.
+#[derive(Clone, Copy)]
+struct Node {
+    name: Option<&'static str>,
+    cached_bytes: u64,
 }
+
+impl Node {
+    fn plugins(self) -> Vec<Plugin> {
+        let settings = Settings { node: self.name.map(str::to_owned) };
+        let chat = super::with_cache(settings, self.cached_bytes);
+        vec![directory::plugin(directory::Settings::default()), chat]
+    }
+}
+
+const ALONE: Node = Node { name: None, cached_bytes: super::CACHE_BYTES };
+const SHARED: Node = Node { name: Some("east"), ..ALONE };
 
 /// Numbers that look random and follow from a seed.
 #[derive(Clone)]
@@ -149,9 +163,9 @@ async fn seen(host: &Host, me: Caller, convs: &[ConvId]) -> Seen {
     Seen { list, convs: seen }
 }
 
-async fn converges(seed: u32, cached_bytes: u64) {
+async fn converges(seed: u32, node: Node) {
     println!("SEED={seed}");
-    let mut kit = Kit::seeded(plugins(cached_bytes), seed).await;
+    let mut kit = Kit::seeded(node.plugins(), seed).await;
     let people = people(kit.host()).await;
     let users: Vec<_> = people.iter().map(|caller| caller.user).collect();
     let convs = conversations(kit.host(), &people).await;
@@ -176,7 +190,7 @@ async fn converges(seed: u32, cached_bytes: u64) {
         for &me in &people {
             before.push(seen(kit.host(), me, &convs).await);
         }
-        kit = kit.restarted(plugins(cached_bytes)).await;
+        kit = kit.restarted(node.plugins()).await;
         for (&me, before) in people.iter().zip(&before) {
             assert_eq!(seen(kit.host(), me, &convs).await, *before, "round {round}");
         }
@@ -190,7 +204,7 @@ fn happened(conv: ConvId, seq: u64, by: UserId, k: &str, data: Json) -> Event {
 
 #[tokio::test]
 async fn a_load_catches_up_with_what_was_committed_meanwhile() {
-    let chat = Chat::new(super::CACHE_BYTES);
+    let chat = Chat::new(<_>::default(), super::CACHE_BYTES);
     let [amy, bob, carol] = [1, 2, 3].map(|number| UserId(Ulid::from_parts(1, number)));
     let conv = ConvId(Ulid::from_parts(2, 0));
     let comes = |seq, user| {
@@ -221,7 +235,7 @@ async fn a_load_catches_up_with_what_was_committed_meanwhile() {
 
 #[tokio::test]
 async fn a_load_that_fails_leaves_nothing_behind() {
-    let chat = Chat::new(super::CACHE_BYTES);
+    let chat = Chat::new(<_>::default(), super::CACHE_BYTES);
     let conv = ConvId(Ulid::from_parts(2, 0));
     let missing = || async { Err(Error::not_found("conversation")) };
     assert!(chat.cached(conv, missing).await.is_err());
@@ -240,7 +254,7 @@ async fn loaded(chat: &Chat, conv: ConvId, amy: UserId) -> Arc<Conversation> {
 
 #[tokio::test]
 async fn a_conversation_weighs_what_its_people_and_what_they_saw_take() {
-    let chat = Chat::new(super::CACHE_BYTES);
+    let chat = Chat::new(<_>::default(), super::CACHE_BYTES);
     let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
     let before = loaded(&chat, conv, amy).await.read().bytes() as u64;
     assert_eq!(chat.cache.weight(), before);
@@ -258,7 +272,7 @@ async fn a_conversation_weighs_what_its_people_and_what_they_saw_take() {
 
 #[tokio::test]
 async fn what_changes_while_it_is_loaded_again_never_brings_the_old_one_back() {
-    let chat = Chat::new(super::CACHE_BYTES);
+    let chat = Chat::new(<_>::default(), super::CACHE_BYTES);
     let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
     let old = loaded(&chat, conv, amy).await;
     chat.cache.remove(&conv);
@@ -274,7 +288,7 @@ async fn what_changes_while_it_is_loaded_again_never_brings_the_old_one_back() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_sends_the_conversation_back_to_the_tables() {
-    let chat = Chat::new(super::CACHE_BYTES);
+    let chat = Chat::new(<_>::default(), super::CACHE_BYTES);
     let (amy, conv) = (UserId(Ulid(1)), ConvId(Ulid(2)));
     let known = loaded(&chat, conv, amy).await;
     chat.observe(&happened(conv, 2, amy, kind::MEMBERS_CHANGED, Json::of(&"nonsense")));
@@ -285,18 +299,25 @@ async fn an_event_that_cannot_be_read_sends_the_conversation_back_to_the_tables(
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_says_what_a_fresh_start_reads() {
     for seed in 1..4 {
-        converges(seed, super::CACHE_BYTES).await;
+        converges(seed, ALONE).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_that_holds_one_conversation_says_the_same() {
     for seed in 4..7 {
-        converges(seed, super::USUAL_BYTES + 4_096).await;
+        converges(seed, Node { cached_bytes: super::USUAL_BYTES + 4_096, ..ALONE }).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_that_holds_nothing_says_the_same() {
-    converges(7, 0).await;
+    converges(7, Node { cached_bytes: 0, ..ALONE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_that_follows_the_log_that_nodes_share_says_the_same() {
+    for (seed, cached_bytes) in [(8, super::CACHE_BYTES), (9, super::USUAL_BYTES + 4_096)] {
+        converges(seed, Node { cached_bytes, ..SHARED }).await;
+    }
 }

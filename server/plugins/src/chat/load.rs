@@ -26,7 +26,7 @@ const PEOPLE: &str = "SELECT m.user_id, m.role, k.read_seq, k.read_n, s.from_seq
      JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
      WHERE m.conv = $1 ORDER BY m.user_id, s.from_seq";
 
-const DAYS: &str = "SELECT user_id, day, spans FROM chat_read_day WHERE conv = $1 ORDER BY user_id";
+const DAYS: &str = "SELECT user_id, day, spans FROM chat_seen WHERE conv = $1 ORDER BY user_id";
 
 /// A row a conversation and span, of the seats that this selects.
 fn seat_rows(which: &str) -> String {

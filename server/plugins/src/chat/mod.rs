@@ -17,6 +17,7 @@ mod reads;
 mod receipt;
 mod roster;
 mod rules;
+mod shared;
 mod spans;
 mod unsettled;
 #[cfg(test)]
@@ -59,14 +60,21 @@ const WEIGHED_AGAIN: u64 = 8;
 /// Parts of the cache that are locked apart: few, because a full group must fit into one.
 const CACHE_SHARDS: usize = 8;
 
+/// What differs from node to node.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The node's name among those that share the database; none if it is alone.
+    pub node: Option<String>,
+}
+
 /// The plugin.
-pub fn plugin() -> Plugin {
-    with_cache(CACHE_BYTES)
+pub fn plugin(settings: Settings) -> Plugin {
+    with_cache(settings, CACHE_BYTES)
 }
 
 /// The plugin with so much in memory.
-fn with_cache(bytes: u64) -> Plugin {
-    of(Arc::new(Chat::new(bytes)))
+fn with_cache(settings: Settings, bytes: u64) -> Plugin {
+    of(Arc::new(Chat::new(settings, bytes)))
 }
 
 fn of(chat: Arc<Chat>) -> Plugin {
@@ -75,6 +83,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .nouns(&["conv", "msg", "receipt"])
         .state(chat)
         .migration(1, include_str!("chat_1.sql"))
+        .migration(2, include_str!("chat_2.sql"))
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)
         .command(conv::get)
@@ -119,6 +128,7 @@ impl Weighter<ConvId, Cached> for ByWeight {
 
 /// What the handlers share.
 pub(crate) struct Chat {
+    settings: Settings,
     cache: Cache<ConvId, Cached, ByWeight>,
     /// What was committed to conversations while they are being loaded: a load that read too early
     /// catches up with it. Bounded by what can be committed while a call lasts.
@@ -131,7 +141,7 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    fn new(bytes: u64) -> Chat {
+    fn new(settings: Settings, bytes: u64) -> Chat {
         let options = OptionsBuilder::new()
             .weight_capacity(bytes)
             .estimated_items_capacity((bytes / USUAL_BYTES) as usize)
@@ -140,6 +150,7 @@ impl Chat {
             .expect("both capacities are given");
         let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
         Chat {
+            settings,
             cache: Cache::with_options(options, ByWeight, hasher, lifecycle),
             loading: DashMap::new(),
             unsettled: Unsettled::default(),
@@ -148,6 +159,16 @@ impl Chat {
             watches: Watches::default(),
             leavers: Leavers::default(),
         }
+    }
+
+    /// Whether other nodes work on the same database.
+    fn is_shared(&self) -> bool {
+        self.settings.node.is_some()
+    }
+
+    /// The node's name in the tables.
+    fn node(&self) -> &str {
+        self.settings.node.as_deref().unwrap_or_default()
     }
 
     /// A conversation, from memory if it is there; `E_NOT_FOUND` if there is none.
@@ -224,7 +245,13 @@ impl Chat {
                     self.went(went, event.at);
                 }
             }
-            _ => {}
+            Topic::Plugin(_) => {
+                for (id, change) in shared::told(event) {
+                    self.apply(id, change);
+                    self.watches.touched(id, event.at);
+                }
+            }
+            Topic::User(_) => {}
         }
     }
 

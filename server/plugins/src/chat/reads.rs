@@ -24,6 +24,7 @@ use super::{
     Chat,
     roster::{Change, Conversation, Message, Person},
     rules::{self, ReadStep, Shown},
+    shared,
     unsettled::{Cursors, MOVE_CURSORS, settle},
     who,
 };
@@ -153,7 +154,8 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
     let groups = groups(&chat, batch).await;
     let own = chat.unsettled.take_due(ctx.now());
 
-    let (mut tx, mut cursors, mut days) = (ctx.tx(), Cursors::default(), Vec::new());
+    let mut tx = shared::of_the_system(ctx.tx());
+    let (mut cursors, mut days) = (Cursors::default(), Vec::new());
     settle(&own, &mut tx, &mut cursors);
     for Group { conv, step, .. } in &groups {
         let user = step.reading.user;
@@ -162,13 +164,14 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
         }
         if let Some(day) = step.merged_before {
             tx.run(
-                "DELETE FROM chat_read_day
+                "DELETE FROM chat_seen
                  WHERE conv = $1 AND user_id = $2 AND day > 0 AND day < $3",
                 vec![conv.id.into(), user.into(), day.into()],
             );
         }
         let row = |row: &rules::DayRow| {
-            vec![conv.id.into(), user.into(), row.day.into(), row.spans.clone().into()]
+            let spans = row.spans.clone();
+            vec![conv.id.into(), user.into(), row.day.into(), chat.node().into(), spans.into()]
         };
         days.extend(step.days.iter().map(row));
     }
@@ -176,10 +179,13 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
     let is_news = !own.is_empty() || !cursors.is_empty() || !days.is_empty();
     tx.run_rows(MOVE_CURSORS, cursors);
     tx.run_rows(
-        "INSERT INTO chat_read_day (conv, user_id, day, spans) VALUES {rows}
-         ON CONFLICT (conv, user_id, day) DO UPDATE SET spans = excluded.spans",
+        "INSERT INTO chat_seen (conv, user_id, day, node, spans) VALUES {rows}
+         ON CONFLICT (conv, user_id, day, node) DO UPDATE SET spans = excluded.spans",
         days,
     );
+    if chat.is_shared() {
+        shared::tell(&mut tx, groups.iter().map(|group| (group.conv.id, &group.step)));
+    }
     let committed = if is_news { ctx.commit(tx).await.map(|_| ()) } else { Ok(()) };
     if committed.is_ok() {
         chat.unsettled.settled(&own);
@@ -226,7 +232,8 @@ fn finish(chat: &Chat, group: Group, committed: Result<()>) {
         return reads.into_iter().for_each(|read| answer(read, Err(error.clone())));
     }
     let (user, read_to) = (step.reading.user, step.reading.cursor);
-    if step.is_news() {
+    // Where nodes share it, memory has heard of it from the log.
+    if step.is_news() && !chat.is_shared() {
         let now = reads.last().map_or(0, |read| read.ctx.now());
         chat.apply(conv.id, Change::Read(Box::new(step.reading)));
         chat.watches.touched(conv.id, now);

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::{
     people::Went,
+    shared::Saw,
     spans::{ReadSpan, ReadSpans},
 };
 
@@ -86,6 +87,15 @@ impl Person {
         self.oldest_day = reading.oldest_day;
     }
 
+    /// What the person read through some node is in the log.
+    fn saw(&mut self, saw: &Saw) {
+        let end = self.seen.end();
+        self.read_to(saw.cursor);
+        self.seen.merge(&saw.spans);
+        self.seen.extend(end);
+        self.oldest_day = saw.oldest_day;
+    }
+
     /// Cursors never go back.
     pub(crate) fn read_to(&mut self, cursor: (u64, u64)) {
         self.cursor = self.cursor.max(cursor);
@@ -117,6 +127,8 @@ pub(crate) enum Change {
     Event(Event),
     /// It was committed to the tables: a person has read.
     Read(Box<Reading>),
+    /// It was committed to the log that nodes share: a person has read through one of them.
+    Saw(Box<Saw>),
     /// It was committed to the organisation's log.
     Went(Went),
 }
@@ -228,14 +240,8 @@ impl Roster {
     pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
             Change::Event(event) => self.event(event)?,
-            Change::Read(reading) => {
-                if let Some(person) = self.person_mut(reading.user) {
-                    let before = person.seen.count();
-                    person.read(reading);
-                    let after = person.seen.count();
-                    self.spans = self.spans + after - before;
-                }
-            }
+            Change::Read(reading) => self.saw(reading.user, |person| person.read(reading)),
+            Change::Saw(saw) => self.saw(saw.user, |person| person.saw(saw)),
             Change::Went(Went { user, away }) => {
                 if let Some(person) = self.person_mut(*user) {
                     person.away = *away;
@@ -243,6 +249,15 @@ impl Roster {
             }
         }
         Ok(())
+    }
+
+    fn saw(&mut self, user: UserId, change: impl FnOnce(&mut Person)) {
+        if let Some(person) = self.person_mut(user) {
+            let before = person.seen.count();
+            change(person);
+            let after = person.seen.count();
+            self.spans = self.spans + after - before;
+        }
     }
 
     fn event(&mut self, event: &Event) -> Result<()> {

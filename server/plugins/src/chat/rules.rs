@@ -223,7 +223,7 @@ pub(crate) struct Shown {
     pub(crate) n: u64,
 }
 
-/// A row of `chat_read_day`.
+/// A row of `chat_seen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DayRow {
     pub(crate) day: i64,

@@ -40,6 +40,13 @@ impl ReadSpans {
         spans
     }
 
+    /// Adds what somebody else wrote down of the same person.
+    pub(crate) fn merge(&mut self, rows: &[ReadSpan]) {
+        let mut all = std::mem::take(&mut self.0);
+        all.extend_from_slice(rows);
+        *self = ReadSpans::merged(all);
+    }
+
     /// When a position was first seen.
     pub(crate) fn seen_at(&self, seq: u64) -> Option<i64> {
         let next = self.0.get(self.0.partition_point(|span| span.to < seq))?;

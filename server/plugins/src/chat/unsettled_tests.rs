@@ -132,7 +132,7 @@ async fn says(host: &Host, caller: Caller, conv: ConvId) -> Result<u64> {
 
 #[tokio::test]
 async fn a_recovery_that_fails_half_way_is_begun_anew() {
-    let plugins = || vec![directory::plugin(<_>::default()), super::plugin()];
+    let plugins = || vec![directory::plugin(<_>::default()), super::plugin(<_>::default())];
     let kit = Kit::new(plugins()).await;
     let (amy, bob, conv) = group(kit.host()).await;
     // More than one page.
@@ -157,7 +157,7 @@ async fn a_recovery_that_fails_half_way_is_begun_anew() {
 
 #[tokio::test]
 async fn sending_goes_on_after_too_much_has_waited() {
-    let chat = Arc::new(Chat::new(CACHE_BYTES));
+    let chat = Arc::new(Chat::new(<_>::default(), CACHE_BYTES));
     let plugins = vec![directory::plugin(<_>::default()), super::of(chat.clone())];
     let kit = Kit::new(plugins).await;
     let (amy, _, conv) = group(kit.host()).await;

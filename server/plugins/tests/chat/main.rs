@@ -28,7 +28,11 @@ use carillon_protocol::{
 use carillon_store::kit::Kit;
 
 fn plugins() -> Vec<Plugin> {
-    vec![directory::plugin(directory::Settings::default()), chat::plugin(), log::plugin()]
+    vec![
+        directory::plugin(directory::Settings::default()),
+        chat::plugin(chat::Settings::default()),
+        log::plugin(),
+    ]
 }
 
 fn next_id() -> Ulid {

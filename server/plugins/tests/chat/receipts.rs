@@ -104,7 +104,7 @@ async fn who_comes_and_goes_leaves_no_holes_in_what_others_saw() {
         world.says(world.bob, conv, "hello").await;
         world.removes(world.amy, conv, &[world.carol]).await.unwrap();
     }
-    let spans = "SELECT spans FROM chat_read_day";
+    let spans = "SELECT spans FROM chat_seen";
     let rows = carillon_plugin::Storage::query(world.kit.store(), spans, Vec::new()).await.unwrap();
     let spans: String = rows[0].get(0).unwrap();
     assert_eq!(spans.split(',').count(), 1, "{spans}");

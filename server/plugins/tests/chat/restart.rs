@@ -111,7 +111,7 @@ async fn leaving_and_returning_survive_a_restart() {
 async fn rows_are_people_times_days_and_old_days_become_one() {
     let world = World::new().await;
     let conv = world.group(&[world.bob, world.carol], History::All).await;
-    let days = "SELECT COUNT(*) FROM chat_read_day";
+    let days = "SELECT COUNT(*) FROM chat_seen";
     for day in 0..40_u64 {
         for turn in 0..5 {
             let seq = world.says(world.amy, conv, &format!("{day} {turn}")).await.seq;
