@@ -90,7 +90,7 @@ function Above({ talk, sight }: { talk: Talk; sight: Sight }) {
         <Button
           icon={<ArrowUp aria-hidden="true" />}
           onClick={() => {
-            sight.rest()
+            sight.restart()
             void talk.jump(missed.after)
           }}
         >

@@ -16,8 +16,8 @@ export interface Sight {
   watch: (element: HTMLElement, seq: number, mine: boolean) => () => void
   /** Watches the line above what is new. */
   watchNew: (element: HTMLElement) => () => void
-  /** What is on the screen now is about to leave it. */
-  rest: () => void
+  /** Most of what is on the screen now is about to leave it: it was not looked at to be read. */
+  restart: () => void
 }
 
 interface Watched {
@@ -73,6 +73,7 @@ class Screen implements Sight {
     return () => {
       this.#observer?.unobserve(element)
       this.#lines.delete(element)
+      this.#gaze.line(false)
     }
   }
 
@@ -80,11 +81,17 @@ class Screen implements Sight {
   look(open: boolean): void {
     this.#talk.present(open)
     this.#gaze.look(open, performance.now())
+    this.#catchUp()
     this.#wait()
   }
 
-  rest(): void {
-    for (const { seq } of this.#rows.values()) this.#gaze.lose(seq)
+  restart(): void {
+    this.#gaze.restart(performance.now())
+    this.#wait()
+  }
+
+  #catchUp(): void {
+    if (this.#gaze.atLine) this.#talk.caughtUp()
   }
 
   /** The message whose receipts are looked at, if it is not on the screen either. */
@@ -96,7 +103,7 @@ class Screen implements Sight {
   #changed(entries: IntersectionObserverEntry[]): void {
     const now = performance.now()
     for (const entry of entries) {
-      if (this.#lines.has(entry.target) && entry.isIntersecting) this.#talk.caughtUp()
+      if (this.#lines.has(entry.target)) this.#gaze.line(entry.isIntersecting)
       const row = this.#rows.get(entry.target)
       if (!row) continue
       if (fills(entry)) this.#gaze.see(row.seq, now)
@@ -104,6 +111,7 @@ class Screen implements Sight {
       if (row.mine && entry.isIntersecting) this.#mine.add(row.seq)
       else this.#mine.delete(row.seq)
     }
+    this.#catchUp()
     this.#wait()
     this.#restSoon()
   }

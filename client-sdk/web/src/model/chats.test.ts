@@ -326,6 +326,16 @@ describe('the messages of an open conversation', () => {
     expect(state().newAfter).toBeUndefined()
   })
 
+  test('are marked as new from the first that was not read when the person turned away', async () => {
+    const { server, talk, state } = await talking(0)
+    server.tell(server.hear(server.say('glanced at')))
+    expect(state().newAfter).toBeUndefined()
+    talk.present(false)
+    server.tell(server.hear(server.say('anybody?')))
+    expect(state().newAfter).toBe(1)
+    expect(state().missed).toEqual({ after: 1, count: 2 })
+  })
+
   test('are told with their members, which are fetched again while somebody looks', async () => {
     const { server, talk } = await talking(0)
     server.instead['conv.member.list'] = () => ({ members: [], more: false })

@@ -34,6 +34,29 @@ describe('what is on the screen', () => {
     expect(gaze.take(5_499)).toEqual([])
     expect(gaze.take(5_500)).toEqual([1, 2])
   })
+
+  test('is not read while the person leaves it, and is if it stays', () => {
+    const gaze = new Gaze()
+    for (const seq of [1, 2, 3]) gaze.see(seq, 0)
+    expect(gaze.take(READ_MS)).toEqual([1, 2, 3])
+    for (const seq of [4, 5]) gaze.see(seq, 1_000)
+    gaze.restart(1_400)
+    gaze.lose(5)
+    expect(gaze.take(1_500)).toEqual([])
+    expect(gaze.due(1_500)).toBe(READ_MS - 100)
+    expect(gaze.take(1_900)).toEqual([4])
+  })
+
+  test('has the line above what is new only for somebody who looks', () => {
+    const gaze = new Gaze()
+    gaze.look(false, 0)
+    gaze.line(true)
+    expect(gaze.atLine).toBe(false)
+    gaze.look(true, 100)
+    expect(gaze.atLine).toBe(true)
+    gaze.line(false)
+    expect(gaze.atLine).toBe(false)
+  })
 })
 
 describe('spans', () => {

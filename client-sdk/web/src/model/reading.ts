@@ -11,6 +11,7 @@ export const READ_MS = 500
 export class Gaze {
   readonly #since = new Map<number, number>()
   #open = true
+  #line = false
 
   /** A message has come into sight. */
   see(seq: number, now: number): void {
@@ -20,6 +21,24 @@ export class Gaze {
   /** It has left it: a glance was no reading. */
   lose(seq: number): void {
     this.#since.delete(seq)
+  }
+
+  /** The line above what is new has come into sight, or has left it. */
+  line(inSight: boolean): void {
+    this.#line = inSight
+  }
+
+  /** Whether the person has that line before the eyes: it need not be found any more. */
+  get atLine(): boolean {
+    return this.#open && this.#line
+  }
+
+  /** The screen is about to change: what stays on it is in sight from now on. */
+  restart(now: number): void {
+    for (const [seq, since] of this.#since) {
+      // What was told stays told.
+      if (since !== Number.POSITIVE_INFINITY) this.#since.set(seq, now)
+    }
   }
 
   /** The person has turned to something else, or back: the time begins anew. */

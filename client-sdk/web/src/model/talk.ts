@@ -97,7 +97,7 @@ export class Talk {
   heard(event: Event, before: Conversation): void {
     if (is(event, 'conv.members_changed')) this.members.changed(this.#open)
     if (is(event, 'msg.sent') && event.by !== this.#me && this.#open) {
-      if (!this.#present) this.#countNew(event, unread(before) + 1)
+      if (!this.#present) this.#countNew(event, before)
       this.state.setState({ said: event })
     }
     const { stretch } = this.state.getState()
@@ -201,10 +201,13 @@ export class Talk {
   }
 
   /** Something was said while nobody is there; the first of it is where one reads on. */
-  #countNew(event: Event, count: number): void {
-    const { missed } = this.state.getState()
+  #countNew(event: Event, before: Conversation): void {
+    const count = unread(before) + 1
+    const { missed, newAfter } = this.state.getState()
     if (count === 1) this.#markNew(event.seq - 1, count)
     else if (missed) this.state.setState({ missed: { ...missed, count } })
+    // The person turned away before the last ones were read.
+    else if (newAfter === undefined) this.#markNew(before.readSeq, count)
   }
 
   #go(to: number | 'newest'): void {
