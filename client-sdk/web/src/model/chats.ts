@@ -18,18 +18,11 @@ import {
   type UserId,
 } from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
-import {
-  activeAt,
-  byActivity,
-  type Conversation,
-  heard,
-  paged,
-  readTo,
-  summarised,
-} from './conversation.ts'
+import { type Conversation, heard, paged, readTo, summarised } from './conversation.ts'
 import type { Door } from './door.ts'
 import { convOf, is, subjectOf } from './event.ts'
 import { findMentions } from './mentioned.ts'
+import { moved, sorted } from './order.ts'
 import { type Pending, Waiting } from './pending.ts'
 import { People } from './people.ts'
 import { Reading } from './reading.ts'
@@ -317,7 +310,7 @@ export class Chats {
     const byId = new Map(this.state.getState().byId)
     if (!byId.delete(id)) return
     this.#talks.delete(id)
-    this.#show(byId)
+    this.#show(byId, [id])
     this.#showStranded()
   }
 
@@ -331,8 +324,7 @@ export class Chats {
     const base = summary ? this.#summarised(summary, known) : known
     const next = change(base)
     if (!next || next === known) return
-    const order = known && activeAt(known) === activeAt(next) ? 'stays' : 'changes'
-    this.#show(new Map(byId).set(id, next), order)
+    this.#show(new Map(byId).set(id, next), [id])
     if (summary && left.has(id)) this.dismiss(id)
     if (summary) this.#showStranded()
     if (summary) this.#talks.get(id)?.reaches(next.head)
@@ -343,7 +335,7 @@ export class Chats {
     for (const summary of summaries) {
       byId.set(summary.conv, this.#summarised(summary, byId.get(summary.conv)))
     }
-    this.#show(byId)
+    this.state.setState({ byId, order: sorted(byId) })
     for (const { conv, head } of summaries) this.#talks.get(conv)?.reaches(head)
   }
 
@@ -364,13 +356,15 @@ export class Chats {
   #showPending(): void {
     const pending = this.#pendingBy()
     const byId = new Map(this.state.getState().byId)
+    const changed: ConvId[] = []
     for (const conv of byId.values()) {
       const own = pending.get(conv.id) ?? []
       const same = own.length === conv.pending.length
       if (same && own.every((one, index) => one === conv.pending[index])) continue
       byId.set(conv.id, { ...conv, pending: own })
+      changed.push(conv.id)
     }
-    this.#show(byId)
+    if (changed.length > 0) this.#show(byId, changed)
     this.#showStranded()
   }
 
@@ -383,11 +377,10 @@ export class Chats {
     }
   }
 
-  #show(byId: ReadonlyMap<ConvId, Conversation>, order: 'stays' | 'changes' = 'changes'): void {
-    if (order === 'stays') this.state.setState({ byId })
-    else {
-      const sorted = [...byId.values()].sort(byActivity)
-      this.state.setState({ byId, order: sorted.map(conv => conv.id) })
-    }
+  #show(byId: ReadonlyMap<ConvId, Conversation>, changed: readonly ConvId[]): void {
+    const { order } = this.state.getState()
+    const [id, ...more] = changed
+    const isOne = id !== undefined && more.length === 0
+    this.state.setState({ byId, order: isOne ? moved(order, byId, id) : sorted(byId) })
   }
 }
