@@ -1,5 +1,6 @@
+import type { Client } from '@carillon/client'
 import { Building2, MessagesSquare, Settings, Users } from 'lucide-react'
-import { type ReactNode, Suspense, useSyncExternalStore } from 'react'
+import { type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
 import { useUnread } from '../model/hooks.ts'
 import { useText } from '../texts/language.tsx'
@@ -92,11 +93,8 @@ function Section(props: {
 function ConnectionBanner() {
   const t = useText()
   const client = useClient()
-  const connection = useSyncExternalStore(
-    tell => client.listen(update => update.kind === 'connection' && tell()),
-    () => client.connection,
-  )
-  if (connection.state !== 'offline') return null
+  const isShown = useSteady(useIsOffline(client))
+  if (!isShown) return null
   return (
     <Banner
       tone="attention"
@@ -109,4 +107,42 @@ function ConnectionBanner() {
       {t('connection.offline')}
     </Banner>
   )
+}
+
+/** Whether the connection is gone: a try to connect is no connection yet. */
+function useIsOffline(client: Client): boolean {
+  const [offline, setOffline] = useState(client.connection.state === 'offline')
+  useEffect(() => {
+    const look = () => {
+      const { state } = client.connection
+      if (state !== 'connecting') setOffline(state === 'offline')
+    }
+    look()
+    return client.listen(update => update.kind === 'connection' && look())
+  }, [client])
+  return offline
+}
+
+/** What is over sooner than this was not worth a word. */
+const SHOWN_AFTER_MS = 1_000
+/** What came up stays as long as one needs to see what it was. */
+const SHOWN_MIN_MS = 1_000
+
+/** The same without flickering. */
+function useSteady(is: boolean): boolean {
+  const [shown, setShown] = useState(false)
+  const since = useRef(0)
+  useEffect(() => {
+    if (is === shown) return
+    const rest = Math.max(0, since.current + SHOWN_MIN_MS - performance.now())
+    const timer = setTimeout(
+      () => {
+        since.current = performance.now()
+        setShown(is)
+      },
+      is ? SHOWN_AFTER_MS : rest,
+    )
+    return () => clearTimeout(timer)
+  }, [is, shown])
+  return shown
 }

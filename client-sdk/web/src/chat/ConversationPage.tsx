@@ -1,7 +1,8 @@
-import type { ConvId } from '@carillon/client'
+import { CarillonError, type ConvId } from '@carillon/client'
 import { ArrowLeft, Info } from 'lucide-react'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { Link } from 'wouter'
+import { Failed } from '../app/Fetched.tsx'
 import { useLoad } from '../app/load.ts'
 import { useTitle } from '../app/title.ts'
 import type { Left } from '../model/chats.ts'
@@ -43,13 +44,27 @@ function Unlisted({ id }: { id: ConvId }) {
   const t = useText()
   const chats = useChats()
   const loaded = useLoad(() => chats.fetch(id), id)
-  if (loaded.state === 'failed') return <Nowhere title={t('chat.missing')} />
+  if (loaded.state === 'failed') {
+    const { error, again } = loaded
+    if (isNowhere(error)) return <Nowhere title={t('chat.missing')} />
+    return (
+      <section className="talk">
+        <Failed error={error} again={again} />
+      </section>
+    )
+  }
   return (
     <section className="talk" aria-label={t('loading')}>
       <header className="talk-head" />
       <WaitingMessages />
     </section>
   )
+}
+
+/** Whether there is no such conversation for this person; an address may be anything. */
+function isNowhere(error: unknown): boolean {
+  const code = error instanceof CarillonError ? error.code : undefined
+  return code === 'E_NOT_FOUND' || code === 'E_NOT_MEMBER' || code === 'E_BAD_ARG'
 }
 
 function Gone({ left }: { left: Left }) {
