@@ -73,6 +73,9 @@ pub enum Failed {
         /// For what.
         what: String,
     },
+    /// The checker found something.
+    #[error("{0} promises were broken")]
+    Broken(usize),
     /// The arguments do not fit each other.
     #[error("{0}")]
     Usage(String),

@@ -6,9 +6,13 @@
 
 mod bars;
 mod bench;
+mod check;
 mod clock;
+mod dice;
+mod dump;
 mod fanout;
 mod fleet;
+mod history;
 mod idle;
 mod latency;
 mod link;
@@ -31,6 +35,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     bench::BenchArgs,
+    check::CheckArgs,
     fanout::{ConvArgs, LoadArgs},
     fleet::{Failed, Target},
     idle::IdleArgs,
@@ -93,6 +98,20 @@ enum Command {
         #[command(flatten)]
         idle: IdleArgs,
     },
+    /// Write every event of a database to a file, a JSON object a line.
+    Dump {
+        /// `postgres://…`, or the path of a file of SQLite.
+        #[arg(long)]
+        database: String,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Compare what devices did and saw with the log, and say what was promised and not kept.
+    Check {
+        #[command(flatten)]
+        check: CheckArgs,
+    },
 }
 
 /// The server that is measured.
@@ -148,6 +167,8 @@ fn run(command: &Command) -> Result<(), Failed> {
             bars::print(&fanout::compare(server, conv, load)?);
             Ok(())
         }
+        Command::Dump { database, out } => dump::dump(database, out),
+        Command::Check { check } => check::run(check),
         Command::Idle { server, idle } => {
             bars::print(&[idle::idle(server, idle)?]);
             Ok(())
