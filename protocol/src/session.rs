@@ -27,7 +27,8 @@ operations! {
     /// Changes the caller's password, ends the caller's other sessions and withdraws the links that
     /// would set another.
     "session.password": Password => Ended, State, WRITE;
-    /// The caller's sessions.
+    /// The caller's sessions; with `sessions` also those of somebody in the organisation who may
+    /// administer no more than the caller.
     "session.devices": Devices => DevicesListed, Read, READ;
     /// Ends one of the caller's sessions; with `sessions` also that of somebody in the organisation
     /// who may administer no more than the caller.
@@ -167,7 +168,11 @@ pub struct Identity {
 
 /// `session.devices`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Devices {}
+pub struct Devices {
+    /// Whose; absent, the caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+}
 
 /// A session in the list of devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -28,7 +28,7 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn devices(&self) -> Result<Vec<session::Device>, Error> {
-        Ok(self.call(&session::Devices {}).await?.devices)
+        Ok(self.call(&session::Devices::default()).await?.devices)
     }
 
     /// A ticket with which another socket of the same session opens within 60 seconds.

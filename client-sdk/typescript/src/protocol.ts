@@ -1121,7 +1121,10 @@ export interface SessionPassword {
 }
 
 /** `session.devices`. */
-export type SessionDevices = Record<string, never>
+export interface SessionDevices {
+  /** Whose; absent, the caller's. */
+  user?: UserId | undefined
+}
 
 /** The answer of `session.devices`. */
 export interface SessionDevicesListed {
@@ -1522,7 +1525,10 @@ export interface Operations {
    * would set another.
    */
   'session.password': { args: SessionPassword; reply: SessionEnded; effect: 'state' }
-  /** The caller's sessions. */
+  /**
+   * The caller's sessions; with `sessions` also those of somebody in the organisation who may
+   * administer no more than the caller.
+   */
   'session.devices': { args: SessionDevices; reply: SessionDevicesListed; effect: 'read' }
   /**
    * Ends one of the caller's sessions; with `sessions` also that of somebody in the organisation

@@ -118,7 +118,7 @@ async fn a_device_that_is_revoked_from_another_one_is_gone_at_once() {
     let stranger = server.admin(server.org("Elsewhere").await, "dan").await;
     let mut stranger = TestClient::connect(&server, &stranger).await;
 
-    let devices = owner.call(&session::Devices {}).await.unwrap().devices;
+    let devices = owner.call(&session::Devices::default()).await.unwrap().devices;
     let other = devices.iter().find(|device| !device.current).unwrap().session;
     assert_eq!(Some(other), thief.welcome.as_ref().map(|welcome| welcome.session));
     let error = stranger.call(&session::Revoke { session: other }).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn a_device_that_is_revoked_from_another_one_is_gone_at_once() {
     owner.call(&session::Revoke { session: other }).await.unwrap();
     let unknown = session::Revoke { session: SessionId(new_id()) };
     assert_eq!(owner.call(&unknown).await.unwrap_err().code, ErrorCode::NotFound);
-    assert_eq!(owner.call(&session::Devices {}).await.unwrap().devices.len(), 1);
+    assert_eq!(owner.call(&session::Devices::default()).await.unwrap().devices.len(), 1);
     drop((owner, stranger));
     server.stop().await;
 }

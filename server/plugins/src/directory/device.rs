@@ -15,10 +15,16 @@ use std::{
 use carillon_plugin::{Ctx, Result, Row};
 use carillon_protocol::{
     SessionId,
+    role::SESSIONS,
     session::{Device, Devices, DevicesListed},
 };
 
-use super::{Directory, ending::SESSIONS_MAX};
+use super::{
+    Directory,
+    ending::SESSIONS_MAX,
+    list::person,
+    permission::{permit, permit_over},
+};
 
 /// How exactly the last use is told.
 const SEEN_EVERY_MS: i64 = 3_600_000;
@@ -114,12 +120,20 @@ async fn write(ctx: &Ctx, uses: &Uses) {
     }
 }
 
-/// The caller's live sessions, newest first: ids grow with time.
-pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
+/// Somebody's live sessions, newest first: ids grow with time.
+pub(super) async fn devices(ctx: Ctx, args: Devices) -> Result<DevicesListed> {
+    let caller = ctx.caller();
+    let user = args.user.unwrap_or(caller.user);
+    if user != caller.user {
+        // Whoever may look may end what is there.
+        person(&ctx, user).await?;
+        permit(&ctx, SESSIONS).await?;
+        permit_over(&ctx, caller.org, user).await?;
+    }
     let sql = "SELECT id, label, created_at, expires_at, seen_at FROM directory_session
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
                ORDER BY id DESC LIMIT $3";
-    let args = [ctx.caller().user.into(), ctx.now().into(), SESSIONS_MAX.into()];
+    let args = [user.into(), ctx.now().into(), SESSIONS_MAX.into()];
     let sessions = &ctx.state::<Directory>().sessions;
     let device = |row: &Row| {
         let (session, written): (SessionId, i64) = (row.get(0)?, row.get(4)?);
@@ -130,7 +144,7 @@ pub(super) async fn devices(ctx: Ctx, _: Devices) -> Result<DevicesListed> {
             expires_at: row.get(3)?,
             // Memory knows before the row does.
             seen_at: sessions.last_use(session).map_or(written, |at| at.max(written)),
-            current: ctx.caller().session == Some(session),
+            current: caller.session == Some(session),
         })
     };
     let rows = ctx.query(sql, args).await?;

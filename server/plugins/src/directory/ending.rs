@@ -7,7 +7,10 @@ use carillon_protocol::{
     session::{Ended, EndedData, Logout, Revoke, kind},
 };
 
-use super::permission::{rights, rights_of};
+use super::{
+    org::Revision,
+    permission::{rights, rights_of},
+};
 
 /// The most sessions that one transaction ends.
 const AT_ONCE: usize = 500;
@@ -28,19 +31,20 @@ pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Ended> {
                JOIN directory_user u ON u.id = s.user_id WHERE s.id = $1";
     let row = ctx.query_one(sql, [args.session.into()]).await?.ok_or_else(unknown)?;
     let (owner, org): (UserId, OrgId) = (row.get(0)?, row.get(1)?);
-    let own = owner == caller.user;
-    // Whoever may not end it does not learn that it is there.
-    if !own && !caller.is_system() {
+    let mut tx = ctx.tx().on_behalf_of(caller.user, org);
+    if owner != caller.user && !caller.is_system() {
+        let revision = Revision::of(&ctx, org).await?;
         let held = rights(&ctx).await?;
         let covered = org == caller.org && held.cover(rights_of(&ctx, org, owner).await?);
+        // Whoever may not end it does not learn that it is there.
         if !held.has(SESSIONS) || !covered {
             return Err(unknown());
         }
+        revision.hold(&mut tx);
     }
     if row.get::<Option<i64>>(2)?.is_some() {
         return Ok(Ended {});
     }
-    let mut tx = ctx.tx().on_behalf_of(caller.user, org);
     end(&ctx, &mut tx, owner, args.session);
     ctx.commit(tx).await?;
     Ok(Ended {})

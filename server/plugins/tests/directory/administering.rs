@@ -200,6 +200,48 @@ async fn sessions_of_others_end_by_permission() {
     }
 }
 
+#[tokio::test]
+async fn sessions_of_others_are_seen_by_who_may_end_them_and_by_nobody_else() {
+    let world = World::new().await;
+    let (bob, _) = world.joins("bob").await;
+    let carol = world.joins_with("carol", &["people", "departments", "roles"]).await;
+    let dora = world.joins_with("dora", &["sessions"]).await;
+    let of = |user| session::Devices { user: Some(user) };
+    for caller in [world.amy, dora, bob] {
+        let seen = world.call(caller, of(bob.user)).await.unwrap().devices;
+        let shown: Vec<_> = seen.iter().map(|it| (it.session, it.current)).collect();
+        assert_eq!(shown, [(bob.session.unwrap(), caller == bob)]);
+    }
+    assert_eq!(code(world.call(bob, of(carol.user)).await), ErrorCode::Forbidden);
+    assert_eq!(code(world.call(carol, of(bob.user)).await), ErrorCode::Forbidden);
+    for more in [world.amy, carol] {
+        let refused = world.call(dora, of(more.user)).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Forbidden, "they may more");
+    }
+    let nobody = UserId(Ulid::from_parts(1, 1));
+    for user in [world.zoe.user, nobody] {
+        assert_eq!(code(world.call(world.amy, of(user)).await), ErrorCode::NotFound);
+    }
+    let scopes = ["read", "write"];
+    let reader = Caller::signed_in(dora.user, dora.org, dora.session.unwrap(), scopes);
+    assert_eq!(code(world.call(reader, of(bob.user)).await), ErrorCode::Forbidden);
+    assert!(world.call(reader, of(dora.user)).await.is_ok(), "one's own anybody may see");
+    world.call(world.amy, RemoveMember { user: bob.user }).await.unwrap();
+    assert!(world.call(dora, of(bob.user)).await.unwrap().devices.is_empty());
+}
+
+#[tokio::test]
+async fn a_program_that_may_everything_shows_its_sessions_to_administrators_only() {
+    let world = World::new().await;
+    let ask = Issue { app: Some("hr".into()), scopes: texts(&["read", "admin"]), ..issue() };
+    let grant = world.call(world.amy, ask).await.unwrap();
+    let hana = world.joins_with("hana", &PERMISSIONS).await;
+    let of = session::Devices { user: Some(grant.user) };
+    assert_eq!(code(world.call(hana, of.clone()).await), ErrorCode::Forbidden);
+    let seen = world.call(world.amy, of).await.unwrap().devices;
+    assert_eq!((seen.len(), &*seen[0].label), (1, "hr"));
+}
+
 /// Whatever is added later is in this without being asked.
 #[tokio::test]
 async fn whoever_has_no_role_is_refused_by_every_operation_of_administration() {

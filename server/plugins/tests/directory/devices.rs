@@ -7,7 +7,7 @@ use crate::*;
 const HOUR: i64 = 60 * MINUTE;
 
 async fn listed(world: &World) -> Vec<Device> {
-    world.call(world.amy, Devices {}).await.unwrap().devices
+    world.call(world.amy, Devices::default()).await.unwrap().devices
 }
 
 /// What the row says: it is written behind the caller's back.
@@ -44,7 +44,7 @@ async fn the_last_use_outlives_a_restart_and_other_sessions_keep_theirs() {
     }
     let amy = world.amy;
     let kit = world.kit.restarted(vec![directory(None)]).await;
-    let devices = kit.host().call_typed(amy, None, &Devices {}).await.unwrap().devices;
+    let devices = kit.host().call_typed(amy, None, &Devices::default()).await.unwrap().devices;
     let seen: Vec<_> = devices.iter().map(|it| (it.session, it.seen_at - made_at)).collect();
     assert_eq!(seen, [(other.session, 0), (session, 2 * HOUR)]);
 }

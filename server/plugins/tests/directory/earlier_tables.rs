@@ -67,7 +67,7 @@ async fn who_administered_the_organisation_still_does_and_nobody_else() {
     assert_eq!((roles.len(), roles[0].members), (1, 1));
     let org = kit.host().call_typed(bob, None, &Get {}).await.unwrap();
     assert_eq!((org.members, &*org.locale, &*org.tz), (2, "zh-HK", "Asia/Hong_Kong"));
-    let devices = kit.host().call_typed(bob, None, &Devices {}).await.unwrap().devices;
+    let devices = kit.host().call_typed(bob, None, &Devices::default()).await.unwrap().devices;
     assert_eq!(devices[0].seen_at, 7);
     let refused = kit.host().call_typed(bob, Some(cid()), &person("carol")).await;
     assert_eq!(code(refused), ErrorCode::Forbidden);

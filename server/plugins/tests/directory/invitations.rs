@@ -79,7 +79,7 @@ async fn whoever_has_the_link_joins_by_it_and_is_signed_in() {
     assert_eq!(world.kinds(), [kind::MEMBER_ADDED]);
     let gina = caller(&world.kit, &grant.token).await;
     assert_eq!((gina.user, gina.org), (grant.user, world.org));
-    let devices = world.call(gina, Devices {}).await.unwrap().devices;
+    let devices = world.call(gina, Devices::default()).await.unwrap().devices;
     assert_eq!(devices.iter().map(|device| &*device.label).collect::<Vec<_>>(), ["phone"]);
     let member = world.member(gina.user).await;
     assert_eq!((&*member.login, &*member.name, &*member.locale), ("gina", "Gina 何", "en"));

@@ -124,6 +124,11 @@ async fn whoever_loses_the_permission_at_this_moment_does_nothing_more_by_it() {
     world.meanwhile_loses_all(hana.user);
     let rename = UpdateMember { user: Some(bob.user), name: Some("Bo".into()), ..change() };
     assert_eq!(code(world.call(hana, rename).await), ErrorCode::Forbidden);
+    let hana = world.joins_with("h7", &rights).await;
+    world.meanwhile_loses_all(hana.user);
+    let revoke = Revoke { session: bob.session.unwrap() };
+    assert_eq!(code(world.call(hana, revoke).await), ErrorCode::NotFound);
+    assert_eq!(live_sessions(&world, bob.user).await, 1);
 }
 
 /// Anybody may change them, as often as they like.

@@ -180,10 +180,10 @@ async fn the_list_of_devices_shows_live_sessions_newest_first() {
     let phone = world.call(Caller::STRANGER, args).await.unwrap();
     let gone = sign_in(&world.kit, "amy").await.unwrap();
     world.call(world.amy, Revoke { session: gone.session }).await.unwrap();
-    let listed = world.call(world.amy, Devices {}).await.unwrap().devices;
+    let listed = world.call(world.amy, Devices::default()).await.unwrap().devices;
     let own = world.amy.session.unwrap();
     let shown: Vec<_> = listed.iter().map(|d| (d.session, &*d.label, d.current)).collect();
     assert_eq!(shown, [(phone.session, "phone", false), (own, "", true)]);
     world.kit.clock().advance(31 * DAY);
-    assert!(world.call(world.amy, Devices {}).await.unwrap().devices.is_empty());
+    assert!(world.call(world.amy, Devices::default()).await.unwrap().devices.is_empty());
 }
