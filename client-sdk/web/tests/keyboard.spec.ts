@@ -134,9 +134,11 @@ test('by keys: from message to message, and one is copied', async ({ open, compa
   await expect(message(page, 'Step 20').getByRole('button')).toBeFocused()
 })
 
-test('by keys: a group is made', async ({ open, company }) => {
+test('by keys: a group is made', async ({ open, company, faults, wire, address }) => {
+  // The wire ends before the browser does.
+  faults.allow(/net::ERR_|WebSocket connection/)
   await company.group('Before', 'amy', 'bob')
-  const page = await open('amy')
+  const page = await open('amy', { baseURL: address })
   await expect(row(page, 'Before')).toBeVisible()
   const hands = new Hands(page)
   await hands.use(page.getByRole('button', { name: 'New group' }))
@@ -144,13 +146,17 @@ test('by keys: a group is made', async ({ open, company }) => {
   await expect(dialog.getByLabel('Group name')).toBeFocused()
   await hands.write('Made by keys')
   const search = dialog.getByRole('combobox')
-  for (const name of ['carol', 'gigi']) {
-    if (name === 'carol') await hands.goTo(search)
-    await hands.press('ControlOrMeta+a')
-    // Nobody waits for what is found.
-    await hands.write(name)
-    await hands.press('Enter')
-  }
+  await hands.goTo(search)
+  await hands.write('carol')
+  await hands.press('Enter')
+  await expect(dialog.getByText('1 person chosen')).toBeVisible()
+  await expect(dialog.getByRole('option')).toHaveCount(1)
+  // Nobody waits for what is found: Enter takes it when it is.
+  wire.hold()
+  await hands.press('ControlOrMeta+a')
+  await hands.write('gigi')
+  await hands.press('Enter')
+  wire.letThrough()
   await expect(dialog.getByText('2 people chosen')).toBeVisible()
   await hands.use(dialog.getByRole('button', { name: 'Make the group' }))
   await expect(page.getByRole('heading', { name: 'Made by keys' })).toBeVisible()
@@ -234,7 +240,6 @@ test('by keys: a person is added', async ({ open }) => {
   await hands.write('fanny')
   await hands.goTo(page.getByRole('combobox', { name: 'Manager' }))
   await hands.write('gigi')
-  await expect(page.getByRole('option', { name: /Gigi/ })).toBeVisible()
   await hands.press('Enter')
   await expect(page.getByRole('group', { name: 'Manager' })).toContainText('吳芷晴 Gigi Ng')
   await hands.use(page.getByRole('main').getByRole('button', { name: 'Add a person' }))

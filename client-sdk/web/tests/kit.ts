@@ -52,10 +52,10 @@ export class Server {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** Starts it, after a stop on the same port, and waits until it listens. */
+  /** Starts it, on another port each time, and waits until it listens. */
   async start(): Promise<void> {
-    const listen = `127.0.0.1:${this.#port}`
-    const args = ['serve', '--data', join(this.folder, 'data'), '--listen', listen, ...this.#args]
+    const where = ['--data', join(this.folder, 'data'), '--listen', '127.0.0.1:0']
+    const args = ['serve', ...where, ...this.#args]
     const env = { ...process.env, ...this.#settings }
     const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
     this.#process = child
@@ -143,7 +143,8 @@ export class Faults {
 
 /**
  * The network between browsers and a server, which can be cut: every connection ends and none is
- * made, as when a laptop is closed or a phone goes into a lift. Or it is only slow.
+ * made, as when a laptop is closed or a phone goes into a lift. Or it is only slow. Its address
+ * stays when the server comes back on another port.
  */
 export class Wire {
   readonly #sockets = new Set<Socket>()
@@ -153,10 +154,9 @@ export class Wire {
   #isCut = false
 
   constructor(server: Server) {
-    const port = Number(new URL(server.url).port)
     this.#relay = createRelay(near => {
       if (this.#isCut) return near.destroy()
-      const far = connect(port, '127.0.0.1')
+      const far = connect(Number(new URL(server.url).port), '127.0.0.1')
       near.pipe(far).pipe(near)
       this.#ways.set(far, near)
       far.on('close', () => this.#ways.delete(far))
@@ -223,6 +223,9 @@ interface Fixtures {
   open: Opens
   /** The demo company, behind the pages. */
   company: Company
+  /** A network to the server, for browsers that open its `address`. */
+  wire: Wire
+  address: string
 }
 
 export const test = base.extend<Fixtures, { server: Server }>({
@@ -244,6 +247,12 @@ export const test = base.extend<Fixtures, { server: Server }>({
     expect(faults.found).toEqual([])
   },
   company: async ({ server }, use) => use(new Company(server)),
+  wire: async ({ server }, use) => {
+    const wire = new Wire(server)
+    await use(wire)
+    wire.dispose()
+  },
+  address: ({ wire }, use) => wire.start().then(use),
   open: async ({ browser, server, faults }, use) => {
     const opened: { close(): Promise<void> }[] = []
     await use(async (login, { language = LANGUAGE, path = '/', ...options } = {}) => {

@@ -1,25 +1,12 @@
 import type { Locator } from '@playwright/test'
 import { box, open as enter, message, row, say } from './chatting.ts'
-import { Company } from './company.ts'
-import { test as base, expect, type Page, Server, Wire } from './kit.ts'
+import { expect, type Page, test } from './kit.ts'
 
 /** What the browser itself says while nobody answers. */
 const UNREACHABLE = /net::ERR_|WebSocket connection/
 /** All of them are on the screen, so that they can be counted. */
 const TALL = { width: 1200, height: 5_000 }
 const WRITTEN_OFFLINE = 50
-/** A client that was refused several times waits longer and longer. */
-const RETRIED = { timeout: 30_000 }
-
-const test = base.extend<{ wire: Wire; address: string }>({
-  wire: async ({ server }, use) => {
-    const wire = new Wire(server)
-    await use(wire)
-    wire.dispose()
-  },
-  /** The server's address behind the wire. */
-  address: ({ wire }, use) => wire.start().then(use),
-})
 
 const numbered = (count: number, what: string) =>
   Array.from({ length: count }, (_, index) => `${what} ${index + 1}.`)
@@ -30,6 +17,12 @@ const banner = (page: Page): Locator => page.getByText('You are offline.')
 function texts(page: Page): Promise<string[]> {
   const words = page.getByRole('article').locator('[dir=auto]')
   return words.allInnerTexts()
+}
+
+/** The same, of a client that was refused so often that it would wait half a minute by itself. */
+async function textsAtLast(page: Page): Promise<string[]> {
+  await page.evaluate(() => dispatchEvent(new Event('online')))
+  return texts(page)
 }
 
 test('what is written offline looks so, and arrives once and in order', async ({
@@ -95,33 +88,32 @@ test('what was written before the window was closed is sent when one is opened a
   await expect.poll(() => texts(again)).toEqual(written)
 })
 
-test('a server that dies in the middle loses and repeats nothing', async ({ open, faults }) => {
+test('a server that dies in the middle loses and repeats nothing', async ({
+  open,
+  company,
+  server,
+  faults,
+  address,
+}) => {
   faults.allow(UNREACHABLE)
-  const server = new Server()
-  try {
-    await server.start()
-    const title = 'Power cut'
-    await new Company(server).group(title, 'amy', 'bob')
-    const where = { baseURL: server.url, viewport: TALL }
-    const [amy, bob] = [await open('amy', where), await open('bob', where)]
-    for (const page of [amy, bob]) await enter(page, title)
-    const written = numbered(30, 'Line')
-    for (const text of written.slice(0, 15)) await say(amy, text)
-    await server.stop('SIGKILL')
-    await expect(banner(amy)).toBeVisible()
-    for (const text of written.slice(15)) await say(amy, text)
-    await server.start()
-    for (const page of [amy, bob]) {
-      await expect.poll(() => texts(page), RETRIED).toEqual(written)
-      await expect(banner(page)).toBeHidden()
-    }
-    await expect(amy.getByText('Sending')).toHaveCount(0)
-    await say(bob, 'All here')
-    await expect(message(amy, 'All here')).toBeVisible()
-  } finally {
-    await server.stop()
-    server.dispose()
+  const title = 'Power cut'
+  await company.group(title, 'amy', 'bob')
+  const where = { baseURL: address, viewport: TALL }
+  const [amy, bob] = [await open('amy', where), await open('bob', where)]
+  for (const page of [amy, bob]) await enter(page, title)
+  const written = numbered(30, 'Line')
+  for (const text of written.slice(0, 15)) await say(amy, text)
+  await server.stop('SIGKILL')
+  await expect(banner(amy)).toBeVisible()
+  for (const text of written.slice(15)) await say(amy, text)
+  await server.start()
+  for (const page of [amy, bob]) {
+    await expect.poll(() => textsAtLast(page)).toEqual(written)
+    await expect(banner(page)).toBeHidden()
   }
+  await expect(amy.getByText('Sending')).toHaveCount(0)
+  await say(bob, 'All here')
+  await expect(message(amy, 'All here')).toBeVisible()
 })
 
 test('a page that finds no server says so, and tries again when asked', async ({
