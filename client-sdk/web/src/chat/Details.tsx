@@ -9,7 +9,7 @@ import { useClient } from '../app/workspace.ts'
 import type { Conversation } from '../model/conversation.ts'
 import { useChats } from '../model/hooks.ts'
 import type { Talk } from '../model/talk.ts'
-import { useText } from '../texts/language.tsx'
+import { useByName, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Search } from '../ui/Search.tsx'
@@ -90,11 +90,15 @@ function Members({
   removes: boolean
 }) {
   const t = useText()
+  const byName = useByName()
   const [query, setQuery] = useState('')
   const wanted = query.trim().toLowerCase()
   const found = useMemo(
-    () => members.filter(({ name }) => name.toLowerCase().includes(wanted)).sort(byRole),
-    [members, wanted],
+    () =>
+      members
+        .filter(({ name }) => name.toLowerCase().includes(wanted))
+        .sort((one, other) => rank(one) - rank(other) || byName(one, other)),
+    [members, wanted, byName],
   )
   return (
     <>
@@ -110,9 +114,10 @@ function Members({
   )
 }
 
-function byRole(one: ConvMember, other: ConvMember): number {
-  if (one.role !== other.role) return one.role === 'owner' ? -1 : 1
-  return one.name < other.name ? -1 : 1
+/** Owners first, and those who left the organisation last. */
+function rank({ role, left }: ConvMember): number {
+  if (left) return 2
+  return role === 'owner' ? 0 : 1
 }
 
 function Leave({

@@ -38,7 +38,7 @@ export function PeoplePicker(props: PeoplePickerProps) {
   const found = useMembers({ query: rested })
   // Who types fast must not take somebody whom other letters have found.
   const isStale = found.stale || rested !== query
-  const there = isStale ? narrowed(found.members, query) : found.members
+  const there = isStale ? narrowed(found.items, query) : found.items
   const people = there.filter(({ user }) => oneself || user !== me)
   const chosen = people[Math.min(at, people.length - 1)]
   // biome-ignore lint/correctness/useExhaustiveDependencies: follows the arrow keys
@@ -147,7 +147,7 @@ function Around({
 }) {
   const t = useText()
   if (found.error !== undefined) {
-    return <Failed error={found.error} again={() => void found.list.next()} />
+    return <Failed error={found.error} again={() => void found.pages.next()} />
   }
   if (people.length === 0 && found.loading) return <Skeleton lines={4} />
   if (people.length === 0) {

@@ -6,7 +6,7 @@ import { useClient } from '../app/workspace.ts'
 import type { Calendar } from '../model/calendar.ts'
 import type { Conversation } from '../model/conversation.ts'
 import { useCalendar, useCount, useToday } from '../model/hooks.ts'
-import { Readers } from '../model/readers.ts'
+import { readers } from '../model/readers.ts'
 import type { Talk } from '../model/talk.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -103,15 +103,15 @@ function People({
   const client = useClient()
   const calendar = useCalendar()
   const today = useToday(calendar)
-  const readers = useMemo(
-    () => new Readers(client, { conv: conv.id, seq, state }),
+  const pages = useMemo(
+    () => readers(client, { conv: conv.id, seq, state }),
     [client, conv.id, seq, state],
   )
-  const { people, more, loading, error } = useStore(readers.list)
+  const { items: people, more, loading, error } = useStore(pages.list)
   // biome-ignore lint/correctness/useExhaustiveDependencies: asks again when the counts change
-  useEffect(() => void readers.refresh(), [readers, change])
+  useEffect(() => void pages.again(), [pages, change])
   if (error !== undefined && !people) {
-    return <Failed error={error} again={() => void readers.refresh()} />
+    return <Failed error={error} again={() => void pages.again()} />
   }
   if (!people) return <Skeleton lines={6} />
   if (people.length === 0) {
@@ -126,9 +126,9 @@ function People({
           <PersonRow key={person.user} person={person} calendar={calendar} today={today} />
         ))}
       </ul>
-      {error !== undefined && <Failed error={error} again={() => void readers.more()} />}
+      {error !== undefined && <Failed error={error} again={() => void pages.next()} />}
       {more && error === undefined && (
-        <Button busy={loading} onClick={() => void readers.more()}>
+        <Button busy={loading} onClick={() => void pages.next()}>
           {t('chat.receipts.more')}
         </Button>
       )}

@@ -2,19 +2,20 @@ import type { OrgMember, UserId } from '@carillon/client'
 import { type ReactNode, useEffect, useRef } from 'react'
 import { VList, type VListHandle } from 'virtua'
 import { Failed } from '../app/Fetched.tsx'
+import type { Pages } from '../model/pages.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import type { Departments } from './departments.ts'
-import type { MemberList, Members } from './members.ts'
+import type { Members } from './members.ts'
 import './people-list.css'
 
 /** The next page is fetched when the end is so many heights of the list away. */
 const AHEAD = 2
 
 export interface PeopleListProps extends Members {
-  list: MemberList
+  pages: Pages<OrgMember>
   departments: Departments
   chosen?: UserId | undefined
   /** What else to say of a person. */
@@ -28,7 +29,7 @@ export interface PeopleListProps extends Members {
 
 /** People, as many as there are: only those on the screen are drawn. */
 export function PeopleList(props: PeopleListProps) {
-  const { members, more, loading, error, list, departments, chosen, note, before } = props
+  const { items: members, more, loading, error, pages, departments, chosen, note, before } = props
   const { onChoose, empty } = props
   const t = useText()
   const rows = useRef<VListHandle>(null)
@@ -37,7 +38,7 @@ export function PeopleList(props: PeopleListProps) {
     const view = rows.current
     if (!view || error !== undefined) return
     const rest = view.scrollSize - view.scrollOffset - view.viewportSize
-    if (rest < view.viewportSize * AHEAD) void list.next()
+    if (rest < view.viewportSize * AHEAD) void pages.next()
   }
   // A page that is shorter than the screen asks for the next one.
   // biome-ignore lint/correctness/useExhaustiveDependencies: looks whenever people were added
@@ -46,7 +47,7 @@ export function PeopleList(props: PeopleListProps) {
     return (
       <div className="people-rows people-none">
         {before}
-        {error !== undefined && <Failed error={error} again={() => void list.again()} />}
+        {error !== undefined && <Failed error={error} again={() => void pages.again()} />}
         {error === undefined && (loading ? <Skeleton lines={6} /> : <Empty title={empty} />)}
       </div>
     )
@@ -76,7 +77,7 @@ export function PeopleList(props: PeopleListProps) {
           </div>
         )}
       </VList>
-      {error !== undefined && <Failed error={error} again={() => void list.next()} />}
+      {error !== undefined && <Failed error={error} again={() => void pages.next()} />}
     </div>
   )
 }

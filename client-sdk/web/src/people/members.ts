@@ -6,9 +6,11 @@ import {
   type RoleId,
 } from '@carillon/client'
 import { useEffect, useMemo, useRef } from 'react'
-import { createStore, useStore } from 'zustand'
+import { useStore } from 'zustand'
 import { useChanges } from '../app/changes.ts'
 import { useClient } from '../app/workspace.ts'
+import { type Listed, Pages } from '../model/pages.ts'
+import { useByName } from '../texts/language.tsx'
 
 /** So many people are asked for at once. */
 const PAGE = LIMITS.PEOPLE_PER_PAGE_MAX
@@ -22,79 +24,26 @@ export interface Filter {
 }
 
 /** The people so far. */
-export interface Members {
-  members: readonly OrgMember[]
-  /** Whether there are more. */
-  more: boolean
-  /** Whether an answer is on its way. */
-  loading: boolean
-  /** Why the last answer did not come. */
-  error: unknown
+export interface Members extends Listed<OrgMember> {
+  items: readonly OrgMember[]
 }
 
-const NOBODY: Members = { members: [], more: true, loading: false, error: undefined }
+type Caller = Pick<Client, 'call'>
 
-/** The people of a filter, page by page. */
-export class MemberList {
-  readonly state = createStore<Members>(() => NOBODY)
-  readonly #client: Pick<Client, 'call'>
-  readonly #filter: Filter
-  /** Something changed while an answer was on its way. */
-  #stale = false
-
-  constructor(client: Pick<Client, 'call'>, filter: Filter) {
-    this.#client = client
-    this.#filter = filter
+/** The people of a filter, in the order in which they came to the organisation. */
+function membersOf(client: Caller, filter: Filter): Pages<OrgMember> {
+  const { query, department, role, left = false } = filter
+  const args = {
+    left,
+    limit: PAGE,
+    ...(query.trim() ? { query: query.trim() } : {}),
+    ...(department === undefined ? {} : { department }),
+    ...(role === undefined ? {} : { role }),
   }
-
-  /** Fetches the next page, unless one is on its way. */
-  async next(): Promise<void> {
-    const { members, more, loading } = this.state.getState()
-    if (loading || !more) return
-    await this.#fetch(async () => {
-      const page = await this.#page(members)
-      return { members: [...members, ...page.members], more: page.more }
-    })
-  }
-
-  /** Fetches again what is there, because something has changed. */
-  async again(): Promise<void> {
-    const { members, loading } = this.state.getState()
-    this.#stale = loading
-    if (loading) return
-    await this.#fetch(async () => {
-      const fresh: OrgMember[] = []
-      let more = true
-      while (more && fresh.length < Math.max(members.length, PAGE)) {
-        const page = await this.#page(fresh)
-        fresh.push(...page.members)
-        more = page.more
-      }
-      return { members: fresh, more }
-    })
-  }
-
-  async #fetch(work: () => Promise<Pick<Members, 'members' | 'more'>>): Promise<void> {
-    this.state.setState({ loading: true, error: undefined })
-    try {
-      this.state.setState({ ...(await work()), loading: false })
-    } catch (error) {
-      this.state.setState({ loading: false, error })
-    }
-    if (this.#stale) await this.again()
-  }
-
-  #page(before: readonly OrgMember[]) {
-    const { query, department, role, left = false } = this.#filter
-    return this.#client.call('org.member.list', {
-      left,
-      limit: PAGE,
-      ...(query.trim() ? { query: query.trim() } : {}),
-      ...(department === undefined ? {} : { department }),
-      ...(role === undefined ? {} : { role }),
-      ...(before.length ? { after: before.at(-1)?.user } : {}),
-    })
-  }
+  return new Pages(async after => {
+    const page = await client.call('org.member.list', { ...args, after: after?.user })
+    return { items: page.members, more: page.more }
+  })
 }
 
 const CHANGES = [
@@ -105,30 +54,38 @@ const CHANGES = [
   'org.member_returned',
 ] as const
 
+const NOBODY: readonly OrgMember[] = []
+
 /**
- * The people of a filter, now and after every change. While another filter's are on their way,
- * the list before stays, and is `stale`.
+ * The people of a filter, now and after every change; by name, if they are no more than a page.
+ * While another filter's are on their way, the list before stays, and is `stale`.
  */
-export function useMembers(filter: Filter): Members & { list: MemberList; stale: boolean } {
+export function useMembers(filter: Filter): Members & { pages: Pages<OrgMember>; stale: boolean } {
   const client = useClient()
+  const byName = useByName()
   const { query, department, role, left = false } = filter
-  const list = useMemo(
-    () => new MemberList(client, { query, department, role, left }),
+  const pages = useMemo(
+    () => membersOf(client, { query, department, role, left }),
     [client, query, department, role, left],
   )
-  const now = useStore(list.state)
-  const before = useRef<readonly OrgMember[]>([])
-  useEffect(() => void list.next(), [list])
+  const now = useStore(pages.list)
+  const before = useRef(NOBODY)
+  const items = useMemo(() => {
+    const all = now.items ?? NOBODY
+    // More come by and by, and must not come between those who are on the screen.
+    return all.length <= PAGE && !now.more ? [...all].sort(byName) : all
+  }, [now.items, now.more, byName])
+  useEffect(() => void pages.next(), [pages])
   useEffect(() => {
-    if (now !== NOBODY && !now.loading) before.current = now.members
-  }, [now])
-  useChanges(CHANGES, () => void list.again())
-  const first = now.members.length === 0 && now.more && now.error === undefined
+    if (now.items && !now.loading) before.current = items
+  }, [now, items])
+  useChanges(CHANGES, () => void pages.again())
+  const first = !now.items && now.error === undefined
   return {
     ...now,
-    members: first ? before.current : now.members,
+    items: first ? before.current : items,
     loading: now.loading || first,
-    list,
+    pages,
     stale: first,
   }
 }

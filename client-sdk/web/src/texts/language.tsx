@@ -1,5 +1,5 @@
 import { createInstance, type i18n } from 'i18next'
-import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react'
+import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react'
 import type admin from '../../texts/admin.json'
 import type app from '../../texts/app.json'
 import type chat from '../../texts/chat.json'
@@ -116,4 +116,13 @@ export function useLanguage(): Language {
 export function useText(): Text {
   const texts = useTexts()
   return useSyncExternalStore(texts.listen, texts.text)
+}
+
+/** Compares names as the language of the app orders them. */
+export function useByName(): (one: { name: string }, other: { name: string }) => number {
+  const language = useLanguage()
+  return useMemo(() => {
+    const { compare } = new Intl.Collator(language, { numeric: true })
+    return (one, other) => compare(one.name, other.name)
+  }, [language])
 }
