@@ -1,8 +1,9 @@
 import type { Args, Department } from '@carillon/client'
 import { ArrowDown, ArrowUp, FolderInput, Trash2, Users } from 'lucide-react'
-import { useEffect, useId, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { Link } from 'wouter'
 import { Confirm } from '../app/Confirm.tsx'
+import { FormDialog } from '../app/FormDialog.tsx'
 import { Form, useForm, useTask } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
 import type { Departments } from '../people/departments.ts'
@@ -10,7 +11,6 @@ import { PersonPicker } from '../people/PersonPicker.tsx'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
-import { Dialog } from '../ui/Dialog.tsx'
 import { Field, Select } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { toast } from '../ui/Toast.tsx'
@@ -137,7 +137,6 @@ function MoveTo({
 }: Omit<Props, 'onGone'> & { onClose: () => void }) {
   const t = useText()
   const client = useClient()
-  const id = useId()
   const form = useForm(['parent'])
   const [to, setTo] = useState(parent ?? '')
   const move = async () => {
@@ -145,34 +144,27 @@ function MoveTo({
     onClose()
   }
   return (
-    <Dialog
+    <FormDialog
       title={t('department.move.title', { name })}
+      action={t('department.move.go')}
+      task={form}
+      onSubmit={move}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button look="primary" type="submit" form={id} busy={form.busy}>
-            {t('department.move.go')}
-          </Button>
-        </>
-      }
     >
-      <Form task={form} onSubmit={move} id={id}>
-        <Select
-          label={t('department.parent')}
-          hint={t('department.move.hint')}
-          value={to}
-          error={form.at('parent') ?? form.at('name')}
-          onChange={event => setTo(event.target.value)}
-        >
-          <option value="">{t('department.top')}</option>
-          <DepartmentOptions
-            departments={departments}
-            without={other => departments.isWithin(other.department, department)}
-          />
-        </Select>
-      </Form>
-    </Dialog>
+      <Select
+        label={t('department.parent')}
+        hint={t('department.move.hint')}
+        value={to}
+        error={form.at('parent') ?? form.at('name')}
+        onChange={event => setTo(event.target.value)}
+      >
+        <option value="">{t('department.top')}</option>
+        <DepartmentOptions
+          departments={departments}
+          without={other => departments.isWithin(other.department, department)}
+        />
+      </Select>
+    </FormDialog>
   )
 }
 

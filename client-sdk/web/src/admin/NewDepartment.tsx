@@ -1,11 +1,10 @@
 import type { DepartmentId } from '@carillon/client'
-import { useId, useState } from 'react'
-import { Form, useForm } from '../app/form.tsx'
+import { useState } from 'react'
+import { FormDialog } from '../app/FormDialog.tsx'
+import { useForm } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
 import type { Departments } from '../people/departments.ts'
 import { useText } from '../texts/language.tsx'
-import { Button } from '../ui/Button.tsx'
-import { Dialog } from '../ui/Dialog.tsx'
 import { Field, Select } from '../ui/Field.tsx'
 import { DepartmentOptions } from './DepartmentOptions.tsx'
 
@@ -24,7 +23,6 @@ export function NewDepartment({
 }) {
   const t = useText()
   const client = useClient()
-  const id = useId()
   const form = useForm(['name', 'parent'])
   const [name, setName] = useState('')
   const [parent, setParent] = useState(first ?? '')
@@ -35,36 +33,29 @@ export function NewDepartment({
     onClose()
   }
   return (
-    <Dialog
+    <FormDialog
       title={t('department.add')}
+      action={t('department.add')}
+      task={form}
+      onSubmit={make}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button look="primary" type="submit" form={id} busy={form.busy}>
-            {t('department.add')}
-          </Button>
-        </>
-      }
     >
-      <Form task={form} onSubmit={make} id={id}>
-        <Field
-          label={t('department.name')}
-          autoComplete="off"
-          value={name}
-          error={form.at('name')}
-          onChange={event => setName(event.target.value)}
-        />
-        <Select
-          label={t('department.parent')}
-          value={parent}
-          error={form.at('parent')}
-          onChange={event => setParent(event.target.value)}
-        >
-          <option value="">{t('department.top')}</option>
-          <DepartmentOptions departments={departments} />
-        </Select>
-      </Form>
-    </Dialog>
+      <Field
+        label={t('department.name')}
+        autoComplete="off"
+        value={name}
+        error={form.at('name')}
+        onChange={event => setName(event.target.value)}
+      />
+      <Select
+        label={t('department.parent')}
+        value={parent}
+        error={form.at('parent')}
+        onChange={event => setParent(event.target.value)}
+      >
+        <option value="">{t('department.top')}</option>
+        <DepartmentOptions departments={departments} />
+      </Select>
+    </FormDialog>
   )
 }

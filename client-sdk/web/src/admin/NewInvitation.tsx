@@ -1,12 +1,11 @@
 import type { Reply } from '@carillon/client'
-import { useId, useState } from 'react'
-import { Form, useForm } from '../app/form.tsx'
+import { useState } from 'react'
+import { FormDialog } from '../app/FormDialog.tsx'
+import { useForm } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
 import type { Departments } from '../people/departments.ts'
 import { Refused } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
-import { Button } from '../ui/Button.tsx'
-import { Dialog } from '../ui/Dialog.tsx'
 import { Field, Select } from '../ui/Field.tsx'
 import { DepartmentOptions } from './DepartmentOptions.tsx'
 
@@ -26,7 +25,6 @@ export function NewInvitation({
 }) {
   const t = useText()
   const client = useClient()
-  const id = useId()
   const form = useForm(['uses'])
   const [department, setDepartment] = useState('')
   const [uses, setUses] = useState('1')
@@ -41,47 +39,40 @@ export function NewInvitation({
     onMade(created)
   }
   return (
-    <Dialog
+    <FormDialog
       title={t('invite.add')}
+      action={t('invite.make')}
+      task={form}
+      onSubmit={make}
       onClose={onClose}
-      actions={
-        <>
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button look="primary" type="submit" form={id} busy={form.busy}>
-            {t('invite.make')}
-          </Button>
-        </>
-      }
     >
-      <Form task={form} onSubmit={make} id={id}>
-        <Select
-          label={t('people.department')}
-          value={department}
-          onChange={event => setDepartment(event.target.value)}
-        >
-          <option value="">{t('invite.noDepartment')}</option>
-          <DepartmentOptions departments={departments} />
-        </Select>
-        <Field
-          label={t('invite.uses')}
-          hint={t('invite.uses.hint')}
-          inputMode="numeric"
-          value={uses}
-          error={form.at('uses')}
-          onChange={event => setUses(event.target.value)}
-        />
-        <Select
-          label={t('invite.ttl')}
-          value={days}
-          onChange={event => setDays(Number(event.target.value))}
-        >
-          {DAYS.map(count => (
-            <option key={count} value={count}>
-              {t('invite.days', { count })}
-            </option>
-          ))}
-        </Select>
-      </Form>
-    </Dialog>
+      <Select
+        label={t('people.department')}
+        value={department}
+        onChange={event => setDepartment(event.target.value)}
+      >
+        <option value="">{t('invite.noDepartment')}</option>
+        <DepartmentOptions departments={departments} />
+      </Select>
+      <Field
+        label={t('invite.uses')}
+        hint={t('invite.uses.hint')}
+        inputMode="numeric"
+        value={uses}
+        error={form.at('uses')}
+        onChange={event => setUses(event.target.value)}
+      />
+      <Select
+        label={t('invite.ttl')}
+        value={days}
+        onChange={event => setDays(Number(event.target.value))}
+      >
+        {DAYS.map(count => (
+          <option key={count} value={count}>
+            {t('invite.days', { count })}
+          </option>
+        ))}
+      </Select>
+    </FormDialog>
   )
 }

@@ -1,15 +1,15 @@
 import { PERMISSIONS, type Permission, type Role } from '@carillon/client'
 import { Plus, Users } from 'lucide-react'
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import { Link } from 'wouter'
 import { Confirm } from '../app/Confirm.tsx'
 import { Fetched } from '../app/Fetched.tsx'
-import { Form, useForm } from '../app/form.tsx'
+import { FormDialog } from '../app/FormDialog.tsx'
+import { useForm } from '../app/form.tsx'
 import { Page } from '../app/Page.tsx'
 import { useClient, useMe } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
-import { Dialog } from '../ui/Dialog.tsx'
 import { Check, Field } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 import { PERMISSION_TEXTS, permissionsOf, roleName, useLoadedRoles } from './roles.ts'
@@ -75,7 +75,6 @@ function RoleCard({ role, onOpen }: { role: Role; onOpen: () => void }) {
 function RoleDialog({ role, onClose }: { role?: Role; onClose: () => void }) {
   const t = useText()
   const client = useClient()
-  const id = useId()
   const form = useForm(['name', 'permissions'])
   const [name, setName] = useState(role?.name ?? '')
   const [chosen, setChosen] = useState<Permission[]>(role ? permissionsOf(role) : [])
@@ -103,34 +102,29 @@ function RoleDialog({ role, onClose }: { role?: Role; onClose: () => void }) {
     )
   }
   return (
-    <Dialog
+    <FormDialog
       title={role ? t('role.change', { name: role.name }) : t('role.add')}
-      onClose={onClose}
-      actions={
-        <>
-          {role && (
-            <Button look="danger" onClick={() => setRemoving(true)}>
-              {t('role.remove')}
-            </Button>
-          )}
-          <Button onClick={onClose}>{t('cancel')}</Button>
-          <Button look="primary" type="submit" form={id} busy={form.busy}>
-            {t('save')}
+      action={t('save')}
+      other={
+        role && (
+          <Button look="danger" onClick={() => setRemoving(true)}>
+            {t('role.remove')}
           </Button>
-        </>
+        )
       }
+      task={form}
+      onSubmit={save}
+      onClose={onClose}
     >
-      <Form task={form} onSubmit={save} id={id}>
-        <Field
-          label={t('role.name')}
-          autoComplete="off"
-          value={name}
-          error={form.at('name')}
-          onChange={event => setName(event.target.value)}
-        />
-        <Permissions chosen={chosen} onChange={setChosen} />
-      </Form>
-    </Dialog>
+      <Field
+        label={t('role.name')}
+        autoComplete="off"
+        value={name}
+        error={form.at('name')}
+        onChange={event => setName(event.target.value)}
+      />
+      <Permissions chosen={chosen} onChange={setChosen} />
+    </FormDialog>
   )
 }
 

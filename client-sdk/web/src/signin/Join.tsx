@@ -8,12 +8,12 @@ import { useLoad } from '../app/load.ts'
 import { ask, useSession } from '../app/session.ts'
 import { useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
-import { Field } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import { Door } from './Door.tsx'
 import { useToken } from './fragment.ts'
 import { NewPassword, sameTwice } from './NewPassword.tsx'
+import { OwnLogin, OwnName } from './Oneself.tsx'
 
 type Seen = Reply<'org.invite.look'>
 
@@ -101,26 +101,11 @@ function Accept({
   return (
     <Form task={form} onSubmit={submit}>
       <p>{invitation(t, seen)}</p>
-      {!seen.login && (
-        <Field
-          label={t('setup.name')}
-          hint={t('setup.name.hint')}
-          autoComplete="name"
-          value={values.name}
-          error={form.at('name')}
-          onChange={event => change('name')(event.target.value)}
-        />
-      )}
-      <Field
-        label={t('signin.login')}
-        hint={seen.login ? undefined : t('signin.login.hint')}
-        autoComplete="username"
-        autoCapitalize="none"
-        spellCheck={false}
-        readOnly={seen.login !== undefined}
+      {!seen.login && <OwnName form={form} value={values.name} onChange={change('name')} />}
+      <OwnLogin
+        form={form}
         value={seen.login ?? values.login}
-        error={form.at('login')}
-        onChange={event => change('login')(event.target.value)}
+        onChange={seen.login === undefined ? change('login') : undefined}
       />
       <NewPassword
         form={form}

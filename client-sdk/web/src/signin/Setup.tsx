@@ -9,6 +9,7 @@ import { Banner } from '../ui/Notice.tsx'
 import { Door } from './Door.tsx'
 import { useToken } from './fragment.ts'
 import { NewPassword, sameTwice } from './NewPassword.tsx'
+import { OwnLogin, OwnName } from './Oneself.tsx'
 
 const FIELDS = ['org', 'name', 'login', 'password', 'repeat']
 
@@ -54,24 +55,8 @@ export default function Setup() {
           error={form.at('org')}
           onChange={event => change('org')(event.target.value)}
         />
-        <Field
-          label={t('setup.name')}
-          hint={t('setup.name.hint')}
-          autoComplete="name"
-          value={values.name}
-          error={form.at('name')}
-          onChange={event => change('name')(event.target.value)}
-        />
-        <Field
-          label={t('signin.login')}
-          hint={t('signin.login.hint')}
-          autoComplete="username"
-          autoCapitalize="none"
-          spellCheck={false}
-          value={values.login}
-          error={form.at('login')}
-          onChange={event => change('login')(event.target.value)}
-        />
+        <OwnName form={form} value={values.name} onChange={change('name')} />
+        <OwnLogin form={form} value={values.login} onChange={change('login')} />
         <NewPassword
           form={form}
           password={values.password}
