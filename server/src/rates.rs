@@ -1,6 +1,7 @@
 //! How often a caller may call, over whatever door: by session, and by address for strangers.
 
 mod bucket;
+mod networks;
 
 use std::{
     net::IpAddr,
@@ -12,6 +13,7 @@ use carillon_protocol::{Effect, ErrorBody, ErrorCode, SessionId};
 use dashmap::DashMap;
 
 use bucket::Bucket;
+pub use networks::Networks;
 
 /// Calls a second of strangers from one address: signing in is all that they can do.
 const STRANGER_PER_S: u32 = 5;
@@ -30,13 +32,13 @@ fn too_many(per_s: u32, retry_ms: u64) -> ErrorBody {
 enum Key {
     Reads(SessionId),
     Writes(SessionId),
-    Stranger(IpAddr),
 }
 
 /// The buckets of all callers.
 #[derive(Debug)]
 pub struct Rates {
     buckets: DashMap<Key, Bucket>,
+    strangers: Networks,
     reads_per_s: u32,
     writes_per_s: u32,
     swept_at: AtomicI64,
@@ -45,7 +47,9 @@ pub struct Rates {
 impl Rates {
     /// Full buckets for everybody.
     pub fn new(reads_per_s: u32, writes_per_s: u32) -> Rates {
-        Rates { buckets: DashMap::new(), reads_per_s, writes_per_s, swept_at: AtomicI64::new(0) }
+        let strangers = Networks::new(STRANGER_PER_S);
+        let (buckets, swept_at) = (DashMap::new(), AtomicI64::new(0));
+        Rates { buckets, strangers, reads_per_s, writes_per_s, swept_at }
     }
 
     /// Takes a token.
@@ -62,8 +66,7 @@ impl Rates {
         let key = match (caller.session, address, effect) {
             (Some(session), _, Effect::Read) => Key::Reads(session),
             (Some(session), _, _) => Key::Writes(session),
-            (None, Some(address), _) => Key::Stranger(address),
-            (None, None, _) => return Ok(()),
+            (None, ..) => return self.failed(address, now),
         };
         self.take_of(key, now)
     }
@@ -73,7 +76,9 @@ impl Rates {
     /// # Errors
     /// `E_RATE` with how long to wait.
     pub fn failed(&self, address: Option<IpAddr>, now: i64) -> Result<(), ErrorBody> {
-        address.map_or(Ok(()), |address| self.take_of(Key::Stranger(address), now))
+        let Some(address) = address else { return Ok(()) };
+        let taken = self.strangers.take(address, now);
+        taken.map_err(|retry_ms| too_many(self.strangers.per_s(), retry_ms))
     }
 
     fn take_of(&self, key: Key, now: i64) -> Result<(), ErrorBody> {
@@ -101,7 +106,6 @@ impl Rates {
         match key {
             Key::Reads(_) => self.reads_per_s,
             Key::Writes(_) => self.writes_per_s,
-            Key::Stranger(_) => STRANGER_PER_S,
         }
     }
 }

@@ -1,30 +1,24 @@
 //! The accept loop: who may connect, and for how long without saying anything.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
-use dashmap::DashMap;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
 };
 use tower::ServiceExt;
 
-use super::{refuse, secure::Secure};
-use crate::telemetry::Metrics;
+use super::{
+    gate::{Admitted, Gate},
+    leftover::Unwanted,
+    refuse,
+    secure::Secure,
+};
 
 /// How long a client may take, so that slow ones do not hold sockets for nothing.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +30,8 @@ pub struct Timeouts {
     pub request: Duration,
     /// To read the answer, until it asks again or hangs up.
     pub answer: Duration,
+    /// To send what is left of a body when the answer is there.
+    pub rest: Duration,
 }
 
 impl Default for Timeouts {
@@ -44,6 +40,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             request: Duration::from_secs(30),
             answer: Duration::from_secs(30),
+            rest: Duration::from_secs(5),
         }
     }
 }
@@ -56,87 +53,6 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n
 
 /// How long a client that is one too many may take to read that.
 const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many may be reading it; beyond, their sockets just end.
-const TURNED_AWAY_MAX: usize = 256;
-
-/// Whom an address stands for: of IPv6 a customer has a whole /64.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
-}
-
-/// Counts sockets, in all and by address.
-#[derive(Debug)]
-pub struct Gate {
-    total: AtomicU32,
-    total_max: u32,
-    addresses: DashMap<IpAddr, u32>,
-    address_max: u32,
-    turned_away: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
-}
-
-impl Gate {
-    /// A gate that admits so many sockets, and so many from one address.
-    pub fn new(total_max: u32, address_max: u32, metrics: Arc<Metrics>) -> Arc<Gate> {
-        Arc::new(Gate {
-            total: AtomicU32::new(0),
-            total_max,
-            addresses: DashMap::new(),
-            address_max,
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
-            metrics,
-        })
-    }
-
-    /// Admits a socket, until the answer is dropped.
-    fn admit(self: &Arc<Gate>, peer: IpAddr) -> Option<Admitted> {
-        let (peer, address) = (peer.to_canonical(), network(peer));
-        let ticket = Ticket { gate: Arc::clone(self), peer, address };
-        let total = self.total.fetch_add(1, Ordering::Relaxed);
-        let here = {
-            let mut count = self.addresses.entry(address).or_insert(0);
-            *count += 1;
-            *count
-        };
-        let admitted = Admitted(Arc::new(ticket));
-        if total >= self.total_max || here > self.address_max {
-            self.metrics.refused_connections.inc();
-            return None;
-        }
-        Some(admitted)
-    }
-}
-
-#[derive(Debug)]
-struct Ticket {
-    gate: Arc<Gate>,
-    peer: IpAddr,
-    address: IpAddr,
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.gate.total.fetch_sub(1, Ordering::Relaxed);
-        self.gate.addresses.remove_if_mut(&self.address, |_, count| {
-            *count -= 1;
-            *count == 0
-        });
-    }
-}
-
-/// A socket's place, kept for as long as the socket, also after it became a WebSocket.
-#[derive(Debug, Clone)]
-pub struct Admitted(Arc<Ticket>);
-
-impl Admitted {
-    /// Where the socket comes from.
-    pub fn peer(&self) -> IpAddr {
-        self.0.peer
-    }
-}
 
 /// Turns true when the server goes down. Every connection keeps one for as long as it speaks
 /// HTTP, so that the server can wait for the last.
@@ -207,8 +123,10 @@ impl Serving {
         I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     {
         let Serving { router, timeouts, going_down } = self;
+        let going_down_too = going_down.clone();
         let (answered, reading) = watch::channel(false);
         let service = service_fn(move |request: Request<Incoming>| {
+            let request = Unwanted::of(request, timeouts.rest, going_down_too.clone());
             let mut request = request.map(Body::new);
             if let Some(admitted) = &admitted {
                 request.extensions_mut().insert(admitted.clone());
@@ -289,7 +207,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(50);
     const LONG: Duration = Duration::from_secs(60);
-    const PATIENT: Timeouts = Timeouts { head: LONG, request: LONG, answer: LONG };
+    const PATIENT: Timeouts = Timeouts { head: LONG, request: LONG, answer: LONG, rest: LONG };
 
     /// More than the sockets on both sides take.
     const LARGE: usize = 64 * 1024 * 1024;
@@ -308,21 +226,13 @@ mod tests {
         (TcpStream::connect(address).await.expect("it listens"), gate, down)
     }
 
-    /// Waits until the client has no place any more.
-    async fn left(gate: &Gate) {
-        while gate.total.load(Ordering::Relaxed) > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert!(gate.addresses.is_empty(), "its place is free again");
-    }
-
     /// What a server with these times answers to bytes that are no whole request.
     async fn answer(timeouts: Timeouts, said: &str) -> String {
         let (mut client, gate, _down) = connect(timeouts).await;
         client.write_all(said.as_bytes()).await.expect("it reads");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("it ends in order");
-        left(&gate).await;
+        gate.empty().await;
         answer
     }
 
@@ -337,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_sends_half_a_body_is_told_and_hung_up_on() {
-        let timeouts = Timeouts { request: SHORT, ..PATIENT };
+        let timeouts = Timeouts { request: SHORT, rest: SHORT, ..PATIENT };
         let said = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf";
         let answer = answer(timeouts, said).await;
         assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
@@ -358,7 +268,7 @@ mod tests {
         let said = "POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
         client.write_all(said.as_bytes()).await.expect("it reads");
         client.readable().await.expect("an answer begins");
-        left(&gate).await;
+        gate.empty().await;
     }
 
     #[tokio::test]

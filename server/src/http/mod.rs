@@ -3,6 +3,8 @@
 mod accept;
 mod browser;
 mod forwarded;
+mod gate;
+mod leftover;
 mod ready;
 mod rpc;
 mod secure;
@@ -29,8 +31,9 @@ use carillon_plugin::Host;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode, operation::Access};
 use tokio::sync::Semaphore;
 
-pub use accept::{Admitted, Gate, GoingDown, Serving, Timeouts, pause, serve};
+pub use accept::{GoingDown, Serving, Timeouts, pause, serve};
 use browser::Browser;
+pub use gate::{Admitted, Gate};
 use ready::Readiness;
 pub use secure::Secure;
 

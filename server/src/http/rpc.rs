@@ -16,7 +16,7 @@ use carillon_protocol::{
 };
 use tokio::sync::SemaphorePermit;
 
-use super::{Admitted, Door, accept::network, answer, bearer, forwarded, refuse};
+use super::{Admitted, Door, answer, bearer, forwarded, gate::network, refuse};
 
 /// The header that carries the `cid`.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -200,10 +200,16 @@ impl Door {
         let long = !fits && TABLES.contains(&op) && caller.may(operation::ADMIN);
         let _place = if long { Some(self.place_for_table()?) } else { None };
         let max = if long { TABLE_BODY_LEN_MAX } else { FRAME_LEN_MAX };
-        let Ok(body) = to_bytes(body, max).await else {
-            let msg = format!("a body may have {max} bytes, and must be complete");
-            return Err(ErrorBody::new(ErrorCode::TooLarge, msg));
+        // Who says beforehand that it is too long need not send it.
+        let bytes = if body.size_hint().lower() > max as u64 {
+            None
+        } else {
+            to_bytes(body, max).await.ok()
         };
+        let body = bytes.ok_or_else(|| {
+            let msg = format!("a body may have {max} bytes, and must be complete");
+            ErrorBody::new(ErrorCode::TooLarge, msg)
+        })?;
         if !codec.depth_ok(&body) {
             let msg = "values are nested more than 32 deep";
             return Err(ErrorBody::new(ErrorCode::BadFrame, msg));

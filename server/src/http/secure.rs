@@ -9,7 +9,10 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::accept::{Admitted, Serving, told};
+use super::{
+    accept::{Serving, told},
+    gate::Admitted,
+};
 
 /// What the first byte of a TLS handshake is: the type of its record (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -31,11 +34,14 @@ enum Greeted {
 
 impl Secure {
     /// Looks at the first byte, and shakes hands.
-    async fn greet(&self, stream: TcpStream) -> io::Result<Greeted> {
+    async fn greet(&self, stream: TcpStream, admitted: &Admitted) -> io::Result<Greeted> {
         let mut first = [0];
         stream.peek(&mut first).await?;
         if first != [HANDSHAKE] {
             return Ok(Greeted::Plain(stream));
+        }
+        if !admitted.may_shake_hands() {
+            return Err(io::Error::other("its network has shaken hands too often"));
         }
         // The last words of a handshake must not hold back the first answer.
         stream.set_nodelay(true)?;
@@ -53,7 +59,7 @@ impl Serving {
         admitted: Admitted,
     ) {
         let greeted = tokio::select! {
-            greeted = tokio::time::timeout(self.timeouts.head, secure.greet(stream)) => greeted,
+            greeted = tokio::time::timeout(self.timeouts.head, secure.greet(stream, &admitted)) => greeted,
             () = told(self.going_down.clone()) => return,
         };
         match greeted {
@@ -101,7 +107,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let gate = Gate::new(1, 1, Arc::default());
         let (down, going_down) = watch::channel(false);
-        let timeouts = Timeouts { head, request: LONG, answer: LONG };
+        let timeouts = Timeouts { head, request: LONG, answer: LONG, rest: LONG };
         let serving = Serving { router: Router::new(), timeouts, going_down };
         tokio::spawn(serve(listener, gate, serving, Some(secure())));
         let first = TcpStream::connect(address).await.unwrap();

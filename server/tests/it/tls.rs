@@ -264,3 +264,30 @@ async fn bytes_that_are_no_tls_end_their_connection_and_no_other() {
     assert_eq!(reader.event_of(msg::kind::SENT).await.seq, sent.seq);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_shakes_hands_too_often_is_hung_up_on_before_it_costs_anything() {
+    // One a second, three at once.
+    let server = TestServer::with(|config| {
+        config.tls = Some(Tls::Own);
+        config.limits.connections_per_address_max = 50.try_into().unwrap();
+    })
+    .await;
+    let shake = async || stream::shake_hands(server.url(), stream::config(&[&TLS13])).await;
+    let mut shaken = Vec::new();
+    while let Ok(stream) = shake().await {
+        shaken.push(stream);
+        assert!(shaken.len() < 10);
+    }
+    assert!(shaken.len() >= 3, "{} shook hands", shaken.len());
+    assert!(server.server().node.metrics.refused_connections.get() >= 1);
+    // Who is in stays in, plain words cost nothing, and after a while hands are shaken again.
+    let plain = server.url().replacen("https", "http", 1);
+    assert_eq!(http(&plain, "GET", "/ca", &[], Vec::new()).await.0, 200);
+    shaken[0].write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert_eq!(shaken[0].read_u8().await.unwrap(), b'H');
+    while shake().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
+}

@@ -84,6 +84,14 @@ impl Wire {
         }
     }
 
+    /// So many bytes.
+    pub async fn bytes(&mut self, len: usize) -> Vec<u8> {
+        while self.read.len() < len {
+            assert!(self.more().await, "the connection ended: {:?}", self.read);
+        }
+        self.read.drain(..len).collect()
+    }
+
     /// Everything until the connection ends, as text.
     pub async fn rest(mut self) -> String {
         while self.more().await {}
