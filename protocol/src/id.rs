@@ -88,6 +88,8 @@ ids! {
     InviteId = "invite-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
+    /// A run of a node: from a start of the process to its end.
+    RunId = "run-id";
     /// A client's id for one intent: made once, sent again with every retry.
     Cid = "cid";
 }

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod log;
 pub mod msg;
 mod msgpack;
+pub mod node;
 pub mod operation;
 pub mod org;
 pub mod receipt;
@@ -31,7 +32,7 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RoleId, SessionId, UserId,
+    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RoleId, RunId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -61,6 +61,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::invite::operations(visitor);
     crate::log::operations(visitor);
     crate::msg::operations(visitor);
+    crate::node::operations(visitor);
     crate::org::operations(visitor);
     crate::receipt::operations(visitor);
     crate::role::operations(visitor);

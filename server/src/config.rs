@@ -6,6 +6,7 @@
 
 mod load;
 mod print;
+mod service;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Origins, Source, Sources};
+pub use service::{Database, Redis};
 pub use tls::Tls;
 
 /// The settings of a node.
@@ -33,6 +35,19 @@ pub struct Config {
     /// The folder of the database and of everything else that must survive a restart.
     #[schemars(example = &"data")]
     pub data: PathBuf,
+    /// The PostgreSQL database of several nodes, which then are one server. Without it the database
+    /// is a file in the data folder, and there is one node.
+    #[schemars(with = "Option<String>", example = &"postgres://carillon:secret@db.example.org/carillon")]
+    pub database: Option<Database>,
+    /// The Redis that carries messages between nodes as they are written: `redis://`, `rediss://`
+    /// for TLS, `redis-cluster://` or `redis-sentinel://`. Without it each node finds what the
+    /// others wrote by looking, within a second.
+    #[schemars(with = "Option<String>", example = &"redis://cache.example.org")]
+    pub redis: Option<Redis>,
+    /// What this node is called among those of the database; the name of the machine, if nothing is
+    /// said. Two nodes never have the same, and a node keeps its name.
+    #[schemars(with = "Option<String>", example = &"east")]
+    pub node: Option<NodeName>,
     /// Where the certificate for HTTPS comes from: `files:CERT,KEY` in PEM, which are read again
     /// when they change, or `self` for an authority of the server's own that devices are told to
     /// trust. Without it the server speaks plain HTTP, as behind a proxy that has the certificate.
@@ -70,6 +85,48 @@ pub struct Limits {
     pub connections_max: NonZeroU32,
     /// How many of them one network address may have. A whole office often shares one.
     pub connections_per_address_max: NonZeroU32,
+}
+
+/// What a node is called: 1 to 64 letters, digits, `.`, `-` and `_`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeName(String);
+
+impl NodeName {
+    const LEN_MAX: usize = 64;
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of this machine; what a name cannot have becomes `-`.
+    pub fn of_machine() -> NodeName {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let fits = |c: char| if NodeName::allows(c) { c } else { '-' };
+        let name: String = name.chars().map(fits).take(NodeName::LEN_MAX).collect();
+        NodeName(if name.is_empty() { "node".to_owned() } else { name })
+    }
+
+    fn allows(c: char) -> bool {
+        c.is_ascii_alphanumeric() || ".-_".contains(c)
+    }
+}
+
+impl From<NodeName> for String {
+    fn from(name: NodeName) -> String {
+        name.0
+    }
+}
+
+impl TryFrom<String> for NodeName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<NodeName, Self::Error> {
+        let fits = (1..=NodeName::LEN_MAX).contains(&text.len());
+        let name = (fits && text.chars().all(NodeName::allows)).then_some(NodeName(text));
+        name.ok_or("expected 1 to 64 letters, digits, `.`, `-` and `_`")
+    }
 }
 
 /// What the server says about itself on its standard error.
@@ -126,6 +183,9 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("data"),
+            database: None,
+            redis: None,
+            node: None,
             tls: None,
             public_url: None,
             allowed_origins: Vec::new(),

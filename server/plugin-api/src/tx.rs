@@ -132,11 +132,4 @@ impl Tx {
         self.value.org = org;
         self
     }
-
-    /// Says that this is not what the call asked for, but what the plugin does on its occasion: it
-    /// happens again when it is committed again.
-    pub fn without_intent(mut self) -> Tx {
-        (self.value.cid, self.value.prev) = (None, None);
-        self
-    }
 }

@@ -4,4 +4,5 @@
 pub mod chat;
 pub mod directory;
 pub mod log;
+pub mod node;
 mod plain;

@@ -53,7 +53,7 @@ fn topic() -> Topic {
 
 /// A transaction that nobody asked for: what it appends is the system's.
 pub(crate) fn of_the_system(tx: Tx) -> Tx {
-    tx.on_behalf_of(Caller::SYSTEM.user, Caller::SYSTEM.org).without_intent()
+    tx.on_behalf_of(Caller::SYSTEM.user, Caller::SYSTEM.org)
 }
 
 /// Tells the other nodes what a batch of reads comes to.

@@ -1,0 +1,81 @@
+//! The nodes that share the database: who runs, how they are, and what one does at a time.
+//!
+//! Leases are good by the clocks of the machines, which must not differ by more than a lease
+//! lasts; whoever holds one renews it at a third of its time, and stops when that fails.
+
+use carillon_plugin::{Ctx, Error, Plugin, Result};
+use carillon_protocol::node::{Beat, Beaten, Lease, Leased, List, Listed, Node};
+
+/// A run that said nothing for so long is forgotten.
+const FORGOTTEN_AFTER_MS: i64 = 86_400_000;
+/// The longest lease: nobody waits longer for what a node that died had.
+const LEASE_MAX_MS: i64 = 60_000;
+/// The longest name of a lease.
+const NAME_LEN_MAX: usize = 64;
+
+/// The plugin.
+pub fn plugin() -> Plugin {
+    Plugin::new("node")
+        .migration(1, include_str!("node_1.sql"))
+        .command(beat)
+        .command(list)
+        .command(lease)
+}
+
+async fn beat(ctx: Ctx, args: Beat) -> Result<Beaten> {
+    let text = serde_json::to_string(&args).map_err(Error::internal)?;
+    let mut tx = ctx.tx();
+    tx.run(
+        "INSERT INTO node_run (run, name, beat, seen_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (run) DO UPDATE SET beat = excluded.beat, seen_at = excluded.seen_at",
+        vec![args.run.to_string().into(), args.name.into(), text.into(), ctx.now().into()],
+    );
+    let old = ctx.now() - FORGOTTEN_AFTER_MS;
+    tx.run("DELETE FROM node_run WHERE seen_at < $1", vec![old.into()]);
+    tx.run("DELETE FROM node_lease WHERE until < $1", vec![old.into()]);
+    ctx.commit(tx).await?;
+    Ok(Beaten {})
+}
+
+async fn list(ctx: Ctx, _: List) -> Result<Listed> {
+    let sql = "SELECT name, run FROM node_lease WHERE until > $1 ORDER BY name";
+    let mut leases: Vec<(String, String)> = Vec::new();
+    for row in ctx.query(sql, vec![ctx.now().into()]).await? {
+        leases.push((row.get(0)?, row.get(1)?));
+    }
+    let mut nodes = Vec::new();
+    let sql = "SELECT beat, seen_at, run FROM node_run ORDER BY name, run";
+    for row in ctx.query(sql, Vec::new()).await? {
+        let beat: Beat = serde_json::from_str(&row.get::<String>(0)?).map_err(Error::internal)?;
+        let run: String = row.get(2)?;
+        let held = leases.iter().filter(|(_, holder)| *holder == run);
+        let leases = held.map(|(name, _)| name.clone()).collect();
+        nodes.push(Node { beat, seen_at: row.get(1)?, leases });
+    }
+    Ok(Listed { nodes })
+}
+
+async fn lease(ctx: Ctx, args: Lease) -> Result<Leased> {
+    if args.name.is_empty() || args.name.len() > NAME_LEN_MAX {
+        return Err(Error::bad_arg("name", format!("1 to {NAME_LEN_MAX} bytes")));
+    }
+    if !(0..=LEASE_MAX_MS).contains(&args.ttl_ms) {
+        return Err(Error::bad_arg("ttl_ms", format!("0 to {LEASE_MAX_MS}")));
+    }
+    let (run, now) = (args.run.to_string(), ctx.now());
+    let mut tx = ctx.tx();
+    // Who has it goes on having it; anybody else gets it when it is over. Of two at once the
+    // second finds the row changed.
+    tx.run(
+        "INSERT INTO node_lease (name, run, until) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET run = excluded.run, until = excluded.until
+         WHERE node_lease.run = excluded.run OR node_lease.until <= $4",
+        vec![args.name.clone().into(), run.clone().into(), (now + args.ttl_ms).into(), now.into()],
+    );
+    ctx.commit(tx).await?;
+    let sql = "SELECT run, until FROM node_lease WHERE name = $1";
+    let row = ctx.query_one(sql, vec![args.name.into()]).await?;
+    let row = row.ok_or_else(|| Error::not_found("lease"))?;
+    let until = row.get(1)?;
+    Ok(Leased { mine: row.get::<String>(0)? == run && until > now, until })
+}
