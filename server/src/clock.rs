@@ -36,8 +36,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// 64 random bits, the upper part of an id's 80: the lower 16 count within a millisecond.
-fn random() -> u64 {
+/// 64 random bits. Of an id's 80 they are the upper part: the lower 16 count within a millisecond.
+pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     u64::from_le_bytes(bytes)

@@ -8,20 +8,29 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
+    time::timeout,
 };
 
 use crate::{
     config::Config,
     demo,
+    gateway::Hub,
     http::{self, Door, Gate, GoingDown, Secure, Serving, Timeouts},
     node::{self, Node, Start, StartError},
     tls::{self, Tls},
 };
 
-/// When clients come back after a restart: each at a random time within it.
-const RETRY_MS: u64 = 2_000;
-/// How long answers under way may take to leave before the process ends.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// So many clients are sent elsewhere a second: about as many as another node can let in.
+const DRAINED_PER_S: u32 = 1_000;
+/// In so many seconds the last one is told, however many there are.
+const DRAIN_SECONDS_MAX: u32 = 10;
+/// How long calls under way may take, from the first second on: 10 s to run, as long to commit.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long clients who were told may take to hang up.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the writer may take to commit what is queued. All three together stay below the 30 s
+/// after which those who start processes commonly kill them.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to look whether the last connection has gone.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// The longest path that a Unix socket can have (`sun_path` of Linux, less its final zero).
@@ -90,24 +99,48 @@ impl Server {
         }
     }
 
-    /// Says goodbye to every connection, lets answers under way leave, and closes the database.
+    /// Says goodbye to every connection, lets answers under way leave, and closes the database;
+    /// within 30 s, whatever clients and the database do.
     pub async fn stop(self) {
+        self.stop_unless(std::future::pending()).await;
+    }
+
+    /// The same, but waits for no connection any more once `hurry` is over.
+    pub async fn stop_unless(self, hurry: impl Future<Output = ()>) {
         let Server { node, door, down, http, socket, .. } = self;
         door.drain();
-        drop((http, socket));
-        down.send_replace(true);
-        node.hub.drain(RETRY_MS).await;
-        let drained = async {
-            down.closed().await;
-            while node.hub.connections() > 0 {
-                tokio::time::sleep(DRAIN_POLL).await;
-            }
-        };
-        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            let (sockets, calls) = (node.hub.connections(), down.receiver_count());
-            tracing::warn!(sockets, calls, "some connections did not end");
+        tokio::select! {
+            () = drain(&node.hub, &down, (http, socket)) => {}
+            () = hurry => tracing::warn!("in a hurry: connections are not waited for"),
         }
-        node.store.close().await;
+        // Whatever was acknowledged is on disk already.
+        if timeout(CLOSE_TIMEOUT, node.store.close()).await.is_err() {
+            tracing::error!("the database did not close in time");
+        }
+    }
+}
+
+/// Sends all clients elsewhere. Meanwhile HTTP is answered as ever, so that who balances load sees
+/// that the node is not ready; then only those are answered who have asked.
+async fn drain(hub: &Hub, down: &watch::Sender<bool>, accepting: (AbortOnDrop, SystemSocket)) {
+    let answered = async {
+        hub.drain((hub.connections() / DRAINED_PER_S).min(DRAIN_SECONDS_MAX)).await;
+        until_none(|| hub.open()).await;
+        drop(accepting);
+        down.send_replace(true);
+        down.closed().await;
+    };
+    let in_time = timeout(ANSWER_TIMEOUT, answered).await.is_ok();
+    let left = timeout(LEAVE_TIMEOUT, until_none(|| hub.connections())).await.is_ok();
+    if !in_time || !left {
+        let (sockets, calls) = (hub.connections(), down.receiver_count());
+        tracing::warn!(sockets, calls, "some connections did not end");
+    }
+}
+
+async fn until_none(count: impl Fn() -> u32) {
+    while count() > 0 {
+        tokio::time::sleep(DRAIN_POLL).await;
     }
 }
 

@@ -6,7 +6,7 @@ mod people;
 mod serve;
 mod system;
 
-use std::{fmt, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{fmt, io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use rustix::fs::Mode;
@@ -19,6 +19,9 @@ use crate::{
 
 /// What files are never made with: access for anybody but their owner.
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
+
+/// How long tasks that block a thread may take when everything else has ended.
+const LAST_TASKS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Office communication that a company runs itself.
 #[derive(Debug, Parser)]
@@ -134,7 +137,7 @@ fn try_run(cli: Cli) -> Outcome {
     let (config, _) = loaded?;
     telemetry::log(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command {
             Command::Serve { demo, .. } => serve::serve(&config, demo).await,
             Command::Token(args) => admin::token(&config, args).await,
@@ -143,7 +146,10 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Doctor(_) => doctor::doctor(&config).await,
             Command::Config { .. } => Ok(()),
         }
-    })
+    });
+    // Whatever still runs has had its time.
+    runtime.shutdown_timeout(LAST_TASKS_TIMEOUT);
+    outcome
 }
 
 impl SourceArgs {

@@ -17,7 +17,8 @@ use crate::{
     tls::{Page, in_the_network},
 };
 
-/// Runs the server until `SIGTERM` or `SIGINT`. The first line that it prints names the address.
+/// Runs the server until `SIGTERM` or `SIGINT`; a second one cuts its goodbyes short. The first
+/// line that it prints names the address.
 pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
     if demo && !config.listen.ip().is_loopback() {
         return Err(Failure(format!(
@@ -50,7 +51,13 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
         }
     }
     tracing::info!("going down");
-    server.stop().await;
+    let again = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    server.stop_unless(again).await;
     Ok(())
 }
 

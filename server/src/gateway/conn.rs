@@ -106,8 +106,8 @@ pub(super) struct Seldom {
     /// Calls that keep their order and wait for those before them.
     pub(super) lane: VecDeque<OwnedCall>,
     pub(super) lane_busy: bool,
-    /// Whether it ends as soon as its calls are answered; nothing more is read.
-    pub(super) leaving: bool,
+    /// With what it ends as soon as its calls are answered; nothing more is read.
+    pub(super) leaving: Option<CloseCode>,
     pub(super) strikes: u16,
     /// Wakes the reading task when there is room for calls again.
     pub(super) paused: Option<Waker>,
@@ -153,7 +153,7 @@ impl Conn {
             in_flight: 0,
             lane: VecDeque::new(),
             lane_busy: false,
-            leaving: false,
+            leaving: None,
             strikes: 0,
             paused: None,
             paced: None,

@@ -5,9 +5,13 @@ use std::{net::Shutdown, sync::atomic::Ordering};
 use carillon_protocol::{CloseCode, SessionId, frame::server};
 
 use super::{ConnId, conn::Conn, delivery::framed, shard::Shard, timers::Check};
+use crate::clock;
 
 /// Sessions whose end is remembered: a connection that is just joining was let in before it.
 const ENDED_MAX: usize = 1024;
+/// When a client of a node that goes down comes back: not before another node, or the same one
+/// after its restart, has had a moment; and each at a time of its own.
+const RETRY_MS: std::ops::RangeInclusive<u64> = 500..=2_500;
 
 impl Shard {
     /// Says why, and ends the connection.
@@ -28,6 +32,7 @@ impl Shard {
         if conn.is_closing() {
             return;
         }
+        self.hub.door(self.index).open.fetch_sub(1, Ordering::Relaxed);
         let bye = bye.map(|(code, retry_ms)| {
             self.metrics.closed(code);
             framed(conn.codec, &server::bye(conn.codec, code, retry_ms))
@@ -61,7 +66,7 @@ impl Shard {
         if conn.is_closing() {
             return;
         }
-        conn.leaving = true;
+        conn.leaving = Some(CloseCode::Revoked);
         conn.in_flight -= conn.lane.len() as u8;
         conn.lane.clear();
         let generation = conn.generation;
@@ -69,23 +74,37 @@ impl Shard {
         self.end_if_answered(slot);
     }
 
-    /// The node goes down: every connection ends, also those still to come.
-    pub(super) fn drain(&mut self, retry_ms: u64) {
-        self.draining = Some(retry_ms);
-        let slots: Vec<u32> = self.conns.iter().map(|(slot, _)| slot as u32).collect();
-        for slot in slots {
-            self.end_if_answered(slot);
+    /// The node goes down: every connection ends within so many seconds, in equal parts, and those
+    /// still to come at once. Until its turn comes a connection is served as ever.
+    pub(super) fn drain(&mut self, seconds: u32) {
+        self.draining = true;
+        let conns: Vec<_> =
+            self.conns.iter().map(|(slot, c)| (slot as u32, c.generation)).collect();
+        let part = conns.len().div_ceil(seconds as usize + 1).max(1);
+        for (place, (slot, generation)) in conns.into_iter().enumerate() {
+            match (place / part) as u32 {
+                0 => self.send_elsewhere(slot),
+                later => self.wheel.after(later, Check::Drain(slot, generation)),
+            }
         }
     }
 
-    /// Ends a connection that is leaving, or whose node goes down, once its calls are answered.
+    /// Ends a connection of a node that goes down as soon as its calls are answered. What it says
+    /// from now on is not heard, so not answered: the client says it again elsewhere.
+    pub(super) fn send_elsewhere(&mut self, slot: u32) {
+        self.conns[slot as usize].leaving.get_or_insert(CloseCode::Drain);
+        self.end_if_answered(slot);
+    }
+
+    /// Ends a connection that is leaving, once its calls are answered.
     pub(super) fn end_if_answered(&mut self, slot: u32) {
         let conn = &self.conns[slot as usize];
-        match self.draining {
-            _ if conn.in_flight > 0 => {}
-            _ if conn.leaving => self.bye(slot, CloseCode::Revoked, None),
-            Some(retry_ms) => self.bye(slot, CloseCode::Drain, Some(retry_ms)),
-            None => {}
+        match conn.leaving {
+            Some(code) if conn.in_flight == 0 => {
+                let retry_ms = (code == CloseCode::Drain).then(when_to_come_back);
+                self.bye(slot, code, retry_ms);
+            }
+            _ => {}
         }
     }
 
@@ -99,6 +118,9 @@ impl Shard {
             self.leave_room(id.slot, room);
         }
         let conn = self.conns.remove(id.slot as usize);
+        if !conn.is_closing() {
+            self.hub.door(self.index).open.fetch_sub(1, Ordering::Relaxed);
+        }
         // A task may still wait for the socket to take something: it must not keep it.
         conn.shut(Shutdown::Both);
         // Leaving its rooms may have found it slow: its slot is not its own any more.
@@ -115,4 +137,10 @@ impl Shard {
         }
         self.hub.door(self.index).load.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Each client's own time, so that those who leave together do not come back together.
+fn when_to_come_back() -> u64 {
+    let (first, last) = RETRY_MS.into_inner();
+    first + clock::random() % (last - first + 1)
 }

@@ -35,6 +35,8 @@ pub(super) struct ShardDoor {
     interest: Box<[AtomicU32]>,
     /// How many connections live here.
     pub(super) load: AtomicU32,
+    /// Those of them that were not told that they end.
+    pub(super) open: AtomicU32,
 }
 
 type Windows = SmallVec<[(Option<Box<str>>, ConnId); 1]>;
@@ -60,7 +62,8 @@ impl Hub {
             .map(|_| {
                 let (inbox, receiver) = mpsc::channel(INBOX_LEN_MAX);
                 let interest = (0..INTEREST_CLASSES).map(|_| AtomicU32::new(0)).collect();
-                (ShardDoor { inbox, interest, load: AtomicU32::new(0) }, receiver)
+                let (load, open) = (AtomicU32::new(0), AtomicU32::new(0));
+                (ShardDoor { inbox, interest, load, open }, receiver)
             })
             .unzip();
         let hasher = std::hash::RandomState::new();
@@ -80,10 +83,15 @@ impl Hub {
         self.doors.iter().map(|door| door.load.load(Ordering::Relaxed)).sum()
     }
 
-    /// Ends every connection with this code: the node goes down.
-    pub async fn drain(&self, retry_ms: u64) {
+    /// How many connections there are that were not told that they end.
+    pub fn open(&self) -> u32 {
+        self.doors.iter().map(|door| door.open.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Ends every connection within so many seconds: the node goes down.
+    pub async fn drain(&self, seconds: u32) {
         for shard in 0..self.doors.len() {
-            self.send(shard as u16, Cmd::Drain { retry_ms }).await;
+            self.send(shard as u16, Cmd::Drain { seconds }).await;
         }
     }
 

@@ -71,7 +71,7 @@ impl Joining {
     }
 
     async fn join(&self, hello: Hello, bearer: Option<Box<str>>) -> Result<()> {
-        let turn = self.hub.admission.enter().await?;
+        let turn = self.hub.admission.enter(self.host.now()).await?;
         if hello.v != VERSION {
             let msg = format!("this server speaks version {VERSION}; update the client");
             return Err(Error::new(ErrorCode::Version, msg));

@@ -192,9 +192,8 @@ impl Shard {
     }
 
     fn on_message(&mut self, id: ConnId, message: Message<'_>) -> ControlFlow<()> {
-        let draining = self.draining.is_some();
         let Some(conn) = self.conn(id) else { return Continue(()) };
-        if conn.is_closing() || conn.leaving || draining {
+        if conn.is_closing() || conn.leaving.is_some() {
             return Continue(());
         }
         match (message, conn.codec) {

@@ -81,8 +81,8 @@ pub(super) enum Cmd {
     Bye { conn: ConnId, code: CloseCode },
     /// The connection is refused, after one frame more.
     Refuse { conn: ConnId, frame: Bytes, code: CloseCode, retry_ms: Option<u64> },
-    /// Every connection ends: the node goes down.
-    Drain { retry_ms: u64 },
+    /// Every connection ends within so many seconds: the node goes down.
+    Drain { seconds: u32 },
 }
 
 /// Who a connection is.
@@ -119,8 +119,8 @@ pub(super) struct Shard {
     pub(super) too_slow: Vec<u32>,
     /// Sessions that ended lately.
     pub(super) ended: VecDeque<SessionId>,
-    /// When clients may come back, once the node goes down.
-    pub(super) draining: Option<u64>,
+    /// Whether the node goes down.
+    pub(super) draining: bool,
 }
 
 /// A shard, as its tasks share it; borrowed for as long as nothing is awaited.
@@ -236,7 +236,7 @@ impl Shard {
             stalled: Vec::new(),
             too_slow: Vec::new(),
             ended: VecDeque::new(),
-            draining: None,
+            draining: false,
         }
     }
 
@@ -266,8 +266,9 @@ impl Shard {
         let slot = self.conns.insert(conn) as u32;
         self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
         self.hub.door(self.index).load.fetch_add(1, Ordering::Relaxed);
-        if let Some(retry_ms) = self.draining {
-            self.bye(slot, CloseCode::Drain, Some(retry_ms));
+        self.hub.door(self.index).open.fetch_add(1, Ordering::Relaxed);
+        if self.draining {
+            self.send_elsewhere(slot);
         }
         ConnId { shard: self.index, slot, generation }
     }
@@ -314,7 +315,7 @@ impl Shard {
                     self.bye(conn.slot, code, retry_ms);
                 }
             }
-            Cmd::Drain { retry_ms } => self.drain(retry_ms),
+            Cmd::Drain { seconds } => self.drain(seconds),
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) enum Check {
     Alive(u32, u32),
     /// Whether the socket still takes something.
     Stall(u32, u32),
+    /// Nothing: it is its turn to leave a node that goes down.
+    Drain(u32, u32),
 }
 
 impl Shard {
@@ -41,6 +43,12 @@ impl Shard {
             match check {
                 Check::Alive(slot, generation) => self.check_alive(slot, generation),
                 Check::Stall(slot, generation) => self.check_stall(slot, generation),
+                Check::Drain(slot, generation) => {
+                    let id = ConnId { shard: self.index, slot, generation };
+                    if self.conn(id).is_some() {
+                        self.send_elsewhere(slot);
+                    }
+                }
             }
         }
     }
@@ -54,7 +62,7 @@ impl Shard {
         let code = match conn.phase {
             Phase::Closing => return,
             Phase::Hello => CloseCode::HelloTimeout,
-            _ if conn.leaving => CloseCode::Revoked,
+            _ if conn.leaving == Some(CloseCode::Revoked) => CloseCode::Revoked,
             _ if session_s < 0 => CloseCode::BadToken,
             _ if silent >= SILENCE_MAX_S => CloseCode::Heartbeat,
             _ => {

@@ -1,5 +1,6 @@
 //! A shard without its thread: the seconds pass when a test says so.
 
+mod drain;
 mod rig;
 
 use carillon_protocol::{
