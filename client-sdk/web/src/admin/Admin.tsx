@@ -10,6 +10,7 @@ import {
 import type { ReactNode } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
 import { useMe } from '../app/workspace.ts'
+import { useScreen } from '../model/hooks.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import './admin.css'
@@ -49,6 +50,9 @@ const SECTIONS: readonly Section[] = [
   },
 ]
 
+/** Where the list of what there is to administer takes all the room. */
+const ALONE = '(max-width: 1023px)'
+
 /** What the person may administer, and nothing else. */
 export default function Admin() {
   const t = useText()
@@ -56,7 +60,10 @@ export default function Admin() {
   const [path] = useLocation()
   const sections = SECTIONS.filter(({ permission }) => permissions.includes(permission))
   const first = sections[0]
+  const isAlone = useScreen(ALONE)
   if (!first) return <Empty title={t('admin.nothing')} />
+  // Beside the list the first of them shows; where there is no room for it, the list is all.
+  const here = path === '/admin' && !isAlone ? first.path : path
   const allowed = sections.some(section => path.startsWith(section.path))
   return (
     <div className="admin" data-index={path === '/admin' ? '' : undefined}>
@@ -68,7 +75,7 @@ export default function Admin() {
               <Link
                 to={to}
                 className="admin-link"
-                aria-current={path.startsWith(to) ? 'page' : undefined}
+                aria-current={here.startsWith(to) ? 'page' : undefined}
               >
                 <Icon aria-hidden="true" />
                 <span>{t(title)}</span>

@@ -7,6 +7,7 @@ import { Form, useForm, useTask } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { Page, Section } from '../app/Page.tsx'
 import { useClient, useMe } from '../app/workspace.ts'
+import { CHANGES_OF_ONE } from '../people/members.ts'
 import { useDepartments } from '../people/useDepartments.ts'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
@@ -16,19 +17,12 @@ import { toast } from '../ui/Toast.tsx'
 import { LinkDialog } from './LinkDialog.tsx'
 import { PERSON_FIELDS, PersonFields, type PersonValues, valuesOf } from './PersonFields.tsx'
 
-const CHANGES = [
-  'org.member_updated',
-  'org.member_left',
-  'org.member_returned',
-  'org.imported',
-] as const
-
 /** One person, to change. */
 export function Person({ user }: { user: UserId }) {
   const t = useText()
   const client = useClient()
   const loaded = useLoad(() => client.call('org.member.get', { users: [user] }), user)
-  useChanges(CHANGES, loaded.again)
+  useChanges(CHANGES_OF_ONE, loaded.again)
   const name = loaded.state === 'there' ? loaded.value.members[0]?.name : undefined
   return (
     <Page title={name ?? t('admin.people')} back="/admin/people">

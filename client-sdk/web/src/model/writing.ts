@@ -12,6 +12,10 @@ export function sendKey(): SendKey {
   return localStorage.getItem(KEY) === 'ctrl-enter' ? 'ctrl-enter' : 'enter'
 }
 
+export function setSendKey(by: SendKey): void {
+  localStorage.setItem(KEY, by)
+}
+
 /** What a key event tells of itself, and what the input method did before. */
 export interface Pressed {
   readonly key: string

@@ -14,8 +14,7 @@ import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Banner, Empty } from '../ui/Notice.tsx'
 import type { Departments } from './departments.ts'
-
-const CHANGES = ['org.member_updated', 'org.member_left', 'org.imported'] as const
+import { CHANGES_OF_ONE } from './members.ts'
 
 /** One person in full. */
 export function Card({
@@ -31,7 +30,7 @@ export function Card({
   const client = useClient()
   const heading = useRef<HTMLHeadingElement>(null)
   const loaded = useLoad(() => withManager(client, user, departments), user)
-  useChanges(CHANGES, loaded.again)
+  useChanges(CHANGES_OF_ONE, loaded.again)
   const there = loaded.state === 'there'
   useEffect(() => {
     if (there) heading.current?.focus()

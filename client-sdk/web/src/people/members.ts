@@ -46,13 +46,14 @@ function membersOf(client: Caller, filter: Filter): Pages<OrgMember> {
   })
 }
 
-const CHANGES = [
-  'org.imported',
-  'org.member_added',
+/** What may change what is shown of a person. */
+export const CHANGES_OF_ONE = [
   'org.member_updated',
   'org.member_left',
   'org.member_returned',
+  'org.imported',
 ] as const
+const CHANGES = ['org.member_added', ...CHANGES_OF_ONE] as const
 
 const NOBODY: readonly OrgMember[] = []
 

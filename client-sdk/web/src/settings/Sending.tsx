@@ -1,23 +1,16 @@
 import { useState } from 'react'
 import { Section } from '../app/Page.tsx'
+import { type SendKey, sendKey, setSendKey } from '../model/writing.ts'
 import { useText } from '../texts/language.tsx'
 import { Choice } from '../ui/Choice.tsx'
-
-/** Where the composer looks it up; `enter` if nothing was chosen. */
-const KEY = 'carillon-send'
-type Send = 'enter' | 'ctrl-enter'
-
-function chosenSend(): Send {
-  return localStorage.getItem(KEY) === 'ctrl-enter' ? 'ctrl-enter' : 'enter'
-}
 
 /** Which key sends a message on this device, and which begins a line. */
 export function Sending() {
   const t = useText()
-  const [send, setSend] = useState(chosenSend)
+  const [send, setSend] = useState(sendKey)
   return (
     <Section title={t('settings.send')} hint={t('settings.send.hint')}>
-      <Choice<Send>
+      <Choice<SendKey>
         label={t('settings.send.key')}
         value={send}
         options={[
@@ -25,7 +18,7 @@ export function Sending() {
           { value: 'ctrl-enter', label: t('settings.send.ctrlEnter') },
         ]}
         onChange={chosen => {
-          localStorage.setItem(KEY, chosen)
+          setSendKey(chosen)
           setSend(chosen)
         }}
       />
