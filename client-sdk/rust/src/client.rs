@@ -51,7 +51,8 @@ impl Receipt {
 }
 
 impl Client {
-    /// Connects. Once this has succeeded, the client reconnects by itself.
+    /// Connects. Once this has succeeded, the client reconnects by itself. A server that is busy
+    /// and says when to come back is waited for.
     ///
     /// # Errors
     /// If the address or the state folder cannot be used, or the first connection fails.

@@ -12,7 +12,7 @@ use carillon_protocol::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{sleep_until, timeout},
+    time::{sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     client::Shared,
     clock::{Chance, Clock},
     disk::{Before, Disk, Written},
+    error::reconnect_in,
     events::Feed,
     journal::{Line, Progress},
     link::Link,
@@ -32,6 +33,8 @@ use crate::{
 
 /// How often progress is written: what a crash within it forgets comes again.
 const SAVE_MS: u64 = 1_000;
+/// So often a server may put off the first connection; then the program hears of it.
+const TURNS_MAX: u32 = 10;
 /// The server is told of the end if it listens; the program does not wait longer for that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -100,11 +103,18 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         Link::connect(&options, &address, progress.device, sync, chance)
     };
     let mut token = progress.sync.clone();
-    let mut connected = connect(token.as_deref(), chance.fork()).await;
-    if let Err(Down::Resync) = connected {
-        token = None;
-        connected = connect(None, chance.fork()).await;
-    }
+    let mut turns = 0;
+    let connected = loop {
+        match connect(token.as_deref(), chance.fork()).await {
+            Err(Down::Resync) if token.is_some() => token = None,
+            // It is there, and says when it is this client's turn.
+            Err(Down::Lost { retry_ms: Some(ms), .. }) if turns < TURNS_MAX => {
+                turns += 1;
+                sleep(Duration::from_millis(reconnect_in(Some(ms), 0, &mut chance))).await;
+            }
+            ended => break ended,
+        }
+    };
     let (socket, welcome) = connected.map_err(|down| match down {
         Down::Final(error) => error,
         Down::Lost { reason, .. } => Error::Connect(reason),

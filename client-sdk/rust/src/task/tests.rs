@@ -2,9 +2,14 @@
 
 use std::{fs, path::Path};
 
-use carillon_protocol::{ConvId, frame::Welcome, id::Ulid};
+use carillon_protocol::{
+    ConvId, ErrorBody, ErrorCode,
+    frame::{ServerFrame, Welcome},
+    id::Ulid,
+};
 
 use super::*;
+use crate::link::Heard;
 
 async fn offline(dir: &Path) -> Task {
     let options = Options::new("http://h", "t");
@@ -73,4 +78,67 @@ async fn after_a_failed_write_the_folder_is_put_right_though_nothing_else_is_to_
     assert!(written.result.is_ok());
     assert_eq!(lines(), "");
     assert!(dir.path().join("progress.json").exists());
+}
+
+/// How long the task waits after the connection went down.
+fn wait_after(task: &mut Task, down: Down) -> u64 {
+    assert!(task.heard(Heard::Down(down)).is_none(), "it comes back");
+    let Link::Waiting(until) = task.link else { panic!("it waits") };
+    until - task.clock.now()
+}
+
+fn cut() -> Down {
+    Down::Lost { retry_ms: None, reason: "cut".into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_doubles_the_bound_of_the_wait_and_being_in_step_starts_it_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut task = offline(dir.path()).await;
+    let mut longest = [0; 10];
+    for seed in 0..100 {
+        task.chance = Chance::new(Some(seed));
+        task.heard(Heard::Frame(ServerFrame::Synced { sync: "1.0.0".into() }));
+        for (attempt, longest) in longest.iter_mut().enumerate() {
+            let wait = wait_after(&mut task, cut());
+            assert!(wait <= (500 << attempt).min(30_000), "{attempt}: {wait}");
+            *longest = wait.max(*longest);
+        }
+    }
+    for (attempt, longest) in longest.into_iter().enumerate() {
+        assert!(longest > (500 << attempt).min(30_000) * 3 / 4, "{attempt}: {longest}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_says_is_waited_for_however_many_tries_there_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut task = offline(dir.path()).await;
+    let mut waits = std::collections::HashSet::new();
+    for attempt in 0..50 {
+        let busy = ErrorBody { retry_ms: Some(7_000), ..ErrorBody::new(ErrorCode::Busy, "later") };
+        let down = if attempt % 2 == 0 {
+            Down::refused(busy, &mut task.chance)
+        } else {
+            Down::Lost { retry_ms: Some(7_000), reason: "the node goes down".into() }
+        };
+        let wait = wait_after(&mut task, down);
+        assert!((7_000..=7_500).contains(&wait), "{wait}");
+        waits.insert(wait);
+    }
+    assert!(waits.len() > 25, "not all at once: {waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_connects_when_it_is_time_and_no_sooner() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut task = offline(dir.path()).await;
+    let down = Down::Lost { retry_ms: Some(7_000), reason: "the node goes down".into() };
+    let wait = wait_after(&mut task, down);
+    tokio::time::advance(Duration::from_millis(wait - 1)).await;
+    let due = task.pump();
+    assert!(matches!(task.link, Link::Waiting(_)) && due.is_some(), "it comes back to this");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    task.pump();
+    assert!(matches!(task.link, Link::Connecting(_)));
 }

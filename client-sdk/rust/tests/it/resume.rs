@@ -187,6 +187,30 @@ async fn a_server_that_is_busy_is_asked_again_when_it_says() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_busy_at_the_first_connection_is_asked_again_too() {
+    let server = Server::start().await;
+    let mut busy = ErrorBody::new(ErrorCode::Busy, "too many are coming back");
+    busy.retry_ms = Some(1);
+    let (client, ()) = tokio::join!(Client::connect(server.options()), async {
+        for _ in 0..2 {
+            let mut peer = server.accept().await;
+            peer.hello().await;
+            peer.send(server::err(peer.codec, None, &busy)).await;
+        }
+        server.accept().await.greet().await;
+    });
+    client.unwrap();
+    let (refused, ()) = tokio::join!(Client::connect(server.options()), async {
+        for _ in 0..=10 {
+            let mut peer = server.accept().await;
+            peer.hello().await;
+            peer.send(server::err(peer.codec, None, &busy)).await;
+        }
+    });
+    assert!(matches!(refused.unwrap_err(), Error::Connect(why) if why.contains("E_BUSY")));
+}
+
+#[tokio::test]
 async fn the_first_connection_gives_its_error() {
     let server = Server::start().await;
     let (refused, ()) = tokio::join!(Client::connect(server.options()), async {
