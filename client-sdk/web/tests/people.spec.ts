@@ -12,7 +12,7 @@ test('the tree of departments shows who works where', async ({ open }) => {
   await tree(page)
     .getByRole('treeitem', { name: /Central/ })
     .click()
-  await expect(rows(page)).toHaveText([/Amy Chan/, /Bob Wong/, /Carol Lee/])
+  await expect(rows(page)).toHaveText([/李嘉欣 Carol Lee/, /陳美怡 Amy Chan/, /黃志明 Bob Wong/])
   await page.reload()
   await expect(rows(page)).toHaveCount(3)
   const shops = tree(page).getByRole('treeitem', { name: /門市 Shops/ })
