@@ -58,8 +58,9 @@ impl Serving {
         stream: TcpStream,
         admitted: Admitted,
     ) {
+        let greeting = tokio::time::timeout(self.timeouts.head, secure.greet(stream, &admitted));
         let greeted = tokio::select! {
-            greeted = tokio::time::timeout(self.timeouts.head, secure.greet(stream, &admitted)) => greeted,
+            greeted = greeting => greeted,
             () = told(self.going_down.clone()) => return,
         };
         match greeted {
