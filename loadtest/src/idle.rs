@@ -52,7 +52,7 @@ pub fn idle(server: &ServerArgs, args: &IdleArgs) -> Result<Verdict, Failed> {
     let mut base = None;
     while fleet.len() < args.connections {
         let len = args.connections.min(fleet.len() + STEP);
-        fleet.grow(len, |number| Some(hello(&tokens[number])))?;
+        fleet.grow(len, |number| Some(hello(&tokens[number], None)))?;
         // Everybody has been read from and written to: idle, but not untouched.
         heartbeat(&mut fleet)?;
         if fleet.len() == BASE {

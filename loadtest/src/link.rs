@@ -1,13 +1,13 @@
 //! A connection as any client has it: it calls, and reads what the server says.
 
-use std::{collections::BTreeMap, net::TcpStream, thread, time::Duration};
+use std::{collections::BTreeMap, io, net::TcpStream, thread, time::Duration};
 
 use carillon_protocol::{
     Codec, Command, Effect, Retry,
-    frame::{ServerFrame, client},
+    frame::{ServerFrame, Welcome, client},
     limits::CALLS_IN_FLIGHT_MAX,
 };
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Message, Utf8Bytes, WebSocket, protocol::CloseFrame};
 
 use crate::{
     clock::new_cid,
@@ -29,20 +29,36 @@ pub struct Link {
 impl Link {
     /// Connects and says hello; what is there to catch up with is skipped.
     pub fn open(target: &Target, caller: &Token) -> Result<Link, Failed> {
-        let mut link = Link::hello(target, caller)?;
-        while !matches!(link.read()?, ServerFrame::Synced { .. }) {}
-        Ok(link)
+        Ok(Link::welcomed(target, caller)?.0)
+    }
+
+    /// As `open`, and says who one is.
+    pub fn welcomed(target: &Target, caller: &Token) -> Result<(Link, Welcome), Failed> {
+        let (mut link, mut welcome) = (Link::hello(target, caller)?, None);
+        loop {
+            match (link.read()?, welcome) {
+                (ServerFrame::Welcome(it), _) => welcome = Some(*it),
+                (ServerFrame::Synced { .. }, Some(it)) => return Ok((link, it)),
+                (_, it) => welcome = it,
+            }
+        }
     }
 
     /// Connects and says hello.
     pub fn hello(target: &Target, caller: &Token) -> Result<Link, Failed> {
-        let stream = TcpStream::connect(target.address)?;
+        Link::dial(target, hello(caller, None), ANSWER_MAX)
+    }
+
+    /// Connects and says this first. Nothing that is read or written may take longer than this.
+    pub fn dial(target: &Target, hello: Vec<u8>, patience: Duration) -> Result<Link, Failed> {
+        let stream = TcpStream::connect_timeout(&target.address, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         let url = format!("ws://{}{}", target.address, target.path);
         let (socket, _) = tungstenite::client(url, stream).map_err(std::io::Error::other)?;
         let mut link = Link { socket, calls: 0 };
-        link.write(hello(caller))?;
+        link.write(hello)?;
         Ok(link)
     }
 
@@ -89,7 +105,8 @@ impl Link {
         Ok(replies.into_values().collect())
     }
 
-    fn write(&mut self, frame: Vec<u8>) -> Result<(), Failed> {
+    /// Writes a frame.
+    pub fn write(&mut self, frame: Vec<u8>) -> Result<(), Failed> {
         let text = String::from_utf8(frame).expect("JSON is UTF-8");
         Ok(self.socket.send(Message::text(text)).map_err(std::io::Error::other)?)
     }
@@ -98,16 +115,39 @@ impl Link {
     pub fn read(&mut self) -> Result<ServerFrame, Failed> {
         loop {
             match self.socket.read().map_err(std::io::Error::other)? {
-                Message::Text(text) => {
-                    let frame = ServerFrame::decode(Codec::Json, text.as_bytes());
-                    return Ok(frame.map_err(std::io::Error::other)?);
-                }
-                Message::Close(close) => {
-                    let last = format!("{close:?}");
-                    return Err(Failed::Closed { number: 0, last });
-                }
+                Message::Text(text) => return frame(&text),
+                Message::Close(close) => return Err(closed(close)),
                 _ => {}
             }
         }
     }
+
+    /// The next frame as its text, if one comes within this time.
+    pub fn text_within(&mut self, time: Duration) -> Result<Option<Utf8Bytes>, Failed> {
+        // No time at all would mean for ever.
+        let time = time.max(Duration::from_micros(1));
+        self.socket.get_ref().set_read_timeout(Some(time))?;
+        match self.socket.read() {
+            Ok(Message::Text(text)) => Ok(Some(text)),
+            Ok(Message::Close(close)) => Err(closed(close)),
+            Ok(_) => Ok(None),
+            Err(tungstenite::Error::Io(error)) if is_late(&error) => Ok(None),
+            Err(error) => Err(std::io::Error::other(error).into()),
+        }
+    }
+}
+
+/// What a frame says.
+pub fn frame(text: &str) -> Result<ServerFrame, Failed> {
+    let frame = ServerFrame::decode(Codec::Json, text.as_bytes());
+    Ok(frame.map_err(std::io::Error::other)?)
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn closed(close: Option<CloseFrame>) -> Failed {
+    let last = close.map_or("nothing".into(), |close| format!("{} {}", close.code, close.reason));
+    Failed::Closed { number: 0, last }
 }

@@ -8,6 +8,8 @@ mod bars;
 mod bench;
 mod check;
 mod clock;
+mod cluster;
+mod device;
 mod dice;
 mod dump;
 mod fanout;
@@ -27,6 +29,7 @@ mod teams;
 #[cfg(test)]
 mod tests;
 mod throughput;
+mod timeline;
 mod wire;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -36,6 +39,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     bench::BenchArgs,
     check::CheckArgs,
+    cluster::ClusterArgs,
     fanout::{ConvArgs, LoadArgs},
     fleet::{Failed, Target},
     idle::IdleArgs,
@@ -97,6 +101,11 @@ enum Command {
         server: ServerArgs,
         #[command(flatten)]
         idle: IdleArgs,
+    },
+    /// Start several nodes, let people write and things go wrong, and check what everybody saw.
+    Cluster {
+        #[command(flatten)]
+        cluster: ClusterArgs,
     },
     /// Write every event of a database to a file, a JSON object a line.
     Dump {
@@ -167,6 +176,7 @@ fn run(command: &Command) -> Result<(), Failed> {
             bars::print(&fanout::compare(server, conv, load)?);
             Ok(())
         }
+        Command::Cluster { cluster } => cluster::run(cluster),
         Command::Dump { database, out } => dump::dump(database, out),
         Command::Check { check } => check::run(check),
         Command::Idle { server, idle } => {

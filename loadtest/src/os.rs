@@ -59,6 +59,29 @@ impl Epoll {
     }
 }
 
+/// What can be said to a process.
+#[derive(Debug, Clone, Copy)]
+pub enum Signal {
+    /// Stand still.
+    Stop,
+    /// Go on.
+    Continue,
+    /// End, please.
+    Terminate,
+}
+
+/// Says something to a process.
+pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
+    let number = match signal {
+        Signal::Stop => libc::SIGSTOP,
+        Signal::Continue => libc::SIGCONT,
+        Signal::Terminate => libc::SIGTERM,
+    };
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: no pointers; a child that was not waited for keeps its number.
+    checked(unsafe { libc::kill(pid, number) }).map(drop)
+}
+
 /// How many ticks a second of processor time has in `/proc/PID/stat`.
 pub fn clock_ticks_per_s() -> u64 {
     // SAFETY: no pointers; the name is valid.

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
 };
 
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::{
     ServerArgs,
     fleet::{Failed, Target},
+    os,
     process::Process,
     target,
 };
@@ -23,24 +24,40 @@ pub struct Place {
     token: String,
 }
 
+/// The limits on calls are not what is measured.
+const NO_LIMITS: &str = "[limits]\nwrites_per_s = 1000000\nreads_per_s = 1000000\n";
+
 impl Place {
-    /// An empty organisation with an administrator, beside the program: a folder for temporary
-    /// files may be memory, and this is about a disk.
+    /// An empty organisation with an administrator.
     pub fn new(program: &Path, shards: u8) -> Result<Place, Failed> {
-        let program = program.canonicalize()?;
-        let folder = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
-        // The limits on calls are not what is measured.
-        let config =
-            format!("shards = {shards}\n[limits]\nwrites_per_s = 1000000\nreads_per_s = 1000000\n");
-        fs::write(folder.path().join("server.toml"), config)?;
-        let mut place = Place { program, folder, token: String::new() };
-        place.run(&["org", "add", "--name", "Load"])?;
-        place.run(&["user", "add", "--login", "load", "--name", "Load", "--admin"])?;
-        place.token = place.run(&["token", "--user", "load", "--scopes", "read,write,admin"])?;
+        let mut place = Place::bare(program, &format!("shards = {shards}\n{NO_LIMITS}"))?;
+        place.token = place.organisation("Load", "load")?;
         Ok(place)
     }
 
-    /// The administrator's token, which may do everything.
+    /// A node of several, with these settings before the limits.
+    pub fn node(program: &Path, settings: &str) -> Result<Place, Failed> {
+        Place::bare(program, &format!("{settings}{NO_LIMITS}"))
+    }
+
+    /// Nothing yet, beside the program: a folder for temporary files may be memory, and this is
+    /// about a disk.
+    fn bare(program: &Path, config: &str) -> Result<Place, Failed> {
+        let program = program.canonicalize()?;
+        let folder = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
+        fs::write(folder.path().join("server.toml"), config)?;
+        Ok(Place { program, folder, token: String::new() })
+    }
+
+    /// Adds an organisation with an administrator; answers the administrator's token, which may
+    /// do everything.
+    pub fn organisation(&self, name: &str, login: &str) -> Result<String, Failed> {
+        let org = self.run(&["org", "add", "--name", name])?;
+        self.run(&["user", "add", "--login", login, "--name", name, "--admin", "--org", &org])?;
+        self.run(&["token", "--user", login, "--scopes", "read,write,admin", "--org", &org])
+    }
+
+    /// The administrator's token.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -68,10 +85,15 @@ impl Place {
 
     /// A fresh process.
     pub fn start(&self) -> Result<Running, Failed> {
+        self.start_saying(Stdio::null())
+    }
+
+    /// A fresh process that says there what it does.
+    pub fn start_saying(&self, log: Stdio) -> Result<Running, Failed> {
         let mut child = self
             .command(&["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()?;
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut running = Running { child, stdout, url: String::new() };
@@ -106,6 +128,29 @@ impl Running {
     /// The same for connections with these tokens.
     pub fn args(&self, tokens: &Path) -> ServerArgs {
         ServerArgs { server_pid: self.child.id(), url: self.url.clone(), tokens: tokens.to_owned() }
+    }
+}
+
+impl Running {
+    /// Stops it in its tracks: its sockets stay open, and nobody answers.
+    pub fn freeze(&self) -> io::Result<()> {
+        os::signal(self.child.id(), os::Signal::Stop)
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> io::Result<()> {
+        os::signal(self.child.id(), os::Signal::Continue)
+    }
+
+    /// Asks it to end, and waits until it has; answers how.
+    pub fn end(&mut self) -> io::Result<ExitStatus> {
+        os::signal(self.child.id(), os::Signal::Terminate)?;
+        self.child.wait()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
     }
 }
 

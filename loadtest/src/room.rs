@@ -84,7 +84,7 @@ impl Room {
         tokens: &[Token],
     ) -> Result<Room, Failed> {
         let mut fleet = Fleet::new(target)?;
-        fleet.grow(tokens.len(), |number| Some(hello(&tokens[number])))?;
+        fleet.grow(tokens.len(), |number| Some(hello(&tokens[number], None)))?;
         Ok(Room { fleet, server, speech: Speech::Carillon(conv), calls: 0 })
     }
 
@@ -163,14 +163,14 @@ pub fn message(conv: ConvId, text: String) -> msg::Send {
     msg::Send { conv, body, reply_to: None }
 }
 
-/// What a connection says first.
-pub fn hello(token: &Token) -> Vec<u8> {
+/// What a connection says first; `sync` is what the one before was told last.
+pub fn hello(token: &Token, sync: Option<&str>) -> Vec<u8> {
     let hello = Hello {
         v: VERSION,
         token: Some(token.token.clone()),
         device: token.device,
         tab: None,
-        sync: None,
+        sync: sync.map(str::to_owned),
         caps: Vec::new(),
     };
     client::hello(Codec::Json, &hello)

@@ -51,7 +51,7 @@ impl Teams {
 
     fn connect(&self, target: Target, len: usize) -> Result<Fleet, Failed> {
         let mut fleet = Fleet::new(target)?;
-        fleet.grow(len, |number| Some(hello(&self.tokens[number])))?;
+        fleet.grow(len, |number| Some(hello(&self.tokens[number], None)))?;
         Ok(fleet)
     }
 }

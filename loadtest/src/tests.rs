@@ -116,7 +116,7 @@ fn a_message_of_carillon_is_seen_by_every_member() {
 /// Everybody, connected to a server that answers and delivers.
 fn connected() -> Fleet {
     let (mut fleet, tokens) = (Fleet::new(stand_in(synced)).unwrap(), tokens("good"));
-    fleet.grow(MEMBERS, |number| Some(room::hello(&tokens[number]))).unwrap();
+    fleet.grow(MEMBERS, |number| Some(room::hello(&tokens[number], None))).unwrap();
     fleet
 }
 

@@ -1,0 +1,200 @@
+//! What was measured while things went wrong, beside what should be reached.
+
+use crate::{
+    bars::{self, Bar, Verdict},
+    check,
+    device::Samples,
+    timeline::{Timeline, no_delays},
+};
+
+/// Acknowledged sends a second, throughout.
+const PER_S_MIN: f64 = 100.0;
+/// Of all acknowledgements, those while something was wrong, on several nodes.
+const FAULTS_PERCENT_MIN: f64 = 30.0;
+/// After a fault the slowest of a hundred arrivals is this fast again …
+const P99_MS_MAX: f64 = 1_000.0;
+/// … after so long.
+const RECOVERED_S_MAX: f64 = 30.0;
+/// It is, when it is for so many seconds on end.
+const STEADY_S: usize = 2;
+const NS: f64 = 1e9;
+
+/// A fault that was.
+#[derive(Debug, Clone)]
+pub struct Episode {
+    /// What.
+    pub fault: String,
+    /// When it began, in nanoseconds since the epoch.
+    pub began: u64,
+    /// When it was over.
+    pub ended: u64,
+}
+
+/// Everything that was measured.
+pub struct Figures {
+    /// How many devices there were.
+    pub devices: usize,
+    /// Second by second.
+    pub timeline: Timeline,
+    /// What went wrong when.
+    pub episodes: Vec<Episode>,
+    talk: (u64, u64),
+    nodes: usize,
+    settled_s: f64,
+    acknowledged: u64,
+    during_faults: u64,
+    unsaid: u64,
+    connects: u64,
+    busy: u64,
+}
+
+impl Figures {
+    /// Puts together what the devices measured.
+    pub fn new(
+        talk: (u64, u64),
+        episodes: Vec<Episode>,
+        samples: &[Samples],
+        (nodes, settled_s): (usize, f64),
+    ) -> Figures {
+        let mut timeline = Timeline::new(talk.0);
+        let (mut acknowledged, mut during_faults) = (0, 0);
+        for (due, at) in samples.iter().flat_map(|samples| &samples.acks) {
+            timeline.acknowledged(*due, *at);
+            acknowledged += u64::from(*at < talk.1);
+            let during = episodes.iter().any(|it| (it.began..it.ended).contains(at));
+            during_faults += u64::from(during);
+        }
+        for (due, at) in samples.iter().flat_map(|samples| &samples.deliveries) {
+            timeline.delivered(*due, *at);
+        }
+        let sum = |of: fn(&Samples) -> u64| samples.iter().map(of).sum();
+        Figures {
+            devices: samples.len(),
+            timeline,
+            episodes,
+            talk,
+            nodes,
+            settled_s,
+            acknowledged,
+            during_faults,
+            unsaid: sum(|samples| samples.unsaid),
+            connects: sum(|samples| samples.connects),
+            busy: sum(|samples| samples.busy),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.talk.1 - self.talk.0) as f64 / NS
+    }
+
+    fn faults_s(&self) -> f64 {
+        self.episodes.iter().map(|it| (it.ended - it.began) as f64 / NS).sum()
+    }
+
+    /// How long after a fault arrivals were fast again; nothing if they were not until the next.
+    fn recovered_s(&self, number: usize) -> Option<f64> {
+        let second = |time: u64| ((time - self.talk.0) as f64 / NS).ceil() as usize;
+        let ended = second(self.episodes[number].ended);
+        let next = self.episodes.get(number + 1).map_or(self.talk.1, |next| next.began);
+        let until = (next.saturating_sub(self.talk.0) as f64 / NS) as usize;
+        let seconds = self.timeline.seconds();
+        let fast = |second: &usize| {
+            seconds.get(*second).is_some_and(|it| it.quantile_ms(0.99) < P99_MS_MAX)
+        };
+        let steady = |from: &usize| (*from..(from + STEADY_S).min(until)).all(|it| fast(&it));
+        let first = (ended..until).find(steady)?;
+        Some((first - ended) as f64)
+    }
+
+    /// How fast the slowest of a hundred arrivals was between a fault's recovery and the next.
+    fn after_ms(&self, number: usize) -> f64 {
+        let second = |time: u64| (time.saturating_sub(self.talk.0) as f64 / NS).ceil() as usize;
+        let from = second(self.episodes[number].ended);
+        let next = self.episodes.get(number + 1).map_or(self.talk.1, |next| next.began);
+        let mut all = no_delays();
+        let seconds = self.timeline.seconds();
+        for it in seconds.iter().take(second(next).saturating_sub(1)).skip(from) {
+            all.add(&it.delays).expect("the bounds are the same");
+        }
+        all.value_at_quantile(0.99) as f64 / 1e3
+    }
+
+    /// What should be reached, and what was.
+    pub fn verdicts(&self, checked: &check::Verdict) -> Vec<Verdict> {
+        let per_s = self.acknowledged as f64 / self.seconds();
+        let mut all = vec![Verdict {
+            matter: "acknowledged sends a second, throughout".into(),
+            figure: per_s,
+            bar: Bar::AtLeast(PER_S_MIN),
+            from: format!(
+                "{} in {:.0} s; {} were not begun",
+                self.acknowledged,
+                self.seconds(),
+                self.unsaid
+            ),
+        }];
+        if self.nodes > 1 && !self.episodes.is_empty() {
+            all.push(Verdict {
+                matter: "of them while something was wrong, %".into(),
+                figure: 100.0 * self.during_faults as f64 / (self.acknowledged.max(1)) as f64,
+                bar: Bar::AtLeast(FAULTS_PERCENT_MIN),
+                from: format!("faults lasted {:.0} s", self.faults_s()),
+            });
+        }
+        let slowest = (0..self.episodes.len()).map(|number| self.recovered_s(number));
+        let slowest = slowest.map(|it| it.unwrap_or(f64::INFINITY)).fold(0.0, f64::max);
+        if !self.episodes.is_empty() {
+            all.push(Verdict {
+                matter: "after a fault, p99 of arrivals below 1 s, s".into(),
+                figure: slowest,
+                bar: Bar::AtMost(RECOVERED_S_MAX),
+                from: "the slowest; inf: the next fault came before".into(),
+            });
+        }
+        for matter in check::Matter::ALL {
+            all.push(Verdict {
+                matter: matter.name().into(),
+                figure: checked.count(matter) as f64,
+                bar: Bar::AtMost(0.0),
+                from: String::new(),
+            });
+        }
+        all
+    }
+
+    /// Prints everything.
+    pub fn print(&self, checked: &check::Verdict) {
+        println!(
+            "\n{:<34}{:>8}{:>8}{:>12}{:>14}",
+            "fault", "from s", "to s", "fast after s", "p99 after ms"
+        );
+        for (number, it) in self.episodes.iter().enumerate() {
+            let second = |time: u64| (time - self.talk.0) as f64 / NS;
+            let recovered = self.recovered_s(number).map_or("not".into(), |s| format!("{s:.0}"));
+            println!(
+                "{:<34}{:>8.1}{:>8.1}{recovered:>12}{:>14.0}",
+                it.fault,
+                second(it.began),
+                second(it.ended),
+                self.after_ms(number)
+            );
+        }
+        let ms = |of: &hdrhistogram::Histogram<u64>, quantile| {
+            of.value_at_quantile(quantile) as f64 / 1e3
+        };
+        let (acks, deliveries) = (&self.timeline.acks, &self.timeline.deliveries);
+        println!(
+            "\nacknowledged after {:.1} ms (p50), {:.0} ms (p99); arrived after {:.1} ms, {:.0} ms; \
+             from when it was due",
+            ms(acks, 0.5),
+            ms(acks, 0.99),
+            ms(deliveries, 0.5),
+            ms(deliveries, 0.99)
+        );
+        println!(
+            "{} connects of {} devices, {} told to come back later; settled {:.1} s after the end",
+            self.connects, self.devices, self.busy, self.settled_s
+        );
+        bars::print(&self.verdicts(checked));
+    }
+}

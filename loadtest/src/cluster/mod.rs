@@ -1,0 +1,244 @@
+//! Many nodes under faults: do they still behave as one server?
+//!
+//! Real processes, real people who write, and a schedule of faults; afterwards the checker reads
+//! what everybody saw beside the log.
+
+mod company;
+mod faults;
+mod figures;
+mod proxy;
+mod site;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use tempfile::TempDir;
+
+use self::{
+    company::{Cast, DEVICES_EACH, Org},
+    faults::{Fault, Lengths},
+    figures::{Episode, Figures},
+    site::{Database, Site},
+};
+use crate::{
+    check,
+    clock::{new_cid, now_ns},
+    device::{Device, Phase, Plan, Samples},
+    dice::Dice,
+    dump,
+    fleet::Failed,
+};
+
+/// People connect before they write.
+const START_NS: u64 = 3_000_000_000;
+/// How long everybody may take to have everything, after the last fault.
+const SETTLE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
+const STACK_LEN: usize = 512 * 1024;
+const NS: u64 = 1_000_000_000;
+
+/// What is run.
+#[derive(Debug, Clone, Args)]
+pub struct ClusterArgs {
+    /// The server's program; the one beside this program otherwise.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// How many nodes.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=8))]
+    nodes: u8,
+    /// What the log is kept in.
+    #[arg(long, value_enum, default_value = "postgres")]
+    database: Database,
+    /// How long people write, in seconds.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=3_000))]
+    seconds: u64,
+    /// Faults of seconds instead of tens of seconds, for runs of a minute.
+    #[arg(long)]
+    short: bool,
+    /// How many people there are, with two devices each.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(6..=1_000))]
+    people: u16,
+    /// How many messages all of them together begin a second.
+    #[arg(long, default_value_t = 130.0)]
+    per_s: f64,
+    /// Which faults come when, and who writes when.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Nothing goes wrong.
+    #[arg(long)]
+    no_faults: bool,
+    /// Where histories, the log and the report go; kept only if something is wrong otherwise.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Where the files of a run are.
+struct Out {
+    path: PathBuf,
+    /// Goes away with this value, unless it is kept.
+    temporary: Option<TempDir>,
+}
+
+impl Out {
+    fn new(out: Option<&PathBuf>) -> Result<Out, Failed> {
+        match out {
+            Some(path) => {
+                fs::create_dir_all(path)?;
+                Ok(Out { path: path.clone(), temporary: None })
+            }
+            None => {
+                let folder = tempfile::tempdir()?;
+                Ok(Out { path: folder.path().to_owned(), temporary: Some(folder) })
+            }
+        }
+    }
+
+    fn keep(self) {
+        self.temporary.map(TempDir::keep);
+        println!("histories, log and report: {}", self.path.display());
+    }
+}
+
+/// Runs everything, prints the figures and the verdict.
+pub fn run(args: &ClusterArgs) -> Result<(), Failed> {
+    let out = Out::new(args.out.as_ref())?;
+    let mut dice = Dice::new(args.seed);
+    let (figures, wrong) = play(args, &out.path, &mut dice)?;
+    let histories = (0..figures.devices).map(|number| out.path.join(history(number)));
+    let histories: Vec<PathBuf> = histories.collect();
+    let verdict = check::files(&histories, &out.path.join("log.jsonl"))?;
+    figures.print(&verdict);
+    wrong.iter().for_each(|wrong| println!("{wrong}"));
+    println!("\n{verdict}");
+    let broken = verdict.faults.len() + wrong.len();
+    if broken > 0 || args.out.is_some() {
+        out.keep();
+    }
+    if broken == 0 { Ok(()) } else { Err(Failed::Broken(broken)) }
+}
+
+fn history(number: usize) -> String {
+    format!("device-{number}.jsonl")
+}
+
+/// The run itself: leaves the files; answers the figures, and what the servers did wrong.
+fn play(args: &ClusterArgs, out: &Path, dice: &mut Dice) -> Result<(Figures, Vec<String>), Failed> {
+    let program = program(args.server.as_ref())?;
+    let mut site = Site::new(&program, usize::from(args.nodes), args.database)?;
+    let mut orgs = Vec::new();
+    for name in ["amber", "birch"] {
+        let token = site.organisation(name, name)?;
+        // A word that nobody says by chance.
+        let canary = format!("canary-{name}-{}", new_cid());
+        orgs.push(Org { token, canary });
+    }
+    for number in 0..site.len() {
+        site.start(number, out)?;
+    }
+    let people = (usize::from(args.people), args.per_s);
+    let cast = company::seed(&site.targets()[0], &orgs, people, dice)?;
+    let devices = cast.len();
+    println!(
+        "{} nodes, {} people with {DEVICES_EACH} devices each, {:.0} sends/s for {} s, seed {}",
+        site.len(),
+        args.people,
+        args.per_s,
+        args.seconds,
+        args.seed
+    );
+    let canaries = orgs.into_iter().map(|org| org.canary).collect();
+    let start = now_ns() + START_NS;
+    let plan = Plan::new(site.targets(), out.to_owned(), canaries, devices, start);
+    let plan = Arc::new(plan);
+    let running = devices_of(cast, &plan, dice.next())?;
+    let talk = (start, start + args.seconds * NS);
+    let episodes =
+        if args.no_faults { Vec::new() } else { faults(args, &mut site, out, talk, dice)? };
+    sleep_until(talk.1);
+    plan.enter(Phase::Quiet);
+    let (quiet, settled) = (now_ns(), settle(&plan));
+    let settled_s = (now_ns() - quiet) as f64 / 1e9;
+    plan.enter(Phase::Final);
+    let samples = join(running)?;
+    let mut wrong = site.end()?;
+    if !settled {
+        wrong.push(format!("{} devices had not everything after {SETTLE:?}", plan.behind()));
+    }
+    dump::dump(&site.database(), &out.join("log.jsonl"))?;
+    Ok((Figures::new(talk, episodes, &samples, (site.len(), settled_s)), wrong))
+}
+
+/// The program that was built beside this one.
+fn program(given: Option<&PathBuf>) -> Result<PathBuf, Failed> {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("carillon"));
+    let program = given.cloned().or_else(beside).filter(|program| program.exists());
+    program.ok_or_else(|| Failed::Usage("--server: build it: cargo build -p carillon".into()))
+}
+
+type Handle = thread::JoinHandle<Result<Samples, Failed>>;
+
+fn devices_of(cast: Vec<Cast>, plan: &Arc<Plan>, seed: u64) -> Result<Vec<Handle>, Failed> {
+    let start = |(number, (owner, part)): (usize, Cast)| -> Result<Handle, Failed> {
+        let device = Device::new((number, owner, part), plan.clone(), seed)?;
+        Ok(thread::Builder::new().stack_size(STACK_LEN).spawn(move || device.run())?)
+    };
+    cast.into_iter().enumerate().map(start).collect()
+}
+
+fn join(devices: Vec<Handle>) -> Result<Vec<Samples>, Failed> {
+    let ended = |device: Handle| match device.join() {
+        Ok(samples) => samples,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    devices.into_iter().map(ended).collect()
+}
+
+/// Lets one fault after the other happen, as long as there is time for its end.
+fn faults(
+    args: &ClusterArgs,
+    site: &mut Site,
+    logs: &Path,
+    (start, end): (u64, u64),
+    dice: &mut Dice,
+) -> Result<Vec<Episode>, Failed> {
+    let lengths = if args.short { Lengths::SHORT } else { Lengths::LONG };
+    let quiet = lengths.quiet * NS;
+    let (mut round, mut episodes) = (Vec::new(), Vec::new());
+    sleep_until(start + quiet);
+    loop {
+        if round.is_empty() {
+            round = Fault::round(site, dice);
+        }
+        let Some(fault) = round.pop() else { break };
+        let (began, lasts) = (now_ns(), fault.lasts(lengths) * NS);
+        if began + lasts + quiet > end {
+            break;
+        }
+        fault.begin(site)?;
+        sleep_until(began + lasts);
+        fault.end(site, logs)?;
+        let ended = now_ns();
+        episodes.push(Episode { fault: fault.to_string(), began, ended });
+        sleep_until(ended + quiet);
+    }
+    Ok(episodes)
+}
+
+/// Waits until everybody has everything; answers whether that came.
+fn settle(plan: &Plan) -> bool {
+    let deadline = now_ns() + SETTLE.as_nanos() as u64;
+    while plan.behind() > 0 && now_ns() < deadline {
+        thread::sleep(LOOK);
+    }
+    plan.behind() == 0
+}
+
+fn sleep_until(time: u64) {
+    thread::sleep(Duration::from_nanos(time.saturating_sub(now_ns())));
+}
