@@ -27,6 +27,7 @@ export default defineConfig({
     timezoneId: 'Asia/Hong_Kong',
     viewport: { width: 1440, height: 900 },
     actionTimeout: 15_000,
-    trace: 'retain-on-failure',
+    // A trace takes a picture with every step: `--trace on` where one is needed.
+    trace: 'on-first-retry',
   },
 })

@@ -5,12 +5,17 @@ import type { Page } from '../kit.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/** The rules about colours, which are all that another theme changes. */
+const OF_COLOUR = ['color-contrast', 'link-in-text-block']
+
 /** What axe finds serious or critical on a page, a line for each element. */
-export async function barriers(page: Page): Promise<string[]> {
+export async function barriers(page: Page, about: 'all' | 'colour' = 'all'): Promise<string[]> {
   // The policy of the page allows no script of others; the debugger may run one.
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE)
   const { violations } = await page.evaluate(
-    async (): Promise<AxeResults> => window.axe.run({ resultTypes: ['violations'] }),
+    async (rules): Promise<AxeResults> =>
+      window.axe.run({ resultTypes: ['violations'], ...(rules.length && { runOnly: rules }) }),
+    about === 'colour' ? OF_COLOUR : [],
   )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
