@@ -11,8 +11,12 @@ mod child;
 mod port;
 mod postgres;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
 
 pub use child::Child;
 pub use port::free_port;
 pub use postgres::{POSTGRES_VARIABLE, Postgres, database};
-pub use redis::{REDIS_VARIABLE, Redis};
+pub use redis::{REDIS_VARIABLE, Redis, Tls};
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
