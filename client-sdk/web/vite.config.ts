@@ -8,6 +8,8 @@ const SERVER = process.env.SERVER_URL ?? 'http://127.0.0.1:8080'
 export default defineConfig({
   plugins: [react(), texts()],
   resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
+  // The same for tests, which run in Node: before anything was built, there is only the source.
+  ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
   build: {
     target: 'es2022',
     // Every browser that the target names preloads modules by itself, and a data address for a
