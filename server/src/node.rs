@@ -117,7 +117,7 @@ impl Node {
         let plugins = registry::plugins(settings, chat::Settings::default());
 
         let path = database_path(&config.data);
-        let store = Store::open(&path, &Host::migrations(&plugins), start.store).await?;
+        let store = Store::open(&path.into(), &Host::migrations(&plugins), start.store).await?;
         let rates =
             Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));
         let settings = gateway::Settings {

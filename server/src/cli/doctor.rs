@@ -75,7 +75,7 @@ async fn database(config: &Config) -> Finding {
         return Ok("will be made at the first start".into());
     }
     let migrations = Host::migrations(&registry::plugins(<_>::default(), <_>::default()));
-    let checked = Store::check(&path, &migrations).await;
+    let checked = Store::check(&path.into(), &migrations).await;
     checked.map(|()| "opens and reads".into()).map_err(|error| error.to_string())
 }
 

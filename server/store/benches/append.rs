@@ -63,7 +63,9 @@ struct Run {
 /// So many clients, each with one send in flight.
 async fn run(path: &Path, batch_max: usize, clients: u64, sends: u64) -> Run {
     let options = Options { batch_max, ..Options::default() };
-    let store = Arc::new(Store::open(path, &[], options).await.expect("a fresh database"));
+    let store = Arc::new(
+        Store::open(&path.to_owned().into(), &[], options).await.expect("a fresh database"),
+    );
     let started = Instant::now();
     let clients = (0..clients).map(|client| {
         let store = store.clone();

@@ -61,7 +61,8 @@ async fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the folder is writable");
     let path = folder.path().join("read.db");
     let options = Options { durability: Durability::Off, ..Options::default() };
-    let open = async || Store::open(&path, &[], options.clone()).await.expect("it opens");
+    let database = path.into();
+    let open = async || Store::open(&database, &[], options.clone()).await.expect("it opens");
     let store = open().await;
     for round in 0..EVENTS {
         let queued: Vec<_> = (0..TOPICS).map(|n| store.commit(event(round * TOPICS + n))).collect();

@@ -151,7 +151,8 @@ pub struct Kit {
 async fn open(folder: &Path, plugins: &[Plugin]) -> Store {
     // Nobody pulls the plug on a test of behaviour, and waiting for the disk makes it slow.
     let options = Options { durability: Durability::Off, ..Options::default() };
-    let store = Store::open(&folder.join("kit.db"), &Host::migrations(plugins), options).await;
+    let store =
+        Store::open(&folder.join("kit.db").into(), &Host::migrations(plugins), options).await;
     store.expect("the plugins' tables can be made")
 }
 

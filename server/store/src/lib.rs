@@ -8,13 +8,21 @@
 //! whatever queued while its last commit ran: no timer, so a lone message waits for nothing and a
 //! crowd shares one `fdatasync`. A commit is answered after the database said that it is on disk.
 
+mod batch;
+mod cells;
+mod engine;
 #[cfg(feature = "kit")]
 pub mod kit;
+mod line;
 mod log;
+mod migrate;
 mod open;
+mod postgres;
 mod queue;
+mod reading;
 mod sqlite;
 mod store;
 
-pub use open::{Durability, OpenError, Options};
+pub use line::{AfterCommit, OwnCommit, Tail};
+pub use open::{Database, Durability, OpenError, Options};
 pub use store::Store;

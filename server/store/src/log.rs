@@ -1,13 +1,12 @@
 //! What every engine does alike: where topics stand, what an event becomes.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use carillon_plugin::{Committed, Emit, Error, Head, Result, Transaction};
 use carillon_protocol::{ErrorCode, Event, Json, Topic};
 use quick_cache::sync::Cache;
+
+use crate::line::{Figures, Line};
 
 /// Topics whose place is kept in memory: about 100 bytes each.
 const PLACES_MAX: usize = 65_536;
@@ -25,31 +24,30 @@ pub(crate) struct Place {
     pub(crate) head: Head,
 }
 
+/// Where topics stand, as far as it is kept.
+pub(crate) type Places = Cache<Topic, Place>;
+
 /// What the writer tells the readers. It never runs ahead of the disk: only committed places and
 /// positions come here.
 pub(crate) struct Shared {
-    pub(crate) places: Cache<Topic, Place>,
-    pub(crate) after_commit: OnceLock<Arc<dyn Fn(Vec<Event>) + Send + Sync>>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) line: Line,
+    pub(crate) tail: Figures,
     pub(crate) epoch: u64,
-    position: AtomicU64,
 }
 
 impl Shared {
+    /// Of the one node that writes.
     pub(crate) fn new(position: u64, epoch: u64) -> Shared {
-        Shared {
-            places: Cache::new(PLACES_MAX),
-            after_commit: OnceLock::new(),
-            epoch,
-            position: AtomicU64::new(position),
-        }
+        let places = Arc::new(Cache::new(PLACES_MAX));
+        Shared { places, line: Line::new(position, None), tail: Figures::default(), epoch }
     }
 
-    pub(crate) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn advance(&self, position: u64) {
-        self.position.store(position, Ordering::Release);
+    /// Of one of several nodes: where topics stand is learned from what all of them commit.
+    pub(crate) fn following(position: u64, epoch: u64) -> Shared {
+        let places = Arc::new(Cache::new(PLACES_MAX));
+        let line = Line::new(position, Some(Arc::clone(&places)));
+        Shared { places, line, tail: Figures::default(), epoch }
     }
 }
 
@@ -72,7 +70,8 @@ fn is_object(json: &str) -> bool {
     json.starts_with('{') && json.ends_with('}')
 }
 
-/// The event that an emit becomes at the next position of its topic; moves the place there.
+/// The event that an emit becomes at the next position of its topic; moves the place there. What
+/// counts is not sealed yet.
 pub(crate) fn append(
     tx: &Transaction,
     (index, emit): (usize, &Emit),
@@ -90,15 +89,20 @@ pub(crate) fn append(
         by: tx.by,
         at: tx.at,
         cid: if index == 0 { tx.cid } else { None },
-        data: if emit.counts { with_rev(emit.data.as_str(), seq) } else { emit.data.clone() },
+        data: emit.data.clone(),
     }
 }
 
-/// A JSON object with `rev` as its last field.
-fn with_rev(object: &str, seq: u64) -> Json {
-    let fields = object.strip_suffix('}').expect("checked before it was queued");
+/// The data of what counts, up to the number that `rev` will be.
+pub(crate) fn unsealed(object: &Json) -> String {
+    let fields = object.as_str().strip_suffix('}').expect("checked before it was queued");
     let comma = if fields.trim_end().ends_with('{') { "" } else { "," };
-    Json::trusted([fields, comma, "\"rev\":", &seq.to_string(), "}"].concat())
+    [fields, comma, "\"rev\":"].concat()
+}
+
+/// A JSON object with `rev` as its last field.
+pub(crate) fn sealed(unsealed: &str, seq: u64) -> Json {
+    Json::trusted([unsealed, &seq.to_string(), "}"].concat())
 }
 
 /// The answer to a `cid` that stands on `event` already.
@@ -126,6 +130,7 @@ mod tests {
 
     #[test]
     fn rev_becomes_the_last_field_of_an_object() {
+        let with_rev = |object, seq| sealed(&unsealed(&Json::trusted(object)), seq);
         assert_eq!(with_rev("{}", 7).as_str(), r#"{"rev":7}"#);
         assert_eq!(with_rev(r#"{"text":"a}"}"#, 12).as_str(), r#"{"text":"a}","rev":12}"#);
     }

@@ -1,12 +1,15 @@
 //! The queue in front of the writer, and the task that empties it.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::{Arc, atomic::Ordering};
 
 use carillon_plugin::{BoxFuture, Committed, Error, Result, Transaction};
 use carillon_protocol::ErrorCode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::log::{self, Shared};
+use crate::{
+    batch::Done,
+    log::{self, Shared},
+};
 
 /// Transactions that may wait: a fifth of a second of work at full speed. More would only turn
 /// into time-outs.
@@ -16,15 +19,15 @@ const BUSY_RETRY_MS: u64 = 250;
 /// How often the writer lets others run while they bring more: with every core at work, a few
 /// turns gather nearly all. A lone transaction waits for one turn.
 const YIELDS_MAX: u32 = 4;
+/// Committed batches whose answers wait until what others committed before them is applied here.
+/// More, and the writer waits as well.
+const WAITING_MAX: u32 = 64;
 
 /// What the task does with an engine.
 pub(crate) trait Engine: Send + 'static {
     /// Commits transactions together, in this order, and answers each. An error refuses them all:
     /// nothing of them happened, and the engine is ready for the next batch.
-    fn commit(
-        &mut self,
-        txs: &[Transaction],
-    ) -> impl Future<Output = Result<Vec<Result<Committed>>>> + Send;
+    fn commit(&mut self, txs: &[Transaction]) -> impl Future<Output = Result<Done>> + Send;
 
     /// Whether it can write.
     fn ping(&mut self) -> impl Future<Output = Result<()>> + Send;
@@ -96,7 +99,7 @@ async fn work(
     mut jobs: mpsc::Receiver<Job>,
     batch_max: usize,
 ) {
-    let mut closers = Vec::new();
+    let (mut closers, waiting) = (Vec::new(), Arc::new(Semaphore::new(WAITING_MAX as usize)));
     while let Some(first) = jobs.recv().await {
         let mut pings = Vec::new();
         let (mut txs, mut replies, mut cost, mut yields) = (Vec::new(), Vec::new(), 0, 0);
@@ -127,7 +130,7 @@ async fn work(
             }
         }
         if !txs.is_empty() {
-            commit(&mut engine, &shared, txs, replies).await;
+            commit(&mut engine, &shared, &waiting, txs, replies).await;
         }
         // After the transactions, which must not wait for it; and once for all who ask.
         if !pings.is_empty() {
@@ -135,6 +138,8 @@ async fn work(
             pings.into_iter().for_each(|reply| answer(reply, works.clone()));
         }
     }
+    // An error would mean that it was closed, and nobody does.
+    drop(waiting.acquire_many(WAITING_MAX).await);
     engine.close().await;
     closers.into_iter().for_each(|reply| answer(reply, ()));
 }
@@ -148,31 +153,34 @@ fn cost_of(tx: &Transaction) -> usize {
 /// Commits a batch, tells the host, answers everybody; in this order.
 async fn commit(
     engine: &mut impl Engine,
-    shared: &Shared,
+    shared: &Arc<Shared>,
+    waiting: &Arc<Semaphore>,
     txs: Vec<Transaction>,
     replies: Vec<oneshot::Sender<Result<Committed>>>,
 ) {
-    match engine.commit(&txs).await {
-        Ok(done) => {
-            publish(shared, &done);
-            replies.into_iter().zip(done).for_each(|(reply, done)| answer(reply, done));
+    let done = match engine.commit(&txs).await {
+        Ok(done) => done,
+        Err(error) => {
+            replies.into_iter().for_each(|reply| answer(reply, Err(error.clone())));
+            return;
         }
-        Err(error) => replies.into_iter().for_each(|reply| answer(reply, Err(error.clone()))),
+    };
+    let fresh = done.answers.iter().flatten().filter(|committed| !committed.dup);
+    let events = fresh.flat_map(|committed| committed.events.iter().cloned()).collect();
+    shared.line.own(done.first, events);
+    let answers = replies.into_iter().zip(done.answers);
+    if shared.line.applied() >= done.through {
+        return answers.for_each(|(reply, done)| answer(reply, done));
     }
-}
-
-/// Tells the host what is new, before anybody is answered.
-fn publish(shared: &Shared, done: &[Result<Committed>]) {
-    let Some(after_commit) = shared.after_commit.get() else { return };
-    let fresh = done.iter().flatten().filter(|committed| !committed.dup);
-    let events: Vec<_> = fresh.flat_map(|committed| committed.events.iter().cloned()).collect();
-    if events.is_empty() {
-        return;
-    }
-    // The events are on disk: a plugin's mistake here must not take the writer down.
-    if std::panic::catch_unwind(AssertUnwindSafe(|| after_commit(events))).is_err() {
-        tracing::error!("what runs after a commit panicked");
-    }
+    let permit = Arc::clone(waiting).acquire_owned().await;
+    let (shared, answers) = (Arc::clone(shared), answers.collect::<Vec<_>>());
+    tokio::spawn(async move {
+        if !shared.line.reaches(done.through).await {
+            shared.tail.late_answers.fetch_add(answers.len() as u64, Ordering::Relaxed);
+        }
+        answers.into_iter().for_each(|(reply, done)| answer(reply, done));
+        drop(permit);
+    });
 }
 
 /// Whoever asked may have gone away: then nobody needs the answer.
@@ -192,9 +200,10 @@ mod tests {
     struct Diary(Arc<Mutex<Vec<String>>>);
 
     impl Engine for Diary {
-        async fn commit(&mut self, txs: &[Transaction]) -> Result<Vec<Result<Committed>>> {
+        async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
             self.0.lock().expect("nobody panics").push(format!("commit {}", txs.len()));
-            Ok(txs.iter().map(|_| Ok(Committed { dup: false, events: Vec::new() })).collect())
+            let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
+            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, through: 0 })
         }
 
         async fn ping(&mut self) -> Result<()> {

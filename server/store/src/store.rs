@@ -1,19 +1,24 @@
 //! The store as the node sees it.
 
-use std::{path::Path, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use carillon_plugin::{
-    BoxFuture, Committed, Head, Look, Migration, Result, Row, Storage, Tail, Transaction, Value,
+    BoxFuture, Committed, Error, Head, Look, Migration, Result, Row, Storage, Transaction, Value,
     Window,
 };
 use carillon_protocol::{Cid, Event, Topic, UserId};
 
 use crate::{
-    OpenError, Options,
+    AfterCommit, Database, OpenError, Options, OwnCommit, Tail,
     log::Shared,
+    postgres::{self, Follower},
     queue::Queue,
-    sqlite::{self, Readers},
+    reading::Readers,
+    sqlite,
 };
+
+/// How long a database may take to say that it is there.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The log and the tables, open. Cheap to clone.
 #[derive(Clone)]
@@ -21,58 +26,107 @@ pub struct Store {
     shared: Arc<Shared>,
     queue: Queue,
     readers: Readers,
+    /// Keeps the task that follows the log of several nodes.
+    follower: Option<Arc<Follower>>,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("position", &self.shared.position()).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("position", &self.shared.line.applied())
+            .finish_non_exhaustive()
     }
 }
 
 impl Store {
-    /// Opens the database at this path, makes it if there is none, and brings its tables up to
-    /// date.
+    /// Opens the database, makes its tables if there are none, and brings them up to date. A file
+    /// is made if there is none; a database on a server must be there.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
     pub async fn open(
-        path: &Path,
+        database: &Database,
         migrations: &[Migration],
         options: Options,
     ) -> Result<Store, OpenError> {
-        let (shared, writer, readers) = sqlite::open(path, migrations, &options).await?;
-        let queue = Queue::start(writer, shared.clone(), options.batch_max);
-        Ok(Store { shared, queue, readers })
+        match database {
+            Database::Sqlite(path) => {
+                let (shared, writer, readers) = sqlite::open(path, migrations, &options).await?;
+                let queue = Queue::start(writer, shared.clone(), options.batch_max);
+                Ok(Store { shared, queue, readers, follower: None })
+            }
+            Database::Postgres(url) => {
+                let opened = postgres::open(url, migrations, &options).await?;
+                let (shared, writer, readers, follower) = opened;
+                let queue = Queue::start(writer, shared.clone(), options.batch_max);
+                Ok(Store { shared, queue, readers, follower: Some(Arc::new(follower)) })
+            }
+        }
     }
 
-    /// Whether [`Store::open`] would take the database at this path; changes nothing.
+    /// Whether [`Store::open`] would take the database; changes nothing.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
-    pub async fn check(path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
-        sqlite::check(path, migrations).await
+    pub async fn check(database: &Database, migrations: &[Migration]) -> Result<(), OpenError> {
+        match database {
+            Database::Sqlite(path) => sqlite::check(path, migrations).await,
+            Database::Postgres(url) => postgres::check(url, migrations).await,
+        }
     }
 
-    /// What runs after each commit, in commit order, before the commits are answered. Only the
-    /// first call counts. It must not block.
-    pub fn on_commit(&self, f: Arc<dyn Fn(Vec<Event>) + Send + Sync>) {
+    /// What is given every committed event, whichever node committed it, in commit order, each
+    /// once, before this node's own commits are answered. Only the first call counts. It must not
+    /// block.
+    pub fn on_commit(&self, f: AfterCommit) {
         // A second one would be a fault of the node, and the first keeps its promise.
-        drop(self.shared.after_commit.set(f));
+        drop(self.shared.line.after_commit.set(f));
     }
 
-    /// Whether the writer and a reader answer.
+    /// What is given this node's own commits, with the position of the first event, right after
+    /// the commit: it brings them to the other nodes. Only the first call counts. It must not
+    /// block.
+    pub fn on_own_commit(&self, f: OwnCommit) {
+        drop(self.shared.line.own_commit.set(f));
+    }
+
+    /// Events that another node committed, with the position of the first one. They may come late,
+    /// twice or in any order; what never comes is read from the log.
+    pub fn hint(&self, first: u64, events: Vec<Event>) {
+        self.shared.line.hint(first, events);
+    }
+
+    /// Reads the log now: hints may have been lost.
+    pub fn look(&self) {
+        self.shared.line.urgent.notify_one();
+    }
+
+    /// How well this node follows the log.
+    pub fn tail(&self) -> Tail {
+        self.shared.tail.tail(self.shared.line.applied(), self.shared.line.spoken())
+    }
+
+    /// Whether the writer and a reader answer, soon.
     ///
     /// # Errors
     /// `E_UNAVAILABLE` with what is wrong.
     pub async fn ping(&self) -> Result<()> {
-        self.readers.query("SELECT 1", Vec::new()).await?;
-        self.queue.ping().await
+        let ping = async {
+            self.readers.query("SELECT 1", Vec::new()).await?;
+            self.queue.ping().await
+        };
+        tokio::time::timeout(PING_TIMEOUT, ping)
+            .await
+            .unwrap_or_else(|late| Err(Error::internal(late)))
     }
 
     /// Commits what is queued, then closes the database. What comes later is refused.
     pub async fn close(&self) {
-        self.readers.close().await;
         self.queue.close().await;
+        if let Some(follower) = &self.follower {
+            follower.end();
+        }
+        self.readers.close().await;
     }
 }
 
@@ -105,7 +159,11 @@ impl Storage for Store {
         Box::pin(self.readers.events_at(topic, seqs))
     }
 
-    fn tails(&self, tails: Vec<Tail>, counted: bool) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+    fn tails(
+        &self,
+        tails: Vec<carillon_plugin::Tail>,
+        counted: bool,
+    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
         Box::pin(self.readers.tails(tails, counted))
     }
 
@@ -114,6 +172,6 @@ impl Storage for Store {
     }
 
     fn position(&self) -> (u64, u64) {
-        (self.shared.position(), self.shared.epoch)
+        (self.shared.line.applied(), self.shared.epoch)
     }
 }

@@ -2,32 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::rows::{hex, json};
-use carillon_protocol::{Event, OrgId, Topic, UserId};
 use sqlx::{
     Arguments, AssertSqlSafe, SqliteConnection, error::BoxDynError, sqlite::SqliteArguments,
 };
 
+use super::rows::{hex, json};
+use crate::batch::{NewEvent, Newcomers};
+
 /// Rows of one statement. What is missing to the next size stays unbound, which is NULL, and is
 /// filtered out: four texts to prepare serve every batch.
 const SIZES: [usize; 4] = [1, 16, 64, 256];
-
-/// An event with the numbers that its row consists of.
-pub(super) struct NewEvent {
-    pub(super) pos: u64,
-    pub(super) topic: i64,
-    pub(super) by: i64,
-    pub(super) counts: bool,
-    pub(super) hash: i64,
-    pub(super) event: Event,
-}
-
-/// Topics and people that the log meets for the first time, with their numbers.
-#[derive(Default)]
-pub(super) struct Newcomers {
-    pub(super) topics: Vec<(i64, Topic, OrgId)>,
-    pub(super) authors: Vec<(i64, UserId)>,
-}
 
 /// Inserts the events and commits. `begun` says whether a transaction is open.
 pub(super) async fn insert_and_commit(

@@ -5,22 +5,13 @@ use std::collections::BTreeMap;
 use carillon_plugin::Migration;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use crate::OpenError;
+use crate::{
+    OpenError,
+    migrate::{Stop, due, newer, refuse_newer},
+};
 
 /// The store's own steps; the number of the last one stands in the file's header.
 const STEPS: &[&str] = &[include_str!("schema.sql")];
-
-/// Why it did not come to the end.
-pub(super) enum Stop {
-    Refused(OpenError),
-    Failed(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Stop {
-        Stop::Failed(error)
-    }
-}
 
 /// Brings all tables up to date, each step in a transaction of its own.
 pub(super) async fn migrate(
@@ -42,13 +33,8 @@ pub(super) async fn migrate(
         sqlx::raw_sql(AssertSqlSafe(mark)).execute(&mut *tx).await?;
         tx.commit().await?;
     }
-    for step in migrations {
-        if done.get(step.plugin).is_none_or(|&last| last < i64::from(step.number)) {
-            apply(conn, step).await.map_err(|source| {
-                let (plugin, number) = (step.plugin.to_owned(), step.number);
-                Stop::Refused(OpenError::Migration { plugin, number, source })
-            })?;
-        }
+    for step in due(migrations, &done) {
+        apply(conn, step).await.map_err(|source| Stop::Refused(OpenError::step(step, source)))?;
     }
     Ok(())
 }
@@ -85,22 +71,4 @@ async fn plugins(conn: &mut SqliteConnection) -> sqlx::Result<BTreeMap<String, i
     let sql = "SELECT plugin, max(number) FROM migration GROUP BY plugin";
     let rows = sqlx::query(sql).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-fn refuse_newer(done: &BTreeMap<String, i64>, migrations: &[Migration]) -> Result<(), Stop> {
-    for (plugin, &found) in done {
-        // A plugin that is switched off keeps its tables as they are.
-        let own = migrations.iter().filter(|step| step.plugin == plugin);
-        match own.map(|step| step.number).max() {
-            Some(known) if found > i64::from(known) => {
-                return Err(newer(&format!("step of `{plugin}`"), found as u32, known));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn newer(what: &str, found: u32, known: u32) -> Stop {
-    Stop::Refused(OpenError::Newer { what: what.to_owned(), found, known })
 }

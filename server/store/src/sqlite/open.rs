@@ -8,13 +8,16 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Readers, code, migrate, writer::Writer};
-use crate::{Durability, OpenError, Options, log::Shared};
+use super::{code, migrate, writer::Writer};
+use crate::{Durability, OpenError, Options, log::Shared, migrate::Stop, reading::Readers};
 
 /// Stands in the file's header: "CARI".
 const APPLICATION_ID: i32 = 0x4341_5249;
 /// How long to wait for another process, as a backup, to let go of the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read: more than cores only wait for each other; four hide the wait for a slow
+/// disk.
+const READERS: u32 = 4;
 /// How long a read waits for a connection: longer, and the caller has given up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept a connection: more than all plugins have, in all their sizes.
@@ -58,7 +61,7 @@ pub(crate) async fn open(
     let epoch: i64 = epoch.and_then(|row| row.try_get(0)).map_err(failed)?;
     let writer = Writer::new(settings.clone(), conn, epoch.unsigned_abs()).await.map_err(failed)?;
     let readers = SqlitePoolOptions::new()
-        .max_connections(options.readers.max(1))
+        .max_connections(if options.readers == 0 { READERS } else { options.readers })
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .idle_timeout(None)
@@ -66,7 +69,7 @@ pub(crate) async fn open(
         .connect_with(settings.pragma("query_only", "1").pragma("cache_size", READER_CACHE_KIB))
         .await
         .map_err(failed)?;
-    Ok((writer.shared(), writer, Readers::new(readers)))
+    Ok((writer.shared(), writer, Readers::Sqlite(readers)))
 }
 
 /// Whether the file could be opened, without changing anything.
@@ -113,22 +116,22 @@ async fn owned(path: &Path, plain: &SqliteConnectOptions) -> Result<SqliteConnec
     };
     match look.await {
         Ok((conn, (APPLICATION_ID, _) | (0, 0))) => Ok(conn),
-        Ok(_) => Err(OpenError::Foreign { path: path.display().to_string() }),
+        Ok(_) => Err(OpenError::Foreign { database: path.display().to_string() }),
         Err(source) => Err(refusal(path, source)),
     }
 }
 
-fn stopped(path: &Path, stop: migrate::Stop) -> OpenError {
+fn stopped(path: &Path, stop: Stop) -> OpenError {
     match stop {
-        migrate::Stop::Refused(refused) => refused,
-        migrate::Stop::Failed(source) => refusal(path, source),
+        Stop::Refused(refused) => refused,
+        Stop::Failed(source) => refusal(path, source),
     }
 }
 
 fn refusal(path: &Path, source: sqlx::Error) -> OpenError {
-    let path = path.display().to_string();
+    let database = path.display().to_string();
     match code(&source) {
-        Some(NOT_A_DATABASE | CORRUPT) => OpenError::Corrupt { path, why: source.to_string() },
-        _ => OpenError::Unavailable { path, source },
+        Some(NOT_A_DATABASE | CORRUPT) => OpenError::Corrupt { database, why: source.to_string() },
+        _ => OpenError::Unavailable { database, source },
     }
 }

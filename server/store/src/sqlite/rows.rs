@@ -1,42 +1,11 @@
-//! Events and values as they come out of rows.
-
-use std::sync::Arc;
+//! Values in and out of SQLite.
 
 use carillon_plugin::{Row, Value};
-use carillon_protocol::{Cid, Event, EventId, Json, Topic, UserId, id::Ulid};
+use carillon_protocol::id::Ulid;
 use sqlx::{
     Row as _, TypeInfo, ValueRef,
     sqlite::{SqliteRow, SqliteValueRef},
 };
-
-/// The columns that [`event`] reads, of `event e` and `author a`.
-pub(super) const EVENT: &str = "e.seq, e.n, e.k, e.id, a.user, e.at, e.cid, e.data";
-
-/// The event in a row whose columns from `first` on are [`EVENT`].
-pub(super) fn event(topic: Topic, row: &SqliteRow, first: usize) -> sqlx::Result<Event> {
-    Ok(Event {
-        topic,
-        seq: whole(row, first)?,
-        n: whole(row, first + 1)?,
-        k: Arc::from(row.try_get::<&str, _>(first + 2)?),
-        id: EventId(id(row.try_get(first + 3)?)?),
-        by: UserId(id(row.try_get(first + 4)?)?),
-        at: row.try_get(first + 5)?,
-        cid: row.try_get::<Option<&[u8]>, _>(first + 6)?.map(id).transpose()?.map(Cid),
-        data: Json::trusted(row.try_get::<&str, _>(first + 7)?),
-    })
-}
-
-/// A position or a count: never negative.
-pub(super) fn whole(row: &SqliteRow, column: usize) -> sqlx::Result<u64> {
-    let found: i64 = row.try_get(column)?;
-    u64::try_from(found).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-fn id(bytes: &[u8]) -> sqlx::Result<Ulid> {
-    let bytes = bytes.try_into().map_err(|_| sqlx::Error::Decode("an id of 16 bytes".into()))?;
-    Ok(Ulid::from_bytes(bytes))
-}
 
 /// Many values as one argument, for `json_each`.
 pub(super) fn json<T: serde::Serialize>(values: &[T]) -> String {

@@ -1,53 +1,60 @@
-//! Plugins' statements: values in, `{rows}` spelt out.
+//! Plugins' statements as SQLite takes them: `{rows}` spelt out, a savepoint opened on the way.
 
-use std::{fmt::Write, sync::Arc};
+use std::fmt::Write;
 
-use carillon_plugin::{Result, Statement, Value};
-use carillon_protocol::Event;
-use sqlx::{Arguments, sqlite::SqliteArguments};
+use carillon_plugin::Value;
+use futures_util::TryStreamExt;
+use sqlx::{
+    Arguments, AssertSqlSafe, Either, Executor, Result, SqliteConnection, sqlite::SqliteArguments,
+};
 
-use crate::log;
+use crate::{batch::statement::ROWS, engine::Opening};
 
-/// Where a list of rows goes.
-const ROWS: &str = "{rows}";
 /// A list of rows is cut into pieces of these sizes: few texts to prepare, few trips to the driver.
 const PIECES: [usize; 4] = [128, 32, 8, 1];
 
-/// Values that a transaction only has once its events have positions.
-#[derive(Clone, Copy)]
-pub(super) struct Late<'a> {
-    pub(super) events: &'a [&'a Event],
-    pub(super) pos: u64,
-}
-
-/// Whether the statement waits for the positions of the events.
-pub(super) fn is_late(statement: &Statement) -> bool {
-    let late = |value: &Value| matches!(value, Value::Seq(_) | Value::N(_) | Value::Pos);
-    statement.rows.iter().flatten().any(late)
+/// Runs a statement; says how many rows it changed.
+pub(super) async fn execute(
+    conn: &mut SqliteConnection,
+    opening: Opening,
+    sql: &str,
+    rows: &[Vec<Value>],
+) -> Result<u64> {
+    // One trip to the driver opens the savepoint and runs the first piece in it.
+    let mut opening = match opening {
+        Opening::First => "BEGIN IMMEDIATE; SAVEPOINT tx; ",
+        Opening::Next => "RELEASE tx; SAVEPOINT tx; ",
+        Opening::Open => "",
+    };
+    let mut changed = 0;
+    for (sql, arguments) in pieces(sql, rows)? {
+        let sql = format!("{}{sql}", std::mem::take(&mut opening));
+        let mut steps = conn.fetch_many(sqlx::query_with(AssertSqlSafe(sql), arguments));
+        // Of statements in one text the last one counts.
+        let mut last = 0;
+        while let Some(step) = steps.try_next().await? {
+            if let Either::Left(done) = step {
+                last = done.rows_affected();
+            }
+        }
+        changed += last;
+    }
+    Ok(changed)
 }
 
 /// The texts and arguments that a statement becomes.
-pub(super) fn pieces(
-    statement: &Statement,
-    late: Late<'_>,
-) -> Result<Vec<(Arc<str>, SqliteArguments)>> {
-    if !statement.sql.contains(ROWS) {
-        let rows = statement.rows.iter();
-        return rows
-            .map(|row| Ok((Arc::from(&*statement.sql), arguments(row, Some(late))?)))
-            .collect();
+fn pieces(sql: &str, rows: &[Vec<Value>]) -> Result<Vec<(String, SqliteArguments)>> {
+    if !sql.contains(ROWS) {
+        return rows.iter().map(|row| Ok((sql.to_owned(), arguments(row)?))).collect();
     }
-    let columns = statement.rows.first().map_or(0, Vec::len);
-    if statement.rows.iter().any(|row| row.len() != columns) {
-        return Err(log::fault(format!("rows of different lengths for {}", statement.sql)));
-    }
-    let (mut rest, mut pieces) = (statement.rows.as_slice(), Vec::new());
+    let columns = rows.first().map_or(0, Vec::len);
+    let (mut rest, mut pieces) = (rows, Vec::new());
     while !rest.is_empty() {
         let size = PIECES.into_iter().find(|&size| size <= rest.len()).unwrap_or(1);
         let (piece, after) = rest.split_at(size);
         rest = after;
-        let sql = statement.sql.replace(ROWS, &placeholders(size, columns));
-        pieces.push((sql.into(), arguments(piece.iter().flatten(), Some(late))?));
+        let sql = sql.replace(ROWS, &placeholders(size, columns));
+        pieces.push((sql, arguments(piece.iter().flatten())?));
     }
     Ok(pieces)
 }
@@ -66,28 +73,20 @@ fn placeholders(rows: usize, columns: usize) -> String {
     text
 }
 
-/// The values as the driver takes them; a read has no late ones.
+/// The values as the driver takes them.
 pub(super) fn arguments<'a>(
     values: impl IntoIterator<Item = &'a Value>,
-    late: Option<Late<'_>>,
 ) -> Result<SqliteArguments> {
-    let pos = || late.map(|late| late.pos).ok_or_else(|| log::fault("a read has no events".into()));
-    let event = |index: &usize| {
-        let missing = || log::fault(format!("the transaction has no event {index}"));
-        late.and_then(|late| late.events.get(*index).copied()).ok_or_else(missing)
-    };
     let mut arguments = SqliteArguments::default();
     for value in values {
         let added = match value {
-            Value::Null => arguments.add(None::<i64>),
             Value::Int(int) => arguments.add(*int),
             Value::Real(real) => arguments.add(*real),
             Value::Text(text) => arguments.add(text.as_str()),
-            Value::Seq(index) => arguments.add(event(index)?.seq as i64),
-            Value::N(index) => arguments.add(event(index)?.n as i64),
-            Value::Pos => arguments.add(pos()? as i64),
+            // Positions have been filled in before.
+            Value::Null | Value::Seq(_) | Value::N(_) | Value::Pos => arguments.add(None::<i64>),
         };
-        added.map_err(|error| super::unavailable(sqlx::Error::Encode(error)))?;
+        added.map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
@@ -95,17 +94,15 @@ pub(super) fn arguments<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carillon_plugin::Expect;
 
     #[test]
     fn a_list_of_rows_is_cut_into_few_pieces() {
-        let rows = (0..170_i64).map(|i| vec![Value::Int(i), Value::Int(-i)]).collect();
-        let sql = "INSERT INTO t VALUES {rows} ON CONFLICT DO NOTHING".into();
-        let statement = Statement { sql, rows, expect: Expect::Any };
-        let pieces = pieces(&statement, Late { events: &[], pos: 0 }).unwrap();
+        let rows: Vec<_> = (0..170_i64).map(|i| vec![Value::Int(i), Value::Int(-i)]).collect();
+        let sql = "INSERT INTO t VALUES {rows} ON CONFLICT DO NOTHING";
+        let pieces = pieces(sql, &rows).unwrap();
         let sizes: Vec<_> = pieces.iter().map(|(_, arguments)| arguments.len() / 2).collect();
         assert_eq!(sizes, [128, 32, 8, 1, 1]);
-        assert_eq!(&*pieces[3].0, "INSERT INTO t VALUES ($1,$2) ON CONFLICT DO NOTHING");
+        assert_eq!(pieces[3].0, "INSERT INTO t VALUES ($1,$2) ON CONFLICT DO NOTHING");
         assert_eq!(placeholders(2, 2), "($1,$2),($3,$4)");
     }
 }

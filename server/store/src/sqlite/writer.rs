@@ -2,35 +2,22 @@
 
 use std::sync::Arc;
 
-use carillon_plugin::{Committed, Result, Transaction};
-use carillon_protocol::{Cid, UserId};
-use quick_cache::unsync::Cache;
+use carillon_plugin::{Error, Result, Transaction, Value};
+use carillon_protocol::{Topic, UserId};
 use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{batch, unavailable};
-use crate::{log::Shared, queue::Engine};
+use super::{append, code, statement};
+use crate::{
+    batch::{self, Done, Draft, Last, Memory},
+    engine::{self, Fault, Lane, Opening, Reading},
+    log::{Place, Shared},
+    queue::Engine,
+};
 
-/// People whose number is kept in memory: everybody who writes in a busy hour.
-const AUTHORS_MAX: usize = 65_536;
-/// Intents that are remembered, so that `prev` costs no read: seconds of work at full speed.
-const RECENT_MAX: usize = 65_536;
-
-/// What is known of the disk. Only a commit changes it, so it never runs ahead.
-pub(super) struct Memory {
-    pub(super) shared: Arc<Shared>,
-    pub(super) authors: Cache<UserId, i64>,
-    pub(super) recent: Cache<(UserId, Cid), ()>,
-    /// The newest numbers given out.
-    pub(super) last: Last,
-}
-
-/// The newest numbers in use; whoever needs one takes the next.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Last {
-    pub(super) pos: u64,
-    pub(super) topic: i64,
-    pub(super) author: i64,
-}
+const CONSTRAINT: i32 = 19;
+/// Faults of one statement: its text, a value too large, a value of the wrong type, no right to do
+/// it, a parameter out of range. The rest concerns the whole database.
+const STATEMENT_FAULTS: [i32; 5] = [1, 18, 20, 23, 25];
 
 pub(crate) struct Writer {
     settings: SqliteConnectOptions,
@@ -47,12 +34,7 @@ impl Writer {
         epoch: u64,
     ) -> sqlx::Result<Writer> {
         let last = last(&mut conn).await?;
-        let memory = Memory {
-            shared: Arc::new(Shared::new(last.pos, epoch)),
-            authors: Cache::new(AUTHORS_MAX),
-            recent: Cache::new(RECENT_MAX),
-            last,
-        };
+        let memory = Memory::new(Arc::new(Shared::new(last.pos, epoch)), last);
         Ok(Writer { settings, conn: Some(conn), memory })
     }
 
@@ -67,7 +49,7 @@ impl Writer {
             None => {
                 let mut conn = self.settings.connect().await?;
                 self.memory.last = last(&mut conn).await?;
-                self.memory.shared.advance(self.memory.last.pos);
+                self.memory.shared.line.skip_to(self.memory.last.pos);
                 conn
             }
         };
@@ -76,9 +58,7 @@ impl Writer {
 
     /// Forgets everything after a fault: what the database is really at is read again.
     async fn reset(&mut self) {
-        self.memory.shared.places.clear();
-        self.memory.authors.clear();
-        self.memory.recent.clear();
+        self.memory.clear();
         if let Some(conn) = self.conn.take() {
             // Closing undoes what was open. If even that fails, the handle is gone all the same.
             if let Err(error) = conn.close().await {
@@ -87,19 +67,19 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, txs: &[Transaction]) -> sqlx::Result<Vec<Result<Committed>>> {
+    async fn attempt(&mut self, txs: &[Transaction]) -> sqlx::Result<Done> {
         let (conn, memory) = self.conn().await?;
         batch::commit(conn, memory, txs).await
     }
 }
 
 impl Engine for Writer {
-    async fn commit(&mut self, txs: &[Transaction]) -> Result<Vec<Result<Committed>>> {
+    async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
         match self.attempt(txs).await {
             Ok(done) => Ok(done),
             Err(error) => {
                 self.reset().await;
-                Err(unavailable(error))
+                Err(Error::internal(error))
             }
         }
     }
@@ -112,7 +92,7 @@ impl Engine for Writer {
         };
         if let Err(error) = ping.await {
             self.reset().await;
-            return Err(unavailable(error));
+            return Err(Error::internal(error));
         }
         Ok(())
     }
@@ -124,6 +104,84 @@ impl Engine for Writer {
         if let Err(error) = checkpoint.map(drop).and(closed) {
             // Nothing is lost: the next start reads the write-ahead log.
             tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+impl Lane for SqliteConnection {
+    type Conn = SqliteConnection;
+
+    fn conn(&mut self) -> &mut SqliteConnection {
+        self
+    }
+
+    /// Where topics stand: from memory, and what it lacks in one query.
+    async fn standing(&mut self, memory: &Memory, topics: &[&Topic]) -> sqlx::Result<Vec<Place>> {
+        let known: Vec<_> = topics.iter().map(|topic| memory.shared.places.get(*topic)).collect();
+        let missing = topics.iter().zip(&known).filter(|(_, place)| place.is_none());
+        let missing: Vec<_> = missing.map(|(topic, _)| *topic).collect();
+        let found = match missing.is_empty() {
+            true => Vec::new(),
+            false => self.places(&missing).await?,
+        };
+        let mut found = found.into_iter();
+        let places = known.into_iter().map(|place| place.or_else(|| found.next()));
+        Ok(places.map(Option::unwrap_or_default).collect())
+    }
+
+    async fn numbers(&mut self, memory: &Memory, users: &[UserId]) -> sqlx::Result<Vec<i64>> {
+        engine::remembered_authors(self, memory, users).await
+    }
+
+    fn learn(
+        &self,
+        memory: &mut Memory,
+        topics: Vec<(&Topic, Place)>,
+        authors: Vec<(UserId, i64)>,
+    ) {
+        topics.into_iter().for_each(|(topic, place)| {
+            memory.shared.places.insert(topic.clone(), place);
+        });
+        engine::learn_authors(memory, authors);
+    }
+
+    /// Nobody else gives out numbers; the transaction begins with the first statement.
+    async fn begin(&mut self, memory: &Memory) -> sqlx::Result<Last> {
+        Ok(memory.last)
+    }
+
+    async fn execute(
+        &mut self,
+        opening: Opening,
+        sql: &str,
+        rows: &[Vec<Value>],
+    ) -> sqlx::Result<u64> {
+        statement::execute(self, opening, sql, rows).await
+    }
+
+    async fn undo(&mut self) -> sqlx::Result<()> {
+        sqlx::raw_sql("ROLLBACK TO tx").execute(self).await.map(drop)
+    }
+
+    async fn finish(&mut self, draft: &mut Draft, opened: bool) -> sqlx::Result<()> {
+        draft.seal();
+        let mut begun = opened;
+        if begun {
+            // Inside a savepoint every page would be copied before it is changed.
+            sqlx::raw_sql("RELEASE tx").execute(&mut *self).await?;
+        }
+        if !draft.newcomers.is_empty() {
+            append::insert_newcomers(self, begun, &draft.newcomers).await?;
+            begun = true;
+        }
+        append::insert_and_commit(self, begun, &draft.rows).await
+    }
+
+    fn fault(error: &sqlx::Error) -> Fault {
+        match code(error) {
+            Some(CONSTRAINT) => Fault::Conflict,
+            Some(code) if STATEMENT_FAULTS.contains(&code) => Fault::Statement,
+            _ => Fault::Database,
         }
     }
 }

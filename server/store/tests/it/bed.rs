@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use carillon_plugin::{Committed, Emit, Error, Expect, Migration, Statement, Transaction, Value};
 use carillon_protocol::{Cid, ConvId, ErrorCode, EventId, Json, OrgId, Topic, UserId, id::Ulid};
-use carillon_store::{Durability, Options, Store};
+use carillon_store::{Database, Durability, Options, Store};
 use tempfile::TempDir;
 
 /// The table that the cases' statements use.
@@ -31,7 +31,20 @@ impl Sqlite {
     }
 
     pub async fn durable(&self) -> Store {
-        Store::open(&self.path(), TABLES, Options::default()).await.unwrap()
+        Store::open(&self.path().into(), TABLES, Options::default()).await.unwrap()
+    }
+}
+
+/// An empty database on the PostgreSQL that all tests share.
+pub struct Postgres(pub Database);
+
+impl Bed for Postgres {
+    fn make() -> Postgres {
+        Postgres(carillon_rig::database().parse().unwrap())
+    }
+
+    async fn open(&self) -> Store {
+        Store::open(&self.0, TABLES, Options::default()).await.unwrap()
     }
 }
 
@@ -43,7 +56,7 @@ impl Bed for Sqlite {
     async fn open(&self) -> Store {
         // These cases do not pull the plug.
         let options = Options { durability: Durability::Off, ..Options::default() };
-        Store::open(&self.path(), TABLES, options).await.unwrap()
+        Store::open(&self.path().into(), TABLES, options).await.unwrap()
     }
 }
 

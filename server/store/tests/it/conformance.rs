@@ -1,20 +1,25 @@
 //! The cases, on each engine.
 
-use crate::{
-    bed::{Bed, Sqlite},
-    cases, reading,
-};
-
 macro_rules! conformance {
-    ($engine:ident, $cases:ident: $($case:ident)+) => {$(
-        #[tokio::test]
-        async fn $case() {
-            $cases::$case(&$engine::make()).await;
+    ($cases:ident: $($case:ident)+) => {
+        mod $cases {
+            mod sqlite {
+                $(#[tokio::test]
+                async fn $case() {
+                    crate::$cases::$case(&<crate::bed::Sqlite as crate::bed::Bed>::make()).await;
+                })+
+            }
+            mod postgres {
+                $(#[tokio::test]
+                async fn $case() {
+                    crate::$cases::$case(&<crate::bed::Postgres as crate::bed::Bed>::make()).await;
+                })+
+            }
         }
-    )+};
+    };
 }
 
-conformance! { Sqlite, cases:
+conformance! { cases:
     positions_have_no_gaps_and_count_what_counts
     a_transaction_gets_all_its_positions_together
     what_counts_carries_its_position_as_rev
@@ -40,7 +45,7 @@ conformance! { Sqlite, cases:
     a_closed_store_has_committed_what_was_queued
 }
 
-conformance! { Sqlite, reading:
+conformance! { reading:
     a_page_lies_inside_the_window
     pages_walk_through_many_spans_in_both_directions
     a_page_of_what_counts_passes_over_the_rest
@@ -50,4 +55,5 @@ conformance! { Sqlite, reading:
     heads_are_answered_in_the_order_asked
     heads_follow_commits_that_happen_while_they_are_read
     values_come_back_as_they_went_in
+    a_text_with_the_character_that_ends_texts_in_c_is_refused_everywhere
 }

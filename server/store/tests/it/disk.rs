@@ -117,7 +117,7 @@ async fn a_damaged_file_is_refused_or_answers_an_error_but_never_wrong_data() {
         let start = page * PAGE_LEN as usize;
         damaged[start..start + PAGE_LEN as usize].fill(0xA5);
         fs::write(bed.path(), &damaged).unwrap();
-        let store = match Store::open(&bed.path(), TABLES, Options::default()).await {
+        let store = match Store::open(&bed.path().into(), TABLES, Options::default()).await {
             Ok(store) => store,
             Err(OpenError::Corrupt { .. }) => {
                 refused += 1;

@@ -158,8 +158,8 @@ async fn compare(store: &Store, model: &Model) {
     assert_eq!(found.collect::<BTreeMap<String, Option<u64>>>(), model.votes);
 }
 
-async fn play(steps: Vec<Step>) {
-    let bed = Sqlite::make();
+async fn play<B: Bed>(steps: Vec<Step>) {
+    let bed = B::make();
     let (mut store, mut model) = (bed.open().await, Model::default());
     for step in steps {
         match step {
@@ -190,6 +190,21 @@ proptest! {
     #[test]
     fn any_interleaving_does_what_the_model_does(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(play(steps));
+        runtime.unwrap().block_on(play::<Sqlite>(steps));
+    }
+}
+
+proptest! {
+    // Each case makes a database on a server.
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_interleaving_does_the_same_on_a_server(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(play::<Postgres>(steps));
     }
 }

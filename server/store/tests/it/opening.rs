@@ -8,7 +8,7 @@ use carillon_store::{OpenError, Options, Store};
 use crate::bed::*;
 
 async fn open(bed: &Sqlite, migrations: &[Migration]) -> Result<Store, OpenError> {
-    Store::open(&bed.path(), migrations, Options::default()).await
+    Store::open(&bed.path().into(), migrations, Options::default()).await
 }
 
 async fn refusal(bed: &Sqlite, migrations: &[Migration]) -> OpenError {
@@ -80,6 +80,6 @@ async fn a_step_that_fails_is_named_and_leaves_no_trace() {
 async fn a_folder_that_does_not_exist_is_named() {
     let bed = Sqlite::make();
     let path = bed.path().join("nowhere/carillon.db");
-    let refused = Store::open(&path, TABLES, Options::default()).await.unwrap_err();
+    let refused = Store::open(&path.into(), TABLES, Options::default()).await.unwrap_err();
     assert!(refused.to_string().contains("nowhere/carillon.db"), "{refused}");
 }

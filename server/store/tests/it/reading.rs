@@ -164,7 +164,7 @@ pub async fn heads_follow_commits_that_happen_while_they_are_read(bed: &impl Bed
 
 pub async fn values_come_back_as_they_went_in(bed: &impl Bed) {
     let store = bed.open().await;
-    let text = "港灣零售 \0 it's \"quoted\"";
+    let text = "港灣零售 it's \"quoted\"";
     let row = vec![text.into(), Value::Int(i64::MIN), Value::Null, Value::Int(1 << 60)];
     store.commit(tx().run(VOTE, row.clone())).await.unwrap();
     let sql = "SELECT id, seq, n, pos FROM poll_vote WHERE id = $1 AND pos = $2";
@@ -175,4 +175,15 @@ pub async fn values_come_back_as_they_went_in(bed: &impl Bed) {
     // Reading never writes.
     assert!(store.query("DELETE FROM poll_vote", vec![]).await.is_err());
     assert!(store.query("SELECT $1", vec![Value::Pos]).await.is_err());
+}
+
+pub async fn a_text_with_the_character_that_ends_texts_in_c_is_refused_everywhere(bed: &impl Bed) {
+    let store = bed.open().await;
+    let all = [tx().run(VOTE, vote("a\0b")), tx().run(VOTE, vote("c"))];
+    let [refused, done] = all.map(|tx| store.commit(tx));
+    assert_eq!(code(refused.await), carillon_protocol::ErrorCode::BadArg);
+    done.await.unwrap();
+    let sql = "SELECT id FROM poll_vote WHERE id <> $1";
+    assert!(store.query(sql, vec!["\0".into()]).await.is_err());
+    assert_eq!(store.query(sql, vec!["".into()]).await.unwrap().len(), 1);
 }

@@ -7,10 +7,12 @@ use std::{
 
 use carillon_plugin::Transaction;
 use carillon_protocol::{Cid, Topic, UserId};
-use sqlx::SqliteConnection;
 
-use super::{read, writer::Memory};
-use crate::log::Place;
+use super::Memory;
+use crate::{
+    engine::{Lane, Reading},
+    log::Place,
+};
 
 /// Things that are referred to by their number in a list, each once.
 struct Numbered<'a, T> {
@@ -50,7 +52,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     pub(super) async fn read(
-        conn: &mut SqliteConnection,
+        lane: &mut impl Lane,
         memory: &Memory,
         txs: &'a [Transaction],
     ) -> sqlx::Result<Known<'a>> {
@@ -63,53 +65,20 @@ impl<'a> Known<'a> {
             topic_of.push(numbers.collect());
             author_of.push(authors.number(&tx.by));
         }
-        let topics = places(conn, memory, topics.list).await?;
-        let authors = numbers(conn, memory, authors.list).await?;
-        let (earlier, unasked) = earlier(conn, memory, txs).await?;
+        let places = lane.standing(memory, &topics.list).await?;
+        let topics = topics.list.into_iter().zip(places).collect();
+        let users: Vec<_> = authors.list.into_iter().copied().collect();
+        let numbers = lane.numbers(memory, &users).await?;
+        let authors = users.into_iter().zip(numbers).collect();
+        let (earlier, unasked) = earlier(lane, memory, txs).await?;
         Ok(Known { topics, authors, earlier, unasked, topic_of, author_of })
     }
-}
-
-/// Where the topics stand: from memory, and what it lacks in one query.
-async fn places<'a>(
-    conn: &mut SqliteConnection,
-    memory: &Memory,
-    topics: Vec<&'a Topic>,
-) -> sqlx::Result<Vec<(&'a Topic, Place)>> {
-    let known: Vec<_> = topics.iter().map(|topic| memory.shared.places.get(*topic)).collect();
-    let missing = topics.iter().zip(&known).filter(|(_, place)| place.is_none());
-    let missing: Vec<_> = missing.map(|(topic, _)| *topic).collect();
-    let found = match missing.is_empty() {
-        true => Vec::new(),
-        false => read::places(conn, &missing).await?,
-    };
-    let mut found = found.into_iter();
-    let places = known.into_iter().map(|place| place.or_else(|| found.next()).unwrap_or_default());
-    Ok(topics.into_iter().zip(places).collect())
-}
-
-/// The authors' numbers: from memory, and what it lacks in one query.
-async fn numbers(
-    conn: &mut SqliteConnection,
-    memory: &Memory,
-    users: Vec<&UserId>,
-) -> sqlx::Result<Vec<(UserId, i64)>> {
-    let known: Vec<_> = users.iter().map(|user| memory.authors.get(*user).copied()).collect();
-    let missing = users.iter().zip(&known).filter(|(_, id)| id.is_none());
-    let missing: Vec<_> = missing.map(|(user, _)| **user).collect();
-    let found = match missing.is_empty() {
-        true => Vec::new(),
-        false => read::authors(conn, &missing).await?,
-    };
-    let mut found = found.into_iter();
-    let ids = known.into_iter().map(|id| id.or_else(|| found.next()).unwrap_or_default());
-    Ok(users.into_iter().copied().zip(ids).collect())
 }
 
 /// The intents that `prev` names: those that were committed before this batch, and those that the
 /// batch itself may commit.
 async fn earlier(
-    conn: &mut SqliteConnection,
+    lane: &mut impl Lane,
     memory: &Memory,
     txs: &[Transaction],
 ) -> sqlx::Result<(HashSet<(UserId, Cid)>, HashSet<(UserId, Cid)>)> {
@@ -122,19 +91,19 @@ async fn earlier(
         named.into_iter().partition(|intent| memory.recent.get(intent).is_some());
     let (unasked, unknown): (HashSet<_>, HashSet<_>) =
         rest.into_iter().partition(|intent| here.contains(intent));
-    earlier.extend(committed(conn, &Vec::from_iter(unknown)).await?);
+    earlier.extend(committed(lane, &Vec::from_iter(unknown)).await?);
     Ok((earlier, unasked))
 }
 
 /// Those of some intents that are in the log.
 pub(super) async fn committed(
-    conn: &mut SqliteConnection,
+    lane: &mut impl Lane,
     intents: &[(UserId, Cid)],
 ) -> sqlx::Result<Vec<(UserId, Cid)>> {
     if intents.is_empty() {
         return Ok(Vec::new());
     }
-    let found = read::find(conn, intents).await?;
+    let found = lane.conn().find(intents).await?;
     let known = intents.iter().zip(found).filter(|(_, found)| found.is_some());
     Ok(known.map(|(intent, _)| *intent).collect())
 }

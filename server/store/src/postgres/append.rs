@@ -1,0 +1,117 @@
+//! New rows of the log, as arrays: one statement, whatever the size of the batch.
+
+use sqlx::{
+    PgConnection, Postgres, Result, Row as _,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+
+use crate::{
+    batch::{Draft, NewEvent, Newcomers},
+    cells::whole,
+    log,
+};
+
+/// What a batch was counted from: for each of its newcomers' topics the newest `seq` and `n`.
+struct Base {
+    pos: u64,
+    seqs: Vec<i64>,
+    ns: Vec<i64>,
+}
+
+/// Commits a draft that is numbered from 1, and gives it its real numbers. One round trip.
+pub(super) async fn append(conn: &mut PgConnection, draft: &mut Draft) -> Result<()> {
+    if draft.rows.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = draft.rows.iter().map(open_text).collect();
+    let base = call(conn, draft, &texts).await?;
+    for (row, text) in draft.rows.iter_mut().zip(texts) {
+        let topic = row.topic as usize - 1;
+        row.pos += base.pos;
+        row.event.seq += base.seqs[topic].unsigned_abs();
+        row.event.n += base.ns[topic].unsigned_abs();
+        if row.counts {
+            row.event.data = log::sealed(&text, row.event.seq);
+        }
+    }
+    draft.last.pos += base.pos;
+    Ok(())
+}
+
+async fn call(conn: &mut PgConnection, draft: &Draft, texts: &[String]) -> Result<Base> {
+    let sql =
+        "SELECT * FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let topics = &draft.newcomers.topics;
+    let query = sqlx::query(sql)
+        .bind(topics.iter().map(|(_, topic, _)| topic.to_string()).collect::<Vec<_>>())
+        .bind(topics.iter().map(|(.., org)| org.0.to_bytes()).collect::<Vec<_>>())
+        .bind(draft.newcomers.authors.iter().map(|(_, by)| by.0.to_bytes()).collect::<Vec<_>>());
+    let row: PgRow = columns(query, &draft.rows).bind(texts).fetch_one(conn).await?;
+    Ok(Base { pos: whole(&row, 0)?, seqs: row.try_get(1)?, ns: row.try_get(2)? })
+}
+
+/// The data as it is sent: of what counts, up to the number that only the database knows.
+fn open_text(row: &NewEvent) -> String {
+    match row.counts {
+        true => log::unsealed(&row.event.data),
+        false => row.event.data.as_str().to_owned(),
+    }
+}
+
+/// Inserts a draft whose numbers are real, and says what the newest ones are now.
+pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<()> {
+    if draft.rows.is_empty() {
+        return Ok(());
+    }
+    if !draft.newcomers.is_empty() {
+        insert_newcomers(conn, &draft.newcomers).await?;
+    }
+    let sql = "WITH moved AS (UPDATE meta SET pos = $12, topics = $13, authors = $14)
+         INSERT INTO event (topic, by_id, seq, n, counts, k, id, at, cid, hash, data, pos)
+         SELECT q.topic, q.author, q.seq, q.n, q.counts, q.k, q.id, q.at, q.cid, q.hash, q.data,
+                $12 - cardinality($1) + q.i
+         FROM unnest
+             ($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[], $6::TEXT[],
+              $7::BYTEA[], $8::BIGINT[], $9::BYTEA[], $10::BIGINT[], $11::TEXT[])
+         WITH ORDINALITY q(topic, author, seq, n, counts, k, id, at, cid, hash, data, i)";
+    let texts: Vec<_> = draft.rows.iter().map(|row| row.event.data.as_str()).collect();
+    let query = columns(sqlx::query(sql), &draft.rows).bind(texts);
+    let query = query.bind(draft.last.pos as i64).bind(draft.last.topic).bind(draft.last.author);
+    query.execute(conn).await.map(drop)
+}
+
+async fn insert_newcomers(conn: &mut PgConnection, newcomers: &Newcomers) -> Result<()> {
+    let sql = "WITH people AS (
+             INSERT INTO author (id, \"user\") SELECT * FROM unnest($4::BIGINT[], $5::BYTEA[]))
+         INSERT INTO topic (id, name, org)
+         SELECT * FROM unnest($1::BIGINT[], $2::TEXT[], $3::BYTEA[])";
+    let (topics, authors) = (&newcomers.topics, &newcomers.authors);
+    sqlx::query(sql)
+        .bind(topics.iter().map(|(id, ..)| *id).collect::<Vec<_>>())
+        .bind(topics.iter().map(|(_, topic, _)| topic.to_string()).collect::<Vec<_>>())
+        .bind(topics.iter().map(|(.., org)| org.0.to_bytes()).collect::<Vec<_>>())
+        .bind(authors.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(authors.iter().map(|(_, user)| user.0.to_bytes()).collect::<Vec<_>>())
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// The columns of the rows but for `data`, in the order in which both statements have them.
+fn columns<'q>(query: Statement<'q>, rows: &'q [NewEvent]) -> Statement<'q> {
+    let hash = |row: &NewEvent| row.event.cid.map(|_| row.hash);
+    query
+        .bind(rows.iter().map(|row| row.topic).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.by).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.event.seq as i64).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.event.n as i64).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| i64::from(row.counts)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| &*row.event.k).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.event.id.0.to_bytes()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.event.at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.event.cid.map(|cid| cid.0.to_bytes())).collect::<Vec<_>>())
+        .bind(rows.iter().map(hash).collect::<Vec<_>>())
+}

@@ -1,0 +1,119 @@
+-- The store's own tables on PostgreSQL, version 1: those of SQLite, and one row that orders the
+-- commits of all nodes.
+
+-- Who appends to the log locks this row until the commit: so pos has no gaps, and is the order of
+-- commits. Room is left on its page: the row is written in every batch.
+CREATE TABLE meta (
+    version BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    pos BIGINT NOT NULL,
+    topics BIGINT NOT NULL,
+    authors BIGINT NOT NULL
+) WITH (fillfactor = 10);
+COMMENT ON TABLE meta IS 'carillon';
+-- The epoch only has to differ from that of every backup; 53 bits fit every client.
+INSERT INTO meta VALUES (1, floor(random() * 9007199254740992)::BIGINT, 0, 0, 0);
+
+CREATE TABLE migration (
+    plugin TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    PRIMARY KEY (plugin, number)
+);
+
+CREATE TABLE topic (
+    id BIGINT PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    org BYTEA NOT NULL
+);
+
+CREATE TABLE author (
+    id BIGINT PRIMARY KEY,
+    "user" BYTEA NOT NULL UNIQUE
+);
+
+CREATE TABLE event (
+    pos BIGINT PRIMARY KEY,
+    topic BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    counts BIGINT NOT NULL,
+    k TEXT NOT NULL,
+    id BYTEA NOT NULL,
+    by_id BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    cid BYTEA,
+    hash BIGINT,
+    data TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX event_seq ON event (topic, seq);
+
+-- The cid first: it begins with the time, so that this index is appended to as well.
+CREATE UNIQUE INDEX event_cid ON event (cid, by_id) WHERE cid IS NOT NULL;
+
+-- Appends a batch in one round trip, and in one transaction of its own: a node that stops in the
+-- middle of it holds nothing. The batch is numbered from 1, its topics and authors by their places
+-- in the lists; the answer says after what it really begins.
+CREATE FUNCTION append_batch(
+    names TEXT[], orgs BYTEA[], people BYTEA[],
+    topic_of BIGINT[], author_of BIGINT[], seqs BIGINT[], ns BIGINT[], count_of BIGINT[],
+    kinds TEXT[], ids BYTEA[], ats BIGINT[], cids BYTEA[], hashes BIGINT[], texts TEXT[],
+    OUT after_pos BIGINT, OUT after_seqs BIGINT[], OUT after_ns BIGINT[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    topic_ids BIGINT[];
+    author_ids BIGINT[];
+BEGIN
+    -- From here on nobody else appends. Each statement below sees what was committed until now.
+    UPDATE meta SET pos = pos + cardinality(ids) RETURNING pos - cardinality(ids) INTO after_pos;
+
+    SELECT array_agg(t.id ORDER BY q.i),
+           array_agg(coalesce(e.seq, 0) ORDER BY q.i), array_agg(coalesce(e.n, 0) ORDER BY q.i)
+    INTO topic_ids, after_seqs, after_ns
+    FROM unnest(names) WITH ORDINALITY q(name, i)
+    LEFT JOIN topic t ON t.name = q.name COLLATE "C"
+    LEFT JOIN LATERAL (
+        SELECT seq, n FROM event WHERE topic = t.id ORDER BY seq DESC LIMIT 1) e ON TRUE;
+
+    SELECT array_agg(a.id ORDER BY q.i) INTO author_ids
+    FROM unnest(people) WITH ORDINALITY q(person, i)
+    LEFT JOIN author a ON a."user" = q.person;
+
+    IF array_position(topic_ids, NULL) IS NOT NULL OR array_position(author_ids, NULL) IS NOT NULL
+    THEN
+        WITH fresh AS (
+            SELECT i, row_number() OVER (ORDER BY i) AS number
+            FROM generate_subscripts(names, 1) i WHERE topic_ids[i] IS NULL
+        ), counted AS (
+            UPDATE meta SET topics = topics + (SELECT count(*) FROM fresh)
+            RETURNING topics - (SELECT count(*) FROM fresh) AS before
+        ), made AS (
+            INSERT INTO topic (id, name, org)
+            SELECT before + number, names[i], orgs[i] FROM fresh, counted RETURNING id, name
+        )
+        SELECT array_agg(coalesce(topic_ids[q.i], made.id) ORDER BY q.i) INTO topic_ids
+        FROM unnest(names) WITH ORDINALITY q(name, i) LEFT JOIN made USING (name);
+
+        WITH fresh AS (
+            SELECT i, row_number() OVER (ORDER BY i) AS number
+            FROM generate_subscripts(people, 1) i WHERE author_ids[i] IS NULL
+        ), counted AS (
+            UPDATE meta SET authors = authors + (SELECT count(*) FROM fresh)
+            RETURNING authors - (SELECT count(*) FROM fresh) AS before
+        ), made AS (
+            INSERT INTO author (id, "user")
+            SELECT before + number, people[i] FROM fresh, counted RETURNING id, "user"
+        )
+        SELECT array_agg(coalesce(author_ids[q.i], made.id) ORDER BY q.i) INTO author_ids
+        FROM unnest(people) WITH ORDINALITY q(person, i) LEFT JOIN made ON made."user" = q.person;
+    END IF;
+
+    -- The data of what counts is open at its end: there goes its own position.
+    INSERT INTO event (pos, topic, seq, n, counts, k, id, by_id, at, cid, hash, data)
+    SELECT after_pos + q.i, topic_ids[q.topic], after_seqs[q.topic] + q.seq,
+           after_ns[q.topic] + q.n, q.counts, q.k, q.id, author_ids[q.author], q.at, q.cid, q.hash,
+           CASE q.counts WHEN 0 THEN q.data
+                ELSE q.data || (after_seqs[q.topic] + q.seq) || '}' END
+    FROM unnest(topic_of, author_of, seqs, ns, count_of, kinds, ids, ats, cids, hashes, texts)
+        WITH ORDINALITY q(topic, author, seq, n, counts, k, id, at, cid, hash, data, i);
+END $$;
