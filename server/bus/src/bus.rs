@@ -50,7 +50,7 @@ pub struct Health {
     pub dropped: u64,
     /// How often something was found to be missing or may have been.
     pub interrupted: u64,
-    /// Subscriptions that were made again.
+    /// Subscriptions that stood and broke, to be made again.
     pub reconnects: u64,
 }
 

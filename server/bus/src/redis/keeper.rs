@@ -57,7 +57,7 @@ impl Lines {
 
     fn unknown(&self, why: String) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.trouble.is_none() {
+        if state.trouble.as_ref() != Some(&why) {
             tracing::warn!(why, "redis: nobody says who the masters are");
         }
         state.trouble = Some(why);

@@ -122,7 +122,7 @@ impl Line {
         self.tell("listening", |state| &mut state.listener, trouble);
     }
 
-    /// Notes it, and logs what changed.
+    /// Notes it, and logs what is new.
     fn tell(
         &self,
         what: &str,
@@ -131,7 +131,7 @@ impl Line {
     ) {
         let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let before = direction(&mut state);
-        if before.is_some() != trouble.is_some() {
+        if *before != trouble {
             let server = self.server.name();
             match &trouble {
                 Some(why) => tracing::warn!(server, why, "redis: {what} does not work"),

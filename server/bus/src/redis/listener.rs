@@ -21,10 +21,14 @@ pub(super) async fn listen(shared: Arc<Shared>, line: Arc<Line>) {
     let mut backoff = Backoff::default();
     loop {
         let start = now();
-        let Err(fault) = session(&shared, &line).await;
+        let mut stood = false;
+        let Err(fault) = session(&shared, &line, &mut stood).await;
         line.listening(Some(fault.to_string()));
-        shared.inbox.interrupt();
-        shared.reconnects.fetch_add(1, Ordering::Relaxed);
+        if stood {
+            // What was on its way is gone.
+            shared.inbox.interrupt();
+            shared.reconnects.fetch_add(1, Ordering::Relaxed);
+        }
         shared.doubt.notify_one();
         // One that ends as soon as it stands is not made again without end in a hurry.
         if now() - start > PROBE_EVERY {
@@ -34,8 +38,8 @@ pub(super) async fn listen(shared: Arc<Shared>, line: Arc<Line>) {
     }
 }
 
-/// One subscription, for as long as it is heard.
-async fn session(shared: &Arc<Shared>, line: &Line) -> Result<Infallible, Fault> {
+/// One subscription, for as long as it is heard. Says when it stands.
+async fn session(shared: &Arc<Shared>, line: &Line, stood: &mut bool) -> Result<Infallible, Fault> {
     let ended = Arc::new(Notify::new());
     let (ear, end) = (shared.clone(), ended.clone());
     // Called by the task that reads the socket, so nothing waits between the socket and the inbox.
@@ -57,6 +61,7 @@ async fn session(shared: &Arc<Shared>, line: &Line) -> Result<Infallible, Fault>
     // Whatever was published until the subscription stood was not heard.
     shared.inbox.interrupt();
     line.listening(None);
+    *stood = true;
     loop {
         tokio::select! {
             () = ended.notified() => return Err(Fault::Ended),

@@ -73,6 +73,6 @@ async fn a_missing_right_is_said() {
     let url = secure.redis.url().replacen("://", &format!("://{LOGIN}@"), 1);
     let node = Node::join(&url, Options { authorities: secure.own(), ..options("elsewhere") });
     node.publish(part(1), "for nobody");
-    trouble(&node, "NOPERM").await;
+    trouble(&node, "no permissions").await;
     until("it is counted", || node.health().dropped == 1).await;
 }
