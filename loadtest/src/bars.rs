@@ -34,19 +34,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn is_reached(&self) -> bool {
+    /// Whether it is what it should be.
+    pub fn is_reached(&self) -> bool {
         match self.bar {
             Bar::AtMost(bar) => self.figure <= bar,
             Bar::AtLeast(bar) => self.figure >= bar,
         }
+    }
+
+    /// The same as words.
+    pub fn word(&self) -> &'static str {
+        if self.is_reached() { "reached" } else { "not reached" }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { matter, figure, bar, from } = self;
-        let (bar, reached) = (bar.to_string(), if self.is_reached() { "" } else { "not " });
-        let reached = format!("{reached}reached");
+        let (bar, reached) = (bar.to_string(), self.word());
         write!(f, "{matter:<58}{figure:>9.2}  {bar:<11}{reached:<13}{from}")
     }
 }

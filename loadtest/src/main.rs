@@ -22,6 +22,7 @@ mod os;
 mod place;
 mod process;
 mod raw;
+mod report;
 mod resume;
 mod room;
 mod seed;

@@ -111,7 +111,7 @@ pub struct Verdict {
     pub devices: usize,
     /// How many calls were acknowledged.
     pub acknowledged: usize,
-    /// How many were never answered, or refused after a try that was not.
+    /// Of how many some try was not answered: it may have happened or not.
     pub unknown: usize,
     /// How many of those are in the log.
     pub unknown_in: usize,
@@ -148,7 +148,8 @@ impl fmt::Display for Verdict {
         )?;
         writeln!(
             f,
-            "{} calls of unknown outcome, {} of them in the log; {} jumps of a live stream",
+            "{} calls with a try that was not answered, {} of them in the log; \
+             {} jumps of a live stream",
             self.unknown, self.unknown_in, self.jumps
         )?;
         let mut by_matter = BTreeMap::<Matter, Vec<&str>>::new();

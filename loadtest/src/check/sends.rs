@@ -88,13 +88,12 @@ fn judge(device: &Device, cid: Cid, call: &Call, log: &Log, verdict: &mut Verdic
     if call.answers.is_empty() {
         if call.refused && !call.unsure && entry.is_some() {
             verdict.fault(Matter::Half, format!("{cid} was refused, and is in the log"));
-        } else if !call.refused || call.unsure {
-            verdict.unknown += 1;
-            verdict.unknown_in += usize::from(entry.is_some());
         }
     } else {
         verdict.acknowledged += 1;
     }
+    verdict.unknown += usize::from(call.unsure);
+    verdict.unknown_in += usize::from(call.unsure && entry.is_some());
     let Some(entry) = entry else { return };
     // With the last try's `prev` it was accepted, if it was.
     if let Some(&prev) = call.prev.last().filter(|_| !call.answers.is_empty()) {

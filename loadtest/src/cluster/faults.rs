@@ -35,9 +35,9 @@ pub struct Lengths {
 
 impl Lengths {
     /// Of a run of a minute.
-    pub const SHORT: Lengths = Lengths { quiet: 3, stopped: 5, frozen: 4, away: 2 };
+    pub const SHORT: Lengths = Lengths { quiet: 4, stopped: 5, frozen: 4, away: 2 };
     /// Of a run of minutes: everything has time to notice, and to come back.
-    pub const LONG: Lengths = Lengths { quiet: 12, stopped: 20, frozen: 15, away: 10 };
+    pub const LONG: Lengths = Lengths { quiet: 20, stopped: 20, frozen: 15, away: 10 };
 }
 
 impl fmt::Display for Fault {

@@ -4,6 +4,7 @@ use crate::{
     bars::{self, Bar, Verdict},
     check,
     device::Samples,
+    report::{Band, Report},
     timeline::{Timeline, no_delays},
 };
 
@@ -160,6 +161,29 @@ impl Figures {
             });
         }
         all
+    }
+
+    /// Everything as a page.
+    pub fn report(self, what: String, checked: &check::Verdict, wrong: &[String]) -> Report {
+        let verdicts = self.verdicts(checked);
+        let second = |time: u64| (time - self.talk.0) as f64 / NS;
+        let bands = self.episodes.iter().map(|it| Band {
+            from: second(it.began),
+            to: second(it.ended),
+            name: it.fault.clone(),
+        });
+        let of_checker = checked.to_string();
+        let checked = of_checker.lines().map(str::to_owned).chain(wrong.iter().cloned());
+        Report {
+            title: "Many nodes under faults".into(),
+            what,
+            stopped: None,
+            facts: checked.map(|line| (line, String::new())).collect(),
+            verdicts,
+            bands: bands.collect(),
+            timeline: self.timeline,
+            arrivals: "arrivals",
+        }
     }
 
     /// Prints everything.

@@ -78,6 +78,17 @@ pub struct ClusterArgs {
     out: Option<PathBuf>,
 }
 
+impl ClusterArgs {
+    /// The run in a line.
+    fn what(&self) -> String {
+        let ClusterArgs { nodes, people, per_s, seconds, seed, .. } = self;
+        format!(
+            "{nodes} nodes, {people} people with {DEVICES_EACH} devices each, {per_s:.0} sends/s \
+             for {seconds} s, seed {seed}"
+        )
+    }
+}
+
 /// Where the files of a run are.
 struct Out {
     path: PathBuf,
@@ -116,6 +127,7 @@ pub fn run(args: &ClusterArgs) -> Result<(), Failed> {
     figures.print(&verdict);
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     println!("\n{verdict}");
+    figures.report(args.what(), &verdict, &wrong).write(&out.path)?;
     let broken = verdict.faults.len() + wrong.len();
     if broken > 0 || args.out.is_some() {
         out.keep();
@@ -144,14 +156,7 @@ fn play(args: &ClusterArgs, out: &Path, dice: &mut Dice) -> Result<(Figures, Vec
     let people = (usize::from(args.people), args.per_s);
     let cast = company::seed(&site.targets()[0], &orgs, people, dice)?;
     let devices = cast.len();
-    println!(
-        "{} nodes, {} people with {DEVICES_EACH} devices each, {:.0} sends/s for {} s, seed {}",
-        site.len(),
-        args.people,
-        args.per_s,
-        args.seconds,
-        args.seed
-    );
+    println!("{}", args.what());
     let canaries = orgs.into_iter().map(|org| org.canary).collect();
     let start = now_ns() + START_NS;
     let plan = Plan::new(site.targets(), out.to_owned(), canaries, devices, start);
@@ -233,8 +238,12 @@ fn faults(
 /// Waits until everybody has everything; answers whether that came.
 fn settle(plan: &Plan) -> bool {
     let deadline = now_ns() + SETTLE.as_nanos() as u64;
-    while plan.behind() > 0 && now_ns() < deadline {
-        thread::sleep(LOOK);
+    // Once until nobody means to do anything, and once more until everybody has the last of it.
+    for _ in 0..2 {
+        plan.ask_again();
+        while plan.behind() > 0 && now_ns() < deadline {
+            thread::sleep(LOOK);
+        }
     }
     plan.behind() == 0
 }

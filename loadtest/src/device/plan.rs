@@ -95,6 +95,11 @@ impl Plan {
         self.level[number].store(level, Ordering::Release);
     }
 
+    /// What devices said counts no longer.
+    pub fn ask_again(&self) {
+        self.level.iter().for_each(|level| level.store(false, Ordering::Release));
+    }
+
     /// How many devices do not.
     pub fn behind(&self) -> usize {
         self.level.iter().filter(|level| !level.load(Ordering::Acquire)).count()

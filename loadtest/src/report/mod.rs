@@ -1,0 +1,263 @@
+//! What a run measured: a page that needs nothing but itself, and the same as JSON.
+
+mod svg;
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+
+pub use svg::Band;
+
+use self::svg::{Line, Plot, escaped};
+use crate::{bars::Verdict, fleet::Failed, timeline::Timeline};
+
+/// The parts of a hundred that are shown.
+const PERCENTILES: [f64; 7] = [50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
+
+const STYLE: &str = "
+:root{color-scheme:light dark;--ink:#1c2430;--dim:#5d6878;--line:#d9dee6;--page:#fff;
+--a:#0b62c4;--b:#b3470b;--c:#7a3fb0;--band:#f3d9c4}
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#9aa6b6;--line:#2e3744;--page:#12171e;
+--a:#6db3ff;--b:#ffa366;--c:#c79bf2;--band:#4a3424}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
+max-width:760px;margin:0 auto;padding:16px}
+h1{font-size:1.4em;margin:.2em 0}p{margin:.5em 0}.dim,figcaption{color:var(--dim)}
+.bad{border-left:4px solid var(--b);padding-left:10px}
+figure{margin:1.6em 0}figcaption{margin-bottom:.3em}svg{width:100%;height:auto;display:block}
+svg text{fill:var(--dim);font-size:12px}.grid{stroke:var(--line);fill:none}.band{fill:var(--band)}
+polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
+polyline.l0{stroke:var(--a)}polyline.l1{stroke:var(--b)}polyline.l2{stroke:var(--c)}
+b.l0{color:var(--a)}b.l1{color:var(--b)}b.l2{color:var(--c)}b{margin-left:.6em}
+div{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+td,th{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
+";
+
+/// What a run measured.
+pub struct Report {
+    /// The name of the run.
+    pub title: String,
+    /// What was done, in a sentence.
+    pub what: String,
+    /// Why it ended before its time.
+    pub stopped: Option<String>,
+    /// Figures: what, and how much.
+    pub facts: Vec<(String, String)>,
+    /// What should be reached.
+    pub verdicts: Vec<Verdict>,
+    /// What is marked in the plots.
+    pub bands: Vec<Band>,
+    /// Second by second.
+    pub timeline: Timeline,
+    /// What arrives: "messages".
+    pub arrivals: &'static str,
+}
+
+impl Report {
+    /// Prints what matters.
+    pub fn print(&self) {
+        println!("{}", self.what);
+        self.facts.iter().for_each(|(what, much)| println!("{what:<44}{much}"));
+        if let Some(why) = &self.stopped {
+            println!("stopped before its time: {why}");
+        }
+    }
+
+    /// Writes `report.html` and `report.json` into a folder.
+    pub fn write(&self, folder: &Path) -> Result<(), Failed> {
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("report.html"), self.html())?;
+        let json = serde_json::to_string_pretty(&self.json()).expect("it is made of numbers");
+        Ok(fs::write(folder.join("report.json"), json + "\n")?)
+    }
+
+    fn html(&self) -> String {
+        let title = escaped(&self.title);
+        let mut out = format!(
+            "<!doctype html><html lang=en><meta charset=utf-8>\
+             <meta name=viewport content=\"width=device-width,initial-scale=1\">\
+             <title>{title}</title><style>{STYLE}</style>\n<h1>{title}</h1>\n<p>{}</p>\n",
+            escaped(&self.what)
+        );
+        if let Some(why) = &self.stopped {
+            let why = escaped(why);
+            out += &format!("<p class=bad>Stopped before its time: {why}.</p>\n");
+        }
+        let facts =
+            self.facts.iter().map(|(what, much)| [what.clone(), much.clone(), String::new()]);
+        let verdicts = self.verdicts.iter().map(|verdict| {
+            let figure = format!("{:.2} ({}, {})", verdict.figure, verdict.bar, verdict.word());
+            [verdict.matter.clone(), figure, verdict.from.clone()]
+        });
+        out += "<div><table>";
+        for row in facts.chain(verdicts) {
+            let cells = row.iter().map(|cell| format!("<td>{}", escaped(cell)));
+            out += &format!("<tr>{}", cells.collect::<String>());
+        }
+        out += "</table></div>\n";
+        self.plots().iter().for_each(|plot| out += &plot.figure());
+        if !self.bands.is_empty() {
+            out += "<div><table><tr><th>from<th>to<th>what";
+            for Band { from, to, name } in &self.bands {
+                write!(out, "<tr><td>{from:.1} s<td>{to:.1} s<td>{}", escaped(name))
+                    .expect("a string takes everything");
+            }
+            out += "</table></div>\n";
+        }
+        out += "<p class=dim>Times count from when something was due, not from when it was begun: \
+                being late counts.</p>\n";
+        out
+    }
+
+    fn plots(&self) -> Vec<Plot<'_>> {
+        let line = |name, of: &dyn Fn(&crate::timeline::Second) -> Option<f64>| {
+            let seconds = self.timeline.seconds().iter().zip(0..);
+            let points = seconds.filter_map(|(it, second)| Some((f64::from(second), of(it)?)));
+            Line { name, points: points.collect() }
+        };
+        let quantile = |quantile: f64| {
+            move |it: &crate::timeline::Second| {
+                (!it.delays.is_empty()).then(|| it.quantile_ms(quantile))
+            }
+        };
+        let plot = |title, unit, log, lines| Plot {
+            title,
+            unit,
+            log,
+            lines,
+            bands: &self.bands,
+            marks: Vec::new(),
+        };
+        let mut plots = vec![
+            plot(
+                "delay",
+                "ms",
+                true,
+                vec![
+                    line("p50", &quantile(0.5)),
+                    line("p99", &quantile(0.99)),
+                    line("max", &quantile(1.0)),
+                ],
+            ),
+            plot(
+                "throughput",
+                "a second",
+                false,
+                vec![
+                    line(self.arrivals, &|it| Some(it.delivered as f64)),
+                    line("acknowledged", &|it| Some(it.acknowledged as f64)),
+                ],
+            ),
+            plot("errors", "a second", false, vec![line("failed", &|it| Some(it.failed as f64))]),
+        ];
+        let connections = line("connections", &|it| it.connected.map(|it| it as f64));
+        if !connections.points.is_empty() {
+            plots.push(plot("connections", "at once", false, vec![connections]));
+        }
+        plots.push(self.percentiles());
+        plots
+    }
+
+    fn percentiles(&self) -> Plot<'_> {
+        let places = || (0..).map(f64::from).zip(PERCENTILES);
+        let of = |name, delays: &Histogram<u64>| {
+            let points = places().filter(|_| !delays.is_empty());
+            let points = points.map(|(x, percent)| (x, ms(delays, percent)));
+            Line { name, points: points.collect() }
+        };
+        let (deliveries, acks) = (&self.timeline.deliveries, &self.timeline.acks);
+        Plot {
+            title: "delay by percentile",
+            unit: "ms",
+            log: true,
+            lines: vec![of(self.arrivals, deliveries), of("acknowledged", acks)],
+            bands: &[],
+            marks: places().map(|(x, percent)| (x, format!("{percent} %"))).collect(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let seconds = self.timeline.seconds().iter().map(|it| {
+            json!({
+                "acknowledged": it.acknowledged,
+                "delivered": it.delivered,
+                "failed": it.failed,
+                "connected": it.connected,
+                "p50_ms": it.quantile_ms(0.5),
+                "p99_ms": it.quantile_ms(0.99),
+                "max_ms": it.quantile_ms(1.0),
+            })
+        });
+        let percentiles = |delays: &Histogram<u64>| {
+            let all =
+                PERCENTILES.map(|percent| (format!("p{percent}_ms"), ms(delays, percent).into()));
+            Value::Object(all.into_iter().collect())
+        };
+        let bands = self.bands.iter().map(|Band { from, to, name }| json!([from, to, name]));
+        let verdicts = self.verdicts.iter().map(|verdict| {
+            let Verdict { matter, figure, bar, from } = verdict;
+            // JSON has no infinity.
+            let figure = figure.is_finite().then_some(*figure);
+            let reached = verdict.is_reached();
+            json!({"matter": matter, "figure": figure, "bar": bar.to_string(), "from": from,
+                   "reached": reached})
+        });
+        json!({
+            "title": self.title,
+            "what": self.what,
+            "stopped": self.stopped,
+            "facts": self.facts,
+            "verdicts": verdicts.collect::<Vec<_>>(),
+            "bands": bands.collect::<Vec<_>>(),
+            "seconds": seconds.collect::<Vec<_>>(),
+            "arrivals": percentiles(&self.timeline.deliveries),
+            "acknowledged": percentiles(&self.timeline.acks),
+        })
+    }
+}
+
+/// So many of a hundred took less, in milliseconds.
+fn ms(delays: &Histogram<u64>, percent: f64) -> f64 {
+    delays.value_at_quantile(percent / 100.0) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut timeline = Timeline::new(0);
+        for second in 0..5 {
+            timeline.delivered(second * 1_000_000_000, second * 1_000_000_000 + 7_000_000);
+        }
+        Report {
+            title: "a <run>".into(),
+            what: "what & how".into(),
+            stopped: Some("too slow".into()),
+            facts: vec![("sends".into(), "5".into())],
+            verdicts: Vec::new(),
+            bands: vec![Band { from: 1.0, to: 2.0, name: "kill".into() }],
+            timeline,
+            arrivals: "messages",
+        }
+    }
+
+    #[test]
+    fn the_page_needs_nothing_but_itself() {
+        let html = report().html();
+        for foreign in ["<script", "src=", "href=", "url(", "@import", "<run>"] {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+        for needed in ["viewport", "prefers-color-scheme:dark", "<polyline", "Stopped before"] {
+            assert!(html.contains(needed), "{needed}");
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_same_figures() {
+        let json = report().json();
+        assert_eq!(json["seconds"].as_array().unwrap().len(), 5);
+        assert!((json["arrivals"]["p99_ms"].as_f64().unwrap() - 7.0).abs() < 0.1);
+        assert_eq!(json["stopped"], "too slow");
+    }
+}
