@@ -13,7 +13,7 @@ const JOINING_MAX: usize = 32;
 const WAITING_MAX: usize = 1_000;
 /// When the first of the others comes back: by then those who wait are through.
 const RETRY_MS: i64 = 2_000;
-/// How many are told to come back in one second. Fewer than a slow database lets in, because whoever
+/// How many are told to come back in one second. Fewer than a slow database lets in, because who
 /// comes too early is sent away again; and enough that ten thousand are back within half a minute.
 const BACK_PER_S: i64 = 500;
 /// The last one comes back after so long; beyond, the seconds are filled a second time.
