@@ -8,6 +8,7 @@
 //! whatever queued while its last commit ran: no timer, so a lone message waits for nothing and a
 //! crowd shares one `fdatasync`. A commit is answered after the database said that it is on disk.
 
+pub mod backup;
 mod batch;
 mod cells;
 mod engine;
