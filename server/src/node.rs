@@ -8,14 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use carillon_plugin::{Host, Live};
+use carillon_bus::NodeId;
+use carillon_plugin::{Clock as _, Host, Live, Storage as _};
 use carillon_plugins::{chat, directory};
-use carillon_protocol::limits::Limits;
-use carillon_store::{OpenError, Options, Store};
+use carillon_protocol::{RunId, limits::Limits};
+use carillon_store::{Database, OpenError, Options, Store};
+use tokio::task::AbortHandle;
 
 use crate::{
     clock::SystemClock,
-    config::Config,
+    cluster::{Beats, Cluster, Everywhere},
+    config::{Config, NodeName, Tls},
     demo,
     gateway::{self, Hub},
     rates::Rates,
@@ -50,6 +53,12 @@ pub enum StartError {
     /// The database refuses.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// The way to Redis cannot be used.
+    #[error("`redis`: {0}")]
+    Redis(#[from] carillon_bus::BadAddress),
+    /// Settings that do not go together.
+    #[error("{0}")]
+    Settings(&'static str),
     /// There is no HTTPS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -73,8 +82,11 @@ pub struct Node {
     pub rates: Arc<Rates>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
+    /// The way to other nodes, if there is Redis.
+    pub cluster: Option<Cluster>,
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
+    beats: Option<AbortHandle>,
     _lock: File,
 }
 
@@ -95,6 +107,19 @@ pub fn is_in_use(data: &Path) -> io::Result<bool> {
     }
 }
 
+/// Whether nobody has kept anything in the data folder.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn is_unused(data: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(data)? {
+        if entry?.file_name() != LOCK_FILE {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Where the command line finds a running server.
 pub fn socket_path(data: &Path) -> PathBuf {
     data.join(SOCKET_FILE)
@@ -106,7 +131,10 @@ impl Node {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: &Config, start: Start) -> Result<Node, StartError> {
+        fit(config)?;
         let lock = lock(&config.data)?;
+        let clock = Arc::new(SystemClock::default());
+        let run = RunId(clock.new_id());
         let metrics = Arc::new(Metrics::default());
         let setup_token = directory::new_setup_token()?;
         let settings = directory::Settings {
@@ -114,10 +142,12 @@ impl Node {
             demo: start.demo.then(|| demo::PASSWORD.to_owned()),
             ..directory::Settings::default()
         };
-        let plugins = registry::plugins(settings, chat::Settings::default());
+        let is_shared = config.database.is_some();
+        let chat = chat::Settings { node: is_shared.then(|| run.to_string()) };
+        let plugins = registry::plugins(settings, chat);
 
-        let path = database_path(&config.data);
-        let store = Store::open(&path.into(), &Host::migrations(&plugins), start.store).await?;
+        let migrations = Host::migrations(&plugins);
+        let store = Store::open(&database(config), &migrations, start.store).await?;
         let rates =
             Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));
         let settings = gateway::Settings {
@@ -131,23 +161,83 @@ impl Node {
         };
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
-        let live: Arc<dyn Live> = Arc::clone(&hub) as Arc<dyn Live>;
+        let cluster = join(config, run, &store, &hub)?;
+        let live: Arc<dyn Live> = match &cluster {
+            Some(elsewhere) => {
+                let (here, elsewhere) = (Arc::clone(&hub), elsewhere.clone());
+                Arc::new(Everywhere { here, elsewhere })
+            }
+            None => Arc::clone(&hub) as Arc<dyn Live>,
+        };
         store.on_commit(Host::after_commit(&plugins, Arc::clone(&live)));
-        let clock = Arc::new(SystemClock::default());
+        let started_at = clock.now();
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
         run_shards(host.clone())?;
-        Ok(Node { host, hub, store, rates, metrics, setup_token, _lock: lock })
+        let beats = is_shared.then(|| {
+            let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
+            let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
+            let beats = Beats { run, name, started_at, store, hub, cluster };
+            tokio::spawn(beats.run(host.clone())).abort_handle()
+        });
+        Ok(Node { host, hub, store, rates, metrics, cluster, setup_token, beats, _lock: lock })
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         self.hub.close();
+        if let Some(beats) = &self.beats {
+            beats.abort();
+        }
     }
 }
 
+/// Refuses settings that would lose or tell apart what nodes must share.
+fn fit(config: &Config) -> Result<(), StartError> {
+    if config.database.is_none() && config.redis.is_some() {
+        return Err(StartError::Settings(
+            "`redis` is for several nodes, which share a `database`: set that too, or neither",
+        ));
+    }
+    if config.database.is_some() && config.tls == Some(Tls::Own) {
+        return Err(StartError::Settings(
+            "`tls = \"self\"` keeps its authority in the data folder of one node: \
+             let the proxy before the nodes speak HTTPS, or use `files:`",
+        ));
+    }
+    Ok(())
+}
+
+/// Where the log and the tables are.
+pub(crate) fn database(config: &Config) -> Database {
+    match &config.database {
+        Some(url) => Database::Postgres(url.as_str().to_owned()),
+        None => Database::Sqlite(database_path(&config.data)),
+    }
+}
+
+/// Joins the nodes of the same database, if there is Redis.
+fn join(
+    config: &Config,
+    run: RunId,
+    store: &Store,
+    hub: &Arc<Hub>,
+) -> Result<Option<Cluster>, StartError> {
+    let Some(redis) = &config.redis else { return Ok(None) };
+    let address: carillon_bus::Address = redis.as_str().parse()?;
+    // The epoch is the database's own: nodes of another one that use this Redis are not heard.
+    let (_, epoch) = store.position();
+    let options = carillon_bus::Options {
+        node: NodeId(run.0),
+        namespace: format!("{epoch:x}"),
+        authorities: None,
+    };
+    let ends = carillon_bus::connect(&address, options)?;
+    Ok(Some(Cluster::join(ends, store, hub)))
+}
+
 /// Makes the data folder, for its owner only, and locks it for this process.
-fn lock(data: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data: &Path) -> Result<File, StartError> {
     let folder = |error| StartError::Folder(data.to_owned(), error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(folder)?;
     keep_to_owner(data).map_err(folder)?;

@@ -1,8 +1,15 @@
 //! What the node counts, and what it logs.
 
-use std::{fmt::Write as _, io::IsTerminal as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::IsTerminal as _,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
+use carillon_bus::Health;
 use carillon_protocol::{CloseCode, ErrorCode};
+use carillon_store::Tail;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -49,6 +56,18 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Sockets refused because there were too many.
     pub refused_connections: Counter,
+    /// The position in the log up to which everybody who listens here was told.
+    pub log_applied: Gauge,
+    /// The newest position that this node knows of.
+    pub log_newest: Gauge,
+    /// Commits of other nodes that were found by looking, because no word of them came.
+    pub lost_hints: Counter,
+    /// Answers that were given although what came before them had not been applied here.
+    pub late_answers: Counter,
+    /// How long a probe takes through Redis and back, in seconds; -1 if it does not come back.
+    pub bus_seconds: Gauge<f64, AtomicU64>,
+    /// What could not be handed to Redis, or came and found no room.
+    pub bus_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -64,6 +83,12 @@ impl Default for Metrics {
             inbox_full: Counter::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
+            log_applied: Gauge::default(),
+            log_newest: Gauge::default(),
+            lost_hints: Counter::default(),
+            late_answers: Counter::default(),
+            bus_seconds: Gauge::default(),
+            bus_dropped: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("calls", "Calls by operation and outcome", metrics.calls.clone());
@@ -86,11 +111,40 @@ impl Default for Metrics {
             "Sockets refused because there were too many",
             metrics.refused_connections.clone(),
         );
+        metrics.register_cluster(&mut registry);
         Metrics { registry, ..metrics }
     }
 }
 
 impl Metrics {
+    fn register_cluster(&self, registry: &mut Registry) {
+        let applied = self.log_applied.clone();
+        registry.register("log_applied", "Position up to which listeners were told", applied);
+        let newest = self.log_newest.clone();
+        registry.register("log_newest", "Newest position that is known", newest);
+        let lost = self.lost_hints.clone();
+        registry.register("lost_hints", "Commits of others found by looking", lost);
+        let late = self.late_answers.clone();
+        registry.register("late_answers", "Answers before what they follow was applied", late);
+        let seconds = self.bus_seconds.clone();
+        registry.register("bus_seconds", "A probe through Redis and back; -1 if lost", seconds);
+        let dropped = self.bus_dropped.clone();
+        registry.register("bus_dropped", "Hints that found no room or no Redis", dropped);
+    }
+
+    /// Takes over what the store and the bus have counted.
+    pub fn follow(&self, tail: &Tail, bus: Option<&Health>) {
+        let position = |pos: u64| i64::try_from(pos).unwrap_or(i64::MAX);
+        self.log_applied.set(position(tail.applied));
+        self.log_newest.set(position(tail.newest));
+        self.lost_hints.inner().store(tail.lost_hints, Ordering::Relaxed);
+        self.late_answers.inner().store(tail.late_answers, Ordering::Relaxed);
+        if let Some(bus) = bus {
+            self.bus_seconds.set(bus.round_trip.map_or(-1.0, |probe| probe.as_secs_f64()));
+            self.bus_dropped.inner().store(bus.dropped, Ordering::Relaxed);
+        }
+    }
+
     /// Counts a call.
     pub fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {
         let code = error.map_or("ok", ErrorCode::as_str);

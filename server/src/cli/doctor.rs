@@ -1,9 +1,10 @@
 //! `carillon doctor`: looks at everything that the server needs, and changes nothing.
 
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, time::Duration};
 
+use carillon_bus::{Address, NodeId, Options};
 use carillon_plugin::{Clock as _, Host};
-use carillon_store::Store;
+use carillon_store::{Database, Store};
 use rustix::fs::Access;
 
 use super::{Failure, Outcome, say};
@@ -11,6 +12,10 @@ use crate::{clock::SystemClock, config::Config, node, registry, tls};
 
 /// File handles that are no connections: the database, its readers, the shards and the rest.
 const FILES_OTHER: u64 = 64;
+/// How long Redis may take until it carries messages.
+const REDIS_PATIENCE: Duration = Duration::from_secs(5);
+/// How often to look whether it does.
+const REDIS_POLL: Duration = Duration::from_millis(50);
 /// Less room on the disk than this deserves a word.
 const DISK_FREE_MIN: u64 = 1024 * 1024 * 1024;
 
@@ -20,6 +25,7 @@ pub(super) async fn doctor(config: &Config) -> Outcome {
         ("data folder", folder(config)),
         ("disk", disk(config)),
         ("database", database(config).await),
+        ("redis", redis(config).await),
         ("address", address(config)),
         ("https", https(config)),
         ("file handles", files(config)),
@@ -67,6 +73,12 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config) -> Finding {
+    let migrations = Host::migrations(&registry::plugins(<_>::default(), <_>::default()));
+    if let Some(url) = &config.database {
+        let database = Database::Postgres(url.as_str().to_owned());
+        let checked = Store::check(&database, &migrations).await;
+        return checked.map(|()| format!("{url} answers")).map_err(|error| error.to_string());
+    }
     let path = node::database_path(&config.data);
     if node::is_in_use(&config.data).map_err(|error| error.to_string())? {
         return Ok("a running server has it".into());
@@ -74,9 +86,27 @@ async fn database(config: &Config) -> Finding {
     if !path.exists() {
         return Ok("will be made at the first start".into());
     }
-    let migrations = Host::migrations(&registry::plugins(<_>::default(), <_>::default()));
     let checked = Store::check(&path.into(), &migrations).await;
     checked.map(|()| "opens and reads".into()).map_err(|error| error.to_string())
+}
+
+/// Joins the others for a moment, under a name that no node has.
+async fn redis(config: &Config) -> Finding {
+    let Some(setting) = &config.redis else { return Ok("not used".into()) };
+    let address: Address = setting.as_str().parse().map_err(|error| format!("{error}"))?;
+    let node = NodeId(SystemClock::default().new_id());
+    let options = Options { node, namespace: "doctor".into(), authorities: None };
+    let (bus, _heard) = carillon_bus::connect(&address, options).map_err(|e| e.to_string())?;
+    let answers = async {
+        while !bus.health().ready {
+            tokio::time::sleep(REDIS_POLL).await;
+        }
+    };
+    if tokio::time::timeout(REDIS_PATIENCE, answers).await.is_ok() {
+        return Ok(format!("{setting} carries messages"));
+    }
+    let why = bus.health().suspects.into_iter().map(|it| format!("{}: {}", it.server, it.why));
+    Err(format!("{setting} does not carry messages; {}", why.collect::<Vec<_>>().join(", ")))
 }
 
 fn address(config: &Config) -> Finding {

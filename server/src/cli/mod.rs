@@ -1,7 +1,9 @@
 //! The command line.
 
 mod admin;
+mod backup;
 mod doctor;
+mod nodes;
 mod people;
 mod serve;
 mod system;
@@ -71,6 +73,17 @@ enum Command {
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },
+    /// Write everything into one file, while the server runs
+    Backup {
+        /// A new file
+        file: PathBuf,
+    },
+    /// Make the database of a backup; the server must not run
+    Restore(backup::RestoreArgs),
+    /// Look whether a backup or the database is whole
+    Verify(backup::VerifyArgs),
+    /// Show the nodes that share the database, and how each is
+    Nodes,
     /// Look at everything that the server needs, and say what is wrong
     Doctor(DoorArgs),
 }
@@ -143,6 +156,10 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Token(args) => admin::token(&config, args).await,
             Command::User { command } => admin::user(&config, command).await,
             Command::Org { command } => admin::org(&config, command).await,
+            Command::Backup { file } => backup::backup(&config, &file).await,
+            Command::Restore(args) => backup::restore(&config, &args).await,
+            Command::Verify(args) => backup::verify(&config, &args).await,
+            Command::Nodes => nodes::nodes(&config).await,
             Command::Doctor(_) => doctor::doctor(&config).await,
             Command::Config { .. } => Ok(()),
         }

@@ -29,6 +29,7 @@ use axum::{
 };
 use carillon_plugin::Host;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode, operation::Access};
+use carillon_store::Store;
 use tokio::sync::Semaphore;
 
 pub use accept::{GoingDown, Serving, Timeouts, pause, serve};
@@ -38,6 +39,7 @@ use ready::Readiness;
 pub use secure::Secure;
 
 use crate::{
+    cluster::Cluster,
     gateway::{Hub, handshake},
     rates::Rates,
     telemetry::Metrics,
@@ -52,6 +54,9 @@ struct Inner {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    store: Store,
+    /// The way to other nodes, if there is Redis.
+    cluster: Option<Cluster>,
     browser: Browser,
     /// The operations that anybody may call.
     public: HashSet<&'static str>,
@@ -74,6 +79,8 @@ impl Door {
             hub: Arc::clone(&node.hub),
             metrics: Arc::clone(&node.metrics),
             readiness: Readiness::new(node.store.clone(), config.data.clone()),
+            store: node.store.clone(),
+            cluster: node.cluster.clone(),
             browser: Browser::new(config),
             public: public.map(|operation| operation.op).collect(),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -165,7 +172,11 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
         door.0.readiness.wrong(door.0.host.now()).await
     };
     if wrong.is_empty() {
-        (StatusCode::OK, "ready\n".into())
+        // Whoever looks learns it; but if every node were taken away for what each of them can do
+        // without, a second of delay would become an outage.
+        let slow = door.0.cluster.as_ref().is_some_and(|cluster| !cluster.health().ready);
+        let but = if slow { "Redis does not answer: other nodes hear late\n" } else { "" };
+        (StatusCode::OK, format!("ready\n{but}"))
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n") + "\n")
     }
@@ -173,6 +184,8 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
 
 async fn metrics(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
     door.0.metrics.connections.set(i64::from(door.0.hub.connections()));
+    let bus = door.0.cluster.as_ref().map(Cluster::health);
+    door.0.metrics.follow(&door.0.store.tail(), bus.as_ref());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], door.0.metrics.text())
 }

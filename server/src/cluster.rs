@@ -1,0 +1,98 @@
+//! Several nodes on one database are one server.
+//!
+//! The database has the log, and every node follows it. What a node commits it also hands to the
+//! bus, as a hint: the others tell their listeners at once, where they would else look once a
+//! second. What is worth knowing only now goes by the bus alone.
+
+mod beat;
+mod message;
+
+use std::{sync::Arc, time::Duration};
+
+use carillon_bus::{Bus, Health, Part, Signal, Subscription};
+use carillon_plugin::{Live, LiveChange};
+use carillon_protocol::{ErrorCode, Event, Topic, event::Ephemeral};
+use carillon_store::Store;
+
+use self::message::Message;
+use crate::gateway::Hub;
+
+pub use beat::Beats;
+
+/// The others, as this node reaches them.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    bus: Arc<dyn Bus>,
+}
+
+impl Cluster {
+    /// From now on the others hear what is committed here, and this node what they commit.
+    pub fn join(
+        (bus, heard): (Arc<dyn Bus>, Subscription),
+        store: &Store,
+        hub: &Arc<Hub>,
+    ) -> Cluster {
+        let cluster = Cluster { bus };
+        let told = cluster.clone();
+        store.on_own_commit(Arc::new(move |first, events| told.committed(first, events)));
+        // It ends with the bus, which ends with the node.
+        tokio::spawn(listen(heard, store.clone(), Arc::clone(hub)));
+        cluster
+    }
+
+    /// How the bus is.
+    pub fn health(&self) -> Health {
+        self.bus.health()
+    }
+
+    fn committed(&self, first: u64, events: &[Event]) {
+        let Some(event) = events.first() else { return };
+        let part = Part::of(&event.topic);
+        self.bus.publish(part, message::committed(first, events));
+    }
+}
+
+/// What comes from the others.
+async fn listen(mut heard: Subscription, store: Store, hub: Arc<Hub>) {
+    while let Some(signal) = heard.next().await {
+        let Signal::Arrived { payload, .. } = signal else {
+            store.look();
+            continue;
+        };
+        match message::read(&payload) {
+            Ok(Message::Committed { first, events }) => store.hint(first, events),
+            Ok(Message::Moved {}) => store.look(),
+            Ok(Message::Ephemeral { topic, eph }) => hub.push(&topic, eph),
+            // A node of a later version says something new: what it commits is in the log.
+            Err(error) => {
+                tracing::debug!(%error, "another node said something that is not understood");
+                store.look();
+            }
+        }
+    }
+}
+
+/// The live connections of all nodes.
+#[derive(Debug)]
+pub struct Everywhere {
+    /// Those of this node.
+    pub here: Arc<Hub>,
+    /// The way to the others.
+    pub elsewhere: Cluster,
+}
+
+impl Live for Everywhere {
+    fn committed(&self, events: &[(Event, Vec<LiveChange>)]) {
+        // The others follow the log themselves.
+        self.here.committed(events);
+    }
+
+    fn push(&self, topic: &Topic, eph: Ephemeral) {
+        self.elsewhere.bus.publish(Part::of(topic), message::ephemeral(topic, &eph));
+        self.here.push(topic, eph);
+    }
+
+    fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {
+        self.here.called(op, error, took);
+    }
+}

@@ -1,0 +1,106 @@
+//! What nodes tell each other, on the bus. Nodes of two versions run side by side during an
+//! upgrade: fields may be added, and whoever does not understand a message reads the log.
+
+use bytes::Bytes;
+use carillon_protocol::{Codec, Event, Topic, event::Ephemeral};
+use serde::{Deserialize, Serialize};
+
+/// More of one commit than this is left to the log: a message holds up all that come after it.
+const EVENTS_LEN_MAX: usize = 256 * 1024;
+
+/// What a node heard.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Message {
+    /// These events were committed together, at this position and those after it.
+    Committed {
+        /// The position of the first.
+        first: u64,
+        /// All of them, in order.
+        events: Vec<Event>,
+    },
+    /// More was committed than goes into a message.
+    Moved {},
+    /// Something that matters only now.
+    Ephemeral {
+        /// Whose listeners get it.
+        topic: Topic,
+        /// What.
+        eph: Ephemeral,
+    },
+}
+
+/// The same as a node says it, without copies.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Said<'a> {
+    Committed { first: u64, events: &'a [Event] },
+    Moved {},
+    Ephemeral { topic: &'a Topic, eph: &'a Ephemeral },
+}
+
+/// Says what was committed here.
+pub fn committed(first: u64, events: &[Event]) -> Bytes {
+    let len: usize = events.iter().map(|event| event.data.as_str().len()).sum();
+    let said = match len {
+        0..=EVENTS_LEN_MAX => Said::Committed { first, events },
+        _ => Said::Moved {},
+    };
+    Codec::Json.encode(&said).into()
+}
+
+/// Says what matters only now.
+pub fn ephemeral(topic: &Topic, eph: &Ephemeral) -> Bytes {
+    Codec::Json.encode(&Said::Ephemeral { topic, eph }).into()
+}
+
+/// What another node said.
+pub fn read(payload: &[u8]) -> serde_json::Result<Message> {
+    serde_json::from_slice(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_protocol::{ConvId, EventId, Json, UserId, id::Ulid};
+
+    use super::*;
+
+    fn event(seq: u64, text: &str) -> Event {
+        Event {
+            topic: Topic::Conv(ConvId(Ulid(1))),
+            seq,
+            n: seq,
+            k: "msg.sent".into(),
+            id: EventId(Ulid(seq.into())),
+            by: UserId(Ulid(2)),
+            at: 1_790_000_000_000,
+            cid: None,
+            data: Json::of(&serde_json::json!({ "text": text, "rev": seq })),
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_what_is_heard() {
+        let events = vec![event(1, "開會"), event(2, "\"\\")];
+        let heard = read(&committed(41, &events)).unwrap();
+        assert_eq!(heard, Message::Committed { first: 41, events });
+
+        let topic = Topic::User(UserId(Ulid(7)));
+        let eph = Ephemeral { k: "read".into(), topic: None, data: Json::of(&[1, 2]) };
+        let heard = read(&ephemeral(&topic, &eph)).unwrap();
+        assert_eq!(heard, Message::Ephemeral { topic, eph });
+    }
+
+    #[test]
+    fn a_commit_too_large_for_a_message_is_left_to_the_log() {
+        let large = event(1, &"x".repeat(EVENTS_LEN_MAX));
+        assert_eq!(read(&committed(1, &[large])).unwrap(), Message::Moved {});
+    }
+
+    #[test]
+    fn what_a_later_version_says_is_an_error_and_not_a_fault() {
+        assert!(read(br#"{"sung":{"notes":[1]}}"#).is_err());
+        assert!(read(b"\xff").is_err());
+        assert!(read(br#"{"moved":{"by":"east"}}"#).is_ok());
+    }
+}
