@@ -44,9 +44,13 @@ fn seat_rows(which: &str) -> String {
 const SEATS: &str = "SELECT conv, user_id FROM chat_member
      WHERE user_id = $1 AND active = 1 AND conv >= $3 AND conv <= $4 ORDER BY conv LIMIT $5";
 
-const LEFT: &str = "SELECT l.conv, l.user_id FROM chat_member l
-     JOIN chat_cursor at ON at.conv = l.conv AND at.user_id = l.user_id
-     WHERE l.user_id = $1 AND l.active = 0 ORDER BY at.changed_pos DESC LIMIT $3";
+/// In one query: everybody who comes back asks it, and after a restart all do at once.
+const SEATS_AND_LEFT: &str = "SELECT conv, user_id FROM chat_member
+     WHERE user_id = $1 AND active = 1
+     UNION ALL SELECT conv, user_id FROM (
+         SELECT l.conv, l.user_id FROM chat_member l
+         JOIN chat_cursor at ON at.conv = l.conv AND at.user_id = l.user_id
+         WHERE l.user_id = $1 AND l.active = 0 ORDER BY at.changed_pos DESC LIMIT $3) AS gone";
 
 /// Of so many conversations that a person left is told that the person did: whoever left more of
 /// them while one device was away finds that out by looking at them.
@@ -196,12 +200,13 @@ pub(crate) async fn seats(
     seated(ctx, chat, ctx.query(&seat_rows(SEATS), args).await?).await
 }
 
-/// The conversations that a person left last.
-pub(crate) async fn left(ctx: &Ctx, chat: &Chat) -> Result<Vec<Seat>> {
+/// All conversations of a person, and those that the person left last.
+pub(crate) async fn seats_and_left(ctx: &Ctx, chat: &Chat) -> Result<Vec<Seat>> {
     let (org, user) = who(ctx);
     let args = vec![user.into(), org.into(), LEFT_MAX.into()];
-    let mut seats = seated(ctx, chat, ctx.query(&seat_rows(LEFT), args).await?).await?;
-    for seat in seats.iter_mut().filter(|seat| seat.history == History::All) {
+    let mut seats = seated(ctx, chat, ctx.query(&seat_rows(SEATS_AND_LEFT), args).await?).await?;
+    let left = seats.iter_mut().filter(|seat| !seat.is_active());
+    for seat in left.filter(|seat| seat.history == History::All) {
         // They see nothing of it any more, but the event that says so is theirs, as who is
         // connected hears it last.
         let end = seat.spans.last().map(|&(_, to)| (to, to));

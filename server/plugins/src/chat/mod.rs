@@ -32,8 +32,6 @@ use carillon_plugin::{Ctx, Error, Listening, LiveChange, Plugin, Result, TopicKi
 use carillon_protocol::{
     ConvId, Event, OrgId, Topic, UserId,
     conv::{CreatedData, MembersChangedData, kind},
-    id::Ulid,
-    limits::INT_MAX,
 };
 use dashmap::{DashMap, Entry};
 use quick_cache::{
@@ -321,11 +319,7 @@ fn who(ctx: &Ctx) -> (OrgId, UserId) {
 /// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let mut seats = load::seats(&ctx, &chat, load::from(Ulid::nil()), INT_MAX).await?;
-    let left = load::left(&ctx, &chat).await?;
-    // Whoever is removed between the two is in both.
-    seats.retain(|seat| left.binary_search_by_key(&seat.conv, |it| it.conv).is_err());
-    seats.extend(left);
+    let seats = load::seats_and_left(&ctx, &chat).await?;
     let listening = seats.into_iter().map(|seat| Listening {
         topic: Topic::Conv(seat.conv),
         window: seat.window(),
