@@ -105,12 +105,6 @@ pub fn raw(args: &LoadArgs) -> Result<(), Failed> {
     alone("raw", &mut room, args)
 }
 
-/// A server that runs already, alone.
-pub fn fanout(server: &ServerArgs, conv: &ConvArgs, args: &LoadArgs) -> Result<(), Failed> {
-    let mut room = carillon_room(server, conv, args.members)?;
-    alone("carillon", &mut room, args)
-}
-
 fn alone(name: &str, room: &mut Room, args: &LoadArgs) -> Result<(), Failed> {
     heading(args);
     for &window in &args.windows {

@@ -99,6 +99,15 @@ pub enum Awaited {
     StampsSince(u64),
 }
 
+/// Whether this process may have so many connections.
+pub fn check_files(len: usize) -> Result<(), Failed> {
+    let files = len as u64 + OTHER_FILES_MAX;
+    if files > open_files_max()? {
+        return Err(Failed::Usage(format!("{len} connections need `ulimit -n {files}`")));
+    }
+    Ok(())
+}
+
 /// Room for delays.
 pub fn no_delays() -> Histogram<u64> {
     Histogram::new_with_max(DELAY_NS_MAX, 3).expect("the bounds are constants")
@@ -149,10 +158,7 @@ impl Fleet {
         len: usize,
         hello: impl Fn(usize) -> Option<Vec<u8>>,
     ) -> Result<(), Failed> {
-        let files = len as u64 + OTHER_FILES_MAX;
-        if files > open_files_max()? {
-            return Err(Failed::Usage(format!("{len} connections need `ulimit -n {files}`")));
-        }
+        check_files(len)?;
         while self.len() < len {
             let first = self.len();
             let joining = first..len.min(first + JOINING_MAX);

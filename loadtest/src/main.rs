@@ -1,8 +1,15 @@
 //! Load tests for Carillon.
 //!
-//! `raw` is the limit: what the kernel alone costs. `fanout` measures a server that runs already,
-//! `compare` both in turn, `idle` memory; `seed` makes whom they need; `bench` does all of it with
-//! a server of its own. Everything stays on loopback and ends by itself.
+//! Costs: `raw` is the limit, what the kernel alone takes; `compare` measures it and a server that
+//! runs already in turn, `idle` memory; `seed` makes whom they need; `bench` does all of it with a
+//! server of its own.
+//!
+//! Scenarios against servers that run: `connect`, `fanout`, `chat`, `storm`; each writes a page.
+//!
+//! Promises: `cluster` starts nodes, lets people write and things go wrong, and compares what
+//! everybody saw with the log, as `dump` and `check` do for themselves.
+//!
+//! Everything stays on loopback and ends by itself.
 
 mod bars;
 mod bench;
@@ -14,6 +21,8 @@ mod dice;
 mod dump;
 mod fanout;
 mod fleet;
+mod frames;
+mod herd;
 mod history;
 mod idle;
 mod latency;
@@ -25,6 +34,7 @@ mod raw;
 mod report;
 mod resume;
 mod room;
+mod scenario;
 mod seed;
 mod teams;
 #[cfg(test)]
@@ -45,6 +55,7 @@ use crate::{
     fleet::{Failed, Target},
     idle::IdleArgs,
     process::Process,
+    scenario::Scenario,
     seed::SeedArgs,
 };
 
@@ -78,15 +89,8 @@ enum Command {
         #[command(flatten)]
         seed: SeedArgs,
     },
-    /// Fan-out of a server that runs.
-    Fanout {
-        #[command(flatten)]
-        server: ServerArgs,
-        #[command(flatten)]
-        conv: ConvArgs,
-        #[command(flatten)]
-        load: LoadArgs,
-    },
+    #[command(flatten)]
+    Scenario(Scenario),
     /// Fan-out of the raw loop and of a server that runs, in turn.
     Compare {
         #[command(flatten)]
@@ -172,7 +176,7 @@ fn run(command: &Command) -> Result<(), Failed> {
             }
             Ok(())
         }
-        Command::Fanout { server, conv, load } => fanout::fanout(server, conv, load),
+        Command::Scenario(scenario) => scenario::run(scenario),
         Command::Compare { server, conv, load } => {
             bars::print(&fanout::compare(server, conv, load)?);
             Ok(())

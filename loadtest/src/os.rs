@@ -34,10 +34,30 @@ impl Epoll {
 
     /// Watches for something to read. A socket leaves the set when it is closed.
     pub fn add(&self, socket: &impl AsRawFd, number: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        self.control(libc::EPOLL_CTL_ADD, socket, libc::EPOLLIN, number)
+    }
+
+    /// Watches a socket that is about to connect: it is ready when that has come to an end.
+    pub fn add_dialing(&self, socket: &impl AsRawFd, number: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, socket, libc::EPOLLOUT, number)
+    }
+
+    /// From now on it is watched for something to read.
+    pub fn dialed(&self, socket: &impl AsRawFd, number: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, socket, libc::EPOLLIN, number)
+    }
+
+    fn control(
+        &self,
+        what: libc::c_int,
+        socket: &impl AsRawFd,
+        events: libc::c_int,
+        number: u64,
+    ) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: number };
         let (set, fd) = (self.0.as_raw_fd(), socket.as_raw_fd());
         // SAFETY: both descriptors are open, and the event outlives the call, which copies it.
-        checked(unsafe { libc::epoll_ctl(set, libc::EPOLL_CTL_ADD, fd, &mut event) }).map(|_| ())
+        checked(unsafe { libc::epoll_ctl(set, what, fd, &mut event) }).map(|_| ())
     }
 
     /// Waits until something can be read, or for so long; returns the numbers.

@@ -101,7 +101,8 @@ pub fn people(link: &mut Link, len: usize) -> Result<Vec<Person>, Failed> {
     Ok(grants.into_iter().map(person).collect())
 }
 
-fn room(link: &mut Link, users: &[UserId]) -> Result<ConvId, Failed> {
+/// One conversation of the caller and all of these.
+pub fn room(link: &mut Link, users: &[UserId]) -> Result<ConvId, Failed> {
     let (first, rest) = users.split_at(users.len().min(USERS_PER_CALL_MAX));
     let conv = link.calls(vec![group("load test".into(), first)])?.remove(0).conv;
     let add = |users: &[UserId]| conv::AddMembers { conv, users: users.to_vec() };

@@ -22,6 +22,8 @@ pub struct Second {
     pub delivered: u64,
     /// What failed in it.
     pub failed: u64,
+    /// Who was connected in it.
+    pub joined: u64,
     /// How many connections were up at its end, if that was counted.
     pub connected: Option<u64>,
     /// How long what was due in it took to arrive, in microseconds.
@@ -30,7 +32,14 @@ pub struct Second {
 
 impl Second {
     fn new() -> Second {
-        Second { acknowledged: 0, delivered: 0, failed: 0, connected: None, delays: no_delays() }
+        Second {
+            acknowledged: 0,
+            delivered: 0,
+            failed: 0,
+            joined: 0,
+            connected: None,
+            delays: no_delays(),
+        }
     }
 
     /// So many of a hundred arrivals took less, in milliseconds.
@@ -48,13 +57,15 @@ pub struct Timeline {
     pub acks: Histogram<u64>,
     /// How long arrivals took, in microseconds.
     pub deliveries: Histogram<u64>,
+    /// How long it took to be connected, in microseconds.
+    pub joins: Histogram<u64>,
 }
 
 impl Timeline {
     /// Begins at this time, in nanoseconds since the epoch.
     pub fn new(start: u64) -> Timeline {
-        let (acks, deliveries) = (no_delays(), no_delays());
-        Timeline { start, seconds: Vec::new(), acks, deliveries }
+        let [acks, deliveries, joins] = [(); 3].map(|()| no_delays());
+        Timeline { start, seconds: Vec::new(), acks, deliveries, joins }
     }
 
     /// The second of a time; what was before the start is in the first.
@@ -81,9 +92,12 @@ impl Timeline {
         self.deliveries.saturating_record(delay);
     }
 
-    /// When it began.
-    pub fn start(&self) -> u64 {
-        self.start
+    /// Somebody who was to be connected is.
+    pub fn joined(&mut self, due: u64, now: u64) {
+        let delay = now.saturating_sub(due) / 1_000;
+        self.at(now).joined += 1;
+        self.at(due).delays.saturating_record(delay);
+        self.joins.saturating_record(delay);
     }
 
     /// The seconds, from the first.

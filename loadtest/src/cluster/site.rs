@@ -79,14 +79,14 @@ impl Site {
             }
         }
         let mut site = Site { nodes: Vec::new(), postgres, redis };
-        for _ in 0..nodes {
-            let node = site.node(program)?;
+        for number in 0..nodes {
+            let node = site.node(program, number)?;
             site.nodes.push(node);
         }
         Ok(site)
     }
 
-    fn node(&self, program: &Path) -> Result<Node, Failed> {
+    fn node(&self, program: &Path, number: usize) -> Result<Node, Failed> {
         let before = |port: Option<u16>| port.map(|port| Proxy::start(loopback(port))).transpose();
         let postgres = before(self.postgres.as_ref().map(Postgres::port))?;
         let redis = before(self.redis.as_ref().map(Redis::port))?;
@@ -94,6 +94,7 @@ impl Site {
         if let Some(proxy) = &postgres {
             let to = proxy.address();
             settings += &format!("database = \"postgres://carillon@{to}/{DATABASE}\"\n");
+            settings += &format!("node = \"node-{number}\"\n");
         }
         if let Some(proxy) = &redis {
             settings += &format!("redis = \"redis://{}\"\n", proxy.address());

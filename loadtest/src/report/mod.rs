@@ -146,6 +146,7 @@ impl Report {
                 vec![
                     line(self.arrivals, &|it| Some(it.delivered as f64)),
                     line("acknowledged", &|it| Some(it.acknowledged as f64)),
+                    line("connected", &|it| Some(it.joined as f64)),
                 ],
             ),
             plot("errors", "a second", false, vec![line("failed", &|it| Some(it.failed as f64))]),
@@ -161,16 +162,17 @@ impl Report {
     fn percentiles(&self) -> Plot<'_> {
         let places = || (0..).map(f64::from).zip(PERCENTILES);
         let of = |name, delays: &Histogram<u64>| {
-            let points = places().filter(|_| !delays.is_empty());
-            let points = points.map(|(x, percent)| (x, ms(delays, percent)));
+            let points = places().map(|(x, percent)| (x, ms(delays, percent)));
             Line { name, points: points.collect() }
         };
-        let (deliveries, acks) = (&self.timeline.deliveries, &self.timeline.acks);
+        let Timeline { deliveries, acks, joins, .. } = &self.timeline;
+        let all = [(self.arrivals, deliveries), ("acknowledged", acks), ("connected", joins)];
+        let measured = all.into_iter().filter(|(_, delays)| !delays.is_empty());
         Plot {
             title: "delay by percentile",
             unit: "ms",
             log: true,
-            lines: vec![of(self.arrivals, deliveries), of("acknowledged", acks)],
+            lines: measured.map(|(name, delays)| of(name, delays)).collect(),
             bands: &[],
             marks: places().map(|(x, percent)| (x, format!("{percent} %"))).collect(),
         }
@@ -182,6 +184,7 @@ impl Report {
                 "acknowledged": it.acknowledged,
                 "delivered": it.delivered,
                 "failed": it.failed,
+                "joined": it.joined,
                 "connected": it.connected,
                 "p50_ms": it.quantile_ms(0.5),
                 "p99_ms": it.quantile_ms(0.99),
@@ -212,6 +215,7 @@ impl Report {
             "seconds": seconds.collect::<Vec<_>>(),
             "arrivals": percentiles(&self.timeline.deliveries),
             "acknowledged": percentiles(&self.timeline.acks),
+            "connected": percentiles(&self.timeline.joins),
         })
     }
 }

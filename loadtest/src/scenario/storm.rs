@@ -1,0 +1,114 @@
+//! Everybody is cut off at once, and comes back.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::{
+    bars::{Bar, Verdict},
+    clock::now_ns,
+    fleet::Failed,
+    herd::Herd,
+    report::Report,
+};
+
+use super::{
+    LOOK_MS, NS, SiteArgs, TokensArgs, counted, delays,
+    metrics::{self, Counters},
+};
+
+/// How many begin to connect a second, before the storm.
+const DIALS_PER_S: u64 = 500;
+/// Queries of the database for each client that comes back.
+const QUERIES_MAX: f64 = 3.0;
+
+/// How many.
+#[derive(Debug, Clone, Args)]
+pub struct StormArgs {
+    #[command(flatten)]
+    site: SiteArgs,
+    #[command(flatten)]
+    tokens: TokensArgs,
+    /// How many clients there are.
+    #[arg(long, default_value_t = 1_000)]
+    clients: usize,
+    /// How long all of them may take to come back, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
+    within_s: u64,
+}
+
+/// Runs it.
+pub fn run(args: &StormArgs) -> Result<(), Failed> {
+    let targets = args.site.targets()?;
+    let mut herd = Herd::new(targets.clone(), args.tokens.read(args.clients)?)?;
+    let start = now_ns();
+    (0..herd.len()).for_each(|it| herd.dial_at(it, start + it as u64 * NS / DIALS_PER_S));
+    // Twice the time that this should take, and a while.
+    let end = start + 2 * herd.len() as u64 * NS / DIALS_PER_S + args.within_s * NS;
+    if !until_up(&mut herd, end)? {
+        let missing = herd.len() - herd.up();
+        return Err(Failed::Late { missing, what: "the end of the first catch-up".into() });
+    }
+    let before = metrics::read(&targets);
+    herd.begin();
+    let cut = now_ns();
+    herd.cut_all();
+    let back = until_up(&mut herd, cut + args.within_s * NS)?;
+    let back_s = (now_ns() - cut) as f64 / 1e9;
+    let told = before.zip(metrics::read(&targets));
+    finish(args, herd, (back, back_s), told)
+}
+
+/// Waits until everybody is connected; answers whether that came in time.
+fn until_up(herd: &mut Herd, end: u64) -> Result<bool, Failed> {
+    while herd.up() < herd.len() && now_ns() < end {
+        herd.turn(Duration::from_millis(LOOK_MS))?;
+    }
+    Ok(herd.up() == herd.len())
+}
+
+fn finish(
+    args: &StormArgs,
+    herd: Herd,
+    (back, back_s): (bool, f64),
+    told: Option<(Counters, Counters)>,
+) -> Result<(), Failed> {
+    let clients = herd.len() as f64;
+    let missing = herd.len() - herd.up();
+    let mut facts = vec![
+        ("from the cut to caught up".to_owned(), delays(&herd.timeline.joins)),
+        ("not back".to_owned(), missing.to_string()),
+        ("the most connects of one client".to_owned(), herd.counts.dials_max.to_string()),
+    ];
+    facts.extend(counted(&herd));
+    let mut verdicts = vec![Verdict {
+        matter: "storm: until the last is back, s".into(),
+        figure: if back { back_s } else { f64::INFINITY },
+        bar: Bar::AtMost(args.within_s as f64),
+        from: format!("{clients} clients"),
+    }];
+    let queries =
+        told.as_ref().and_then(|(before, after)| metrics::grown(before, after, "queries"));
+    match queries {
+        Some(queries) => verdicts.push(Verdict {
+            matter: "storm: queries of each client".into(),
+            figure: queries / clients,
+            bar: Bar::AtMost(QUERIES_MAX),
+            from: format!("{queries} in all, as /metrics says"),
+        }),
+        None => facts.push(("queries".into(), "/metrics does not tell".into())),
+    }
+    crate::bars::print(&verdicts);
+    let report = Report {
+        title: "Everybody comes back at once".into(),
+        what: format!("{clients} clients are cut off at once"),
+        stopped: (!back).then(|| format!("{missing} were not back after {} s", args.within_s)),
+        facts,
+        verdicts,
+        bands: Vec::new(),
+        timeline: herd.timeline,
+        arrivals: "arrivals",
+    };
+    args.site.finish(&report)?;
+    if back { Ok(()) } else { Err(Failed::Late { missing, what: "the end of the storm".into() }) }
+}
