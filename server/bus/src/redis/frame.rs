@@ -5,10 +5,10 @@
 //! | 16 | the node that published it |
 //! | 1 | 0: a payload, 1: a probe; others are passed over, for versions to come |
 //! | 1 | the part |
-//! | 8 | the number of the payload among those of this node and part, from 1; of a probe, that of the newest |
-//! | rest | the payload; of a probe, what only its sender understands |
+//! | 8 | the number, big-endian |
+//! | rest | the payload; in a probe, what only its sender understands |
 //!
-//! Numbers are big-endian.
+//! The payloads of a node and part are numbered from 1; a probe has the number of the newest.
 
 use bytes::Bytes;
 use carillon_protocol::id::Ulid;

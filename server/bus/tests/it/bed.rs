@@ -21,8 +21,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Something that nodes can join. Another bus joins the conformance suite by another bed.
 pub trait Bed {
-    /// A fresh one.
-    fn make() -> Self;
     /// A node that has just started.
     fn start(&self) -> Node;
 }
@@ -116,11 +114,13 @@ pub async fn settled(nodes: &[Node]) {
 /// In this process.
 pub struct Embedded(Hub);
 
-impl Bed for Embedded {
-    fn make() -> Embedded {
+impl Embedded {
+    pub fn make() -> Embedded {
         Embedded(Hub::default())
     }
+}
 
+impl Bed for Embedded {
     fn start(&self) -> Node {
         let id = node_id();
         let (bus, inbox) = self.0.join(id);
@@ -131,11 +131,13 @@ impl Bed for Embedded {
 /// A Redis of its own.
 pub struct Plain(pub Redis);
 
-impl Bed for Plain {
-    fn make() -> Plain {
+impl Plain {
+    pub fn make() -> Plain {
         Plain(Redis::start())
     }
+}
 
+impl Bed for Plain {
     fn start(&self) -> Node {
         Node::join(&self.0.url(), options("test"))
     }
@@ -154,10 +156,6 @@ impl Space {
 }
 
 impl Bed for Space {
-    fn make() -> Space {
-        unreachable!("it is made for a server")
-    }
-
     fn start(&self) -> Node {
         Node::join(&self.url, options(&self.namespace))
     }

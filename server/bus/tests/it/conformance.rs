@@ -3,7 +3,7 @@
 use carillon_rig::RedisCluster;
 
 use crate::{
-    bed::{Bed, Embedded, Plain, Space},
+    bed::{Embedded, Plain, Space},
     cases,
     secure::Secure,
 };

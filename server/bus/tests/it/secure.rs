@@ -17,7 +17,13 @@ pub struct Secure {
 const LOGIN: &str = "carillon:p%40ss";
 
 impl Bed for Secure {
-    fn make() -> Secure {
+    fn start(&self) -> Node {
+        self.node(LOGIN, self.own())
+    }
+}
+
+impl Secure {
+    pub fn make() -> Secure {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
         let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -30,12 +36,6 @@ impl Bed for Secure {
         Secure { redis: Redis::with_tls(Tls { certificate, key }, &settings), folder }
     }
 
-    fn start(&self) -> Node {
-        self.node(LOGIN, Some(self.folder.path().join("own.pem")))
-    }
-}
-
-impl Secure {
     fn node(&self, login: &str, authorities: Option<PathBuf>) -> Node {
         let url = self.redis.url().replacen("://", &format!("://{login}@"), 1);
         Node::join(&url, Options { authorities, ..options("test") })
