@@ -1,7 +1,7 @@
 //! The test kit of plugins: a host over a fresh database, with a clock that stands still.
 
 use std::{
-    path::Path,
+    env,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -15,8 +15,10 @@ use carillon_plugin::{
 };
 use carillon_protocol::{Cid, ErrorCode, Event, Topic, UserId, event::Ephemeral, id::Ulid};
 
-use crate::{Durability, Options, Store};
+use crate::{Database, Durability, Options, Store};
 
+/// Names the engine: `sqlite`, or `postgres` for a database on the server that tests share.
+const ENGINE_VARIABLE: &str = "TEST_ENGINE";
 /// When the tests' time begins: a Tuesday in September 2026.
 const START_MS: i64 = 1_790_000_000_000;
 /// The bits of an id that count; above them lies the seed.
@@ -144,15 +146,32 @@ pub struct Kit {
     storage: Arc<Interrupted>,
     clock: Arc<FakeClock>,
     live: Arc<Recorder>,
+    place: Place,
+}
+
+/// Where a kit's database is.
+struct Place {
+    database: Database,
+    /// Of a file; gone when this is dropped.
     folder: tempfile::TempDir,
 }
 
-/// The database of a kit in its folder.
-async fn open(folder: &Path, plugins: &[Plugin]) -> Store {
+impl Place {
+    fn make() -> Place {
+        let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
+        let database = match env::var(ENGINE_VARIABLE).as_deref() {
+            Ok("postgres") => Database::Postgres(carillon_rig::database()),
+            Ok(other) if other != "sqlite" => panic!("{ENGINE_VARIABLE} is sqlite or postgres"),
+            _ => Database::Sqlite(folder.path().join("kit.db")),
+        };
+        Place { database, folder }
+    }
+}
+
+async fn open(place: &Place, plugins: &[Plugin]) -> Store {
     // Nobody pulls the plug on a test of behaviour, and waiting for the disk makes it slow.
     let options = Options { durability: Durability::Off, ..Options::default() };
-    let store =
-        Store::open(&folder.join("kit.db").into(), &Host::migrations(plugins), options).await;
+    let store = Store::open(&place.database, &Host::migrations(plugins), options).await;
     store.expect("the plugins' tables can be made")
 }
 
@@ -170,9 +189,9 @@ impl Kit {
     /// # Panics
     /// As [`Kit::new`].
     pub async fn seeded(plugins: Vec<Plugin>, seed: u32) -> Kit {
-        let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
-        let store = open(folder.path(), &plugins).await;
-        Kit::wired(plugins, store, Arc::new(FakeClock::new(seed)), folder)
+        let place = Place::make();
+        let store = open(&place, &plugins).await;
+        Kit::wired(plugins, store, Arc::new(FakeClock::new(seed)), place)
     }
 
     /// The same database and clock with a new host, as after a restart: these plugins have nothing
@@ -182,21 +201,16 @@ impl Kit {
     /// As [`Kit::new`].
     pub async fn restarted(self, plugins: Vec<Plugin>) -> Kit {
         self.store.close().await;
-        let store = open(self.folder.path(), &plugins).await;
-        Kit::wired(plugins, store, self.clock, self.folder)
+        let store = open(&self.place, &plugins).await;
+        Kit::wired(plugins, store, self.clock, self.place)
     }
 
-    fn wired(
-        plugins: Vec<Plugin>,
-        store: Store,
-        clock: Arc<FakeClock>,
-        folder: tempfile::TempDir,
-    ) -> Kit {
+    fn wired(plugins: Vec<Plugin>, store: Store, clock: Arc<FakeClock>, place: Place) -> Kit {
         let live = Arc::new(Recorder::default());
         store.on_commit(Host::after_commit(&plugins, live.clone()));
         let storage = Arc::new(Interrupted { store: store.clone(), next: Mutex::default() });
         let host = Host::new(plugins, storage.clone(), clock.clone(), live.clone());
-        Kit { host, store, storage, clock, live, folder }
+        Kit { host, store, storage, clock, live, place }
     }
 
     /// The host.
@@ -221,6 +235,31 @@ impl Kit {
     pub fn before_next_commit(&self, happens: impl Future<Output = ()> + Send + 'static) {
         let mut next = self.storage.next.lock().expect("no test panics inside");
         assert!(next.replace(Box::pin(happens)).is_none(), "the one before has not happened yet");
+    }
+
+    /// All that lies in the database: its file with the journal beside it, or the rows of its
+    /// tables as text.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn at_rest(&self) -> Vec<Vec<u8>> {
+        if let Database::Sqlite(_) = self.place.database {
+            let files = std::fs::read_dir(self.place.folder.path()).expect("it is ours");
+            let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file?.path());
+            return files.map(|file| read(file).expect("it is ours")).collect();
+        }
+        let text = async |sql: &str| -> Vec<String> {
+            let rows = self.store.query(sql, Vec::new()).await.expect("it can be read");
+            rows.iter().map(|row| row.get(0).expect("it is a text")).collect()
+        };
+        let tables = "SELECT CAST(tablename AS TEXT) FROM pg_tables \
+                      WHERE schemaname = current_schema()";
+        let mut all = Vec::new();
+        for table in text(tables).await {
+            let rows = text(&format!("SELECT CAST(t AS TEXT) FROM {table} t")).await;
+            all.push(rows.join("\n").into_bytes());
+        }
+        all
     }
 
     /// What was said to live connections since the last look, in order.

@@ -134,7 +134,7 @@ async fn check_manager(ctx: &Ctx, user: UserId, manager: UserId) -> Result<()> {
     let person = list::person(ctx, manager).await?;
     rules::answerable("manager", &person)?;
     let sql = "WITH RECURSIVE above (id) AS (
-                   SELECT CAST($1 AS TEXT)
+                   SELECT id FROM directory_user WHERE id = $1
                    UNION
                    SELECT u.manager FROM directory_user u JOIN above a ON u.id = a.id
                    WHERE u.manager IS NOT NULL)

@@ -97,14 +97,7 @@ async fn nothing_secret_lies_in_the_database() {
     let app = Issue { app: Some("echo".into()), ..issue() };
     let app = world.call(world.amy, app).await.unwrap().token;
     let secrets = [PASSWORD, &world.amy_token, &world.amy_token[30..], &ticket[4..], &app[30..]];
-    // The database's file, with its journal beside it.
-    let sql = "SELECT file FROM pragma_database_list WHERE name = 'main'";
-    let row = world.kit.host().storage().query(sql, vec![]).await.unwrap().remove(0);
-    let path = std::path::PathBuf::from(row.get::<String>(0).unwrap());
-    let mut files = Vec::new();
-    for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
-        files.push(std::fs::read(file.unwrap().path()).unwrap());
-    }
+    let files = world.kit.at_rest().await;
     let lies = |text: &str| {
         files.iter().any(|file| file.windows(text.len()).any(|found| found == text.as_bytes()))
     };

@@ -196,7 +196,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         /// Batches get lost, come twice and in any order; now and then a page of the log is read.
         #[test]
@@ -204,7 +207,8 @@ mod tests {
             lens in prop::collection::vec(1_u64..5, 1..30),
             arrivals in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..20), 0..80),
         ) {
-            let firsts = lens.iter().scan(1, |next, len| Some(std::mem::replace(next, *next + len)));
+            let first = |next: &mut u64, len: &u64| Some(mem::replace(next, *next + len));
+            let firsts = lens.iter().scan(1, first);
             let batches: Vec<_> = firsts.zip(&lens).map(|(first, &len)| run(first, len)).collect();
             let newest = lens.iter().sum();
             let (mut order, mut came) = (Order::new(0), Vec::new());
@@ -213,7 +217,8 @@ mod tests {
                 if page < 3 {
                     let (after, through) = order.hole().unwrap_or((order.applied(), newest));
                     let through = through.min(after + page);
-                    came.extend(seqs(order.take_page(vec![run(after + 1, through - after)], through)));
+                    let page = vec![run(after + 1, through - after)];
+                    came.extend(seqs(order.take_page(page, through)));
                 }
             }
             let after = order.applied();

@@ -5,8 +5,10 @@
 
 mod bed;
 mod cases;
+mod cluster;
 mod conformance;
 mod disk;
+mod faults;
 mod model;
 mod opening;
 mod reading;

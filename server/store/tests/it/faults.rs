@@ -1,0 +1,252 @@
+//! What is left when a node stops in the middle, connections break, or the server goes away.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use carillon_plugin::{Migration, Storage, Transaction};
+use carillon_protocol::{ErrorCode, Topic};
+use carillon_store::{Database, OpenError, Options, Store};
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+use crate::{
+    bed::*,
+    cluster::{Seen, has_seen_all, log},
+};
+
+/// A connection of nobody's, to do harm with.
+async fn stranger(database: &Database) -> PgConnection {
+    let Database::Postgres(url) = database else { panic!("it is on a server") };
+    PgConnection::connect(url).await.unwrap()
+}
+
+/// Commits as a client does: what may or may not have happened is sent again.
+async fn commit_for_sure(store: &Store, tx: Transaction) -> (Topic, u64) {
+    loop {
+        match store.commit(tx.clone()).await {
+            Ok(done) => return (done.events[0].topic.clone(), done.events[0].seq),
+            // Its row is there already: the host asks for the intent then, and so does this.
+            Err(error) if error.code() == ErrorCode::Conflict => {
+                if let Ok(found) = store.find(tx.by, tx.cid.unwrap()).await {
+                    let (event, _) = found.expect("its row is there, so the event is");
+                    return (event.topic, event.seq);
+                }
+            }
+            Err(error) => {
+                let codes = [ErrorCode::TimeoutUnknown, ErrorCode::Unavailable, ErrorCode::Busy];
+                assert!(codes.contains(&error.code()), "{error}");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// The message with this number; every third has a row of its own.
+fn numbered(number: u64) -> Transaction {
+    let tx = message(number, &conv(number % 3));
+    if number.is_multiple_of(3) { tx.run(VOTE, vote(&format!("{number}"))) } else { tx }
+}
+
+/// Commits from both nodes with so many clients, each message once; what was acknowledged.
+async fn crowd(
+    nodes: &[Store; 2],
+    (clients, each): (u64, u64),
+    acknowledged: &Arc<AtomicU64>,
+) -> BTreeMap<u64, (Topic, u64)> {
+    let clients = (0..clients).map(|client| {
+        let (store, count) = (nodes[client as usize % 2].clone(), Arc::clone(acknowledged));
+        tokio::spawn(async move {
+            let mut done = Vec::new();
+            for number in client * each..(client + 1) * each {
+                done.push((number, commit_for_sure(&store, numbered(number)).await));
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            done
+        })
+    });
+    let mut all = BTreeMap::new();
+    for client in clients.collect::<Vec<_>>() {
+        all.extend(client.await.unwrap());
+    }
+    all
+}
+
+/// Nothing acknowledged is missing, nothing is there twice, and both nodes saw all of it in order.
+async fn is_whole(
+    nodes: &[Store; 2],
+    seen: &[Seen; 2],
+    acknowledged: &BTreeMap<u64, (Topic, u64)>,
+) {
+    let mut log = log(&nodes[0]).await;
+    for (store, seen) in nodes.iter().zip(seen) {
+        has_seen_all(store, seen).await;
+    }
+    log.sort();
+    let mut wanted: Vec<_> = acknowledged.values().cloned().collect();
+    wanted.sort();
+    assert_eq!(log, wanted);
+    let rows = nodes[0].query("SELECT count(*) FROM poll_vote", vec![]).await.unwrap();
+    let with_rows = acknowledged.keys().filter(|number| number.is_multiple_of(3)).count();
+    assert_eq!(rows[0].get::<u64>(0).unwrap(), with_rows as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_break_during_commits_lose_and_double_nothing() {
+    let bed = Postgres::make();
+    let nodes = [bed.open().await, bed.open().await];
+    let seen = [Seen::of(&nodes[0]), Seen::of(&nodes[1])];
+    let (count, total) = (Arc::new(AtomicU64::new(0)), 8 * 60);
+    let harm = async {
+        let mut conn = stranger(&bed.0).await;
+        let (mut last, mut broken) = (0, 0);
+        while count.load(Ordering::Relaxed) < total {
+            // After each score of answers all connections of both nodes are ended.
+            if count.load(Ordering::Relaxed) >= last + 20 {
+                last = count.load(Ordering::Relaxed);
+                let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                broken += sqlx::query(sql).fetch_all(&mut conn).await.unwrap().len();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        broken
+    };
+    let (acknowledged, broken) = tokio::join!(crowd(&nodes, (8, 60), &count), harm);
+    assert!(broken > 20, "only {broken} connections were broken");
+    is_whole(&nodes, &seen, &acknowledged).await;
+    // A read does not notice that its connection is gone.
+    assert_eq!(nodes[1].heads(vec![conv(0), conv(1)]).await.unwrap()[0].head, 160);
+}
+
+#[tokio::test]
+async fn who_stops_in_the_middle_of_a_commit_is_cut_off_and_the_others_go_on() {
+    let bed = Postgres::make();
+    let store = bed.open().await;
+    // How long the writer's own connection may sit in the middle.
+    let setting = "INSERT INTO poll_vote (id)
+                   SELECT current_setting('idle_in_transaction_session_timeout')";
+    store.commit(tx().run(setting, vec![])).await.unwrap();
+    let rows = store.query("SELECT id FROM poll_vote", vec![]).await.unwrap();
+    assert_eq!(rows[0].get::<String>(0).unwrap(), "2s");
+
+    let mut frozen = stranger(&bed.0).await;
+    frozen.execute("SET idle_in_transaction_session_timeout = '2s'; BEGIN").await.unwrap();
+    frozen.execute("SELECT pos FROM meta FOR UPDATE").await.unwrap();
+    let both = [message(1, &conv(1)), message(2, &conv(1)).run(VOTE, vote("a"))];
+    for tx in both {
+        let done = store.commit(tx).await;
+        done.unwrap();
+    }
+    assert!(frozen.execute("COMMIT").await.is_err(), "it was cut off");
+    assert_eq!(log(&store).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_and_starts_again_is_used_again() {
+    let mut server = carillon_rig::Postgres::start();
+    let database: Database = server.url("postgres").parse().unwrap();
+    let open = || Store::open(&database, TABLES, Options::default());
+    let nodes = [open().await.unwrap(), open().await.unwrap()];
+    let seen = [Seen::of(&nodes[0]), Seen::of(&nodes[1])];
+    let count = Arc::new(AtomicU64::new(0));
+    let clients = {
+        let (nodes, count) = (nodes.clone(), Arc::clone(&count));
+        tokio::spawn(async move { crowd(&nodes, (4, 150), &count).await })
+    };
+    for stop in 1..=2 {
+        while count.load(Ordering::Relaxed) < stop * 100 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server = tokio::task::spawn_blocking(move || {
+            server.stop();
+            server
+        })
+        .await
+        .unwrap();
+        assert_eq!(nodes[0].ping().await.unwrap_err().code(), ErrorCode::Unavailable);
+        assert!(nodes[1].heads(vec![conv(9)]).await.is_err());
+        server = tokio::task::spawn_blocking(move || {
+            server.begin();
+            server
+        })
+        .await
+        .unwrap();
+        nodes[0].ping().await.unwrap();
+        nodes[0].heads(vec![conv(8)]).await.unwrap();
+    }
+    let acknowledged = clients.await.unwrap();
+    is_whole(&nodes, &seen, &acknowledged).await;
+    assert!(nodes[0].tail().last_error.is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_noticed_soon() {
+    let mut server = carillon_rig::Postgres::hasty();
+    let database: Database = server.url("postgres").parse().unwrap();
+    let store = Store::open(&database, TABLES, Options::default()).await.unwrap();
+    store.commit(message(1, &conv(1))).await.unwrap();
+    store.ping().await.unwrap();
+    // PostgreSQL's own children answer, so they are stopped as well.
+    let sql =
+        "SELECT pid FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> pg_backend_pid()";
+    let mut conn = stranger(&database).await;
+    let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+    let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+    let signal = |what: rustix::process::Signal| {
+        for pid in pids.iter().filter_map(|&pid| rustix::process::Pid::from_raw(pid)) {
+            rustix::process::kill_process(pid, what).unwrap();
+        }
+    };
+    signal(rustix::process::Signal::STOP);
+    server.child().freeze();
+    let noticed = tokio::time::timeout(Duration::from_secs(4), store.ping()).await;
+    assert_eq!(noticed.expect("within its time").unwrap_err().code(), ErrorCode::Unavailable);
+    server.child().thaw();
+    signal(rustix::process::Signal::CONT);
+    store.ping().await.unwrap();
+    commit_for_sure(&store, message(2, &conv(1))).await;
+    assert_eq!(log(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_what_it_should_be_is_refused_and_left_as_it_is() {
+    let bed = Postgres::make();
+    let mut conn = stranger(&bed.0).await;
+    let refusal = async |migrations: &[Migration]| {
+        Store::open(&bed.0, migrations, Options::default()).await.expect_err("it is refused")
+    };
+    conn.execute("CREATE TABLE letters (id TEXT)").await.unwrap();
+    assert!(matches!(refusal(TABLES).await, OpenError::Foreign { .. }));
+    assert!(conn.execute("SELECT * FROM meta").await.is_err());
+    conn.execute("DROP TABLE letters").await.unwrap();
+
+    let step = |number, sql| Migration { plugin: "poll", number, sql };
+    let fails = "CREATE TABLE poll_new (id TEXT); INSERT INTO nowhere VALUES (1);";
+    let refused = refusal(&[TABLES[0], step(2, fails)]).await;
+    assert!(matches!(refused, OpenError::Migration { plugin, number: 2, .. } if plugin == "poll"));
+    assert!(conn.execute("SELECT * FROM poll_new").await.is_err());
+
+    let two = [TABLES[0], step(2, "ALTER TABLE poll_vote ADD COLUMN extra TEXT")];
+    Store::check(&bed.0, &two).await.unwrap();
+    Store::open(&bed.0, &two, Options::default()).await.unwrap().close().await;
+    assert!(matches!(refusal(TABLES).await, OpenError::Newer { found: 2, known: 1, .. }));
+    conn.execute("UPDATE meta SET version = 1000").await.unwrap();
+    assert!(matches!(refusal(&two).await, OpenError::Newer { found: 1_000, .. }));
+    let refused = Store::check(&bed.0, &two).await.expect_err("it is refused");
+    assert!(matches!(refused, OpenError::Newer { .. }));
+}
+
+#[tokio::test]
+async fn an_address_is_named_without_its_password() {
+    let database: Database =
+        "postgres://me:secret@127.0.0.1:1/nowhere?sslmode=disable".parse().unwrap();
+    let refused = Store::open(&database, TABLES, Options::default()).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(text.starts_with("postgres://127.0.0.1:1/nowhere cannot be opened"), "{text}");
+    assert!(!format!("{database:?} {text}").contains("secret"));
+}
