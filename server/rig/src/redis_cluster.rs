@@ -63,6 +63,11 @@ impl RedisCluster {
         &mut self.replicas
     }
 
+    /// All of them.
+    pub fn servers(&self) -> impl Iterator<Item = &Redis> {
+        self.masters.iter().chain(&self.replicas)
+    }
+
     /// Moves an empty slot from one master to another, as `redis-cli --cluster reshard` does.
     pub fn move_slot(&self, slot: u16, from: usize, to: usize) {
         let (slot, ids) = (slot.to_string(), self.masters.iter());

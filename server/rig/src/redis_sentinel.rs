@@ -50,6 +50,11 @@ impl RedisSentinel {
         format!("redis-sentinel://{}/{MASTER}", hosts.collect::<Vec<_>>().join(","))
     }
 
+    /// The master and its replica.
+    pub fn servers(&self) -> [&Redis; 2] {
+        [&self.master, &self.replica]
+    }
+
     /// The first master.
     pub fn master(&mut self) -> &mut Redis {
         &mut self.master
