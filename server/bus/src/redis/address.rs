@@ -24,6 +24,10 @@ const SENTINEL_PORT: u16 = 26_379;
 ///
 /// `rediss`, `rediss-cluster` and `rediss-sentinel` use TLS. In user and password, `%40` stands for
 /// `@` and so on. Shown, the password is left out.
+///
+/// The server is Redis 6 or later, of a Cluster 7 or later. The user needs the channels
+/// `&carillon:*` and the commands `+subscribe +publish`, in a Cluster `+ssubscribe +spublish
+/// +cluster|slots`.
 #[derive(Clone)]
 pub struct Address {
     kind: Kind,

@@ -153,6 +153,15 @@ impl Space {
     pub fn of(url: &str) -> Space {
         Space { url: url.to_owned(), namespace: format!("test-{}", number()) }
     }
+
+    /// The same, as a user who may do what the bus needs, and nothing else.
+    pub fn of_user<'a>(url: &str, servers: impl IntoIterator<Item = &'a Redis>) -> Space {
+        let user = ["ACL", "SETUSER", "carillon", "on", ">p@ss", "&carillon:*", "-@all"];
+        let rights = ["+subscribe", "+publish", "+ssubscribe", "+spublish", "+cluster|slots"];
+        let order = [&user[..], &rights].concat();
+        servers.into_iter().for_each(|server| server.order(&order));
+        Space::of(&url.replacen("://", "://carillon:p%40ss@", 1))
+    }
 }
 
 impl Bed for Space {

@@ -35,7 +35,7 @@ macro_rules! conformance {
         #[tokio::test(flavor = "multi_thread")]
         async fn a_cluster_keeps_every_promise() {
             let cluster = RedisCluster::start(3);
-            $(cases::$case(&Space::of(&cluster.url())).await;)+
+            $(cases::$case(&Space::of_user(&cluster.url(), cluster.servers())).await;)+
         }
     };
 }

@@ -10,7 +10,9 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_is_followed() {
     let mut sentinel = RedisSentinel::start();
-    let traffic = Traffic::start(&Space::of(&sentinel.url())).await;
+    // The Sentinels know nothing of the user.
+    let space = Space::of_user(&sentinel.url(), sentinel.servers());
+    let traffic = Traffic::start(&space).await;
     let before = traffic.interruptions();
     sentinel.master().child().kill();
     sentinel.replica().wait_for(&["ROLE"], "master");
