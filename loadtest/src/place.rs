@@ -1,7 +1,7 @@
 //! A server of our own in a folder that goes away.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
@@ -22,6 +22,15 @@ pub struct Place {
     program: PathBuf,
     folder: TempDir,
     token: String,
+}
+
+/// The server's program: this one, or the one that was built beside this program.
+pub fn program(given: Option<&PathBuf>) -> Result<PathBuf, Failed> {
+    let own = env::current_exe()?;
+    // Tests lie one folder deeper.
+    let beside = || own.ancestors().skip(1).take(2).map(|folder| folder.join("carillon"));
+    let program = given.cloned().into_iter().chain(beside()).find(|program| program.is_file());
+    program.ok_or_else(|| Failed::Usage("build the server first: cargo build -p carillon".into()))
 }
 
 /// The limits on calls are not what is measured.
@@ -115,6 +124,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// The same as an address.
+    #[cfg(test)]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where to connect to.
     pub fn target(&self) -> Result<Target, Failed> {
         target(&self.url)

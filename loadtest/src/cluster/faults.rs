@@ -34,8 +34,8 @@ pub struct Lengths {
 }
 
 impl Lengths {
-    /// Of a run of a minute.
-    pub const SHORT: Lengths = Lengths { quiet: 4, stopped: 5, frozen: 4, away: 2 };
+    /// Of a run of a minute: just long enough for clients to give a silent node up.
+    pub const SHORT: Lengths = Lengths { quiet: 2, stopped: 8, frozen: 7, away: 3 };
     /// Of a run of minutes: everything has time to notice, and to come back.
     pub const LONG: Lengths = Lengths { quiet: 20, stopped: 20, frozen: 15, away: 10 };
 }

@@ -16,6 +16,8 @@ const FAULTS_PERCENT_MIN: f64 = 30.0;
 const P99_MS_MAX: f64 = 1_000.0;
 /// … after so long.
 const RECOVERED_S_MAX: f64 = 30.0;
+/// The worst part of a run is looked for among parts of so many seconds.
+const WORST_S: usize = 5;
 /// It is, when it is for so many seconds on end.
 const STEADY_S: usize = 2;
 const NS: f64 = 1e9;
@@ -88,6 +90,13 @@ impl Figures {
         (self.talk.1 - self.talk.0) as f64 / NS
     }
 
+    fn worst_per_s(&self) -> f64 {
+        let all: Vec<u64> = self.timeline.seconds().iter().map(|it| it.acknowledged).collect();
+        let talk = &all[..all.len().min(self.seconds() as usize)];
+        let worst = talk.windows(WORST_S).map(|part| part.iter().sum::<u64>()).min();
+        worst.unwrap_or_default() as f64 / WORST_S as f64
+    }
+
     fn faults_s(&self) -> f64 {
         self.episodes.iter().map(|it| (it.ended - it.began) as f64 / NS).sum()
     }
@@ -128,9 +137,10 @@ impl Figures {
             figure: per_s,
             bar: Bar::AtLeast(PER_S_MIN),
             from: format!(
-                "{} in {:.0} s; {} were not begun",
+                "{} in {:.0} s; in the worst {WORST_S} s {:.0}/s; {} were not begun",
                 self.acknowledged,
                 self.seconds(),
+                self.worst_per_s(),
                 self.unsaid
             ),
         }];

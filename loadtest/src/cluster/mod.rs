@@ -8,6 +8,8 @@ mod faults;
 mod figures;
 mod proxy;
 mod site;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs,
@@ -33,6 +35,7 @@ use crate::{
     dice::Dice,
     dump,
     fleet::Failed,
+    place,
 };
 
 /// People connect before they write.
@@ -141,7 +144,7 @@ fn history(number: usize) -> String {
 
 /// The run itself: leaves the files; answers the figures, and what the servers did wrong.
 fn play(args: &ClusterArgs, out: &Path, dice: &mut Dice) -> Result<(Figures, Vec<String>), Failed> {
-    let program = program(args.server.as_ref())?;
+    let program = place::program(args.server.as_ref())?;
     let mut site = Site::new(&program, usize::from(args.nodes), args.database)?;
     let mut orgs = Vec::new();
     for name in ["amber", "birch"] {
@@ -177,13 +180,6 @@ fn play(args: &ClusterArgs, out: &Path, dice: &mut Dice) -> Result<(Figures, Vec
     }
     dump::dump(&site.database(), &out.join("log.jsonl"))?;
     Ok((Figures::new(talk, episodes, &samples, (site.len(), settled_s)), wrong))
-}
-
-/// The program that was built beside this one.
-fn program(given: Option<&PathBuf>) -> Result<PathBuf, Failed> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("carillon"));
-    let program = given.cloned().or_else(beside).filter(|program| program.exists());
-    program.ok_or_else(|| Failed::Usage("--server: build it: cargo build -p carillon".into()))
 }
 
 type Handle = thread::JoinHandle<Result<Samples, Failed>>;

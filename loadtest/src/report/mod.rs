@@ -25,7 +25,9 @@ max-width:760px;margin:0 auto;padding:16px}
 h1{font-size:1.4em;margin:.2em 0}p{margin:.5em 0}.dim,figcaption{color:var(--dim)}
 .bad{border-left:4px solid var(--b);padding-left:10px}
 figure{margin:1.6em 0}figcaption{margin-bottom:.3em}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--dim);font-size:12px}.grid{stroke:var(--line);fill:none}.band{fill:var(--band)}
+svg text{fill:var(--dim);font-size:12px}
+@media(max-width:600px){svg text{font-size:21px}polyline{stroke-width:3}}
+.grid{stroke:var(--line);fill:none}.band{fill:var(--band)}
 polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
 polyline.l0{stroke:var(--a)}polyline.l1{stroke:var(--b)}polyline.l2{stroke:var(--c)}
 b.l0{color:var(--a)}b.l1{color:var(--b)}b.l2{color:var(--c)}b{margin-left:.6em}

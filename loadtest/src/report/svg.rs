@@ -6,7 +6,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;
 /// What the axes take, on the left, on the right, above and below.
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 12.0;
 const BELOW: f64 = 30.0;
 const TICKS: u32 = 5;

@@ -5,6 +5,8 @@ mod chat;
 mod connect;
 mod metrics;
 mod storm;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::path::PathBuf;

@@ -1,0 +1,36 @@
+//! The short form of the run, with everything that it starts itself.
+
+use super::*;
+
+fn args(nodes: u8, database: Database, seconds: u64) -> ClusterArgs {
+    ClusterArgs {
+        server: None,
+        nodes,
+        database,
+        seconds,
+        short: true,
+        people: 60,
+        per_s: 130.0,
+        seed: 1,
+        no_faults: false,
+        out: None,
+    }
+}
+
+/// The seed brings PostgreSQL, Redis, a stopped and a killed node within this time.
+#[test]
+fn three_nodes_under_faults_keep_every_promise() {
+    run(&args(3, Database::Postgres, 45)).unwrap();
+}
+
+/// The seed cuts it off, and then kills it.
+#[test]
+fn one_node_on_sqlite_keeps_every_promise_when_it_is_killed() {
+    run(&ClusterArgs { people: 12, per_s: 50.0, ..args(1, Database::Sqlite, 18) }).unwrap();
+}
+
+#[test]
+fn several_nodes_need_a_database_that_they_share() {
+    let refused = run(&args(2, Database::Sqlite, 5)).unwrap_err();
+    assert!(refused.to_string().contains("--database postgres"), "{refused}");
+}
