@@ -86,7 +86,8 @@ pub struct Committed {
 pub trait Storage: Send + Sync + 'static {
     /// Commits a transaction, or refuses it as a whole with `E_CONFLICT` (raced),
     /// `E_IDEMPOTENCY_CONFLICT`, `E_PREV_MISSING`, `E_BUSY` (the queue is full) or
-    /// `E_UNAVAILABLE`.
+    /// `E_UNAVAILABLE`. After `E_TIMEOUT_UNKNOWN` it may have been committed or not: with a `cid`
+    /// it may be sent again.
     ///
     /// The transaction has its place in the queue when this returns, before the future is polled:
     /// what is committed next by the same caller comes after it.
@@ -118,7 +119,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The event that a `cid` of this person stands on, with the hash of its command.
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;
 
-    /// The newest position in commit order that every reader sees, and the log's epoch.
+    /// The newest position in commit order up to which everything that follows the log here has
+    /// seen every event, and the log's epoch. What is read may be newer.
     fn position(&self) -> (u64, u64);
 }
 

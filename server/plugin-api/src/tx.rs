@@ -19,7 +19,7 @@ pub enum Expect {
 /// A statement on the plugin's own tables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The text, with `$1`, `$2` …; or with `{rows}` where a list of rows goes.
+    /// The text, with `$1`, `$2` …; or with `VALUES {rows}` where a list of rows goes.
     pub sql: Cow<'static, str>,
     /// One list of values; or, for a text with `{rows}`, as many as there are rows.
     pub rows: Vec<Vec<Value>>,

@@ -32,8 +32,15 @@ const MIGRATION_LOCK_TIMEOUT: &str = "60s";
 
 /// What the server is told of every connection. A planner that thinks anew, or compiles, takes
 /// longer than our statements do: all are by an index.
-const SETTINGS: [(&str, &str); 3] =
-    [("jit", "off"), ("plan_cache_mode", "force_generic_plan"), ("timezone", "UTC")];
+/// And a connection that is quiet for long must not be forgotten on the way, nor one that is dead
+/// be kept.
+const SETTINGS: [(&str, &str); 5] = [
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("tcp_keepalives_idle", "60"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
 /// Of those that read: reading never writes, and nobody waits longer.
 const OF_READERS: [(&str, &str); 2] =
     [("default_transaction_read_only", "on"), ("statement_timeout", "10s")];

@@ -67,17 +67,13 @@ BEGIN
     -- From here on nobody else appends. Each statement below sees what was committed until now.
     UPDATE meta SET pos = pos + cardinality(ids) RETURNING pos - cardinality(ids) INTO after_pos;
 
-    SELECT array_agg(t.id ORDER BY q.i),
-           array_agg(coalesce(e.seq, 0) ORDER BY q.i), array_agg(coalesce(e.n, 0) ORDER BY q.i)
-    INTO topic_ids, after_seqs, after_ns
-    FROM unnest(names) WITH ORDINALITY q(name, i)
-    LEFT JOIN topic t ON t.name = q.name COLLATE "C"
-    LEFT JOIN LATERAL (
-        SELECT seq, n FROM event WHERE topic = t.id ORDER BY seq DESC LIMIT 1) e ON TRUE;
-
-    SELECT array_agg(a.id ORDER BY q.i) INTO author_ids
-    FROM unnest(people) WITH ORDINALITY q(person, i)
-    LEFT JOIN author a ON a."user" = q.person;
+    -- One look into an index for each: never a plan that was made when the tables were small.
+    topic_ids := ARRAY(SELECT (SELECT id FROM topic WHERE name = q COLLATE "C")
+                       FROM unnest(names) q);
+    author_ids := ARRAY(SELECT (SELECT id FROM author WHERE "user" = q) FROM unnest(people) q);
+    SELECT array_agg(coalesce(e.seq, 0)), array_agg(coalesce(e.n, 0)) INTO after_seqs, after_ns
+    FROM unnest(topic_ids) q LEFT JOIN LATERAL (
+        SELECT seq, n FROM event WHERE topic = q ORDER BY seq DESC LIMIT 1) e ON TRUE;
 
     IF array_position(topic_ids, NULL) IS NOT NULL OR array_position(author_ids, NULL) IS NOT NULL
     THEN

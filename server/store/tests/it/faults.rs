@@ -12,6 +12,7 @@ use std::{
 use carillon_plugin::{Migration, Storage, Transaction};
 use carillon_protocol::{ErrorCode, Topic};
 use carillon_store::{Database, OpenError, Options, Store};
+use futures_util::future::join_all;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::{
@@ -121,6 +122,39 @@ async fn connections_that_break_during_commits_lose_and_double_nothing() {
     is_whole(&nodes, &seen, &acknowledged).await;
     // A read does not notice that its connection is gone.
     assert_eq!(nodes[1].heads(vec![conv(0), conv(1)]).await.unwrap()[0].head, 160);
+}
+
+/// Ends the connection of whoever waits for the counter's row, once there is one.
+async fn end_who_waits(conn: &mut PgConnection) {
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query(sql).fetch_all(&mut *conn).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_break_is_told_only_where_nobody_can_know_what_happened() {
+    let bed = Postgres::make();
+    let store = bed.open().await;
+    let (mut holder, mut conn) = (stranger(&bed.0).await, stranger(&bed.0).await);
+    let hold = "BEGIN; SELECT pos FROM meta FOR UPDATE";
+    // Its only statement counts for itself: without an intent nobody can look what became of it.
+    holder.execute(hold).await.unwrap();
+    let both = [message(1, &conv(1)), tx().counted(&conv(1), "{}")];
+    let both = tokio::spawn(join_all(both.map(|tx| store.commit(tx))));
+    end_who_waits(&mut conn).await;
+    holder.execute("ROLLBACK").await.unwrap();
+    let both = both.await.unwrap();
+    assert_eq!(seqs(&both[0]), [1]);
+    assert_eq!(code(both[1].clone()), ErrorCode::TimeoutUnknown);
+    // Before the commit is sent nothing can have happened, and it is done again.
+    holder.execute(hold).await.unwrap();
+    let done = tokio::spawn(store.commit(tx().run(VOTE, vote("a")).counted(&conv(1), "{}")));
+    end_who_waits(&mut conn).await;
+    holder.execute("ROLLBACK").await.unwrap();
+    assert_eq!(seqs(&done.await.unwrap()), [2]);
+    assert_eq!(log(&store).await.len(), 2);
 }
 
 #[tokio::test]
