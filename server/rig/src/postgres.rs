@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{Child, free_port};
 
 /// Where the address of the server that tests share stands.
-pub const POSTGRES_VARIABLE: &str = "CARILLON_TEST_POSTGRES";
+pub const POSTGRES_VARIABLE: &str = "RIG_POSTGRES";
 
 /// Debian keeps the programs of each version here.
 const VERSIONS: &str = "/usr/lib/postgresql";

@@ -1,6 +1,7 @@
 //! A Redis server.
 
 use std::{
+    env,
     net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
@@ -12,7 +13,17 @@ use tempfile::TempDir;
 use crate::{Child, free_port};
 
 /// Where the address of the server that tests share stands.
-pub const REDIS_VARIABLE: &str = "CARILLON_TEST_REDIS";
+pub const REDIS_VARIABLE: &str = "RIG_REDIS";
+
+/// The address of the Redis that all tests share.
+///
+/// # Panics
+/// If there is none: it stands beside what `carillon-rig` runs.
+pub fn shared() -> String {
+    env::var(REDIS_VARIABLE).unwrap_or_else(|_| {
+        panic!("run the tests with `cargo run -p carillon-rig -- cargo nextest run …`")
+    })
+}
 
 /// A running Redis on a loopback port.
 #[derive(Debug)]

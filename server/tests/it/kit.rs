@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use carillon::{clock::SystemClock, config::Config, node::Start, server::Server};
+use carillon::{
+    clock::SystemClock,
+    config::{Config, Database, Redis, Tls},
+    node::Start,
+    server::Server,
+};
 use carillon_plugin::{Caller, Clock as _, Host};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
 use tempfile::TempDir;
@@ -14,6 +19,15 @@ pub use crate::client::TestClient;
 
 /// How long a test waits for what must come; only a test that fails waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Names what servers stand on: `sqlite`, or `postgres` for PostgreSQL and Redis.
+const ENGINE_VARIABLE: &str = "TEST_ENGINE";
+
+/// Lets a server be one of those that share this database.
+fn share(config: &mut Config, database: &str) {
+    config.database = Some(Database::try_from(database.to_owned()).unwrap());
+    config.redis = Some(Redis::try_from(carillon_rig::shared_redis()).unwrap());
+}
 
 /// A new id.
 pub fn new_id() -> carillon_protocol::id::Ulid {
@@ -63,7 +77,22 @@ impl TestServer {
         config.limits.writes_per_s = 100_000.try_into().unwrap();
         config.limits.reads_per_s = 100_000.try_into().unwrap();
         change(&mut config);
+        let is_shared = std::env::var(ENGINE_VARIABLE).is_ok_and(|engine| engine == "postgres");
+        // A node with an authority of its own is the only one.
+        if is_shared && config.database.is_none() && config.tls != Some(Tls::Own) {
+            share(&mut config, &carillon_rig::database());
+        }
         TestServer::run(config, folder, Start::default()).await
+    }
+
+    /// Several servers that are one: they share a database and Redis.
+    pub async fn cluster(nodes: usize) -> Vec<TestServer> {
+        let database = carillon_rig::database();
+        let mut servers = Vec::new();
+        for _ in 0..nodes {
+            servers.push(TestServer::with(|config| share(config, &database)).await);
+        }
+        servers
     }
 
     async fn run(config: Config, folder: TempDir, start: Start) -> TestServer {

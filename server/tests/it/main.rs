@@ -8,6 +8,7 @@ mod browser;
 mod certificates;
 mod chat;
 mod client;
+mod cluster;
 mod company;
 mod cut;
 mod doctor;
