@@ -171,3 +171,48 @@ async fn a_backup_with_one_wrong_byte_or_without_its_end_is_found_out() {
     assert!(why.contains("damaged"), "{why}");
     assert!(run(&data, &["verify", "--database"]).contains("as it was promised"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_that_has_grown_moves_to_postgresql_with_its_tokens_and_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let org = add_org(&data, "Harbour");
+    let amy = add_person(&data, org, "amy");
+    let server = Process::serve(&data).await;
+    let mut amys = connect(&server.url, &amy).await;
+    let create =
+        conv::Create { title: "Shop".into(), members: vec![], history: conv::History::All };
+    let conv = amys.call(&create).await.unwrap().conv;
+    let told = amys.say(conv, "we move").await;
+    let file = folder.path().join("move");
+    run(&data, &["backup", text(&file)]);
+    drop((amys, server));
+
+    let (database, other) = (carillon_rig::database(), folder.path().join("other"));
+    let beside = |args: &[&str]| {
+        let mut command = carillon();
+        command.arg("--data").arg(&other).args(args).env("CARILLON_DATABASE", &database);
+        let output = tokio::task::block_in_place(|| command.output()).unwrap();
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &why)
+    };
+    let restored = beside(&["restore", text(&file)]);
+    assert!(restored.0, "{}", restored.1);
+    let again = beside(&["restore", text(&file)]);
+    assert!(!again.0 && again.1.contains("not empty"), "{}", again.1);
+
+    let mut serve = carillon();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&other);
+    serve.env("CARILLON_DATABASE", &database);
+    let server = Process::start(serve).await;
+    let mut amys = connect(&server.url, &amy).await;
+    let log = read_log(&mut amys, conv).await;
+    assert!(log.iter().any(|entry| entry.place == Place::from(&told)), "{log:?}");
+    assert_eq!(amys.say(conv, "we are there").await.seq, told.seq + 1);
+    let whole = beside(&["verify", "--database"]);
+    assert!(whole.0, "{}", whole.1);
+    let back = folder.path().join("back");
+    let written = beside(&["backup", text(&back)]);
+    assert!(written.0, "{}", written.1);
+    assert!(run(&data, &["verify", text(&back)]).contains("as it was promised"));
+}

@@ -71,7 +71,7 @@ pub enum BackupError {
     #[error("the backup was made by carillon {0}: use that version")]
     Unknown(String),
     /// The database is in use for something.
-    #[error("{0} is not empty: with --force everything in it is given up")]
+    #[error("{0} is not empty: name an empty database")]
     NotEmpty(String),
 }
 
