@@ -37,7 +37,7 @@ pub struct Config {
     pub data: PathBuf,
     /// The PostgreSQL database of several nodes, which then are one server. Without it the database
     /// is a file in the data folder, and there is one node.
-    #[schemars(with = "Option<String>", example = &"postgres://carillon:secret@db.example.org/carillon")]
+    #[schemars(with = "Option<String>", example = &"postgres://carillon:secret@db.example.org/c")]
     pub database: Option<Database>,
     /// The Redis that carries messages between nodes as they are written: `redis://`, `rediss://`
     /// for TLS, `redis-cluster://` or `redis-sentinel://`. Without it each node finds what the

@@ -30,8 +30,9 @@ const GUARDED: [(&str, &str); 4] = [
 ];
 /// The crates of ours that a crate may depend on; who is not listed may depend on any but the
 /// server.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("carillon-protocol", &[]),
+    ("carillon-bus", &["carillon-protocol"]),
     ("carillon-bpmn", &[]),
     ("carillon-sfu", &[]),
     ("carillon-plugin", &["carillon-protocol"]),

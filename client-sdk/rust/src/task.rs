@@ -8,7 +8,10 @@ use std::{
 };
 
 use carillon_protocol::{
-    Cid, Command, DeviceId, Effect, Json, frame::client, limits::INT_MAX, msg,
+    Cid, Command, DeviceId, Effect, Json,
+    frame::{Welcome, client},
+    limits::INT_MAX,
+    msg,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -27,7 +30,7 @@ use crate::{
     link::Link,
     outbox::{Entry, OUTBOX_LEN_MAX, Outbox},
     server::Address,
-    socket::Down,
+    socket::{Down, Socket},
     sync::Sync,
 };
 
@@ -87,6 +90,35 @@ pub(crate) struct Task {
     pub save_at: Option<u64>,
 }
 
+/// The first connection, and the token that it resumed with: none if the server wants to begin
+/// from nothing.
+async fn first(
+    options: &Options,
+    address: &Address,
+    progress: &Progress,
+    chance: &mut Chance,
+) -> Result<(Socket, Welcome, Option<String>), Error> {
+    let (mut token, mut turns) = (progress.sync.clone(), 0);
+    let down = loop {
+        let sync = token.as_deref();
+        match Link::connect(options, address, progress.device, sync, chance.fork()).await {
+            Ok((socket, welcome)) => return Ok((socket, welcome, token)),
+            Err(Down::Resync) if token.is_some() => token = None,
+            // It is there, and says when it is this client's turn.
+            Err(Down::Lost { retry_ms: Some(ms), .. }) if turns < TURNS_MAX => {
+                turns += 1;
+                sleep(Duration::from_millis(reconnect_in(Some(ms), 0, chance))).await;
+            }
+            Err(down) => break down,
+        }
+    };
+    Err(match down {
+        Down::Final(error) => error,
+        Down::Lost { reason, .. } => Error::Connect(reason),
+        Down::Resync => Error::Connect("the server asks to resume from nothing".into()),
+    })
+}
+
 /// Connects for the first time and starts the task.
 pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Arc<Shared>), Error> {
     let address = Address::of(&options.server)?;
@@ -99,27 +131,7 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         topics: HashMap::new(),
     });
     progress.device = options.device.unwrap_or(progress.device);
-    let connect = |sync: Option<&str>, chance| {
-        Link::connect(&options, &address, progress.device, sync, chance)
-    };
-    let mut token = progress.sync.clone();
-    let mut turns = 0;
-    let connected = loop {
-        match connect(token.as_deref(), chance.fork()).await {
-            Err(Down::Resync) if token.is_some() => token = None,
-            // It is there, and says when it is this client's turn.
-            Err(Down::Lost { retry_ms: Some(ms), .. }) if turns < TURNS_MAX => {
-                turns += 1;
-                sleep(Duration::from_millis(reconnect_in(Some(ms), 0, &mut chance))).await;
-            }
-            ended => break ended,
-        }
-    };
-    let (socket, welcome) = connected.map_err(|down| match down {
-        Down::Final(error) => error,
-        Down::Lost { reason, .. } => Error::Connect(reason),
-        Down::Resync => Error::Connect("the server asks to resume from nothing".into()),
-    })?;
+    let (socket, welcome, token) = first(&options, &address, &progress, &mut chance).await?;
     if progress.user.is_some_and(|user| user != welcome.user) {
         let why = "it belongs to another person: choose another folder for this token";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, why).into());

@@ -16,7 +16,7 @@ const NAME_LEN_MAX: usize = 64;
 /// The plugin.
 pub fn plugin() -> Plugin {
     Plugin::new("node")
-        .migration(1, include_str!("node_1.sql"))
+        .migration(1, include_str!("node/1_tables.sql"))
         .command(beat)
         .command(list)
         .command(lease)
