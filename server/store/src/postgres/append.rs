@@ -1,54 +1,72 @@
 //! New rows of the log, as arrays: one statement, whatever the size of the batch.
 
+use carillon_protocol::{OrgId, Topic};
 use sqlx::{
     PgConnection, Postgres, Result, Row as _,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 
+use super::learned::{Learned, Numbers};
 use crate::{
     batch::{Draft, NewEvent, Newcomers},
-    cells::whole,
     log,
 };
 
-/// What a batch was counted from: for each of its newcomers' topics the newest `seq` and `n`.
-struct Base {
-    pos: u64,
-    seqs: Vec<i64>,
-    ns: Vec<i64>,
-}
-
 /// Commits a draft that is numbered from 1, and gives it its real numbers. One round trip.
-pub(super) async fn append(conn: &mut PgConnection, draft: &mut Draft) -> Result<()> {
+pub(super) async fn append(
+    conn: &mut PgConnection,
+    learned: &mut Learned,
+    draft: &mut Draft,
+) -> Result<()> {
     if draft.rows.is_empty() {
         return Ok(());
     }
     let texts: Vec<String> = draft.rows.iter().map(open_text).collect();
-    let base = call(conn, draft, &texts).await?;
+    let (after, found) = call(conn, learned, draft, &texts).await?;
     for (row, text) in draft.rows.iter_mut().zip(texts) {
         let topic = row.topic as usize - 1;
-        row.pos += base.pos;
-        row.event.seq += base.seqs[topic].unsigned_abs();
-        row.event.n += base.ns[topic].unsigned_abs();
+        row.pos += after.unsigned_abs();
+        row.event.seq += found.seqs[topic].unsigned_abs();
+        row.event.n += found.ns[topic].unsigned_abs();
         if row.counts {
             row.event.data = log::sealed(&text, row.event.seq);
         }
     }
-    draft.last.pos += base.pos;
+    draft.last.pos += after.unsigned_abs();
+    learned.learn(after, found, draft);
     Ok(())
 }
 
-async fn call(conn: &mut PgConnection, draft: &Draft, texts: &[String]) -> Result<Base> {
-    let sql =
-        "SELECT * FROM append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    let topics = &draft.newcomers.topics;
+/// Says after which position the batch begins, and what its topics and authors are.
+async fn call(
+    conn: &mut PgConnection,
+    learned: &Learned,
+    draft: &Draft,
+    texts: &[String],
+) -> Result<(i64, Numbers)> {
+    let sql = "SELECT after_pos, topic_ids, author_ids, after_seqs, after_ns FROM append_batch(
+         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    let (topics, authors) = (&draft.newcomers.topics, &draft.newcomers.authors);
+    let known = learned.numbers(draft);
+    // Only what is not known needs its name.
+    let name = |((_, topic, _), &id): (&(i64, Topic, OrgId), &i64)| match id {
+        0 => topic.to_string(),
+        _ => String::new(),
+    };
     let query = sqlx::query(sql)
-        .bind(topics.iter().map(|(_, topic, _)| topic.to_string()).collect::<Vec<_>>())
+        .bind(topics.iter().zip(&known.topics).map(name).collect::<Vec<_>>())
         .bind(topics.iter().map(|(.., org)| org.0.to_bytes()).collect::<Vec<_>>())
-        .bind(draft.newcomers.authors.iter().map(|(_, by)| by.0.to_bytes()).collect::<Vec<_>>());
+        .bind(authors.iter().map(|(_, by)| by.0.to_bytes()).collect::<Vec<_>>())
+        .bind(learned.after)
+        .bind(known.topics)
+        .bind(known.authors)
+        .bind(known.seqs)
+        .bind(known.ns);
     let row: PgRow = columns(query, &draft.rows).bind(texts).fetch_one(conn).await?;
-    Ok(Base { pos: whole(&row, 0)?, seqs: row.try_get(1)?, ns: row.try_get(2)? })
+    let (topics, authors) = (row.try_get(1)?, row.try_get(2)?);
+    let found = Numbers { topics, authors, seqs: row.try_get(3)?, ns: row.try_get(4)? };
+    Ok((row.try_get(0)?, found))
 }
 
 /// The data as it is sent: of what counts, up to the number that only the database knows.

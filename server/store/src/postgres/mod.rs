@@ -2,6 +2,7 @@
 
 mod append;
 mod dialect;
+mod learned;
 mod migrate;
 mod open;
 mod read;

@@ -53,27 +53,39 @@ CREATE UNIQUE INDEX event_cid ON event (cid, by_id) WHERE cid IS NOT NULL;
 
 -- Appends a batch in one round trip, and in one transaction of its own: a node that stops in the
 -- middle of it holds nothing. The batch is numbered from 1, its topics and authors by their places
--- in the lists; the answer says after what it really begins.
+-- in the lists; the answer says after what it really begins. Who appends says what they know: ids
+-- (0 if not), which never change, and where topics stood (-1 if not) when the log was at
+-- expected_pos.
 CREATE FUNCTION append_batch(
-    names TEXT[], orgs BYTEA[], people BYTEA[],
+    names TEXT[], orgs BYTEA[], people BYTEA[], expected_pos BIGINT,
+    INOUT topic_ids BIGINT[], INOUT author_ids BIGINT[],
+    INOUT after_seqs BIGINT[], INOUT after_ns BIGINT[],
     topic_of BIGINT[], author_of BIGINT[], seqs BIGINT[], ns BIGINT[], count_of BIGINT[],
     kinds TEXT[], ids BYTEA[], ats BIGINT[], cids BYTEA[], hashes BIGINT[], texts TEXT[],
-    OUT after_pos BIGINT, OUT after_seqs BIGINT[], OUT after_ns BIGINT[]
+    OUT after_pos BIGINT
 ) LANGUAGE plpgsql AS $$
-DECLARE
-    topic_ids BIGINT[];
-    author_ids BIGINT[];
 BEGIN
     -- From here on nobody else appends. Each statement below sees what was committed until now.
     UPDATE meta SET pos = pos + cardinality(ids) RETURNING pos - cardinality(ids) INTO after_pos;
 
     -- One look into an index for each: never a plan that was made when the tables were small.
-    topic_ids := ARRAY(SELECT (SELECT id FROM topic WHERE name = q COLLATE "C")
-                       FROM unnest(names) q);
-    author_ids := ARRAY(SELECT (SELECT id FROM author WHERE "user" = q) FROM unnest(people) q);
-    SELECT array_agg(coalesce(e.seq, 0)), array_agg(coalesce(e.n, 0)) INTO after_seqs, after_ns
-    FROM unnest(topic_ids) q LEFT JOIN LATERAL (
-        SELECT seq, n FROM event WHERE topic = q ORDER BY seq DESC LIMIT 1) e ON TRUE;
+    IF array_position(topic_ids, 0) IS NOT NULL THEN
+        topic_ids := ARRAY(
+            SELECT CASE WHEN q.id > 0 THEN q.id
+                   ELSE (SELECT id FROM topic WHERE name = q.name COLLATE "C") END
+            FROM unnest(topic_ids, names) q(id, name));
+    END IF;
+    IF array_position(author_ids, 0) IS NOT NULL THEN
+        author_ids := ARRAY(
+            SELECT CASE WHEN q.id > 0 THEN q.id
+                   ELSE (SELECT id FROM author WHERE "user" = q.person) END
+            FROM unnest(author_ids, people) q(id, person));
+    END IF;
+    IF after_pos <> expected_pos OR array_position(after_seqs, -1) IS NOT NULL THEN
+        SELECT array_agg(coalesce(e.seq, 0)), array_agg(coalesce(e.n, 0)) INTO after_seqs, after_ns
+        FROM unnest(topic_ids) q LEFT JOIN LATERAL (
+            SELECT seq, n FROM event WHERE topic = q ORDER BY seq DESC LIMIT 1) e ON TRUE;
+    END IF;
 
     IF array_position(topic_ids, NULL) IS NOT NULL OR array_position(author_ids, NULL) IS NOT NULL
     THEN

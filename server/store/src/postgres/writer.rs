@@ -8,7 +8,7 @@ use carillon_protocol::{ErrorCode, Topic, UserId};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use super::{append, dialect, is_lost, patiently};
+use super::{append, dialect, is_lost, learned::Learned, patiently};
 use crate::{
     batch::{self, Done, Draft, Last, Memory, statement::ROWS},
     cells::{Cells, whole},
@@ -54,7 +54,7 @@ impl Writer {
             Some(link) => link,
             None => {
                 let conn = patiently(|| self.settings.connect()).await?;
-                Link { conn, alone: false, committing: false }
+                Link { conn, alone: false, committing: false, learned: Learned::new() }
             }
         };
         Ok((self.link.insert(link), &mut self.memory))
@@ -153,6 +153,7 @@ struct Link {
     alone: bool,
     /// The commit has been sent.
     committing: bool,
+    learned: Learned,
 }
 
 impl Link {
@@ -227,7 +228,7 @@ impl Lane for Link {
     async fn finish(&mut self, draft: &mut Draft, _: bool) -> sqlx::Result<()> {
         if self.alone {
             self.committing = true;
-            return append::append(&mut self.conn, draft).await;
+            return append::append(&mut self.conn, &mut self.learned, draft).await;
         }
         draft.seal();
         if let Err(error) = append::insert(&mut self.conn, draft).await {
