@@ -5,12 +5,15 @@ use std::{
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::{
     ServerArgs,
+    clock::Deadline,
     fleet::{Failed, Target},
     os,
     process::Process,
@@ -32,6 +35,11 @@ pub fn program(given: Option<&PathBuf>) -> Result<PathBuf, Failed> {
     let program = given.cloned().into_iter().chain(beside()).find(|program| program.is_file());
     program.ok_or_else(|| Failed::Usage("build the server first: cargo build -p carillon".into()))
 }
+
+/// What is asked to end has this time …
+const END_MAX: Duration = Duration::from_secs(30);
+/// … and is looked after so often.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The limits on calls are not what is measured.
 const NO_LIMITS: &str = "[limits]\nwrites_per_s = 1000000\nreads_per_s = 1000000\n";
@@ -157,10 +165,14 @@ impl Running {
         os::signal(self.child.id(), os::Signal::Continue)
     }
 
-    /// Asks it to end, and waits until it has; answers how.
-    pub fn end(&mut self) -> io::Result<ExitStatus> {
+    /// Asks it to end, and waits until it has; answers how, or nothing if it takes too long.
+    pub fn end(&mut self) -> io::Result<Option<ExitStatus>> {
         os::signal(self.child.id(), os::Signal::Terminate)?;
-        self.child.wait()
+        let deadline = Deadline::after(END_MAX);
+        while self.ended()?.is_none() && !deadline.is_over() {
+            thread::sleep(LOOK);
+        }
+        self.ended()
     }
 
     /// How it ended, if it has.

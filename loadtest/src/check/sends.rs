@@ -18,8 +18,8 @@ struct Call {
     refused: bool,
     /// Some try was not answered, or by "it may have happened".
     unsure: bool,
-    /// The call that has to be in the log before, of each try.
-    prev: Vec<Cid>,
+    /// What has to be in the log before, as the last try said.
+    prev: Option<Cid>,
 }
 
 /// Judges the calls of all devices.
@@ -50,7 +50,7 @@ fn calls(device: &Device) -> BTreeMap<Cid, Call> {
     for record in &device.records {
         match record {
             Record::Invoke { cid, prev, .. } => {
-                calls.entry(*cid).or_default().prev.extend(prev);
+                calls.entry(*cid).or_default().prev = *prev;
             }
             Record::Ok { cid, seq, id, .. } => {
                 calls.entry(*cid).or_default().answers.push((*seq, *id));
@@ -95,8 +95,8 @@ fn judge(device: &Device, cid: Cid, call: &Call, log: &Log, verdict: &mut Verdic
     verdict.unknown += usize::from(call.unsure);
     verdict.unknown_in += usize::from(call.unsure && entry.is_some());
     let Some(entry) = entry else { return };
-    // With the last try's `prev` it was accepted, if it was.
-    if let Some(&prev) = call.prev.last().filter(|_| !call.answers.is_empty()) {
+    // A later try may leave it out, never add it: if the last one has it, all had.
+    if let Some(prev) = call.prev {
         let before = log.intent(device.user, prev).map(|before| &before.event);
         let before = before.filter(|before| before.topic == entry.event.topic);
         let (topic, seq) = (&entry.event.topic, entry.event.seq);

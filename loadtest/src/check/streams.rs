@@ -177,7 +177,7 @@ impl Stream<'_> {
             if let (Some(first), Some(last)) = (missing.first(), missing.last()) {
                 let many = missing.len();
                 let what = format!(
-                    "never got {many} events of {topic} between {first} and {last}; its head is {head}"
+                    "never got {many} events of {topic} between {first} and {last}, of {head}"
                 );
                 self.fault(Matter::Gap, &what);
             }

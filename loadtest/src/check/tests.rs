@@ -2,11 +2,14 @@
 
 mod model;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 
 use carillon_protocol::{EventId, id::Ulid};
 
-use crate::history::{Record, Via};
+use crate::{
+    dump::Logged,
+    history::{Record, Via},
+};
 
 use self::model::{Bug, run};
 use super::{Device, Matter, Verdict, check};
@@ -137,9 +140,9 @@ fn places(devices: &[Device], is: impl Fn(&Record) -> bool) -> Vec<(usize, usize
 /// Makes one thing wrong; what the checker must find, or nothing if there is no place for it.
 fn corrupt(
     devices: &mut [Device],
-    log: &mut Vec<crate::dump::Logged>,
+    log: &mut Vec<Logged>,
     corruption: Corruption,
-    at: prop::sample::Index,
+    at: Index,
 ) -> Option<Matter> {
     let pick = |places: Vec<(usize, usize)>| (!places.is_empty()).then(|| *at.get(&places));
     let ok = |record: &Record| matches!(record, Record::Ok { .. });
@@ -160,7 +163,8 @@ fn corrupt(
             // Of a message that its author still may see at the end: the organisations' first
             // person is in everything.
             let all = places(devices, sent);
-            let owners = all.into_iter().filter(|&(device, _)| devices[device].user.0.0 % 100 == 0);
+            let owners =
+                all.into_iter().filter(|&(device, _)| devices[device].user.0.0.is_multiple_of(100));
             let (device, at) = pick(owners.collect())?;
             let Record::Ev { event, .. } = devices[device].records[at].clone() else { return None };
             devices[device].records.retain(
@@ -174,20 +178,7 @@ fn corrupt(
             devices[device].records.insert(at + 1, again);
             Some(Matter::Doubled)
         }
-        Corruption::Swapped => {
-            let topic = |record: &Record| match record {
-                Record::Ev { via: Via::Live, event, .. } => Some(event.topic.clone()),
-                _ => None,
-            };
-            let mut pairs = places(devices, live);
-            pairs.retain(|&(device, at)| {
-                let next = devices[device].records.get(at + 1).and_then(topic);
-                next.is_some() && next == topic(&devices[device].records[at])
-            });
-            let (device, at) = pick(pairs)?;
-            devices[device].records.swap(at, at + 1);
-            Some(Matter::Order)
-        }
+        Corruption::Swapped => swap(devices, at),
         Corruption::Stranger => {
             let (device, at) = pick(places(devices, live))?;
             let heard = devices[device].records[at].clone();
@@ -202,22 +193,39 @@ fn corrupt(
             Some(Matter::Differs)
         }
         Corruption::Uncommitted => {
-            let acknowledged = places(devices, ok);
-            let (device, place) = pick(acknowledged)?;
+            let (device, place) = pick(places(devices, ok))?;
             let Record::Ok { cid, .. } = devices[device].records[place] else { return None };
             log.retain(|event| event.cid != Some(cid));
             Some(Matter::Lost)
         }
-        Corruption::CommittedTwice => {
-            let twice = log.iter().filter(|event| event.cid.is_some()).cloned().collect::<Vec<_>>();
-            let mut twice = (!twice.is_empty()).then(|| at.get(&twice).clone())?;
-            let heads = log.iter().rfind(|event| event.topic == twice.topic)?;
-            (twice.seq, twice.n) = (heads.seq + 1, heads.n + 1);
-            twice.pos = log.len() as u64 + 1;
-            log.push(twice);
-            Some(Matter::Doubled)
-        }
+        Corruption::CommittedTwice => commit_twice(log, at),
     }
+}
+
+fn commit_twice(log: &mut Vec<Logged>, at: Index) -> Option<Matter> {
+    let all: Vec<Logged> = log.iter().filter(|event| event.cid.is_some()).cloned().collect();
+    let mut twice = (!all.is_empty()).then(|| at.get(&all).clone())?;
+    let head = log.iter().rfind(|event| event.topic == twice.topic)?;
+    (twice.seq, twice.n) = (head.seq + 1, head.n + 1);
+    twice.pos = log.len() as u64 + 1;
+    log.push(twice);
+    Some(Matter::Doubled)
+}
+
+/// Two events of one topic that follow each other arrive the other way round.
+fn swap(devices: &mut [Device], at: Index) -> Option<Matter> {
+    let topic = |record: &Record| match record {
+        Record::Ev { via: Via::Live, event, .. } => Some(event.topic.clone()),
+        _ => None,
+    };
+    let mut pairs = places(devices, |record| topic(record).is_some());
+    pairs.retain(|&(device, at)| {
+        let next = devices[device].records.get(at + 1).and_then(topic);
+        next.is_some() && next == topic(&devices[device].records[at])
+    });
+    let (device, at) = (!pairs.is_empty()).then(|| *at.get(&pairs))?;
+    devices[device].records.swap(at, at + 1);
+    Some(Matter::Order)
 }
 
 proptest! {
@@ -233,7 +241,7 @@ proptest! {
         seed: u64,
         steps in 100..300_u32,
         corruption in corruptions(),
-        at: prop::sample::Index,
+        at: Index,
     ) {
         let (mut devices, mut log) = run(seed, steps, None);
         let Some(matter) = corrupt(&mut devices, &mut log, corruption, at) else {

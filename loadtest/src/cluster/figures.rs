@@ -1,5 +1,7 @@
 //! What was measured while things went wrong, beside what should be reached.
 
+use std::ops::Range;
+
 use crate::{
     bars::{self, Bar, Verdict},
     check,
@@ -18,6 +20,8 @@ const P99_MS_MAX: f64 = 1_000.0;
 const RECOVERED_S_MAX: f64 = 30.0;
 /// The worst part of a run is looked for among parts of so many seconds.
 const WORST_S: usize = 5;
+/// Where the next fault comes sooner than this, nothing is said of the time after the last.
+const JUDGED_S_MIN: usize = 10;
 /// It is, when it is for so many seconds on end.
 const STEADY_S: usize = 2;
 const NS: f64 = 1e9;
@@ -86,6 +90,11 @@ impl Figures {
         }
     }
 
+    /// A time, in seconds after people began to write.
+    fn second(&self, time: u64) -> f64 {
+        time.saturating_sub(self.talk.0) as f64 / NS
+    }
+
     fn seconds(&self) -> f64 {
         (self.talk.1 - self.talk.0) as f64 / NS
     }
@@ -101,32 +110,53 @@ impl Figures {
         self.episodes.iter().map(|it| (it.ended - it.began) as f64 / NS).sum()
     }
 
-    /// How long after a fault arrivals were fast again; nothing if they were not until the next.
-    fn recovered_s(&self, number: usize) -> Option<f64> {
-        let second = |time: u64| ((time - self.talk.0) as f64 / NS).ceil() as usize;
-        let ended = second(self.episodes[number].ended);
+    /// The seconds from the end of a fault to the beginning of the next.
+    fn quiet(&self, number: usize) -> Range<usize> {
+        let ended = self.second(self.episodes[number].ended).ceil();
         let next = self.episodes.get(number + 1).map_or(self.talk.1, |next| next.began);
-        let until = (next.saturating_sub(self.talk.0) as f64 / NS) as usize;
-        let seconds = self.timeline.seconds();
-        let fast = |second: &usize| {
-            seconds.get(*second).is_some_and(|it| it.quantile_ms(0.99) < P99_MS_MAX)
-        };
-        let steady = |from: &usize| (*from..(from + STEADY_S).min(until)).all(|it| fast(&it));
-        let first = (ended..until).find(steady)?;
-        Some((first - ended) as f64)
+        // What was due just before the next one is hit by it.
+        ended as usize..(self.second(next) as usize).saturating_sub(1)
     }
 
-    /// How fast the slowest of a hundred arrivals was between a fault's recovery and the next.
-    fn after_ms(&self, number: usize) -> f64 {
-        let second = |time: u64| (time.saturating_sub(self.talk.0) as f64 / NS).ceil() as usize;
-        let from = second(self.episodes[number].ended);
-        let next = self.episodes.get(number + 1).map_or(self.talk.1, |next| next.began);
-        let mut all = no_delays();
+    /// How long after a fault arrivals were fast again; nothing if they were not until the next.
+    fn recovered_s(&self, number: usize) -> Option<f64> {
+        let quiet = self.quiet(number);
         let seconds = self.timeline.seconds();
-        for it in seconds.iter().take(second(next).saturating_sub(1)).skip(from) {
-            all.add(&it.delays).expect("the bounds are the same");
+        let fast =
+            |second: usize| seconds.get(second).is_some_and(|it| it.quantile_ms(0.99) < P99_MS_MAX);
+        let steady = |from: &usize| (*from..(from + STEADY_S).min(quiet.end)).all(fast);
+        let first = quiet.clone().find(steady)?;
+        Some((first - quiet.start) as f64)
+    }
+
+    /// So long the slowest of a hundred took of what was due in these seconds.
+    fn p99_ms(&self, seconds: Range<usize>) -> f64 {
+        let mut all = no_delays();
+        for second in self.timeline.seconds().iter().take(seconds.end).skip(seconds.start) {
+            all.add(&second.delays).expect("the bounds are the same");
         }
         all.value_at_quantile(0.99) as f64 / 1e3
+    }
+
+    /// How fast arrivals are again after a fault, of those after which there was time for it.
+    fn recovery(&self) -> Option<Verdict> {
+        let all: Vec<Option<f64>> =
+            (0..self.episodes.len()).map(|number| self.recovered_s(number)).collect();
+        let was_time = |number: &usize| self.quiet(*number).len() >= JUDGED_S_MIN;
+        let late = (0..all.len()).filter(|number| all[*number].is_none());
+        let (judged, hurried): (Vec<usize>, Vec<usize>) = late.partition(was_time);
+        let slowest = all.iter().flatten().copied().reduce(f64::max);
+        Some(Verdict {
+            matter: "after a fault, p99 of arrivals below 1 s, s".into(),
+            figure: if judged.is_empty() { slowest? } else { f64::INFINITY },
+            bar: Bar::AtMost(RECOVERED_S_MAX),
+            from: format!(
+                "the slowest of {}; {} never were, after {} the next fault came at once",
+                all.len(),
+                judged.len(),
+                hurried.len()
+            ),
+        })
     }
 
     /// What should be reached, and what was.
@@ -152,16 +182,7 @@ impl Figures {
                 from: format!("faults lasted {:.0} s", self.faults_s()),
             });
         }
-        let slowest = (0..self.episodes.len()).map(|number| self.recovered_s(number));
-        let slowest = slowest.map(|it| it.unwrap_or(f64::INFINITY)).fold(0.0, f64::max);
-        if !self.episodes.is_empty() {
-            all.push(Verdict {
-                matter: "after a fault, p99 of arrivals below 1 s, s".into(),
-                figure: slowest,
-                bar: Bar::AtMost(RECOVERED_S_MAX),
-                from: "the slowest; inf: the next fault came before".into(),
-            });
-        }
+        all.extend(self.recovery());
         for matter in check::Matter::ALL {
             all.push(Verdict {
                 matter: matter.name().into(),
@@ -176,10 +197,9 @@ impl Figures {
     /// Everything as a page.
     pub fn report(self, what: String, checked: &check::Verdict, wrong: &[String]) -> Report {
         let verdicts = self.verdicts(checked);
-        let second = |time: u64| (time - self.talk.0) as f64 / NS;
         let bands = self.episodes.iter().map(|it| Band {
-            from: second(it.began),
-            to: second(it.ended),
+            from: self.second(it.began),
+            to: self.second(it.ended),
             name: it.fault.clone(),
         });
         let of_checker = checked.to_string();
@@ -199,18 +219,17 @@ impl Figures {
     /// Prints everything.
     pub fn print(&self, checked: &check::Verdict) {
         println!(
-            "\n{:<34}{:>8}{:>8}{:>12}{:>14}",
-            "fault", "from s", "to s", "fast after s", "p99 after ms"
+            "\n{:<34}{:>8}{:>8}{:>15}{:>14}{:>14}",
+            "fault", "from s", "to s", "p99 during ms", "p99 after ms", "below 1 s, s"
         );
         for (number, it) in self.episodes.iter().enumerate() {
-            let second = |time: u64| (time - self.talk.0) as f64 / NS;
+            let (began, ended) = (self.second(it.began), self.second(it.ended));
             let recovered = self.recovered_s(number).map_or("not".into(), |s| format!("{s:.0}"));
             println!(
-                "{:<34}{:>8.1}{:>8.1}{recovered:>12}{:>14.0}",
+                "{:<34}{began:>8.1}{ended:>8.1}{:>15.0}{:>14.0}{recovered:>14}",
                 it.fault,
-                second(it.began),
-                second(it.ended),
-                self.after_ms(number)
+                self.p99_ms(began as usize..ended.ceil() as usize),
+                self.p99_ms(self.quiet(number)),
             );
         }
         let ms = |of: &hdrhistogram::Histogram<u64>, quantile| {
@@ -218,8 +237,8 @@ impl Figures {
         };
         let (acks, deliveries) = (&self.timeline.acks, &self.timeline.deliveries);
         println!(
-            "\nacknowledged after {:.1} ms (p50), {:.0} ms (p99); arrived after {:.1} ms, {:.0} ms; \
-             from when it was due",
+            "\nacknowledged after {:.1} ms (p50), {:.0} ms (p99); arrived after {:.1}, {:.0} ms; \
+             from when due",
             ms(acks, 0.5),
             ms(acks, 0.99),
             ms(deliveries, 0.5),

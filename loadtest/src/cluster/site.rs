@@ -198,9 +198,10 @@ impl Site {
                 wrong.push(format!("node {number} ended by itself: {status}"));
                 continue;
             }
-            let status = running.end()?;
-            if !status.success() {
-                wrong.push(format!("node {number} did not end well: {status}"));
+            match running.end()? {
+                Some(status) if status.success() => {}
+                Some(status) => wrong.push(format!("node {number} did not end well: {status}")),
+                None => wrong.push(format!("node {number} did not end when it was asked to")),
             }
         }
         Ok(wrong)

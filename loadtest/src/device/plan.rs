@@ -1,4 +1,4 @@
-//! What all devices of a run share: where to connect, how far the run is, and what was acknowledged.
+//! What all devices of a run share: where to connect, how far it is, and what was acknowledged.
 
 use std::{
     collections::HashMap,

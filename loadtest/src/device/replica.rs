@@ -16,6 +16,8 @@ struct Place {
     ahead: BTreeSet<u64>,
     /// Up to where there is something, as the server said.
     head: u64,
+    /// Behind which position something was missing that the person might not see.
+    passed_over: Option<u64>,
     /// When to ask; `None` if nothing is missing, or nothing more is to be had.
     ask_at: Option<u64>,
 }
@@ -34,6 +36,16 @@ impl Place {
             self.ahead.remove(&first);
             self.have = self.have.max(first);
         }
+    }
+
+    /// What is missing cannot be had now.
+    fn pass_over(&mut self) {
+        if let Some(last) = self.ahead.pop_last() {
+            self.passed_over.get_or_insert(self.have);
+            self.have = last;
+            self.ahead.clear();
+        }
+        self.head = self.have;
     }
 
     fn is_whole(&self) -> bool {
@@ -88,8 +100,9 @@ impl Replica {
         place.have = place.have.max(end);
         if !more {
             place.have = place.have.max(head);
-            // What the caller may see ends here: a person who left sees no head beyond.
-            place.head = place.have;
+            place.close();
+            // All that may be seen has been: who left a conversation sees only that event of it.
+            place.pass_over();
         }
         place.close();
         place.ask(now);
@@ -99,9 +112,18 @@ impl Replica {
     /// is news of it.
     pub fn refused(&mut self, topic: &Topic) {
         if let Some(place) = self.0.get_mut(topic) {
-            let end = place.ahead.last().copied().unwrap_or(place.have);
-            place.ahead.clear();
-            (place.have, place.head, place.ask_at) = (end, end, None);
+            place.pass_over();
+            place.ask_at = None;
+        }
+    }
+
+    /// The person came back to a conversation, and may see again what could not be seen.
+    pub fn came_back(&mut self, topic: &Topic, now: u64) {
+        let place = self.0.entry(topic.clone()).or_default();
+        if let Some(have) = place.passed_over.take() {
+            place.head = place.head.max(place.have);
+            place.have = have;
+            place.ask(now);
         }
     }
 
@@ -174,6 +196,19 @@ mod tests {
         replica.answered(&TOPIC, &[event(2), event(3)], (3, false), 20);
         assert!(replica.is_whole());
         assert_eq!(replica.have(&TOPIC), 3);
+    }
+
+    #[test]
+    fn who_left_has_all_that_there_is_to_have() {
+        let mut replica = Replica::default();
+        replica.live(&event(1), 0);
+        replica.page(&TOPIC, 9, &[event(9)], 0);
+        assert_eq!(replica.missing(0), Some((TOPIC, 1)));
+        replica.answered(&TOPIC, &[], (0, false), 0);
+        assert_eq!((replica.have(&TOPIC), replica.missing(u64::MAX)), (9, None));
+        assert!(replica.is_whole());
+        replica.came_back(&TOPIC, 5);
+        assert_eq!(replica.missing(5), Some((TOPIC, 1)), "now it may be seen");
     }
 
     #[test]

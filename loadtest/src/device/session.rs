@@ -248,8 +248,11 @@ impl Device {
     fn moved(&mut self, conv: ConvId, seq: u64, is_in: bool) {
         match self.rooms.iter_mut().find(|(of, _, _)| *of == conv) {
             Some(room) if room.1 < seq => (room.1, room.2) = (seq, is_in),
-            Some(_) => {}
+            Some(_) => return,
             None => self.rooms.push((conv, seq, is_in)),
+        }
+        if is_in {
+            self.replica.came_back(&Topic::Conv(conv), now_ns());
         }
     }
 

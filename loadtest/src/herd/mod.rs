@@ -3,6 +3,8 @@
 //! Unlike a [`crate::fleet::Fleet`], which measures what a server that does well costs, this one
 //! expects to be refused, cut off and told to wait, and counts it.
 
+mod member;
+
 use std::{
     collections::{BTreeSet, HashMap},
     io::{self, Write},
@@ -16,6 +18,8 @@ use carillon_protocol::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use self::member::Counts;
+use self::member::{Member, State};
 use crate::{
     clock::now_ns,
     dice::Dice,
@@ -37,49 +41,6 @@ const JOIN_NS_MAX: u64 = 30_000 * NS_PER_MS;
 /// Who comes back waits at random, at most this, doubled each time: as the protocol says.
 const BACK_MS: u64 = 500;
 const BACK_MS_MAX: u64 = 30_000;
-
-/// How far a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Away,
-    Dialing,
-    Upgrading,
-    Joining,
-    Up,
-}
-
-struct Member {
-    state: State,
-    stream: Option<TcpStream>,
-    frames: Frames,
-    /// What the last connection was told at its end.
-    sync: Option<String>,
-    /// When it was to be up.
-    due: u64,
-    /// When the connection began.
-    began: u64,
-    retries: u32,
-    retry_ms: Option<u64>,
-}
-
-/// What was counted.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Counts {
-    /// Connects, also those that came to nothing.
-    pub dials: u64,
-    /// How often a client was up.
-    pub joins: u64,
-    /// `E_BUSY`.
-    pub busy: u64,
-    /// Other refusals.
-    pub refused: u64,
-    /// Connections that ended though nobody here ended them.
-    pub lost: u64,
-    /// Calls that were answered with an error.
-    pub errors: u64,
-    /// The most connects that one client needed.
-    pub dials_max: u32,
-}
 
 /// What comes next for somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,19 +74,9 @@ impl Herd {
     /// Clients with these tokens, of whom nobody is connected.
     pub fn new(targets: Vec<Target>, tokens: Vec<Token>) -> Result<Herd, Failed> {
         check_files(tokens.len())?;
-        let member = || Member {
-            state: State::Away,
-            stream: None,
-            frames: Frames::default(),
-            sync: None,
-            due: 0,
-            began: 0,
-            retries: 0,
-            retry_ms: None,
-        };
         let now = now_ns();
         Ok(Herd {
-            members: tokens.iter().map(|_| member()).collect(),
+            members: tokens.iter().map(|_| Member::default()).collect(),
             targets,
             tokens,
             epoll: Epoll::new()?,
