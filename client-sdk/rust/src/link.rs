@@ -1,18 +1,24 @@
 //! The connection as the task sees it: there, on the way, or to be tried again.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use carillon_protocol::{
     DeviceId, VERSION,
     frame::{Hello, ServerFrame, Welcome},
 };
+use tokio::time::sleep;
 
 use crate::{
-    Options,
+    Error, Options,
     clock::Chance,
+    error::reconnect_in,
+    journal::Progress,
     server::Address,
     socket::{Down, Socket},
 };
+
+/// So often a server may put off the first connection; then the program hears of it.
+const TURNS_MAX: u32 = 10;
 
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<(Socket, Welcome), Down>> + Send>>;
 
@@ -62,4 +68,33 @@ impl Link {
             Link::Waiting(_) => std::future::pending().await,
         }
     }
+}
+
+/// The first connection, and the token that it resumed with: none if the server wants to begin
+/// from nothing.
+pub(crate) async fn first(
+    options: &Options,
+    address: &Address,
+    progress: &Progress,
+    chance: &mut Chance,
+) -> Result<(Socket, Welcome, Option<String>), Error> {
+    let (mut token, mut turns) = (progress.sync.clone(), 0);
+    let down = loop {
+        let sync = token.as_deref();
+        match Link::connect(options, address, progress.device, sync, chance.fork()).await {
+            Ok((socket, welcome)) => return Ok((socket, welcome, token)),
+            Err(Down::Resync) if token.is_some() => token = None,
+            // It is there, and says when it is this client's turn.
+            Err(Down::Lost { retry_ms: Some(ms), .. }) if turns < TURNS_MAX => {
+                turns += 1;
+                sleep(Duration::from_millis(reconnect_in(Some(ms), 0, chance))).await;
+            }
+            Err(down) => break down,
+        }
+    };
+    Err(match down {
+        Down::Final(error) => error,
+        Down::Lost { reason, .. } => Error::Connect(reason),
+        Down::Resync => Error::Connect("the server asks to resume from nothing".into()),
+    })
 }

@@ -8,14 +8,11 @@ use std::{
 };
 
 use carillon_protocol::{
-    Cid, Command, DeviceId, Effect, Json,
-    frame::{Welcome, client},
-    limits::INT_MAX,
-    msg,
+    Cid, Command, DeviceId, Effect, Json, frame::client, limits::INT_MAX, msg,
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{sleep, sleep_until, timeout},
+    time::{sleep_until, timeout},
 };
 
 use crate::{
@@ -24,20 +21,16 @@ use crate::{
     client::Shared,
     clock::{Chance, Clock},
     disk::{Before, Disk, Written},
-    error::reconnect_in,
     events::Feed,
     journal::{Line, Progress},
-    link::Link,
+    link::{self, Link},
     outbox::{Entry, OUTBOX_LEN_MAX, Outbox},
     server::Address,
-    socket::{Down, Socket},
     sync::Sync,
 };
 
 /// How often progress is written: what a crash within it forgets comes again.
 const SAVE_MS: u64 = 1_000;
-/// So often a server may put off the first connection; then the program hears of it.
-const TURNS_MAX: u32 = 10;
 /// The server is told of the end if it listens; the program does not wait longer for that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -90,35 +83,6 @@ pub(crate) struct Task {
     pub save_at: Option<u64>,
 }
 
-/// The first connection, and the token that it resumed with: none if the server wants to begin
-/// from nothing.
-async fn first(
-    options: &Options,
-    address: &Address,
-    progress: &Progress,
-    chance: &mut Chance,
-) -> Result<(Socket, Welcome, Option<String>), Error> {
-    let (mut token, mut turns) = (progress.sync.clone(), 0);
-    let down = loop {
-        let sync = token.as_deref();
-        match Link::connect(options, address, progress.device, sync, chance.fork()).await {
-            Ok((socket, welcome)) => return Ok((socket, welcome, token)),
-            Err(Down::Resync) if token.is_some() => token = None,
-            // It is there, and says when it is this client's turn.
-            Err(Down::Lost { retry_ms: Some(ms), .. }) if turns < TURNS_MAX => {
-                turns += 1;
-                sleep(Duration::from_millis(reconnect_in(Some(ms), 0, chance))).await;
-            }
-            Err(down) => break down,
-        }
-    };
-    Err(match down {
-        Down::Final(error) => error,
-        Down::Lost { reason, .. } => Error::Connect(reason),
-        Down::Resync => Error::Connect("the server asks to resume from nothing".into()),
-    })
-}
-
 /// Connects for the first time and starts the task.
 pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Arc<Shared>), Error> {
     let address = Address::of(&options.server)?;
@@ -131,7 +95,7 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         topics: HashMap::new(),
     });
     progress.device = options.device.unwrap_or(progress.device);
-    let (socket, welcome, token) = first(&options, &address, &progress, &mut chance).await?;
+    let (socket, welcome, token) = link::first(&options, &address, &progress, &mut chance).await?;
     if progress.user.is_some_and(|user| user != welcome.user) {
         let why = "it belongs to another person: choose another folder for this token";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, why).into());

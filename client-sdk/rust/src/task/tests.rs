@@ -9,7 +9,7 @@ use carillon_protocol::{
 };
 
 use super::*;
-use crate::link::Heard;
+use crate::{link::Heard, socket::Down};
 
 async fn offline(dir: &Path) -> Task {
     let options = Options::new("http://h", "t");
