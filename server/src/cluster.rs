@@ -35,6 +35,11 @@ impl Cluster {
         let cluster = Cluster { bus };
         let told = cluster.clone();
         store.on_own_commit(Arc::new(move |first, events| told.committed(first, events)));
+        let told = cluster.clone();
+        hub.announce(Arc::new(move |window| {
+            let part = Part::of(&Topic::User(window.user));
+            told.bus.publish(part, message::attached(window));
+        }));
         // It ends with the bus, which ends with the node.
         tokio::spawn(listen(heard, store.clone(), Arc::clone(hub)));
         cluster
@@ -62,6 +67,7 @@ async fn listen(mut heard: Subscription, store: Store, hub: Arc<Hub>) {
         match message::read(&payload) {
             Ok(Message::Committed { first, events }) => store.hint(first, events),
             Ok(Message::Moved {}) => store.look(),
+            Ok(Message::Attached(window)) => hub.moved(&window).await,
             Ok(Message::Ephemeral { topic, eph }) => hub.push(&topic, eph),
             // A node of a later version says something new: what it commits is in the log.
             Err(error) => {

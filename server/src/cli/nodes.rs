@@ -97,11 +97,11 @@ mod tests {
         let nodes = [node("east", 120, 7_200_000), node("harbour-west", 100, 7_140_000)];
         assert_eq!(
             table(&nodes, 7_201_000),
-            "NODE          STATE            VERSION  UP     CONNECTIONS  BEHIND  REDIS   \
+            "NODE          STATE             VERSION  UP   CONNECTIONS  BEHIND  REDIS   \
              LOST HINTS  LEASES\n\
-             east          runs             0.1.0    2 h    812          0       1.4 ms  \
+             east          runs              0.1.0    2 h  812          0       1.4 ms  \
              2           reader.chat.12\n\
-             harbour-west  silent for 1 min  0.1.0    1 h    812          20      -       \
+             harbour-west  silent for 1 min  0.1.0    1 h  812          20      -       \
              2           reader.chat.12\n"
         );
     }

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use carillon_protocol::{Codec, Event, Topic, event::Ephemeral};
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::Window;
+
 /// More of one commit than this is left to the log: a message holds up all that come after it.
 const EVENTS_LEN_MAX: usize = 256 * 1024;
 
@@ -21,6 +23,8 @@ pub enum Message {
     },
     /// More was committed than goes into a message.
     Moved {},
+    /// A window connected: what another node has of it is over.
+    Attached(Window),
     /// Something that matters only now.
     Ephemeral {
         /// Whose listeners get it.
@@ -36,6 +40,7 @@ pub enum Message {
 enum Said<'a> {
     Committed { first: u64, events: &'a [Event] },
     Moved {},
+    Attached(&'a Window),
     Ephemeral { topic: &'a Topic, eph: &'a Ephemeral },
 }
 
@@ -47,6 +52,11 @@ pub fn committed(first: u64, events: &[Event]) -> Bytes {
         _ => Said::Moved {},
     };
     Codec::Json.encode(&said).into()
+}
+
+/// Says that a window connected here.
+pub fn attached(window: &Window) -> Bytes {
+    Codec::Json.encode(&Said::Attached(window)).into()
 }
 
 /// Says what matters only now.

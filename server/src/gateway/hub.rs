@@ -10,15 +10,16 @@ use std::{
 };
 
 use carillon_plugin::{Live, LiveChange};
-use carillon_protocol::{
-    CloseCode, DeviceId, ErrorCode, Event, Topic, UserId, event::Ephemeral,
-    limits::TABS_PER_DEVICE_MAX,
-};
-use dashmap::DashMap;
-use smallvec::SmallVec;
+use carillon_protocol::{CloseCode, ErrorCode, Event, Topic, event::Ephemeral};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::{ConnId, admission::Admission, delivery::Delivery, shard::Cmd};
+use super::{
+    ConnId,
+    admission::Admission,
+    delivery::Delivery,
+    shard::Cmd,
+    windows::{Announce, Window, Windows},
+};
 use crate::telemetry::Metrics;
 
 /// What waits for one shard. A full inbox makes the writer wait: acknowledgements slow down before
@@ -39,15 +40,13 @@ pub(super) struct ShardDoor {
     pub(super) open: AtomicU32,
 }
 
-type Windows = SmallVec<[(Option<Box<str>>, ConnId); 1]>;
-
 /// All shards. Events enter here once and reach every connection that listens.
 #[derive(Debug)]
 pub struct Hub {
     doors: Vec<ShardDoor>,
     hasher: std::hash::RandomState,
     /// The live windows of each installation.
-    windows: DashMap<(UserId, DeviceId), Windows>,
+    pub(super) windows: Windows,
     /// Whether the node is gone: shards hold the hub as the hub holds them, so somebody must say.
     closed: AtomicBool,
     /// How many catch up at once.
@@ -70,7 +69,7 @@ impl Hub {
         let hub = Hub {
             doors,
             hasher,
-            windows: DashMap::new(),
+            windows: Windows::default(),
             closed: AtomicBool::new(false),
             admission: Admission::new(),
             metrics,
@@ -133,36 +132,16 @@ impl Hub {
         self.hasher.hash_one(topic) as usize % INTEREST_CLASSES
     }
 
-    /// Notes a window of an installation; answers the connections that it replaces.
-    pub(super) fn attach(
-        &self,
-        user: UserId,
-        device: DeviceId,
-        tab: Option<Box<str>>,
-        conn: ConnId,
-    ) -> SmallVec<[ConnId; 1]> {
-        let mut windows = self.windows.entry((user, device)).or_default();
-        let mut replaced = SmallVec::new();
-        windows.retain(|(other, old)| {
-            let same = *other == tab;
-            if same {
-                replaced.push(*old);
-            }
-            !same
-        });
-        while windows.len() >= TABS_PER_DEVICE_MAX {
-            replaced.push(windows.remove(0).1);
+    /// A window of an installation connected to another node: here it is gone.
+    pub async fn moved(&self, window: &Window) {
+        for conn in self.windows.moved(window) {
+            self.bye(conn, CloseCode::Replaced).await;
         }
-        windows.push((tab, conn));
-        replaced
     }
 
-    /// A window of an installation is gone.
-    pub(super) fn detach(&self, user: UserId, device: DeviceId, conn: ConnId) {
-        self.windows.remove_if_mut(&(user, device), |_, windows| {
-            windows.retain(|(_, other)| *other != conn);
-            windows.is_empty()
-        });
+    /// Who tells the other nodes of the windows that connect here.
+    pub fn announce(&self, announce: Announce) {
+        self.windows.announce(announce);
     }
 
     /// Ends a connection, wherever it lives.

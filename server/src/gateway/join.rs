@@ -21,6 +21,7 @@ use super::{
     ConnId, HEARTBEAT_MS, Hub,
     delivery::framed,
     shard::{Attach, Cmd},
+    windows::Window,
 };
 
 /// What an event takes in a page besides its data, and a topic besides its events, in bytes.
@@ -144,8 +145,9 @@ impl Joining {
             org: who.org,
             server: concat!("carillon/", env!("CARGO_PKG_VERSION")).into(),
         };
-        let tab = hello.tab.as_deref().map(Into::into);
-        for replaced in self.hub.attach(who.user, hello.device, tab, self.conn) {
+        let (user, device, at) = (who.user, hello.device, welcome.now);
+        let window = Window { user, device, tab: hello.tab.as_deref().map(Into::into), at };
+        for replaced in self.hub.windows.attach(window, self.conn) {
             self.hub.bye(replaced, CloseCode::Replaced).await;
         }
         let (done, attached) = oneshot::channel();
@@ -162,7 +164,7 @@ impl Joining {
         let attached = attached.await.is_ok();
         if !attached {
             // It was gone before it had a name: nobody else takes the window off the list.
-            self.hub.detach(who.user, hello.device, self.conn);
+            self.hub.windows.detach(user, device, self.conn);
         }
         attached
     }

@@ -22,9 +22,11 @@ mod socket;
 mod timers;
 mod tls;
 mod wheel;
+mod windows;
 
 pub use hub::Hub;
 pub use shard::start;
+pub use windows::Window;
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::{
     client::TestClient,
     history::{History, Place, Written, read_log},
-    kit::{Person, TestServer},
+    kit::Person,
     process::{Process, add_org, add_person, carillon, connect, run},
 };
 

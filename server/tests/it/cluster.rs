@@ -125,6 +125,23 @@ async fn a_session_that_ends_on_one_node_ends_its_sockets_on_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_comes_back_at_another_node_is_gone_from_the_first() {
+    let pair = Pair::new().await;
+    let before = TestClient::connect(&pair.east, &pair.bob).await;
+    let other = TestClient::connect(&pair.east, &on_another_device(&pair.bob)).await;
+    let mut now = TestClient::connect(&pair.west, &pair.bob).await;
+    assert_eq!(ended_within_a_second(before).await.0, 4504);
+    // The other device, and the new connection, go on.
+    let mut other = other;
+    let sent = now.say(pair.conv, "here I am").await;
+    for client in [&mut other, &mut now] {
+        assert_eq!(client.event_of(msg::kind::SENT).await.id, sent.id);
+    }
+    drop((other, now));
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_through_one_node_hears_nothing_more_on_another() {
     let pair = Pair::new().await;
     let mut amys = TestClient::connect(&pair.east, &pair.amy).await;

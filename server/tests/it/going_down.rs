@@ -162,7 +162,10 @@ impl Frozen {
 impl Drop for Frozen {
     fn drop(&mut self) {
         // Who has gone meanwhile needs nothing.
-        self.0.iter().for_each(|pid| drop(kill_process(*pid, Signal::CONT)));
+        for pid in &self.0 {
+            // An error means that it has ended meanwhile.
+            let _ended = kill_process(*pid, Signal::CONT);
+        }
     }
 }
 

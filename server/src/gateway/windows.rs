@@ -1,0 +1,141 @@
+//! Which windows of which installations are open: a window that connects again replaces itself,
+//! on whichever node it was.
+
+use std::sync::{Arc, OnceLock};
+
+use carillon_protocol::{DeviceId, UserId, limits::TABS_PER_DEVICE_MAX};
+use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::ConnId;
+
+/// A window of an installation that connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Whose.
+    pub user: UserId,
+    /// The installation.
+    pub device: DeviceId,
+    /// Which of its windows, if it has several.
+    pub tab: Option<Box<str>>,
+    /// When it connected, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+#[derive(Debug)]
+struct Open {
+    tab: Option<Box<str>>,
+    at: i64,
+    conn: ConnId,
+}
+
+type Conns = SmallVec<[ConnId; 1]>;
+/// Tells the other nodes of a window.
+pub type Announce = Arc<dyn Fn(&Window) + Send + Sync>;
+
+/// Those of this node.
+#[derive(Default)]
+pub(super) struct Windows {
+    open: DashMap<(UserId, DeviceId), SmallVec<[Open; 1]>>,
+    announce: OnceLock<Announce>,
+}
+
+impl std::fmt::Debug for Windows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Windows").field("installations", &self.open.len()).finish_non_exhaustive()
+    }
+}
+
+impl Windows {
+    /// Who tells the other nodes. Only the first call counts: there is one cluster.
+    pub(super) fn announce(&self, announce: Announce) {
+        drop(self.announce.set(announce));
+    }
+
+    /// Notes a window; answers the connections that it replaces.
+    pub(super) fn attach(&self, window: Window, conn: ConnId) -> Conns {
+        if let Some(announce) = self.announce.get() {
+            announce(&window);
+        }
+        let Window { user, device, tab, at } = window;
+        let mut open = self.open.entry((user, device)).or_default();
+        let mut replaced = take(&mut open, |other| other.tab == tab);
+        while open.len() >= TABS_PER_DEVICE_MAX {
+            replaced.push(open.remove(0).conn);
+        }
+        open.push(Open { tab, at, conn });
+        replaced
+    }
+
+    /// A window connected to another node; answers its connections here from before. By the clocks
+    /// of the machines: a window that comes and goes within what they differ by is told the wrong
+    /// way round, and connects again when somebody looks at it.
+    pub(super) fn moved(&self, window: &Window) -> Conns {
+        let mut replaced = Conns::new();
+        self.open.remove_if_mut(&(window.user, window.device), |_, open| {
+            replaced = take(open, |other| other.tab == window.tab && other.at < window.at);
+            open.is_empty()
+        });
+        replaced
+    }
+
+    /// A window is gone.
+    pub(super) fn detach(&self, user: UserId, device: DeviceId, conn: ConnId) {
+        self.open.remove_if_mut(&(user, device), |_, open| {
+            open.retain(|other| other.conn != conn);
+            open.is_empty()
+        });
+    }
+}
+
+/// Takes out those that are so.
+fn take(open: &mut SmallVec<[Open; 1]>, is: impl Fn(&Open) -> bool) -> Conns {
+    let taken = open.iter().filter(|other| is(other)).map(|other| other.conn).collect();
+    open.retain(|other| !is(other));
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_protocol::id::Ulid;
+
+    use super::*;
+
+    fn window(tab: &str, at: i64) -> Window {
+        let tab = Some(tab.into());
+        Window { user: UserId(Ulid(1)), device: DeviceId(Ulid(2)), tab, at }
+    }
+
+    fn conn(slot: u32) -> ConnId {
+        ConnId { shard: 0, slot, generation: 0 }
+    }
+
+    #[test]
+    fn a_window_replaces_itself_and_no_other() {
+        let windows = Windows::default();
+        assert_eq!(windows.attach(window("a", 1), conn(1)).as_slice(), []);
+        assert_eq!(windows.attach(window("b", 2), conn(2)).as_slice(), []);
+        assert_eq!(windows.attach(window("a", 3), conn(3)).as_slice(), [conn(1)]);
+    }
+
+    #[test]
+    fn a_window_that_went_to_another_node_leaves_only_what_is_older() {
+        let windows = Windows::default();
+        windows.attach(window("a", 10), conn(1));
+        assert_eq!(windows.moved(&window("a", 9)).as_slice(), [], "it came here later");
+        assert_eq!(windows.moved(&window("b", 11)).as_slice(), [], "it is another window");
+        assert_eq!(windows.moved(&window("a", 11)).as_slice(), [conn(1)]);
+        assert!(windows.open.is_empty(), "nothing is kept of who is gone");
+    }
+
+    #[test]
+    fn more_windows_than_an_installation_may_have_push_out_the_oldest() {
+        let windows = Windows::default();
+        for number in 0..TABS_PER_DEVICE_MAX {
+            let number = u32::try_from(number).unwrap();
+            assert!(windows.attach(window(&number.to_string(), 1), conn(number)).is_empty());
+        }
+        assert_eq!(windows.attach(window("one more", 2), conn(999)).as_slice(), [conn(0)]);
+    }
+}
