@@ -214,7 +214,8 @@ async fn postgres() {
         let two = run(&[&shared, &shared], 1_000, 256, SENDS).await;
         let single = run(&[&database("alone")], 1, 16, SENDS_ALONE).await;
         println!(
-            "{round:>5}  {bare:>6.0}  {:>23.0}  {:>6.1}  {:>6.1}  {:>26.0}  {:>11.0}  {:>6.1}  {:>6.1}",
+            "{round:>5}  {bare:>6.0}  {:>23.0}  {:>6.1}  {:>6.1}  {:>26.0}  {:>11.0}  {:>6.1}  \
+             {:>6.1}",
             store.per_s,
             store.p50_ms,
             store.p99_ms,

@@ -1,8 +1,9 @@
 //! The log and the tables of Carillon: the only crate that knows sqlx.
 //!
-//! [`Store`] implements [`carillon_plugin::Storage`] on SQLite. What is the same for every engine
-//! (positions, duplicates, the queue of the writer) lies beside [`Store`]; what is not lies in a
-//! folder of its own.
+//! [`Store`] implements [`carillon_plugin::Storage`] on SQLite and on PostgreSQL. What is the same
+//! for both (batches and duplicates, the queue of the writer, pages) is written once over the two
+//! traits of `engine`; what is not lies in a folder of its own. On PostgreSQL several nodes share
+//! one log: `line` brings every event to every node in order.
 //!
 //! A commit takes its place in a bounded queue. One task owns the writing connection and commits
 //! whatever queued while its last commit ran: no timer, so a lone message waits for nothing and a

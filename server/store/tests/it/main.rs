@@ -1,8 +1,10 @@
 //! The store's promises: the same for every engine (`conformance`), against a model (`model`), and
-//! what SQLite owes when the disk fails (`disk`) or the file is not what it should be (`opening`).
+//! what SQLite owes when the disk fails (`disk`) or the file is not what it should be (`opening`),
+//! and what nodes that share a PostgreSQL owe each other (`cluster`), whatever breaks (`faults`).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod bed;
 mod cases;
 mod cluster;
