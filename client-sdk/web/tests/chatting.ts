@@ -49,3 +49,18 @@ export async function lookAway(page: Page): Promise<() => Promise<void>> {
     await emulate(true)
   }
 }
+
+/** In the page: waits until nothing has scrolled or grown for some frames. */
+export function atRest(): Promise<void> {
+  const FRAMES = 12
+  const log = document.querySelector('[role=log]')
+  const place = () => `${log?.scrollTop} of ${log?.scrollHeight}`
+  return new Promise(done => {
+    const next = (last: string, times: number) =>
+      requestAnimationFrame(() => {
+        if (times === FRAMES) done()
+        else next(place(), place() === last ? times + 1 : 0)
+      })
+    next(place(), 0)
+  })
+}

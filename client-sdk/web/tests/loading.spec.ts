@@ -1,5 +1,5 @@
 import type { ConvId } from '@carillon/client'
-import { badge, message, row, say } from './chatting.ts'
+import { atRest, badge, message, row, say } from './chatting.ts'
 import type { Company } from './company.ts'
 import { expect, figure, type Page, test } from './kit.ts'
 
@@ -92,10 +92,12 @@ test('nothing moves by itself while messages load', async ({ open, company }) =>
   await holdsStill(page, 'a conversation of the list')
 
   await page.getByRole('log').hover()
+  // What the wheel moves does not move by itself: one turn has ended before the next begins.
   await expect(async () => {
     await page.mouse.wheel(0, -600)
+    await page.evaluate(atRest)
     await expect(message(page, /message 1 of/)).toBeInViewport({ timeout: 1 })
-  }).toPass({ intervals: [1] })
+  }).toPass({ intervals: [1], timeout: 60_000 })
   await holdsStill(page, 'older messages')
 
   await page.getByRole('button', { name: 'Jump to the latest' }).click()
@@ -114,6 +116,43 @@ test('nothing moves by itself while messages load', async ({ open, company }) =>
     .evaluate(main => main.insertAdjacentText('beforebegin', 'In the way'))
   await expect.poll(() => page.evaluate(moved)).toBeGreaterThan(SHIFT_MAX)
 })
+
+test('who scrolls up as soon as there are messages is not taken back', async ({
+  open,
+  company,
+}) => {
+  const title = 'Up'
+  const conv = await company.group(title, 'amy', 'bob', 'carol', 'dan')
+  await talkALot(company, conv)
+  const page = await open('amy')
+  await expect(row(page, title)).toBeVisible()
+  const ways = page.evaluate(scrollUpAtOnce, STEPS)
+  await row(page, title).click()
+  const way = await ways
+  expect(way).toHaveLength(STEPS)
+  expect(way).toEqual([...way].sort((a, b) => a - b))
+})
+
+/** So many frames long the list is scrolled up: longer than its rows are measured. */
+const STEPS = 40
+
+/** In the page: scrolls up from the first message on; tells how far it is to the end each time. */
+function scrollUpAtOnce(steps: number): Promise<number[]> {
+  const STEP = 60
+  return new Promise(done => {
+    const way: number[] = []
+    const next = () => {
+      const log = document.querySelector('[role=log]')
+      if (log && (way.length > 0 || document.querySelector('article'))) {
+        way.push(Math.round(log.scrollHeight - log.clientHeight - log.scrollTop))
+        log.scrollTop -= STEP
+      }
+      if (way.length < steps) requestAnimationFrame(next)
+      else done(way)
+    }
+    next()
+  })
+}
 
 const newest = `message ${MESSAGES} of`
 

@@ -1,6 +1,6 @@
 import type { ConvId } from '@carillon/client'
 import type { CDPSession } from '@playwright/test'
-import { badge, open as enter, message } from './chatting.ts'
+import { atRest, badge, open as enter, message } from './chatting.ts'
 import { Company } from './company.ts'
 import { FAST, talkALot } from './history.ts'
 import { test as base, expect, figure, type Page, Server, Wire } from './kit.ts'
@@ -263,21 +263,6 @@ function untilOlder(page: Page): Promise<number> {
 function isNearStart(): boolean {
   const log = document.querySelector('[role=log]')
   return log !== null && log.scrollTop < log.clientHeight * 2
-}
-
-/** In the page: waits until nothing has scrolled or grown for some frames. */
-function atRest(): Promise<void> {
-  const FRAMES = 12
-  const log = document.querySelector('[role=log]')
-  const place = () => `${log?.scrollTop} of ${log?.scrollHeight}`
-  return new Promise(done => {
-    const next = (last: string, times: number) =>
-      requestAnimationFrame(() => {
-        if (times === FRAMES) done()
-        else next(place(), place() === last ? times + 1 : 0)
-      })
-    next(place(), 0)
-  })
 }
 
 /** In the page: notes in each painted frame how far the uppermost message seen has moved. */

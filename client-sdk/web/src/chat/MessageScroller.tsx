@@ -29,9 +29,10 @@ export function MessageScroller(
   const today = useToday(calendar)
   const box = useRef<HTMLDivElement>(null)
   const list = useRef<VirtualizerHandle>(null)
-  const scrolling = useScrolling({ talk, stretch, rows, list })
+  const scrolling = useScrolling({ talk, stretch, rows, box, list })
   const sight = useSight({ talk, box, covered, receiptsOf })
   const focus = useRowFocus({ rows, box, list })
+  const kept = useMemo(() => [...scrolling.kept, ...focus.kept], [scrolling.kept, focus.kept])
   const shown = useMemo(
     () => ({ me, talk, calendar, sight, onReceipts }),
     [me, talk, calendar, sight, onReceipts],
@@ -40,7 +41,7 @@ export function MessageScroller(
     <>
       <div
         ref={box}
-        className="messages-scroll"
+        className={scrolling.following ? 'messages-scroll messages-following' : 'messages-scroll'}
         role="log"
         aria-live="off"
         aria-label={t('chat.messages.of', { title: conv.title })}
@@ -53,7 +54,7 @@ export function MessageScroller(
           data={rows}
           shift={scrolling.shift}
           bufferSize={BEYOND}
-          keepMounted={focus.kept}
+          keepMounted={kept}
           onScroll={scrolling.onScroll}
           onScrollEnd={scrolling.onScrollEnd}
           onResize={scrolling.onResize}

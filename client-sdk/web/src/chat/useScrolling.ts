@@ -1,10 +1,10 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { VirtualizerHandle } from 'virtua'
 import { useTalkState } from '../model/hooks.ts'
 import type { Row } from '../model/rows.ts'
 import type { Stretch } from '../model/stretch.ts'
 import type { Talk } from '../model/talk.ts'
-import type { ListHandle } from './MessageScroller.tsx'
+import type { Box, ListHandle } from './MessageScroller.tsx'
 
 /** Nearer to the end than this, in pixels, the list follows what is said. */
 const END = 40
@@ -17,16 +17,21 @@ const AHEAD = 2
 const SCROLLED_MAX = 5_000
 /** So long after it came to rest, when what it drew beyond its edges has been measured. */
 const REST_MS = 300
+/**
+ * So many of the last rows stay drawn at the end of the list, a screen and more: going to the end
+ * is scrolling down, when nothing above is drawn, and the next turn of the wheel may go up.
+ */
+const LAST = 30
 /** What was jumped to stands so far below the upper edge, in pixels: under the buttons there. */
 const CONTEXT = 64
-/** As far as it goes: below the last row there is a margin. */
-const AT_END = { align: 'end', offset: 1_000 } as const
 
 export interface Scrolling {
   /** Whether rows came or went above: the list keeps its distance from the end then. */
   shift: boolean
   /** Whether the newest message is on the screen and the list goes on with the next one. */
   following: boolean
+  /** Rows that are drawn wherever the list stands. */
+  kept: readonly number[]
   onScroll: () => void
   onScrollEnd: () => void
   onResize: () => void
@@ -36,23 +41,29 @@ interface Scrolled {
   talk: Talk
   stretch: Stretch
   rows: readonly Row[]
+  box: Box
   list: ListHandle
 }
 
 /** Where the list stands, and what must be read from the log for it. */
-export function useScrolling({ talk, stretch, rows, list }: Scrolled): Scrolling {
+export function useScrolling({ talk, stretch, rows, box, list }: Scrolled): Scrolling {
   const target = useTalkState(talk, state => state.target)
   const [following, setFollowing] = useState(stretch.live)
   const follows = useRef(stretch.live)
   const drawn = useRef(rows)
   const shift = isShifted(drawn.current, rows)
   const trimming = useTrimming({ talk, stretch, rows, list })
+  const goal = useGoal(rows, box, list)
+
+  const kept = useMemo(() => (following ? lastOf(rows.length) : []), [following, rows.length])
 
   const follow = (is: boolean) => {
     follows.current = is
     setFollowing(is)
   }
-  const toEnd = () => list.current?.scrollToIndex(rows.length - 1, AT_END)
+  const stand = () => {
+    if (!goal.stand() && follows.current) toEnd(box)
+  }
   const look = () => {
     const view = list.current
     if (!view || view.viewportSize === 0) return
@@ -64,15 +75,15 @@ export function useScrolling({ talk, stretch, rows, list }: Scrolled): Scrolling
   // biome-ignore lint/correctness/useExhaustiveDependencies: a target has its own effect below
   useLayoutEffect(() => {
     drawn.current = rows
-    if (follows.current && !target) toEnd()
+    if (!target) stand()
   }, [rows])
   // biome-ignore lint/correctness/useExhaustiveDependencies: goes there once
   useLayoutEffect(() => {
     if (!target) return
-    const index = target.to === 'newest' ? rows.length - 1 : indexAfter(rows, target.to)
     const isEnd = target.to === 'newest'
     follow(isEnd && stretch.live)
-    list.current?.scrollToIndex(index, isEnd ? AT_END : { align: 'start', offset: -CONTEXT })
+    goal.set(target.to === 'newest' ? undefined : rows[indexAfter(rows, target.to)]?.key)
+    stand()
     talk.arrived()
   }, [target])
   // Where rows came or went above, the list has yet to hear of its new place: it will scroll.
@@ -84,17 +95,58 @@ export function useScrolling({ talk, stretch, rows, list }: Scrolled): Scrolling
   return {
     shift,
     following,
+    kept,
     onScroll: () => {
       trimming.wait()
-      if (!list.current) return
+      // Before it knows its size, it hears of its place.
+      if (!list.current || list.current.viewportSize === 0) return
+      goal.scrolled()
       const isAtEnd = below(list.current) < END && stretch.live
       if (isAtEnd !== follows.current) follow(isAtEnd)
       look()
     },
-    onScrollEnd: trimming.soon,
+    onScrollEnd: () => {
+      goal.set(undefined)
+      trimming.soon()
+    },
     onResize: () => {
-      if (follows.current) toEnd()
+      stand()
       look()
+    },
+  }
+}
+
+function lastOf(length: number): number[] {
+  const first = Math.max(0, length - LAST)
+  return Array.from({ length: length - first }, (_, place) => first + place)
+}
+
+function toEnd(box: Box): void {
+  if (box.current) box.current.scrollTop = box.current.scrollHeight
+}
+
+/**
+ * A row that the list goes to and stays at while those around it are measured. Who scrolls
+ * meanwhile is not pulled back to it, as by the list's own `scrollToIndex`.
+ */
+function useGoal(rows: readonly Row[], box: Box, list: ListHandle) {
+  const goal = useRef<string>(undefined)
+  const stood = useRef(0)
+  return {
+    set: (key: string | undefined) => {
+      goal.current = key
+    },
+    /** Whether there is such a row, and the list stands at it now. */
+    stand: () => {
+      const index = goal.current ? rows.findIndex(row => row.key === goal.current) : -1
+      if (index < 0 || !box.current || !list.current) return false
+      box.current.scrollTop = list.current.getItemOffset(index) - CONTEXT
+      stood.current = box.current.scrollTop
+      return true
+    },
+    scrolled: () => {
+      const place = box.current?.scrollTop ?? 0
+      if (Math.abs(place - stood.current) > 1) goal.current = undefined
     },
   }
 }
@@ -104,7 +156,7 @@ function below({ scrollSize, scrollOffset, viewportSize }: VirtualizerHandle): n
 }
 
 /** Gives up what is far away, once the list rests. */
-function useTrimming({ talk, stretch, rows, list }: Scrolled) {
+function useTrimming({ talk, stretch, rows, list }: Omit<Scrolled, 'box'>) {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const trim = () => {
     const view = list.current
