@@ -120,8 +120,8 @@ fn pump(mut from: TcpStream, mut to: TcpStream, link: &Link) -> io::Result<()> {
             if len == 0 {
                 return Ok(());
             }
-            to.write_all(&buffer[..len])?;
             link.carried.fetch_add(len as u64, Ordering::Relaxed);
+            to.write_all(&buffer[..len])?;
         }
     };
     let carried = carry();

@@ -8,6 +8,9 @@ use crate::{clock::now_ns, fleet::Failed, herd::Herd, report::Report};
 
 use super::{LOOK_MS, NS, SiteArgs, TokensArgs, counted, delays};
 
+/// How long the last ones may take.
+const JOIN_NS_MAX: u64 = 30 * NS;
+
 /// How many and how fast.
 #[derive(Debug, Clone, Args)]
 pub struct ConnectArgs {
@@ -34,10 +37,14 @@ pub fn run(args: &ConnectArgs) -> Result<(), Failed> {
     let start = now_ns();
     let due = |number: usize| start + number as u64 * NS / args.per_s;
     (0..herd.len()).for_each(|number| herd.dial_at(number, due(number)));
-    let end = due(herd.len()) + args.hold_s * NS;
+    let mut end = due(herd.len()) + JOIN_NS_MAX;
+    let mut holds = false;
     while now_ns() < end && stopped.is_none() {
         herd.turn(Duration::from_millis(LOOK_MS))?;
         stopped = watch.look(&herd.timeline);
+        if !holds && herd.up() == herd.len() {
+            (holds, end) = (true, now_ns() + args.hold_s * NS);
+        }
     }
     let mut facts = vec![
         ("connections at the end".to_owned(), format!("{} of {}", herd.up(), herd.len())),
