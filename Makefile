@@ -33,6 +33,18 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # The tests find a PostgreSQL and a Redis beside them.
 RIG := cargo run --quiet $(LOCKED) -p carillon-rig --
 
+# What stands on a file or a process of its own does not differ.
+SQLITE_ONLY := backups|certificates|cluster|doctor|durable|going_down|import|interposed|tls|web_app
+ifneq ($(shell cargo nextest --version 2>/dev/null),)
+TESTS := cargo nextest run --workspace --no-fail-fast
+TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast \
+	-E '(binary(it) or package(carillon-plugins)) and not test(/^($(SQLITE_ONLY))::/)'
+else
+TESTS := cargo test --workspace --lib --bins --tests --examples
+TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --test chat \
+	--test directory --test node -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
+endif
+
 .PHONY: help run build web test lint bench system services browser
 
 help: ## list the targets
@@ -51,11 +63,9 @@ test: lint $(WEB) $(PYTHON_ENV)/.ready services browser ## everything: formattin
 	@echo "== examples in the documentation"
 	cargo test --workspace --doc --quiet
 	@echo "== tests"
-	@if cargo nextest --version >/dev/null 2>&1; then \
-		$(RIG) cargo nextest run --workspace --no-fail-fast; \
-	else \
-		$(RIG) cargo test --workspace --lib --bins --tests --examples; \
-	fi
+	$(RIG) $(TESTS)
+	@echo "== the plugins and the product once more, on PostgreSQL and Redis"
+	TEST_ENGINE=postgres $(RIG) $(TESTS_SHARED)
 	@echo "== tests of the TypeScript SDK and of the web app's parts"
 	$(NPM) test
 	@echo "== tests in a real browser"
