@@ -191,6 +191,51 @@ test('whoever is let go is out at once; whoever comes back is in as before', asy
   await expect(message(ray, 'My last words')).toBeVisible()
 })
 
+test('an administrator signs a person out on a device, at once', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(REFUSED)
+  const user = await company.hire('vera', 'Vera Kwok')
+  const path = `/admin/people/${user}`
+  const frank = await open('frank', { path })
+  await expect(frank.getByText('Nowhere at the moment.')).toBeVisible()
+  const [lost, kept] = [await open('vera'), await open('vera')]
+  await expect(inside(lost)).toBeVisible()
+  await frank.reload()
+  const devices = frank.getByRole('list', { name: 'Where they are signed in' })
+  await expect(devices.getByRole('listitem')).toHaveCount(2)
+  // The one that came first is the last.
+  await devices.getByRole('button', { name: 'Sign out test of vera' }).last().click()
+  await confirm(frank, 'Sign out')
+  await expect(devices.getByRole('listitem')).toHaveCount(1)
+  await expect(lost.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  await expect(inside(kept)).toBeVisible()
+})
+
+test('who may not sign people out does not see where they are signed in', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(REFUSED)
+  const permissions = ['people']
+  const { role } = await company.as('frank', 'org.role.create', { name: 'Keeper', permissions })
+  const keeper = await company.hire('yannis', 'Yannis Ho')
+  await company.as('frank', 'org.member.update', { user: keeper, roles: [role] })
+  const bob = `/admin/people/${await company.user('bob')}`
+  const page = await open('yannis', { path: bob })
+  await expect(page.getByRole('button', { name: 'This person leaves' })).toBeVisible()
+  await expect(page.getByText('Where they are signed in')).toBeHidden()
+  // Who may do so for some may not do so for those who may administer more.
+  await company.as('frank', 'org.role.update', { role, permissions: ['people', 'sessions'] })
+  await expect(page.getByText('Where they are signed in')).toBeVisible()
+  await page.goto(`/admin/people/${await company.user('frank')}`)
+  await expect(page.getByRole('heading', { name: /Frank/ })).toBeVisible()
+  await expect(page.getByText('Where they are signed in')).toBeHidden()
+})
+
 test('an invitation that is withdrawn opens nothing', async ({ open, faults }) => {
   faults.allow(REFUSED)
   const frank = await open('frank', { path: '/admin/invitations' })

@@ -6,7 +6,7 @@ import { Fetched } from '../app/Fetched.tsx'
 import { Form, useForm, useTask } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { Page, Section } from '../app/Page.tsx'
-import { useClient, useMe } from '../app/workspace.ts'
+import { useClient, useMay, useMe } from '../app/workspace.ts'
 import { CHANGES_OF_ONE } from '../people/members.ts'
 import { useDepartments } from '../people/useDepartments.ts'
 import { failure } from '../texts/failure.ts'
@@ -16,6 +16,7 @@ import { Banner, Empty } from '../ui/Notice.tsx'
 import { toast } from '../ui/Toast.tsx'
 import { LinkDialog } from './LinkDialog.tsx'
 import { PERSON_FIELDS, PersonFields, type PersonValues, valuesOf } from './PersonFields.tsx'
+import { SignedIn } from './SignedIn.tsx'
 
 /** One person, to change. */
 export function Person({ user }: { user: UserId }) {
@@ -23,6 +24,7 @@ export function Person({ user }: { user: UserId }) {
   const client = useClient()
   const loaded = useLoad(() => client.call('org.member.get', { users: [user] }), user)
   useChanges(CHANGES_OF_ONE, loaded.again)
+  const maySignOut = useMay('sessions')
   const name = loaded.state === 'there' ? loaded.value.members[0]?.name : undefined
   return (
     <Page title={name ?? t('admin.people')} back="/admin/people">
@@ -34,6 +36,7 @@ export function Person({ user }: { user: UserId }) {
               {!member.active && <Banner tone="attention">{t('person.left.words')}</Banner>}
               {member.active && <Profile member={member} />}
               {member.active && !member.app && <Entry member={member} />}
+              {maySignOut && member.active && !member.app && <SignedIn member={member} />}
               <Employment member={member} />
             </>
           )

@@ -1,18 +1,13 @@
-import type { Reply } from '@carillon/client'
-import { MonitorSmartphone } from 'lucide-react'
 import { useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
 import { useChanges } from '../app/changes.ts'
 import { Fetched } from '../app/Fetched.tsx'
 import { useLoad } from '../app/load.ts'
 import { Section } from '../app/Page.tsx'
-import { useWhen } from '../app/when.ts'
 import { useClient } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
-import './settings.css'
-
-type Device = Reply<'session.devices'>['devices'][number]
+import { type Device, DeviceRow } from './DeviceRow.tsx'
 
 const ENDED = ['session.ended'] as const
 
@@ -36,7 +31,11 @@ export function Devices() {
             <>
               <ul className="devices">
                 {devices.map(device => (
-                  <Row key={device.session} device={device} onLeave={() => setLeaving([device])} />
+                  <DeviceRow
+                    key={device.session}
+                    device={device}
+                    onLeave={() => setLeaving([device])}
+                  />
                 ))}
               </ul>
               {others.length > 1 && (
@@ -61,31 +60,5 @@ export function Devices() {
         </Confirm>
       )}
     </Section>
-  )
-}
-
-function Row({ device, onLeave }: { device: Device; onLeave: () => void }) {
-  const t = useText()
-  const when = useWhen()
-  const label = device.label || t('settings.devices.unnamed')
-  return (
-    <li className="device">
-      <MonitorSmartphone aria-hidden="true" />
-      <div className="grow">
-        <p className="device-name">{label}</p>
-        {device.current && <p className="device-this">{t('settings.devices.this')}</p>}
-        <p className="soft">
-          {t('settings.devices.seen', {
-            since: when.day(device.created_at),
-            seen: when.moment(device.seen_at),
-          })}
-        </p>
-      </div>
-      {!device.current && (
-        <Button aria-label={t('settings.devices.outOf', { label })} onClick={onLeave}>
-          {t('settings.devices.out')}
-        </Button>
-      )}
-    </li>
   )
 }
