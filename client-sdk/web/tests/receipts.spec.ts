@@ -174,3 +174,23 @@ test('of 150 unread messages one jumps to the first, under a line', async ({ ope
   const skipped = await company.as('dan', 'receipt.counts', { conv, seqs: [middle] })
   expect(skipped.counts).toEqual([[middle, 0, 3]])
 })
+
+test('the menu of a message stays under the mouse while its receipts come', async ({
+  open,
+  company,
+}) => {
+  const title = 'Menu'
+  const conv = await company.group(title, 'amy', 'bob', 'carol', 'dan')
+  const seq = await company.say(conv, 'amy', 'Press beside me')
+  const page = await open('amy', { path: `/c/${conv}` })
+  const mine = message(page, 'Press beside me')
+  await mine.hover()
+  const menu = mine.getByRole('button', { name: 'Message options' })
+  const left = async () => (await menu.boundingBox())?.x
+  const before = await left()
+  await expect(mine.getByRole('button', { name: /^3 unread/ })).toBeVisible()
+  expect(await left()).toBe(before)
+  for (const login of ['bob', 'carol', 'dan']) await company.as(login, 'conv.read', { conv, seq })
+  await expect(mine.getByRole('button', { name: /^All read/ })).toBeVisible()
+  expect(await left()).toBe(before)
+})

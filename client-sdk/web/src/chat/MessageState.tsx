@@ -19,9 +19,11 @@ export function MessageState({ message, shown }: { message: Message; shown: Show
         </span>
       )}
       {message.state === 'refused' && <TriangleAlert className="danger" aria-hidden="true" />}
-      {message.seq !== undefined && count !== undefined && count.total > 0 && (
-        <Receipt count={count} seq={message.seq} shown={shown} />
-      )}
+      <span className="receipt-place">
+        {message.seq !== undefined && count !== undefined && count.total > 0 && (
+          <Receipt count={count} seq={message.seq} shown={shown} />
+        )}
+      </span>
       <Time message={message} shown={shown} />
     </span>
   )
