@@ -106,10 +106,13 @@ system:
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"; \
 	$(INSTALL)
 
-# PostgreSQL and Redis for the tests, which start their own.
+# PostgreSQL and Redis for the tests, which start their own; a proxy before several nodes, what
+# reads a log past the server, and what checks the composition of containers.
 services: system
 	@missing=; \
-	command -v redis-server >/dev/null || missing+=" redis-server"; \
+	for tool in redis-server haproxy sqlite3 docker-compose; do \
+		command -v $$tool >/dev/null || missing+=" $$tool"; \
+	done; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=" postgresql"; \
 	$(INSTALL)
 

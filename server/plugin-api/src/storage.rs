@@ -122,6 +122,11 @@ pub trait Storage: Send + Sync + 'static {
     /// The newest position in commit order up to which everything that follows the log here has
     /// seen every event, and the log's epoch. What is read may be newer.
     fn position(&self) -> (u64, u64);
+
+    /// Waits until everybody here was told of everything up to a position, and answers whether
+    /// they were: where several nodes append, what can be read may be newer than what was told.
+    /// Not for long: then this node is behind.
+    fn reaches(&self, pos: u64) -> BoxFuture<'_, bool>;
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ const TAB_LEN_MAX: usize = 64;
 const FULL_TOPICS: usize = 10;
 /// How many events those have.
 const FULL_EVENTS: u32 = 20;
+/// When who met a node that is behind comes back.
+const BEHIND_RETRY_MS: u64 = 1_000;
 /// Topics read from the log at a time: the first page must not wait for the last.
 const TOPICS_PER_READ: usize = 200;
 
@@ -62,7 +64,9 @@ impl Joining {
                     CloseCode::BadToken
                 }
                 ErrorCode::Version | ErrorCode::BadArg => CloseCode::Protocol,
-                ErrorCode::TooFar | ErrorCode::Busy => CloseCode::Rebalance,
+                ErrorCode::TooFar | ErrorCode::Busy | ErrorCode::Unavailable => {
+                    CloseCode::Rebalance
+                }
                 _ => CloseCode::ServerError,
             };
             let frame = self.frame(&server::err(self.codec, None, error.body()));
@@ -87,7 +91,7 @@ impl Joining {
             self.host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
-        let since = self.since(hello.sync.as_deref())?;
+        let since = self.since(hello.sync.as_deref()).await?;
         if !self.attach(&hello, caller, &who).await {
             return Ok(());
         }
@@ -96,6 +100,9 @@ impl Joining {
         // Who may not read may still call: a program that only writes, for example.
         let listening =
             if caller.may(READ) { self.host.listening(caller).await? } else { Vec::new() };
+        // Who came back to a conversation must not hear what was said before, which the hub may
+        // have yet to deliver if another node committed it a moment ago.
+        self.told(listening.iter().map(|one| one.changed_pos).max()).await?;
         let live = listening.iter().filter(|one| one.live);
         let topics = live.map(|one| one.topic.clone()).collect();
         let (done, subscribed) = oneshot::channel();
@@ -108,7 +115,9 @@ impl Joining {
         let topics = listening.iter().map(|one| one.topic.clone()).collect();
         let heads = self.host.storage().heads(topics).await?;
         let missed = listening.into_iter().zip(heads);
-        let missed = missed.map(|(listening, head)| Missed { listening, head }).collect();
+        let missed: Vec<_> = missed.map(|(listening, head)| Missed { listening, head }).collect();
+        // Nor may what goes into a page be delivered after it.
+        self.told(missed.iter().map(|one| one.head.pos).max()).await?;
         let missed = self.still_seen(caller, missed, listed_at).await?;
         drop(turn);
         let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
@@ -117,13 +126,24 @@ impl Joining {
         Ok(())
     }
 
-    /// The position of a `sync` token: `epoch.xid.pos`.
-    fn since(&self, sync: Option<&str>) -> Result<Option<u64>> {
+    /// Waits until the hub was told of everything up to a position that was read.
+    async fn told(&self, newest: Option<u64>) -> Result<()> {
+        if self.host.storage().reaches(newest.unwrap_or(0)).await {
+            return Ok(());
+        }
+        let error = Error::new(ErrorCode::Unavailable, "this node is behind; try another one");
+        Err(error.retry_ms(BEHIND_RETRY_MS))
+    }
+
+    /// The position of a `sync` token: `epoch.xid.pos`. It may come from a node that is ahead.
+    async fn since(&self, sync: Option<&str>) -> Result<Option<u64>> {
         let Some(sync) = sync else { return Ok(None) };
-        let (newest, epoch) = self.host.storage().position();
+        let (_, epoch) = self.host.storage().position();
         let mut parts = sync.split('.').map(str::parse::<u64>);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(e)), Some(Ok(_)), Some(Ok(pos)), None) if e == epoch && pos <= newest => {
+            (Some(Ok(e)), Some(Ok(_)), Some(Ok(pos)), None)
+                if e == epoch && self.host.storage().reaches(pos).await =>
+            {
                 Ok(Some(pos))
             }
             _ => Err(Error::new(ErrorCode::TooFar, "start again without a `sync` token")),

@@ -137,6 +137,10 @@ impl Storage for Interrupted {
     fn position(&self) -> (u64, u64) {
         self.store.position()
     }
+
+    fn reaches(&self, pos: u64) -> BoxFuture<'_, bool> {
+        self.store.reaches(pos)
+    }
 }
 
 /// Plugins on a database of their own, which is gone when this is dropped.

@@ -174,4 +174,13 @@ impl Storage for Store {
     fn position(&self) -> (u64, u64) {
         (self.shared.line.applied(), self.shared.epoch)
     }
+
+    fn reaches(&self, pos: u64) -> BoxFuture<'_, bool> {
+        // A node that is alone is never behind: a position that it does not know does not exist.
+        let is_there = self.shared.line.applied() >= pos;
+        if is_there || self.follower.is_none() {
+            return Box::pin(std::future::ready(is_there));
+        }
+        Box::pin(self.shared.line.reaches(pos))
+    }
 }

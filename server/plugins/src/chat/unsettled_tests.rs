@@ -82,6 +82,10 @@ impl Storage for Failing {
     fn position(&self) -> (u64, u64) {
         self.store.position()
     }
+
+    fn reaches(&self, pos: u64) -> BoxFuture<'_, bool> {
+        self.store.reaches(pos)
+    }
 }
 
 /// Nobody is connected.
