@@ -141,6 +141,7 @@ test('who signs out is asked before messages that were not sent are thrown away'
   })
   await page.goto('/')
   await enter(page, title)
+  await expect(page.getByRole('log')).toBeVisible()
   for (const end of cut) end()
   await say(page, 'Never sent')
   await expect(message(page, 'Never sent').getByText('Sending')).toBeVisible()
@@ -156,4 +157,47 @@ test('who signs out is asked before messages that were not sent are thrown away'
   await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
   const left = () => page.evaluate(async () => (await indexedDB.databases()).length)
   await expect.poll(left).toBe(0)
+})
+
+test('who signs out of a session that has ended elsewhere leaves nothing behind either', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(/status of 401/)
+  const title = 'Ended'
+  await company.group(title, 'nelson', 'bob')
+  const page = await open('nelson')
+  await enter(page, title)
+  await box(page).fill('Not sent yet')
+  // The server does not know who asks, as with a session that is over.
+  await page.context().clearCookies()
+  await signOut(page)
+  await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  const left = () => page.evaluate(async () => (await indexedDB.databases()).length)
+  await expect.poll(left).toBe(0)
+  expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('Not sent')
+})
+
+test('a language that cannot be fetched is spoken once there is a connection again', async ({
+  open,
+  company,
+  wire,
+  address,
+  faults,
+}) => {
+  faults.allow(/net::ERR_|WebSocket/)
+  const page = await open('nelson', { baseURL: address })
+  // What came through the connection: it is there.
+  await expect(row(page, '全公司公告 All hands')).toBeVisible()
+  const texts = '**/assets/zh-CN-*.js'
+  await page.route(texts, route => route.abort())
+  const failed = page.waitForEvent('requestfailed', request => request.url().includes('zh-CN'))
+  await company.as('nelson', 'org.member.update', { locale: 'zh-CN' })
+  await failed
+  await expect(page.getByRole('link', { name: 'Chats' })).toBeVisible()
+  await page.unroute(texts)
+  wire.cut()
+  wire.mend()
+  await expect(page.getByRole('link', { name: '聊天' })).toBeVisible()
 })

@@ -14,7 +14,7 @@ import { create } from 'zustand'
 import type { Language } from '../../texts/plugin.ts'
 import { Drafts } from '../model/drafts.ts'
 import { preferred } from '../texts/language.tsx'
-import { speak } from './language.ts'
+import { speak, texts } from './language.ts'
 
 export type Identity = Reply<'session.whoami'>
 
@@ -74,9 +74,16 @@ async function connect(chosen: Language | undefined): Promise<void> {
     follow(client)
     useSession.setState({ state: 'in', me: { ...me, locale }, client }, true)
   } catch (error) {
-    const out = error instanceof CarillonError && error.retry === 'reauth'
-    useSession.setState(out ? { state: 'out' } : { state: 'unreachable', because: error }, true)
+    useSession.setState(
+      isOut(error) ? { state: 'out' } : { state: 'unreachable', because: error },
+      true,
+    )
   }
+}
+
+/** Whether an error says that nobody is signed in. */
+function isOut(error: unknown): boolean {
+  return error instanceof CarillonError && error.retry === 'reauth'
 }
 
 /** Until the client ends: connects at once when there is a reason to hope. */
@@ -108,7 +115,27 @@ export async function refreshMe(client: Client): Promise<void> {
   const session = useSession.getState()
   if (session.state !== 'in' || session.client !== client) return
   useSession.setState({ ...session, me }, true)
-  await speak(preferred([me.locale]))
+  await speakLater(client)
+}
+
+/**
+ * Speaks the language that the person chose on another device. Where its texts cannot be fetched
+ * the old one stays until there is a connection again: nobody here has asked for it.
+ */
+async function speakLater(client: Client): Promise<void> {
+  const session = useSession.getState()
+  if (session.state !== 'in' || session.client !== client) return
+  const language = preferred([session.me.locale])
+  if (language === texts.language) return
+  try {
+    await speak(language)
+  } catch {
+    const stop = client.listen(update => {
+      if (update.kind !== 'connection' || update.connection.state !== 'online') return
+      stop()
+      void speakLater(client)
+    })
+  }
 }
 
 /**
@@ -120,7 +147,12 @@ export async function refreshMe(client: Client): Promise<void> {
  */
 export async function signOut(given: readonly Queued[]): Promise<boolean> {
   const session = useSession.getState()
-  await ask('session.logout', {})
+  try {
+    await ask('session.logout', {})
+  } catch (error) {
+    // Ended elsewhere meanwhile: what is on this device is to be forgotten all the same.
+    if (!isOut(error)) throw error
+  }
   // The server ends the socket too, which may have been faster.
   useSession.setState({ state: 'out' }, true)
   if (session.state !== 'in') return true
