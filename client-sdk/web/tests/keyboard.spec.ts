@@ -16,7 +16,7 @@ test('by keys: signing in as a person of the demo', async ({ open, faults }) => 
   const card = page.getByRole('button', { name: /Amy Chan/ })
   await expect(card).toBeVisible()
   await new Hands(page).use(card)
-  await expect(page.getByRole('link', { name: /中環店 Central/ })).toBeVisible()
+  await expect(page.getByRole('region', { name: 'Conversations' })).toBeVisible()
 })
 
 test('by keys: signing in by password, with a slip', async ({ open, faults }) => {
@@ -33,7 +33,8 @@ test('by keys: signing in by password, with a slip', async ({ open, faults }) =>
   await hands.press('ControlOrMeta+a')
   await hands.write('harbour-demo')
   await hands.press('Enter')
-  await expect(page.getByRole('link', { name: /中環店 Central/ })).toBeVisible()
+  // Carol has chosen no language here: her own is spoken from now on.
+  await expect(page.getByRole('region', { name: '傾偈清單' })).toBeVisible()
 })
 
 test('by keys: opening a conversation, writing and sending', async ({ open, company }) => {
@@ -192,6 +193,7 @@ test('by keys: a person is found, and a chat begun', async ({ open }) => {
   const page = await open('amy')
   const hands = new Hands(page)
   await hands.use(page.getByRole('link', { name: 'People' }))
+  await expect(page.getByRole('heading', { name: 'People' })).toBeFocused()
   await hands.goTo(page.getByRole('textbox', { name: 'Search people' }))
   await hands.write('nelson')
   const found = page.getByRole('list', { name: 'People' }).getByRole('button')
@@ -222,6 +224,7 @@ test('by keys: another device is signed out', async ({ open, faults }) => {
   const page = await open('kelly')
   const hands = new Hands(page)
   await hands.use(page.getByRole('link', { name: 'Settings' }))
+  await expect(page.getByRole('heading', { name: 'Settings' })).toBeFocused()
   await hands.use(page.getByRole('button', { name: /^Sign out test of kelly/ }))
   await hands.use(page.getByRole('dialog').getByRole('button', { name: 'Sign out' }))
   await expect(other.getByText('This device was signed out. Sign in again.')).toBeVisible()
