@@ -35,5 +35,6 @@ mod slow;
 mod stream;
 mod tls;
 mod too_much;
+mod topology;
 mod web_app;
 mod wire;
