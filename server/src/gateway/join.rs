@@ -76,7 +76,7 @@ impl Joining {
     }
 
     async fn join(&self, hello: Hello, bearer: Option<Box<str>>) -> Result<()> {
-        let turn = self.hub.admission.enter(self.host.now()).await?;
+        let mut turn = self.hub.admission.enter(self.host.now()).await?;
         if hello.v != VERSION {
             let msg = format!("this server speaks version {VERSION}; update the client");
             return Err(Error::new(ErrorCode::Version, msg));
@@ -91,7 +91,13 @@ impl Joining {
             self.host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
-        let since = self.since(hello.sync.as_deref()).await?;
+        let since = self.since(hello.sync.as_deref())?;
+        if since > Some(self.host.storage().position().0) {
+            // It comes from a node that is ahead, or from nowhere: nobody else waits for it.
+            drop(turn);
+            self.known(since).await?;
+            turn = self.hub.admission.enter(self.host.now()).await?;
+        }
         if !self.attach(&hello, caller, &who).await {
             return Ok(());
         }
@@ -135,18 +141,22 @@ impl Joining {
         Err(error.retry_ms(BEHIND_RETRY_MS))
     }
 
-    /// The position of a `sync` token: `epoch.xid.pos`. It may come from a node that is ahead.
-    async fn since(&self, sync: Option<&str>) -> Result<Option<u64>> {
+    /// Waits until this node knows the position of a token.
+    async fn known(&self, since: Option<u64>) -> Result<()> {
+        match self.host.storage().reaches(since.unwrap_or(0)).await {
+            true => Ok(()),
+            false => Err(too_far()),
+        }
+    }
+
+    /// The position of a `sync` token: `epoch.xid.pos`.
+    fn since(&self, sync: Option<&str>) -> Result<Option<u64>> {
         let Some(sync) = sync else { return Ok(None) };
         let (_, epoch) = self.host.storage().position();
         let mut parts = sync.split('.').map(str::parse::<u64>);
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(e)), Some(Ok(_)), Some(Ok(pos)), None)
-                if e == epoch && self.host.storage().reaches(pos).await =>
-            {
-                Ok(Some(pos))
-            }
-            _ => Err(Error::new(ErrorCode::TooFar, "start again without a `sync` token")),
+            (Some(Ok(e)), Some(Ok(_)), Some(Ok(pos)), None) if e == epoch => Ok(Some(pos)),
+            _ => Err(too_far()),
         }
     }
 
@@ -269,6 +279,10 @@ impl Joining {
     async fn send(&self, cmd: Cmd) {
         self.hub.send(self.conn.shard, cmd).await;
     }
+}
+
+fn too_far() -> Error {
+    Error::new(ErrorCode::TooFar, "start again without a `sync` token")
 }
 
 impl Missed {

@@ -176,11 +176,6 @@ impl Storage for Store {
     }
 
     fn reaches(&self, pos: u64) -> BoxFuture<'_, bool> {
-        // A node that is alone is never behind: a position that it does not know does not exist.
-        let is_there = self.shared.line.applied() >= pos;
-        if is_there || self.follower.is_none() {
-            return Box::pin(std::future::ready(is_there));
-        }
         Box::pin(self.shared.line.reaches(pos))
     }
 }

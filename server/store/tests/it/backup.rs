@@ -1,6 +1,9 @@
 //! Backups: from either engine into either, and what is wrong with a database is found.
 
-use std::{collections::BTreeSet, io::Cursor};
+use std::{
+    collections::BTreeSet,
+    io::{Cursor, Read as _},
+};
 
 use carillon_plugin::{Migration, Storage, Value};
 use carillon_store::{
@@ -132,14 +135,29 @@ async fn no_byte_of_a_backup_can_change_without_being_noticed() {
     for at in 0..file.len() {
         let mut bytes = file.clone();
         bytes[at] ^= 1 << (at % 8);
-        damaged.push(bytes);
+        // What is compressed ends inside a byte: the bits that are left of it say nothing.
+        if !says_the_same(&bytes, &file) {
+            damaged.push(bytes);
+        }
     }
+    assert!(damaged.len() > file.len(), "hardly any bit says nothing");
     for bytes in damaged {
         let other = Sqlite::make();
         let refused = backup::fill(&other.path().into(), TABLES, Cursor::new(&bytes)).await;
         let refused = refused.unwrap_err();
         assert!(matches!(refused, BackupError::Damaged(_)), "{refused}");
     }
+}
+
+/// Whether two files differ in bits alone that say nothing.
+fn says_the_same(one: &[u8], other: &[u8]) -> bool {
+    let read = |file: &[u8]| {
+        let mut text = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut text).map(|_| text)
+    };
+    const HEADER_LEN: usize = 10;
+    one[..HEADER_LEN] == other[..HEADER_LEN]
+        && read(one).is_ok_and(|one| read(other).is_ok_and(|other| one == other))
 }
 
 /// Runs a statement past everything that would refuse it.
