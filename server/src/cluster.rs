@@ -7,12 +7,16 @@
 mod beat;
 mod message;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use carillon_bus::{Bus, Health, Part, Signal, Subscription};
 use carillon_plugin::{Live, LiveChange};
 use carillon_protocol::{ErrorCode, Event, Topic, event::Ephemeral};
 use carillon_store::Store;
+use tokio::task::AbortHandle;
 
 use self::message::Message;
 use crate::gateway::Hub;
@@ -23,6 +27,7 @@ pub use beat::Beats;
 #[derive(Debug, Clone)]
 pub struct Cluster {
     bus: Arc<dyn Bus>,
+    listener: Arc<OnceLock<AbortHandle>>,
 }
 
 impl Cluster {
@@ -32,7 +37,7 @@ impl Cluster {
         store: &Store,
         hub: &Arc<Hub>,
     ) -> Cluster {
-        let cluster = Cluster { bus };
+        let cluster = Cluster { bus, listener: Arc::default() };
         let told = cluster.clone();
         store.on_own_commit(Arc::new(move |first, events| told.committed(first, events)));
         let told = cluster.clone();
@@ -40,9 +45,17 @@ impl Cluster {
             let part = Part::of(&Topic::User(window.user));
             told.bus.publish(part, message::attached(window));
         }));
-        // It ends with the bus, which ends with the node.
-        tokio::spawn(listen(heard, store.clone(), Arc::clone(hub)));
+        let listener = tokio::spawn(listen(heard, store.clone(), Arc::clone(hub)));
+        let set = cluster.listener.set(listener.abort_handle());
+        set.expect("nobody else has it yet");
         cluster
+    }
+
+    /// Hears nothing more: who listens holds the store, and the store this.
+    pub fn leave(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener.abort();
+        }
     }
 
     /// How the bus is.

@@ -189,6 +189,9 @@ impl Drop for Node {
         if let Some(beats) = &self.beats {
             beats.abort();
         }
+        if let Some(cluster) = &self.cluster {
+            cluster.leave();
+        }
     }
 }
 

@@ -65,6 +65,12 @@ impl Window {
         self.0.iter().any(|&(from, to)| (from..=to).contains(&seq))
     }
 
+    /// What of it is not newer than a position.
+    pub fn up_to(&self, last: u64) -> Window {
+        let spans = self.0.iter().filter(|&&(from, _)| from <= last);
+        Window(spans.map(|&(from, to)| (from, to.min(last))).collect())
+    }
+
     /// The oldest position in it; `u64::MAX` if it is empty.
     pub fn floor(&self) -> u64 {
         self.0.first().map_or(u64::MAX, |&(from, _)| from)

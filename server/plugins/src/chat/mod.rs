@@ -169,6 +169,12 @@ impl Chat {
         self.settings.node.as_deref().unwrap_or_default()
     }
 
+    /// When an event happened, for what ends by this machine's clock; 0 says nothing: it may be of
+    /// another machine.
+    fn time(&self, event: &Event) -> i64 {
+        if self.is_shared() { 0 } else { event.at }
+    }
+
     /// A conversation, from memory if it is there; `E_NOT_FOUND` if there is none.
     async fn conversation(&self, ctx: &Ctx, id: ConvId) -> Result<Arc<Conversation>> {
         self.cached(id, || load::conversation(ctx, self, id)).await
@@ -240,13 +246,13 @@ impl Chat {
             Topic::Conv(id) => self.happened(id, event),
             Topic::Org(_) => {
                 if let Some(went) = Went::of(event) {
-                    self.went(went, event.at);
+                    self.went(went, self.time(event));
                 }
             }
             Topic::Plugin(_) => {
                 for (id, change) in shared::told(event) {
                     self.apply(id, change);
-                    self.watches.touched(id, event.at);
+                    self.watches.touched(id, self.time(event));
                 }
             }
             Topic::User(_) => {}
@@ -264,7 +270,7 @@ impl Chat {
             for user in self.leavers.among(&added) {
                 self.apply(id, Change::Went(Went { user, away: true }));
             }
-            self.watches.touched(id, event.at);
+            self.watches.touched(id, self.time(event));
         }
     }
 
@@ -335,7 +341,9 @@ async fn sees(ctx: Ctx, topic: Topic) -> Result<Window> {
     let Topic::Conv(id) = topic else { return Err(Error::not_found("topic")) };
     let conv = ctx.state::<Chat>().conversation(&ctx, id).await?;
     let roster = conv.read();
-    Ok(rules::known((&conv, &roster), who(&ctx))?.window(conv.history))
+    let window = rules::known((&conv, &roster), who(&ctx))?.window(conv.history);
+    // What is newer than memory is by another node: so may be that the person was removed.
+    Ok(window.up_to(roster.head))
 }
 
 /// What events mean for live connections.

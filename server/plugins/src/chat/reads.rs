@@ -164,9 +164,9 @@ async fn commit(chat: Arc<Chat>, ctx: Ctx, batch: Vec<Waiting>) {
         }
         if let Some(day) = step.merged_before {
             tx.run(
-                "DELETE FROM chat_seen
-                 WHERE conv = $1 AND user_id = $2 AND day > 0 AND day < $3",
-                vec![conv.id.into(), user.into(), day.into()],
+                "DELETE FROM chat_seen WHERE conv = $1 AND user_id = $2
+                     AND (day > 0 AND day < $3 OR day = 0 AND node <> $4)",
+                vec![conv.id.into(), user.into(), day.into(), chat.node().into()],
             );
         }
         let row = |row: &rules::DayRow| {
@@ -229,13 +229,21 @@ fn step(conv: &Conversation, reads: &[Waiting]) -> Result<ReadStep> {
 fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     let Group { conv, reads, step } = group;
     if let Err(error) = committed {
+        if chat.is_shared() {
+            // It may have happened all the same: the next rows must not be made from less.
+            chat.cache.remove(&conv.id);
+        }
         return reads.into_iter().for_each(|read| answer(read, Err(error.clone())));
     }
     let (user, read_to) = (step.reading.user, step.reading.cursor);
-    // Where nodes share it, memory has heard of it from the log.
-    if step.is_news() && !chat.is_shared() {
+    if step.is_news() {
         let now = reads.last().map_or(0, |read| read.ctx.now());
-        chat.apply(conv.id, Change::Read(Box::new(step.reading)));
+        // Where nodes share it, memory hears of it from the log too, perhaps later.
+        let change = match chat.is_shared() {
+            true => shared::saw(&step),
+            false => Change::Read(Box::new(step.reading)),
+        };
+        chat.apply(conv.id, change);
         chat.watches.touched(conv.id, now);
     }
     let ((read_seq, read_n), unread) = {

@@ -78,6 +78,14 @@ pub(crate) fn tell<'a>(tx: &mut Tx, steps: impl Iterator<Item = (ConvId, &'a Rea
     }
 }
 
+/// What one person's reads come to, for memory.
+pub(crate) fn saw(step: &ReadStep) -> Change {
+    let spans = step.days.iter().filter_map(|row| unpack(&row.spans)).flatten().collect();
+    let reading = &step.reading;
+    let (user, cursor, oldest_day) = (reading.user, reading.cursor, reading.oldest_day);
+    Change::Saw(Box::new(Saw { user, cursor, spans, oldest_day }))
+}
+
 /// What an event of that log says, by conversation.
 pub(crate) fn told(event: &Event) -> Vec<(ConvId, Change)> {
     if &*event.k != SAW {
