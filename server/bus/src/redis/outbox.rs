@@ -18,7 +18,8 @@ pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
 /// A hint that waited longer is worth nothing: by then the others have looked into the log.
 const AGE_MAX: Duration = Duration::from_secs(1);
 
-/// A queue for each part, bounded together. When it is full, the oldest of the same part goes.
+/// A queue for each part, bounded together. When it is full, what waited too long goes, and then
+/// the oldest of the longest queue: a part that nobody takes from fills it, and silences no other.
 #[derive(Debug, Default)]
 pub(super) struct Outbox(Mutex<State>);
 
@@ -33,10 +34,9 @@ struct State {
 #[derive(Debug, Default)]
 struct Queue {
     items: VecDeque<Item>,
+    bytes: usize,
     /// The number of the newest that came in.
     newest: u64,
-    /// The number of the newest that left, to a server or for ever.
-    left: u64,
     /// The line that the part goes through.
     line: Option<Arc<Notify>>,
 }
@@ -58,21 +58,22 @@ impl Default for State {
 }
 
 impl Outbox {
-    /// Adds a payload and wakes the line that it goes through.
+    /// Adds a payload and wakes the line that it goes through. One that is too big for an empty
+    /// outbox is dropped.
     pub fn push(&self, part: Part, payload: Bytes, now: Instant) {
         let mut state = self.lock();
-        let queue = &mut state.queues[part.index()];
-        queue.newest += 1;
-        let item = Item { part, number: queue.newest, payload, since: now };
-        state.messages += 1;
-        state.bytes += item.payload.len();
-        state.queues[part.index()].items.push_back(item);
-        while state.messages > OUTBOX_MESSAGES_MAX || state.bytes > OUTBOX_BYTES_MAX {
-            // What was just added goes itself when there is nothing before it.
-            drop(state.pop(part));
+        state.queues[part.index()].newest += 1;
+        if payload.len() > OUTBOX_BYTES_MAX {
             state.dropped += 1;
+            return;
         }
-        if let Some(line) = &state.queues[part.index()].line {
+        state.make_room(payload.len(), now);
+        state.messages += 1;
+        state.bytes += payload.len();
+        let queue = &mut state.queues[part.index()];
+        queue.bytes += payload.len();
+        queue.items.push_back(Item { part, number: queue.newest, payload, since: now });
+        if let Some(line) = &queue.line {
             line.notify_one();
         }
     }
@@ -86,7 +87,7 @@ impl Outbox {
             let part = parts[(turn + i) % parts.len()];
             while taken.len() < most {
                 let Some(item) = state.pop(part) else { break };
-                if now.saturating_duration_since(item.since) > AGE_MAX {
+                if item.is_stale(now) {
                     state.dropped += 1;
                 } else {
                     taken.push(item);
@@ -96,9 +97,10 @@ impl Outbox {
         taken
     }
 
-    /// The number of the newest of a part that left.
+    /// The number of the newest of a part that left, to a server or for ever.
     pub fn left(&self, part: Part) -> u64 {
-        self.lock().queues[part.index()].left
+        let queue = &self.lock().queues[part.index()];
+        queue.items.front().map_or(queue.newest, |first| first.number - 1)
     }
 
     /// From now on these parts go through the line that this wakes.
@@ -128,10 +130,51 @@ impl State {
     fn pop(&mut self, part: Part) -> Option<Item> {
         let queue = &mut self.queues[part.index()];
         let item = queue.items.pop_front()?;
-        queue.left = item.number;
+        queue.bytes -= item.payload.len();
         self.messages -= 1;
         self.bytes -= item.payload.len();
         Some(item)
+    }
+
+    /// Drops what it takes until one more payload fits, which is not too big for an empty outbox.
+    fn make_room(&mut self, size: usize, now: Instant) {
+        if self.fits(size) {
+            return;
+        }
+        for part in Part::all() {
+            while self.queues[part.index()].items.front().is_some_and(|item| item.is_stale(now)) {
+                self.drop_oldest(part);
+            }
+        }
+        while !self.fits(size) {
+            let Some(part) = self.longest() else { break };
+            self.drop_oldest(part);
+        }
+    }
+
+    fn fits(&self, size: usize) -> bool {
+        self.messages < OUTBOX_MESSAGES_MAX && self.bytes + size <= OUTBOX_BYTES_MAX
+    }
+
+    /// The part with the most of what there is too much of.
+    fn longest(&self) -> Option<Part> {
+        let by_count = self.messages >= OUTBOX_MESSAGES_MAX;
+        Part::all().max_by_key(|part| {
+            let queue = &self.queues[part.index()];
+            if by_count { queue.items.len() } else { queue.bytes }
+        })
+    }
+
+    fn drop_oldest(&mut self, part: Part) {
+        if self.pop(part).is_some() {
+            self.dropped += 1;
+        }
+    }
+}
+
+impl Item {
+    fn is_stale(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) > AGE_MAX
     }
 }
 
@@ -149,17 +192,59 @@ mod tests {
     }
 
     #[test]
-    fn a_full_outbox_drops_the_oldest_of_the_same_part() {
-        let outbox = Outbox::default();
+    fn a_full_outbox_drops_the_oldest_of_the_longest_queue() {
+        let (outbox, start) = (Outbox::default(), now());
         for _ in 0..OUTBOX_MESSAGES_MAX {
-            outbox.push(part(1), Bytes::new(), now());
+            outbox.push(part(1), Bytes::new(), start);
         }
-        outbox.push(part(1), Bytes::new(), now());
-        outbox.push(part(2), Bytes::new(), now());
+        outbox.push(part(1), Bytes::new(), start);
+        outbox.push(part(2), Bytes::new(), start);
         assert_eq!(outbox.dropped(), 2);
-        let taken = outbox.take(&[part(2), part(1)], 0, 1, now());
-        assert_eq!(numbers(&taken), [(1, 2)]);
-        assert_eq!((outbox.left(part(1)), outbox.left(part(2))), (2, 1));
+        assert_eq!((outbox.left(part(1)), outbox.left(part(2))), (2, 0));
+        let taken = outbox.take(&[part(2), part(1)], 0, 2, start);
+        assert_eq!(numbers(&taken), [(2, 1), (1, 3)]);
+        assert_eq!((outbox.left(part(1)), outbox.left(part(2))), (3, 1));
+    }
+
+    #[test]
+    fn a_part_that_nobody_takes_from_does_not_silence_another() {
+        let (outbox, start) = (Outbox::default(), now());
+        for number in 1..=2 * OUTBOX_MESSAGES_MAX as u64 {
+            outbox.push(part(1), Bytes::new(), start);
+            outbox.push(part(2), Bytes::new(), start);
+            assert_eq!(numbers(&outbox.take(&[part(2)], 0, 9, start)), [(2, number)]);
+        }
+        assert_eq!(outbox.dropped(), OUTBOX_MESSAGES_MAX as u64 + 1);
+    }
+
+    #[test]
+    fn few_payloads_that_are_big_do_not_silence_many_that_are_small() {
+        let (outbox, start) = (Outbox::default(), now());
+        let quarter = Bytes::from(vec![0; OUTBOX_BYTES_MAX / 4]);
+        for _ in 0..4 {
+            outbox.push(part(1), quarter.clone(), start);
+        }
+        for _ in 0..100 {
+            outbox.push(part(2), Bytes::from_static(b"hint"), start);
+        }
+        assert_eq!(outbox.dropped(), 1);
+        assert_eq!(outbox.take(&[part(2)], 0, 200, start).len(), 100);
+    }
+
+    #[test]
+    fn a_full_outbox_drops_first_what_waited_too_long_wherever_it_is() {
+        let (outbox, start) = (Outbox::default(), now());
+        let later = start + AGE_MAX + Duration::from_millis(1);
+        for dead in [1, 2] {
+            outbox.push(part(dead), Bytes::new(), start);
+        }
+        for _ in 2..OUTBOX_MESSAGES_MAX {
+            outbox.push(part(3), Bytes::new(), later);
+        }
+        assert_eq!(outbox.dropped(), 0);
+        outbox.push(part(3), Bytes::new(), later);
+        assert_eq!(outbox.dropped(), 2);
+        assert_eq!(outbox.left(part(3)), 0, "the longest queue has lost nothing");
     }
 
     #[test]
@@ -169,9 +254,21 @@ mod tests {
         for _ in 0..3 {
             outbox.push(part(1), half.clone(), now());
         }
+        assert_eq!(outbox.dropped(), 1);
+        outbox.push(part(2), Bytes::from(vec![0; OUTBOX_BYTES_MAX]), now());
+        assert_eq!(outbox.dropped(), 3, "the newest stays, however big");
+        let taken = outbox.take(&[part(1), part(2)], 0, 9, now());
+        assert_eq!(numbers(&taken), [(2, 1)]);
+    }
+
+    #[test]
+    fn what_is_too_big_for_an_empty_outbox_goes_itself_and_leaves_a_gap() {
+        let outbox = Outbox::default();
+        outbox.push(part(1), Bytes::new(), now());
         outbox.push(part(1), Bytes::from(vec![0; OUTBOX_BYTES_MAX + 1]), now());
-        assert_eq!(outbox.dropped(), 4, "what is too big for an empty outbox goes itself");
-        assert!(outbox.take(&[part(1)], 0, 9, now()).is_empty());
+        assert_eq!((outbox.dropped(), outbox.left(part(1))), (1, 0));
+        assert_eq!(numbers(&outbox.take(&[part(1)], 0, 9, now())), [(1, 1)]);
+        assert_eq!(outbox.left(part(1)), 2, "the others learn that they miss one");
     }
 
     #[test]
