@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { DRAFTS_MAX, Drafts } from './drafts.ts'
+import { DRAFT_LEN_MAX, DRAFTS_MAX, Drafts } from './drafts.ts'
 import { storage } from './storage.test.kit.ts'
 
 const draft = (text: string) => ({ text, picks: [{ user: 'bob', name: 'Bob' }] })
+/** With what is kept beside it, three of it fit into 400. */
+const LINE = 'x'.repeat(60)
 
 describe('a draft', () => {
   test('is there again after a reload, for the same person only', () => {
@@ -31,12 +33,37 @@ describe('a draft', () => {
     expect(drafts.get('5').text).toBe('x')
   })
 
-  test('takes the room of the others where the storage is full, and says if there is none', () => {
-    const drafts = new Drafts(storage(150), 'amy')
-    expect(drafts.set('a', draft('x'.repeat(60)), 1)).toBe(true)
-    expect(drafts.set('b', draft('y'.repeat(60)), 2)).toBe(true)
-    expect(drafts.get('a').text).toBe('')
-    expect(drafts.set('c', draft('z'.repeat(200)), 3)).toBe(false)
+  test('takes the room of the oldest where the storage is full, and of no more than it needs', () => {
+    const drafts = new Drafts(storage(400), 'amy')
+    const written = ['b', 'a', 'c', 'd'].map((conv, at) => drafts.set(conv, draft(LINE), at + 1))
+    expect(written).toEqual([true, true, true, true])
+    expect(['a', 'b', 'c', 'd'].map(conv => drafts.get(conv).text)).toEqual([LINE, '', LINE, LINE])
+  })
+
+  test('that cannot fit leaves all others where they are, and what was kept before', () => {
+    const drafts = new Drafts(storage(400), 'amy')
+    for (const conv of ['a', 'b', 'c']) drafts.set(conv, draft(LINE), 1)
+    expect(drafts.set('c', draft('z'.repeat(400)), 2)).toBe(false)
+    expect(drafts.set('d', draft('z'.repeat(400)), 3)).toBe(false)
+    expect(['a', 'b', 'c', 'd'].map(conv => drafts.get(conv).text)).toEqual([LINE, LINE, LINE, ''])
+  })
+
+  test('does not cost more than its own room where the storage is closed', () => {
+    const kept = storage()
+    const drafts = new Drafts(kept, 'amy')
+    for (const [at, conv] of ['a', 'b', 'c'].entries()) drafts.set(conv, draft(LINE), at)
+    kept.setItem = () => {
+      throw new Error('SecurityError')
+    }
+    expect(drafts.set('d', draft(LINE), 4)).toBe(false)
+    expect(['b', 'c'].map(conv => drafts.get(conv).text)).toEqual([LINE, LINE])
+  })
+
+  test('that is far longer than what can be sent is not kept', () => {
+    const drafts = new Drafts(storage(), 'amy')
+    expect(drafts.set('c', draft('x'.repeat(DRAFT_LEN_MAX)), 1)).toBe(true)
+    expect(drafts.set('d', draft('x'.repeat(DRAFT_LEN_MAX + 1)), 2)).toBe(false)
+    expect([drafts.get('c').text.length, drafts.get('d').text]).toEqual([DRAFT_LEN_MAX, ''])
   })
 
   test('is forgotten with all others of the person, and with none of anybody else', () => {

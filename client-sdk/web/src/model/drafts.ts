@@ -1,6 +1,6 @@
 /** What was written and not sent, per conversation, kept on this device. */
 
-import type { ConvId, UserId } from '@carillon/client'
+import { type ConvId, LIMITS, type UserId } from '@carillon/client'
 import type { Pick } from './mention.ts'
 
 export interface Draft {
@@ -15,6 +15,11 @@ interface Kept extends Draft {
 
 /** The oldest drafts make room for new ones: with long texts they fill a part of the storage. */
 export const DRAFTS_MAX = 50
+/**
+ * UTF-16 units of a text that are kept: some texts that are on their way, and one that is too long
+ * to be sent and is being shortened. What somebody pasted by mistake must not fill the storage.
+ */
+export const DRAFT_LEN_MAX = 4 * LIMITS.TEXT_LEN_MAX
 /** Nothing is written. */
 export const NO_DRAFT: Draft = { text: '', picks: [] }
 
@@ -32,33 +37,63 @@ export class Drafts {
     return this.#read(this.#prefix + conv) ?? NO_DRAFT
   }
 
-  /** Keeps it; an empty one is forgotten. Tells whether there was room. */
+  /**
+   * Keeps it; an empty one is forgotten. Tells whether it is kept: one that is far too long is not,
+   * nor one without room. What was kept before in its place stays then.
+   */
   set(conv: ConvId, draft: Draft, now: number): boolean {
     const key = this.#prefix + conv
     if (draft.text === '') {
       this.#storage.removeItem(key)
       return true
     }
+    if (draft.text.length > DRAFT_LEN_MAX) return false
+    const before = this.#storage.getItem(key)
     const kept: Kept = { ...draft, at: now }
-    if (this.#storage.getItem(key) === null) this.#makeRoom(DRAFTS_MAX - 1)
-    if (this.#write(key, kept)) return true
-    this.clear()
-    return this.#write(key, kept)
+    const value = JSON.stringify(kept)
+    const missing = value.length - (before?.length ?? 0)
+    if (!this.#write(key, value) && !this.#squeeze(key, value, missing)) return false
+    if (before === null) this.#forgetOldest(key)
+    return true
   }
 
   /** Forgets all of them. */
   clear(): void {
-    this.#makeRoom(0)
+    for (const key of this.#oldestFirst()) this.#storage.removeItem(key)
   }
 
-  #write(key: string, kept: Kept): boolean {
+  #write(key: string, value: string): boolean {
     try {
-      this.#storage.setItem(key, JSON.stringify(kept))
+      this.#storage.setItem(key, value)
       return true
     } catch {
       // The storage is full, or closed to this page.
       return false
     }
+  }
+
+  /** Forgets others for this one, the oldest first, and none where that would not be enough. */
+  #squeeze(key: string, value: string, missing: number): boolean {
+    const others = this.#oldestFirst().filter(other => other !== key)
+    const size = (other: string) => this.#storage.getItem(other)?.length ?? 0
+    if (others.reduce((sum, other) => sum + size(other), 0) < missing) return false
+    let freed = 0
+    for (const other of others) {
+      // With so much room it would be kept: the storage is closed, and not full.
+      if (freed >= missing) return false
+      freed += size(other)
+      this.#storage.removeItem(other)
+      if (this.#write(key, value)) return true
+    }
+    return false
+  }
+
+  /** Forgets those that are too many, and not this one, which is new. */
+  #forgetOldest(key: string): void {
+    const others = this.#oldestFirst().filter(other => other !== key)
+    const left = DRAFTS_MAX - 1
+    for (const other of others.slice(0, Math.max(0, others.length - left)))
+      this.#storage.removeItem(other)
   }
 
   #read(key: string): Kept | undefined {
@@ -71,12 +106,11 @@ export class Drafts {
     }
   }
 
-  #makeRoom(left: number): void {
+  #oldestFirst(): string[] {
     const keys = Array.from({ length: this.#storage.length }, (_, n) => this.#storage.key(n) ?? '')
     const own = keys.filter(key => key.startsWith(this.#prefix))
     const aged = own.map(key => ({ key, at: this.#read(key)?.at ?? 0 }))
-    aged.sort((a, b) => b.at - a.at)
-    for (const { key } of aged.slice(left)) this.#storage.removeItem(key)
+    return aged.sort((a, b) => a.at - b.at).map(({ key }) => key)
   }
 }
 

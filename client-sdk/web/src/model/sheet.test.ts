@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Draft, Drafts } from './drafts.ts'
+import { DRAFT_LEN_MAX, type Draft, Drafts } from './drafts.ts'
 import { Sheet } from './sheet.ts'
 import { storage } from './storage.test.kit.ts'
 
@@ -79,4 +79,27 @@ test('what another window wrote is there when the conversation is opened again',
   drafts.set('c', text('from elsewhere'), 1)
   sheet.open()
   expect(boxed()).toBe('from elsewhere')
+})
+
+test('what is too long to be stored is still in the box when the conversation is opened again', () => {
+  const { sheet, boxed, stored } = writing()
+  const long = 'x'.repeat(DRAFT_LEN_MAX + 1)
+  sheet.write(text('half'))
+  sheet.write(text(long))
+  sheet.open()
+  expect([boxed() === long, stored()]).toEqual([true, 'half'])
+  sheet.write(text('short'))
+  expect(sheet.open().box.getState().text).toBe('short')
+})
+
+test('what is sent is not stored any more, though what was written since is too long for it', async () => {
+  const { sheet, outbox, answers, stored, boxed } = writing()
+  const long = 'x'.repeat(DRAFT_LEN_MAX + 1)
+  sheet.write(text('hello'))
+  const sent = sheet.hand(outbox)
+  sheet.write(text(long))
+  expect(stored()).toBe('hello')
+  answers[0]?.take()
+  await sent
+  expect([boxed() === long, stored()]).toEqual([true, ''])
 })

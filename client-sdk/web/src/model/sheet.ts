@@ -13,6 +13,8 @@ export class Sheet {
   readonly #drafts: Drafts
   readonly #conv: ConvId
   #leaving: readonly Draft[] = []
+  /** Whether there was room for what is written. */
+  #stored = true
 
   constructor(drafts: Drafts, conv: ConvId) {
     this.#drafts = drafts
@@ -21,8 +23,10 @@ export class Sheet {
 
   /** Puts what is stored into the box; another window may have written it. */
   open(): this {
-    // What is on its way is stored too, and must not be written twice.
-    if (this.#leaving.length === 0) this.box.setState(this.#drafts.get(this.#conv), true)
+    // What is on its way is stored too, and must not be written twice. What found no room is in the
+    // box only.
+    const known = this.#leaving.length === 0 && this.#stored
+    if (known) this.box.setState(this.#drafts.get(this.#conv), true)
     return this
   }
 
@@ -45,17 +49,23 @@ export class Sheet {
       await keep(draft)
     } catch (thrown) {
       this.box.setState(joined([draft, this.box.getState()]), true)
+      this.#left(draft)
       throw thrown
-    } finally {
-      this.#leaving = this.#leaving.filter(other => other !== draft)
-      this.#store()
     }
+    this.#left(draft)
+    // What is stored then is older, has this text in it, and must not be sent twice.
+    if (!this.#stored) this.#drafts.set(this.#conv, joined(this.#leaving), Date.now())
+  }
+
+  #left(draft: Draft): void {
+    this.#leaving = this.#leaving.filter(other => other !== draft)
+    this.#store()
   }
 
   #store(): void {
     const all = joined([...this.#leaving, this.box.getState()])
-    // Without room it is kept as long as the conversation is open, which is not worth a word.
-    this.#drafts.set(this.#conv, all, Date.now())
+    // Without room it is kept as long as the page is open, which is not worth a word.
+    this.#stored = this.#drafts.set(this.#conv, all, Date.now())
   }
 }
 
