@@ -157,7 +157,10 @@ export async function signOut(given: readonly Queued[]): Promise<boolean> {
   useSession.setState({ state: 'out' }, true)
   if (session.state !== 'in') return true
   const forgotten = forget(session.client, session.me.user, given)
-  forgetting = forgotten.then(() => {})
+  // Whoever signs in next only waits for the end of it: that it failed is told by what this returns,
+  // and must not keep everybody out until the page is loaded again.
+  const settled = () => {}
+  forgetting = forgotten.then(settled, settled)
   return forgotten
 }
 
