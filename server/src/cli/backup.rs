@@ -16,7 +16,7 @@ use clap::Args;
 use super::{Failure, Outcome, say};
 use crate::{clock::SystemClock, config::Config, node, registry};
 
-/// What is added to a name until the file is complete.
+/// What is added to the name of a file until it is complete.
 const UNFINISHED: &str = ".part";
 /// What SQLite keeps beside a database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
@@ -43,27 +43,26 @@ pub(super) struct VerifyArgs {
 /// Writes a backup; a running server goes on meanwhile.
 pub(super) async fn backup(config: &Config, file: &Path) -> Outcome {
     if file.exists() {
-        return Err(Failure(format!("{} is there already: name another file", file.display())));
+        return Err(taken(file));
     }
-    let unfinished = beside(file, UNFINISHED);
-    let written = write(config, &unfinished).await;
-    let (manifest, end) = match written {
-        Ok(written) => written,
-        Err(failure) => {
-            // What is there is of no use, and may not be there at all.
-            let _part = fs::remove_file(&unfinished);
-            return Err(failure);
-        }
-    };
-    fs::rename(&unfinished, file)?;
+    // A name of its own, which goes with it, and for nobody else to read: it has all secrets.
+    let mut unfinished = tempfile::Builder::new().suffix(UNFINISHED).tempfile_in(folder(file))?;
+    let (manifest, end) = write(config, unfinished.as_file_mut()).await?;
+    unfinished.persist_noclobber(file).map_err(|refused| match refused.error.kind() {
+        io::ErrorKind::AlreadyExists => taken(file),
+        _ => refused.error.into(),
+    })?;
     flush_folder(file)?;
     say(&format!("{}\n{}", file.display(), summary(&manifest, &end)))
 }
 
-async fn write(config: &Config, path: &Path) -> Result<(Manifest, End), Failure> {
-    let mut out = File::create(path)?;
+fn taken(file: &Path) -> Failure {
+    Failure(format!("{} is there already: name another file", file.display()))
+}
+
+async fn write(config: &Config, out: &mut File) -> Result<(Manifest, End), Failure> {
     let (now, version) = (SystemClock::default().now(), env!("CARGO_PKG_VERSION"));
-    let written = backup::write(&node::database(config), now, version, &mut out).await?;
+    let written = backup::write(&node::database(config), now, version, &mut *out).await?;
     out.sync_all()?;
     Ok(written)
 }
@@ -169,6 +168,11 @@ fn remove_file(path: &Path) -> io::Result<()> {
 
 /// A new name is on disk only with its folder.
 fn flush_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+/// The folder that a name is in.
+fn folder(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or(Path::new("."))
 }

@@ -1,6 +1,6 @@
 //! Backups: made beside traffic, restored elsewhere, and looked at before they are needed.
 
-use std::{fs, path::Path, process::Output, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, sync::Arc};
 
 use carillon_protocol::{Codec, ErrorCode, ServerFrame, conv, frame::Hello};
 use tokio::sync::watch;
@@ -126,6 +126,37 @@ async fn a_client_notices_that_a_backup_was_restored() {
     });
     assert_eq!(error, Some(ErrorCode::TooFar), "{frames:?}");
     connect(&server.url, &amy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_backups_to_one_name_one_is_made_and_only_its_owner_can_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backups) = (folder.path().join("data"), folder.path().join("backups"));
+    add_org(&data, "Harbour");
+    fs::create_dir(&backups).unwrap();
+    let (file, precious) = (backups.join("today"), folder.path().join("precious"));
+    // A link that waits for the name of a former version's unfinished file leads nowhere.
+    fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, backups.join("today.part")).unwrap();
+
+    let at_once = |_| {
+        let (data, file) = (data.clone(), file.clone());
+        tokio::task::spawn_blocking(move || {
+            carillon().arg("--data").arg(data).arg("backup").arg(file).output().unwrap()
+        })
+    };
+    let mut made = 0;
+    for backup in [(); 4].map(at_once) {
+        let output = backup.await.unwrap();
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        made += u32::from(output.status.success());
+        assert!(output.status.success() || why.contains("is there already"), "{why}");
+    }
+    assert_eq!(made, 1);
+    assert!(run(&data, &["verify", text(&file)]).contains("as it was promised"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 2, "nothing unfinished is left");
 }
 
 /// A data folder with a conversation, and a backup of it.
