@@ -46,6 +46,14 @@ const PROMISES: [(&str, &str); 6] = [
     ),
 ];
 
+/// What only PostgreSQL has to keep: nodes number what they append by what this row says.
+const COUNTERS: (&str, &str) = (
+    "the counters do not fit the log, which ends at {}",
+    "SELECT coalesce((SELECT max(pos) FROM event), 0) FROM meta
+     WHERE pos <> coalesce((SELECT max(pos) FROM event), 0)
+        OR topics < (SELECT max(id) FROM topic) OR authors < (SELECT max(id) FROM author)",
+);
+
 /// Looks for promises that are broken, in one snapshot while servers write on; a sentence each.
 ///
 /// # Errors
@@ -56,25 +64,31 @@ pub async fn check(database: &Database) -> Result<Vec<String>, BackupError> {
             let mut side = sqlite::open(path).await?;
             side.begin_snapshot().await?;
             let mut found = side.integrity().await?;
-            found.extend(broken(&mut side).await?);
+            found.extend(broken(&mut side, &PROMISES).await?);
+            found.extend(unreadable(&mut side).await?);
             Ok(found)
         }
         Database::Postgres(url) => {
             let mut side = postgres::open(url).await?;
             side.begin_snapshot().await?;
-            broken(&mut side).await
+            let mut found = broken(&mut side, &PROMISES).await?;
+            found.extend(broken(&mut side, &[COUNTERS]).await?);
+            found.extend(unreadable(&mut side).await?);
+            Ok(found)
         }
     }
 }
 
-async fn broken(side: &mut impl Tables) -> Result<Vec<String>, BackupError> {
+async fn broken(
+    side: &mut impl Tables,
+    promises: &[(&str, &'static str)],
+) -> Result<Vec<String>, BackupError> {
     let mut found = Vec::new();
-    for (sentence, sql) in PROMISES {
+    for (sentence, sql) in promises {
         if let Some(number) = side.number(sql).await? {
             found.push(sentence.replace("{}", &number.to_string()));
         }
     }
-    found.extend(unreadable(side).await?);
     Ok(found)
 }
 

@@ -16,6 +16,8 @@ use crate::{Database, Options, Store};
 const ROWS_MAX: usize = 500;
 const VALUES_MAX: usize = 10_000;
 const LEN_MAX: usize = 1024 * 1024;
+/// A node that said nothing for so long is gone: it says that it runs three times as often.
+const GONE_AFTER_S: i64 = 15;
 
 /// Makes a database of a backup: an empty one becomes what the other one was, with an epoch of its
 /// own, so that whoever knew the other one notices. Then its tables are brought up to date. Blocks
@@ -48,16 +50,39 @@ pub async fn fill(
     let end = match database {
         Database::Sqlite(path) => {
             let mut side = sqlite::open(path).await?;
+            side.begin().await?;
             let end = fill_tables(database, &mut side, &mut file).await?;
             side.close().await?;
             end
         }
         Database::Postgres(url) => {
-            fill_tables(database, &mut postgres::open(url).await?, &mut file).await?
+            let mut side = postgres::open(url).await?;
+            side.begin().await?;
+            keep_nodes_out(database, &mut side).await?;
+            fill_tables(database, &mut side, &mut file).await?
         }
     };
     Store::open(database, migrations, Options::default()).await?.close().await;
     Ok((file.manifest, end))
+}
+
+/// Takes the row that every commit of a node needs, and refuses if there are nodes: what they know
+/// of the database would be of another one.
+async fn keep_nodes_out(database: &Database, to: &mut impl Tables) -> Result<(), BackupError> {
+    to.number("SELECT pos FROM meta FOR UPDATE").await?;
+    // Of a plugin, which an older backup may be without.
+    let is_known = "SELECT 1::BIGINT WHERE to_regclass('node_run') IS NOT NULL";
+    if to.number(is_known).await?.is_none() {
+        return Ok(());
+    }
+    let silent = "SELECT floor(extract(epoch FROM clock_timestamp()))::BIGINT
+                         - max(seen_at) / 1000 FROM node_run";
+    match to.number(silent).await? {
+        Some(silent_s) if silent_s < GONE_AFTER_S => {
+            Err(BackupError::InUse { database: database.to_string(), silent_s: silent_s.max(0) })
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn fill_tables<R: BufRead>(
@@ -65,7 +90,6 @@ async fn fill_tables<R: BufRead>(
     to: &mut impl Tables,
     file: &mut Reader<R>,
 ) -> Result<End, BackupError> {
-    to.begin().await?;
     if to.number("SELECT pos FROM event LIMIT 1").await?.is_some() {
         return Err(BackupError::NotEmpty(database.to_string()));
     }

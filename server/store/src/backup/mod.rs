@@ -73,6 +73,14 @@ pub enum BackupError {
     /// The database is in use for something.
     #[error("{0} is not empty: name an empty database")]
     NotEmpty(String),
+    /// Nodes work with it.
+    #[error("stop the nodes of {database} first: they said something {silent_s} s ago")]
+    InUse {
+        /// Which.
+        database: String,
+        /// How long ago the last one of them said that it runs, in seconds.
+        silent_s: i64,
+    },
 }
 
 /// Writes everything that the database holds at this moment. Blocks its thread while it writes.

@@ -215,3 +215,39 @@ async fn what_is_missing_doubled_or_out_of_place_is_found() {
         }
     }
 }
+
+#[tokio::test]
+async fn counters_of_postgresql_that_do_not_fit_the_log_are_found() {
+    for sql in [
+        "UPDATE meta SET pos = pos - 1",
+        "DELETE FROM event WHERE pos = (SELECT max(pos) FROM event)",
+        "UPDATE meta SET topics = topics - 1",
+        "UPDATE meta SET authors = authors - 1",
+    ] {
+        let database = Postgres::make().0;
+        let store = open(&database, TABLES).await;
+        fill_with_life(&store).await;
+        store.close().await;
+        assert_eq!(backup::check(&database).await.unwrap(), Vec::<String>::new());
+        damage(&database, sql).await;
+        let found = backup::check(&database).await.unwrap();
+        assert!(found.iter().any(|found| found.contains("counters do not fit")), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_not_filled_while_nodes_run() {
+    let (from, to) = (Sqlite::make(), Postgres::make().0);
+    let store = open(&from.path().into(), TABLES).await;
+    fill_with_life(&store).await;
+    let (file, ..) = write(&from.path().into()).await;
+    store.close().await;
+    open(&to, TABLES).await.close().await;
+    let said = "(SELECT floor(extract(epoch FROM now()) * 1000)::BIGINT)";
+    let node = "CREATE TABLE node_run (run TEXT NOT NULL, seen_at BIGINT NOT NULL)";
+    damage(&to, &format!("{node}; INSERT INTO node_run VALUES ('one', {said})")).await;
+    let refused = backup::fill(&to, TABLES, Cursor::new(&file)).await.unwrap_err();
+    assert!(matches!(refused, BackupError::InUse { .. }), "{refused}");
+    damage(&to, "UPDATE node_run SET seen_at = seen_at - 20000").await;
+    backup::fill(&to, TABLES, Cursor::new(&file)).await.unwrap();
+}
