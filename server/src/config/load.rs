@@ -13,6 +13,8 @@ const ENV_PREFIX: &str = "CARILLON_";
 const ENV_FILE: &str = "CARILLON_CONFIG";
 /// Variables that begin so too but are not settings: the last two are for client programs.
 const ENV_OTHERS: [&str; 3] = [ENV_FILE, "CARILLON_TOKEN", "CARILLON_URL"];
+/// Settings that may have a password in them: no error repeats their values.
+const SECRET: [&str; 2] = ["database", "redis"];
 /// How alike a known key must be to be worth naming, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.7;
 
@@ -116,7 +118,7 @@ pub enum ConfigError {
         key: String,
         /// Where the value stands.
         source_: Source,
-        /// The value.
+        /// The value, unless it may have a password in it.
         value: String,
         /// What would fit.
         expected: String,
@@ -237,7 +239,10 @@ impl Loading {
             return Err(self.not_a_setting(key, value, source));
         }
         let slot = self.tree.pointer_mut(&pointer(&key)).expect("every key is in the tree");
-        let shown = value.to_string();
+        let shown = match SECRET.contains(&key.as_str()) {
+            true => "this value".to_owned(),
+            false => value.to_string(),
+        };
         *slot = value;
         match serde_json::from_value(self.tree.clone()) {
             Ok(config) => self.config = config,

@@ -150,6 +150,21 @@ fn a_value_that_does_not_fit_names_the_setting_its_place_and_what_fits() {
 }
 
 #[test]
+fn a_value_that_may_have_a_password_in_it_is_not_repeated() {
+    let error = from_env("CARILLON_DATABASE", "postgresql+psycopg://u:secret@db/c").unwrap_err();
+    assert_eq!(
+        error,
+        "environment variable CARILLON_DATABASE: `database` cannot be this value: \
+         expected text like \"postgres://carillon:secret@db.example.org/c\"",
+    );
+    for text in ["redis = \"http://:hush@cache\"", "redis = [\"redis://:hush@cache\"]"] {
+        let error = from_file(text).unwrap_err();
+        assert!(error.starts_with("server.toml, line 1: `redis` cannot be this value: expected"));
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_or_not_toml_says_so() {
     let missing = Sources { file: Some("no/such/server.toml".into()), ..Sources::default() };
     let error = Config::load(&missing).unwrap_err();
