@@ -16,6 +16,9 @@ const FRESH_MS: i64 = 1_000;
 /// Less room than this on the disk, and the node is not ready: a commit could fail any time.
 const DISK_FREE_MIN: u64 = 64 * 1024 * 1024;
 
+/// How long a failure to follow the log counts: some tries, so that whoever asks sees one of them.
+const FOLLOW_FAULT_AGE_MAX: Duration = Duration::from_secs(3);
+
 /// What is wrong; nothing, if it is ready.
 type Wrong = Vec<&'static str>;
 
@@ -60,6 +63,9 @@ async fn look(store: &Store, data: &Path) -> Wrong {
     let mut wrong = Vec::new();
     if !matches!(tokio::time::timeout(READY_TIMEOUT, store.ping()).await, Ok(Ok(()))) {
         wrong.push("the database does not answer");
+    }
+    if store.tail().last_error.is_some_and(|age| age < FOLLOW_FAULT_AGE_MAX) {
+        wrong.push("the log cannot be followed");
     }
     let free = rustix::fs::statvfs(data).map(|disk| disk.f_bavail * disk.f_frsize);
     if !free.is_ok_and(|free| free >= DISK_FREE_MIN) {

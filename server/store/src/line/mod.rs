@@ -86,25 +86,24 @@ impl Line {
         }
     }
 
-    /// A page of the log, which has everything up to `through`. Says how many of its events nobody
-    /// had brought.
-    pub(crate) fn page(&self, page: Vec<Run>, through: u64) -> u64 {
+    /// A page of the log. Says how many of its events nobody had brought.
+    pub(crate) fn page(&self, page: Vec<Run>) -> u64 {
         let mut missed = 0;
         self.advance(|order| {
             missed = order.missed(&page);
-            order.take_page(page, through)
+            order.take_page(page)
         });
         missed
     }
 
     /// What happened up to there is no longer news.
     pub(crate) fn skip_to(&self, position: u64) {
-        self.advance(|order| order.take_page(Vec::new(), position));
+        self.advance(|order| order.skip_to(position));
     }
 
-    /// The log ended there when all that is held was held already.
-    pub(crate) fn ends_at(&self, end: u64) {
-        self.lock().ends_at(end);
+    /// The log ended there when everybody had spoken of positions up to `spoken` only.
+    pub(crate) fn ends_at(&self, end: u64, spoken: u64) {
+        self.lock().ends_at(end, spoken);
     }
 
     /// After which position, and up to which, something is missing.

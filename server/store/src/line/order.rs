@@ -47,15 +47,17 @@ impl Order {
         ready
     }
 
-    /// Takes a page of the log: all events up to `through`, so what it leaves out is not there.
-    pub(super) fn take_page(&mut self, page: Vec<Run>, through: u64) -> Vec<Run> {
+    /// Takes a page of the log. Positions have no gaps: what a page leaves out was not there for
+    /// who read it, and what comes after it waits.
+    pub(super) fn take_page(&mut self, page: Vec<Run>) -> Vec<Run> {
+        page.into_iter().flat_map(|run| self.take(run)).collect()
+    }
+
+    /// What happened up to there counts as applied.
+    pub(super) fn skip_to(&mut self, position: u64) -> Vec<Run> {
         let mut ready = Vec::new();
-        for (first, events) in page {
-            self.applied = self.applied.max(first - 1);
-            ready.extend(self.next((first, events)));
-        }
-        self.applied = self.applied.max(through);
-        self.spoken = self.spoken.max(through);
+        self.applied = self.applied.max(position);
+        self.spoken = self.spoken.max(position);
         self.release(&mut ready);
         ready
     }
@@ -81,11 +83,17 @@ impl Order {
         (self.applied < before).then_some((self.applied, before))
     }
 
-    /// The log ended there after all of this was held: what lies behind was never committed.
-    pub(super) fn ends_at(&mut self, end: u64) {
-        let false_ones = self.held.split_off(&(end + 1));
-        self.held_len -= false_ones.values().map(Vec::len).sum::<usize>();
-        self.spoken = end.max(self.applied);
+    /// The log ended there after somebody had spoken of positions up to `spoken`: those behind its
+    /// end were never committed. What has been spoken of since is kept.
+    pub(super) fn ends_at(&mut self, end: u64, spoken: u64) {
+        let behind = self.held.split_off(&(end + 1));
+        let since =
+            behind.into_iter().filter(|(first, events)| first + events.len() as u64 - 1 > spoken);
+        self.held.extend(since);
+        self.held_len = self.held.values().map(Vec::len).sum();
+        if self.spoken <= spoken {
+            self.spoken = end.max(self.applied);
+        }
     }
 
     fn hold(&mut self, first: u64, events: Vec<Event>) {
@@ -171,7 +179,7 @@ mod tests {
         order.take(run(3, 2));
         let page = vec![run(1, 6)];
         assert_eq!(order.missed(&page), 4);
-        assert_eq!(seqs(order.take_page(page, 6)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(seqs(order.take_page(page)), [1, 2, 3, 4, 5, 6]);
         assert_eq!(order.missed(&[run(1, 6)]), 0);
     }
 
@@ -181,9 +189,32 @@ mod tests {
         order.take(run(1_000, 3));
         order.take((u64::MAX, run(1, 2).1));
         assert_eq!(order.hole(), Some((5, 999)));
-        order.ends_at(5);
-        assert_eq!(order.hole(), None);
+        order.ends_at(5, order.spoken());
+        assert_eq!((order.hole(), order.held_len), (None, 0));
         assert_eq!(seqs(order.take(run(6, 1))), [6]);
+    }
+
+    #[test]
+    fn what_came_after_the_end_was_asked_for_is_kept() {
+        let mut order = Order::new(5);
+        order.take(run(8, 2));
+        let spoken = order.spoken();
+        order.take(run(12, 2));
+        order.ends_at(5, spoken);
+        assert_eq!((order.hole(), order.held_len, order.spoken()), (Some((5, 11)), 2, 13));
+        assert_eq!(seqs(order.take(run(6, 6))), [6, 7, 8, 9, 10, 11, 12, 13]);
+    }
+
+    #[test]
+    fn what_a_page_lacks_is_not_passed_over() {
+        let mut order = Order::new(0);
+        order.take(run(9, 1));
+        assert_eq!(seqs(order.take_page(vec![run(1, 2), run(5, 2)])), [1, 2]);
+        assert_eq!(order.hole(), Some((2, 4)));
+        assert_eq!(seqs(order.take_page(Vec::new())), [0; 0]);
+        assert_eq!(order.hole(), Some((2, 4)));
+        assert_eq!(seqs(order.take_page(vec![run(3, 2)])), [3, 4, 5, 6]);
+        assert_eq!(order.hole(), Some((6, 8)));
     }
 
     #[test]
@@ -201,11 +232,13 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Batches get lost, come twice and in any order; now and then a page of the log is read.
+        /// Batches get lost, come twice and in any order, somebody speaks of what is not there, and
+        /// now and then a page of the log is read, from a server that may be behind.
         #[test]
         fn every_event_comes_once_and_in_order(
             lens in prop::collection::vec(1_u64..5, 1..30),
             arrivals in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..20), 0..80),
+            far in 1_000_u64..2_000,
         ) {
             let first = |next: &mut u64, len: &u64| Some(mem::replace(next, *next + len));
             let firsts = lens.iter().scan(1, first);
@@ -215,14 +248,19 @@ mod tests {
             for (batch, page) in arrivals {
                 came.extend(seqs(order.take(batch.get(&batches).clone())));
                 if page < 3 {
-                    let (after, through) = order.hole().unwrap_or((order.applied(), newest));
-                    let through = through.min(after + page);
-                    let page = vec![run(after + 1, through - after)];
-                    came.extend(seqs(order.take_page(page, through)));
+                    let after = order.applied();
+                    let page = vec![run(after + 1, page.min(newest - after))];
+                    came.extend(seqs(order.take_page(page)));
+                } else if page < 5 {
+                    came.extend(seqs(order.take(run(far, page))));
+                } else if page < 7 {
+                    order.ends_at(newest, order.spoken());
                 }
+                prop_assert_eq!(came.len() as u64, order.applied());
             }
+            order.ends_at(newest, order.spoken());
             let after = order.applied();
-            came.extend(seqs(order.take_page(vec![run(after + 1, newest - after)], newest)));
+            came.extend(seqs(order.take_page(vec![run(after + 1, newest - after)])));
             prop_assert_eq!(came, (1..=newest).collect::<Vec<_>>());
             prop_assert!(order.held.is_empty() && order.held_len == 0);
         }

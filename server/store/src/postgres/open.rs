@@ -24,6 +24,9 @@ use crate::{
 const READERS: u32 = 8;
 /// How long a read waits for a connection: longer, and the caller has given up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How old a connection that reads gets: after a switch to another server the name leads there, and
+/// nobody must read from the old one for long.
+const READER_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Prepared statements kept a connection, on both sides: more than all plugins have, with their
 /// NULLs in different places.
 const STATEMENTS_MAX: usize = 512;
@@ -82,7 +85,8 @@ pub(crate) async fn open(
         // A read that meets a dead connection takes another one.
         .test_before_acquire(false)
         .idle_timeout(None)
-        .max_lifetime(None)
+        .max_lifetime(READER_AGE_MAX)
+        .after_connect(|conn, _| Box::pin(refuse_standby(conn)))
         .connect_lazy_with(of_readers.clone());
     let follower = Tail::start(of_readers, Arc::clone(&shared));
     Ok((shared.clone(), Writer::new(of_writer, shared), Readers::Postgres(readers), follower))
@@ -113,6 +117,7 @@ async fn connected(settings: &PgConnectOptions, name: &str) -> Result<PgConnecti
     let settings = settings.clone().options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
     let look = async {
         let mut conn = patiently(|| settings.connect()).await?;
+        refuse_standby(&mut conn).await?;
         let row = sqlx::query("SHOW server_encoding").fetch_one(&mut conn).await?;
         Ok((conn, row.try_get::<String, _>(0)?))
     };
@@ -123,6 +128,18 @@ async fn connected(settings: &PgConnectOptions, name: &str) -> Result<PgConnecti
             Err(refusal(name, sqlx::Error::Configuration(why.into())))
         }
         Err(source) => Err(refusal(name, source)),
+    }
+}
+
+/// Refuses a server that follows another one: it may be behind what this node has seen already.
+pub(super) async fn refuse_standby(conn: &mut PgConnection) -> sqlx::Result<()> {
+    let row = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
+    match row.try_get(0)? {
+        false => Ok(()),
+        true => {
+            let why = "the server is a standby; give the address of the one that takes writes";
+            Err(sqlx::Error::Protocol(why.into()))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{patiently, read};
+use super::{open::refuse_standby, patiently, read};
 use crate::log::Shared;
 
 /// Events of one read.
@@ -20,7 +20,7 @@ const PAGE_LEN: usize = 1_000;
 const HINT_PATIENCE: Duration = Duration::from_millis(20);
 /// How often the newest position is asked for although nobody spoke of it.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long the server may take for a page.
+/// How long the server may take for an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long nothing is tried after a fault.
 const FAULT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,10 +77,7 @@ impl Tail {
                 () = line.hole.notified() => Why::Hole,
                 _ = turns.tick() => Why::Turn,
             };
-            let followed = match timeout(READ_TIMEOUT, self.follow(why)).await {
-                Ok(followed) => followed,
-                Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
-            };
+            let followed = self.follow(why).await;
             if let Err(error) = followed {
                 tracing::warn!(%error, "the log cannot be followed");
                 shared.tail.failed();
@@ -93,44 +90,69 @@ impl Tail {
     /// Reads what is missing.
     async fn follow(&mut self, mut why: Why) -> sqlx::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let (line, figures) = (&shared.line, &shared.tail);
+        let line = &shared.line;
         if why == Why::Hole && !self.is_patient(&mut why, || line.missing().is_none()).await {
             return Ok(());
         }
-        let end = match line.missing() {
-            Some((_, end)) if why == Why::Asked => end,
-            _ => {
-                let (applied, spoken) = (line.applied(), line.spoken());
-                let newest = read::newest(self.conn().await?).await?;
-                figures.newest.store(newest, Ordering::Relaxed);
-                if newest < applied {
-                    let why =
-                        format!("the database lost commits: it is at {newest}, not {applied}");
-                    return Err(sqlx::Error::Protocol(why));
-                }
-                if newest < spoken {
-                    line.ends_at(newest);
-                }
-                newest
-            }
-        };
-        let is_there = || line.applied() >= end;
-        if is_there() || why == Why::Turn && !self.is_patient(&mut why, is_there).await {
+        // Somebody waits: if what was spoken of is true, nobody need ask how far the log goes.
+        let spoken_of = line.missing().filter(|_| why == Why::Asked);
+        if let Some((_, end)) = spoken_of
+            && self.read(end, why).await?
+        {
             return Ok(());
         }
+        let newest = self.newest().await?;
+        let is_there = || line.applied() >= newest;
+        let turn = why == Why::Turn;
+        if is_there() || turn && !self.is_patient(&mut why, is_there).await {
+            return Ok(());
+        }
+        if turn && why == Why::Asked {
+            // Who asked meanwhile may wait for what is newer.
+            line.urgent.notify_one();
+        }
+        if self.read(newest, why).await? {
+            return Ok(());
+        }
+        let after = line.applied();
+        let lacks = format!("the database has events up to {newest}, but shows none after {after}");
+        Err(sqlx::Error::Protocol(lacks))
+    }
+
+    /// How far the log goes. What was spoken of before and lies behind is forgotten.
+    async fn newest(&mut self) -> sqlx::Result<u64> {
+        let shared = Arc::clone(&self.shared);
+        let line = &shared.line;
+        let (applied, spoken) = (line.applied(), line.spoken());
+        let newest = in_time(read::newest(self.conn().await?)).await?;
+        shared.tail.newest.store(newest, Ordering::Relaxed);
+        if newest < applied {
+            let lost = format!("the database lost commits: it is at {newest}, not {applied}");
+            return Err(sqlx::Error::Protocol(lost));
+        }
+        if newest < spoken {
+            line.ends_at(newest, spoken);
+        }
+        Ok(newest)
+    }
+
+    /// Reads pages up to a position. Says whether the log has everything up to there.
+    async fn read(&mut self, end: u64, why: Why) -> sqlx::Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let (line, figures) = (&shared.line, &shared.tail);
         while line.applied() < end {
             let after = line.applied();
-            let page = read::page(self.conn().await?, (after, end), PAGE_LEN as i64).await?;
-            let len: usize = page.iter().map(|(_, events)| events.len()).sum();
-            let last = page.last().map(|(first, events)| first + events.len() as u64 - 1);
-            let through = last.filter(|_| len == PAGE_LEN).unwrap_or(end);
-            let missed = line.page(page, through);
+            let page = read::page(self.conn().await?, (after, end), PAGE_LEN as i64);
+            let missed = line.page(in_time(page).await?);
             figures.reads.fetch_add(1, Ordering::Relaxed);
             if why != Why::Asked {
                 figures.lost_hints.fetch_add(missed, Ordering::Relaxed);
             }
+            if line.applied() == after {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Gives hints the time that they need. Says whether it is still missing.
@@ -145,8 +167,19 @@ impl Tail {
     async fn conn(&mut self) -> sqlx::Result<&mut PgConnection> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => patiently(|| self.settings.connect()).await?,
+            None => patiently(|| connected(&self.settings)).await?,
         };
         Ok(self.conn.insert(conn))
     }
+}
+
+async fn connected(settings: &PgConnectOptions) -> sqlx::Result<PgConnection> {
+    let mut conn = settings.connect().await?;
+    in_time(refuse_standby(&mut conn)).await?;
+    Ok(conn)
+}
+
+/// What the server answers, unless it takes too long.
+async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(READ_TIMEOUT, asked).await.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
 }

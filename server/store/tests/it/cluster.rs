@@ -190,6 +190,25 @@ async fn what_no_node_committed_is_told_to_nobody() {
     has_seen_all(&b, &seen).await;
 }
 
+#[tokio::test]
+async fn a_false_position_far_ahead_hides_nothing_from_who_waits_for_an_answer() {
+    let bed = Postgres::make();
+    let [(a, _), (b, seen)] = two(&bed).await;
+    for round in 0..10 {
+        // Another node commits, and nobody tells this one, but of what is not there.
+        let done = a.commit(message(3 * round, &conv(1))).await.unwrap();
+        b.hint(5_000 + round, done.events.clone());
+        // This answer was committed already, by the other node: all that is known here is false.
+        assert!(b.commit(message(3 * round, &conv(1))).await.unwrap().dup);
+        assert_eq!(seen.all(), log(&a).await);
+        a.commit(message(3 * round + 1, &conv(1))).await.unwrap();
+        b.hint(9_000 + round, done.events);
+        b.commit(message(3 * round + 2, &conv(2))).await.unwrap();
+        assert_eq!(seen.all(), log(&a).await);
+    }
+    assert_eq!((b.tail().late_answers, b.tail().last_error), (0, None));
+}
+
 /// A bus at its worst: hints get lost, come twice, and late.
 #[derive(Default)]
 struct Chaos {

@@ -219,6 +219,31 @@ async fn a_server_that_stops_and_starts_again_is_used_again() {
 }
 
 #[tokio::test]
+async fn a_standby_is_neither_read_nor_followed() {
+    let mut server = carillon_rig::Postgres::hasty();
+    let database: Database = server.url("postgres").parse().unwrap();
+    let open = || Store::open(&database, TABLES, Options::default());
+    let store = open().await.unwrap();
+    store.commit(message(1, &conv(1))).await.unwrap();
+    let folder = server.sql("postgres", "SHOW data_directory");
+    let signal = std::path::Path::new(folder.trim()).join("standby.signal");
+    server.stop();
+    std::fs::write(&signal, "").unwrap();
+    server.begin();
+    assert_eq!(server.sql("postgres", "SELECT count(*) FROM event").trim(), "1");
+    let (read, opened) = tokio::join!(store.query("SELECT pos FROM meta", vec![]), open());
+    assert_eq!(read.unwrap_err().code(), ErrorCode::Unavailable);
+    assert!(matches!(opened, Err(OpenError::Unavailable { .. })));
+    // By now its turn has come, more than once.
+    assert!(store.tail().last_error.is_some());
+    server.stop();
+    std::fs::remove_file(&signal).unwrap();
+    server.begin();
+    commit_for_sure(&store, message(2, &conv(1))).await;
+    assert_eq!(log(&store).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_noticed_soon() {
     let mut server = carillon_rig::Postgres::hasty();
     let database: Database = server.url("postgres").parse().unwrap();
