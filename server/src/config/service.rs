@@ -2,10 +2,8 @@
 
 use std::fmt;
 
+use carillon_store::without_password;
 use serde::{Deserialize, Serialize, Serializer};
-
-/// What stands in place of a password.
-const HIDDEN: &str = "***";
 
 /// The address of a service with the way to it in front; shown without its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,18 +18,7 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(HIDDEN) };
-        let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
-        match authority.rsplit_once('@') {
-            Some((who, _)) => {
-                let user = who.split_once(':').map_or(who, |(user, _)| user);
-                let place = &rest[who.len()..];
-                let colon = if who.contains(':') { ":" } else { "" };
-                let hidden = if colon.is_empty() { "" } else { HIDDEN };
-                write!(f, "{scheme}://{user}{colon}{hidden}{place}")
-            }
-            None => f.write_str(&self.0),
-        }
+        f.write_str(&without_password(&self.0))
     }
 }
 
@@ -98,7 +85,11 @@ mod tests {
         for (text, shown) in [
             ("postgres://bell:se@cr:et@db.example/bell", "postgres://bell:***@db.example/bell"),
             ("postgres://db.example/bell", "postgres://db.example/bell"),
-            ("postgresql://bell@db.example/a@b", "postgresql://bell@db.example/a@b"),
+            ("postgresql://bell@db.example/bell", "postgresql://bell@db.example/bell"),
+            ("postgres:///bell?host=/run&user=u&password=secret", "postgres:///bell"),
+            ("postgres://bell:se/cret@db.example/bell", "postgres://***"),
+            ("postgres://bell:se?cret@db.example/bell", "postgres://***"),
+            ("postgres://bell:se#cret@db.example/bell", "postgres://***"),
         ] {
             let address = Database::try_from(text.to_owned()).unwrap();
             assert_eq!(address.to_string(), shown);

@@ -26,5 +26,5 @@ mod sqlite;
 mod store;
 
 pub use line::{AfterCommit, OwnCommit, Tail};
-pub use open::{Database, Durability, OpenError, Options};
+pub use open::{Database, Durability, OpenError, Options, without_password};
 pub use store::Store;

@@ -4,6 +4,9 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use carillon_plugin::Migration;
 
+/// What stands in place of a password.
+const HIDDEN: &str = "***";
+
 /// Where the log and the tables are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -37,12 +40,7 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Database::Sqlite(path) => path.display().fmt(f),
-            Database::Postgres(url) => {
-                let place = url.split(['?', '#']).next().unwrap_or_default();
-                let place = place.split_once("://").map_or(place, |(_, place)| place);
-                let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
-                write!(f, "postgres://{place}")
-            }
+            Database::Postgres(url) => f.write_str(&without_password(url)),
         }
     }
 }
@@ -51,6 +49,36 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The address of a service as it may be shown: scheme, user, host and database. A query may have a
+/// password too, and goes; where one could begin or end elsewhere, nothing but the scheme is left.
+pub fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return HIDDEN.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (who, place) = match authority.rsplit_once('@') {
+        Some((who, place)) => (Some(who), place),
+        None => (None, authority),
+    };
+    // What looks like the end of the host may stand in a password, which goes on to the last `@`.
+    if path.contains('@') || !place.split(',').all(is_host) {
+        return format!("{scheme}://{HIDDEN}");
+    }
+    let who = who.map_or_else(String::new, |who| match who.split_once(':') {
+        Some((user, _)) => format!("{user}:{HIDDEN}@"),
+        None => format!("{who}@"),
+    });
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{who}{place}{path}")
+}
+
+/// Whether this is a host, with a port or without: else it may be half of `user:password`.
+fn is_host(text: &str) -> bool {
+    let is_address = text.starts_with('[') && text.ends_with(']');
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.rsplit_once(':');
+    is_address || port.is_none_or(|(host, port)| !host.is_empty() && digits(port))
 }
 
 /// When a commit counts as done.
@@ -136,5 +164,39 @@ impl OpenError {
     pub(crate) fn step(step: &Migration, source: sqlx::Error) -> OpenError {
         let (plugin, number) = (step.plugin.to_owned(), step.number);
         OpenError::Migration { plugin, number, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password_wherever_that_stands() {
+        for (address, shown) in [
+            ("postgres://db.example/bell", "postgres://db.example/bell"),
+            ("postgres://bell@[::1]:5432/bell", "postgres://bell@[::1]:5432/bell"),
+            ("postgres://bell@[::1]/bell", "postgres://bell@[::1]/bell"),
+            ("redis-cluster://:hush@one:1,two:2", "redis-cluster://:***@one:1,two:2"),
+            ("postgres://bell:hush@db/bell?sslmode=require", "postgres://bell:***@db/bell"),
+            ("postgres://bell:hu@s:h@db/bell", "postgres://bell:***@db/bell"),
+            ("postgres:///bell?user=u&password=hush", "postgres:///bell"),
+            ("postgres://db/bell?password=hu/s#h", "postgres://db/bell"),
+            ("postgres://db?password=hush", "postgres://db"),
+            ("postgres://db/bell?password=hu@sh", "postgres://***"),
+            ("postgres://bell:hu/sh@db/bell", "postgres://***"),
+            ("postgres://bell:hu?sh@db/bell", "postgres://***"),
+            ("postgres://bell:hu#sh@db/bell", "postgres://***"),
+            ("postgres://bell:h@u/s@h@db/bell", "postgres://***"),
+            ("postgres://bell:hush/bell", "postgres://***"),
+            ("postgres://bell:hush]/bell", "postgres://***"),
+            ("redis://:hush", "redis://***"),
+            ("hush", "***"),
+        ] {
+            assert_eq!(without_password(address), shown);
+            if address.starts_with("postgres") {
+                assert_eq!(address.parse::<Database>().unwrap().to_string(), shown);
+            }
+        }
     }
 }

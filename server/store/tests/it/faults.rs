@@ -306,6 +306,6 @@ async fn an_address_is_named_without_its_password() {
         "postgres://me:secret@127.0.0.1:1/nowhere?sslmode=disable".parse().unwrap();
     let refused = Store::open(&database, TABLES, Options::default()).await.unwrap_err();
     let text = refused.to_string();
-    assert!(text.starts_with("postgres://127.0.0.1:1/nowhere cannot be opened"), "{text}");
+    assert!(text.starts_with("postgres://me:***@127.0.0.1:1/nowhere cannot be opened"), "{text}");
     assert!(!format!("{database:?} {text}").contains("secret"));
 }
