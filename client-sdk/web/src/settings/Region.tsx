@@ -1,3 +1,4 @@
+import { useRef } from 'react'
 import type { Language } from '../../texts/plugin.ts'
 import { useTask } from '../app/form.tsx'
 import { speak } from '../app/language.ts'
@@ -22,20 +23,28 @@ export function Region() {
   const language = useLanguage()
   const { tz } = useMe()
   const client = useClient()
-  const task = useTask()
-  const choose = (chosen: Language) =>
-    task.run(async () => {
-      await speak(chosen)
-      await client.call('org.member.update', { locale: chosen })
+  const [speaking, moving] = [useTask(), useTask()]
+  const wanted = useRef<Language>(undefined)
+  const choose = (chosen: Language) => {
+    wanted.current = chosen
+    return speaking.run(async () => {
+      // Whoever chooses again while this is saved means the last one.
+      for (let next = wanted.current; next; next = wanted.current) {
+        wanted.current = undefined
+        await speak(next)
+        await client.call('org.member.update', { locale: next })
+      }
     })
+  }
   const move = (chosen: string) =>
-    task.run(async () => {
+    moving.run(async () => {
       await client.call('org.member.update', { tz: chosen })
       await refreshMe(client)
     })
+  const wrong = speaking.error ?? moving.error
   return (
     <Section title={t('settings.region')}>
-      {task.error !== undefined && <Banner tone="danger">{failure(t, task.error)}</Banner>}
+      {wrong !== undefined && <Banner tone="danger">{failure(t, wrong)}</Banner>}
       <Choice label={t('language')} value={language} options={LANGUAGES} onChange={choose} />
       <TimeZones
         label={t('settings.tz')}
