@@ -7,6 +7,7 @@ use crate::{
     ConvId, Event, UserId,
     event::{ephemerals, events},
     field,
+    limits::{CONVS_PER_PAGE_MAX, NAME_LEN_MAX, PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
     operation::{READ, WRITE, operations},
 };
 
@@ -73,12 +74,15 @@ pub struct Open {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
     /// The group's title, 1 to 100 characters.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub title: String,
     /// The other members, at most 500; more are added by `conv.member.add`.
     #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<Vec<UserId>>", length(max = USERS_PER_CALL_MAX))]
     pub members: Vec<UserId>,
     /// What newcomers see of the time before them.
     #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<History>")]
     pub history: History,
 }
 
@@ -104,6 +108,7 @@ pub struct List {
     pub after: Option<ConvId>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = CONVS_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 
@@ -149,6 +154,7 @@ pub struct Update {
     /// The group.
     pub conv: ConvId,
     /// Its title, 1 to 100 characters.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub title: String,
 }
 
@@ -159,6 +165,7 @@ pub struct AddMembers {
     pub conv: ConvId,
     /// Who, 1 to 500, and nobody who left the organisation; those who are in it already are passed
     /// over.
+    #[schemars(length(min = 1, max = USERS_PER_CALL_MAX))]
     pub users: Vec<UserId>,
 }
 
@@ -168,6 +175,7 @@ pub struct RemoveMembers {
     /// The group.
     pub conv: ConvId,
     /// Who, 1 to 500; those who are not in it are passed over.
+    #[schemars(length(min = 1, max = USERS_PER_CALL_MAX))]
     pub users: Vec<UserId>,
 }
 
@@ -188,6 +196,7 @@ pub struct ListMembers {
     pub after: Option<UserId>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PEOPLE_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DepartmentId, UserId, field,
+    limits::NAME_LEN_MAX,
     operation::{ADMIN, READ, operations},
 };
 
@@ -54,6 +55,7 @@ pub struct Department {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
     /// Its name, 1 to 100 characters; unique among its siblings.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// The one above; absent, at the top. At most 10 levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +79,7 @@ pub struct Update {
     pub department: DepartmentId,
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// Who heads it; `null` for nobody.
     #[serde(

@@ -50,6 +50,14 @@ macro_rules! error_codes {
                 match self { $(ErrorCode::$name => $text,)+ ErrorCode::Unknown => "E_UNKNOWN" }
             }
 
+            /// What it means, in a sentence.
+            pub const fn doc(self) -> &'static str {
+                match self {
+                    $(ErrorCode::$name => concat!($($doc),+),)+
+                    ErrorCode::Unknown => "A code that this version does not know.",
+                }
+            }
+
             /// What a program does about it.
             pub const fn retry(self) -> Retry {
                 match self {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DepartmentId, InviteId, OrgId, UserId, field,
+    limits::NAME_LEN_MAX,
     operation::{ADMIN, Access, operations},
     session::Grant,
 };
@@ -38,9 +39,11 @@ pub struct Create {
     pub department: Option<DepartmentId>,
     /// How many may join by it, 1 to 1,000; 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
     pub uses: Option<u32>,
     /// For how long, in milliseconds; 7 days if absent, at most 30 days.
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_592_000_000_i64))]
     pub ttl_ms: Option<i64>,
 }
 
@@ -129,16 +132,20 @@ pub struct Accept {
     pub token: String,
     /// The sign-in name of a new person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub login: Option<String>,
     /// The name of a new person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// At least 8 characters.
+    #[schemars(length(min = 8, max = 1024))]
     pub password: String,
     /// The language of a new person: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
     /// What to call the session in the list of devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME_LEN_MAX))]
     pub label: Option<String>,
 }

@@ -24,6 +24,7 @@ pub mod operation;
 pub mod org;
 pub mod receipt;
 pub mod role;
+pub mod schemas;
 pub mod session;
 pub mod topic;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Event, Topic, field,
+    limits::EVENTS_PER_PAGE_MAX,
     operation::{READ, operations},
 };
 
@@ -26,6 +27,7 @@ pub struct Read {
     pub before: Option<u64>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = EVENTS_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 

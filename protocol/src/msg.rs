@@ -7,6 +7,7 @@ use crate::{
     ConvId, Event, EventId, Topic, UserId,
     event::events,
     field,
+    limits::{EVENTS_PER_PAGE_MAX, MENTIONS_MAX, TEXT_LEN_MAX},
     operation::{READ, WRITE, operations},
 };
 
@@ -24,6 +25,7 @@ pub enum Body {
     /// Plain text.
     Text {
         /// The text, 1 byte to 16 KiB.
+        #[schemars(length(min = 1, max = TEXT_LEN_MAX))]
         text: String,
         /// Who is mentioned, at most 200; everyone who is mentioned gets `msg.mentioned`.
         #[serde(
@@ -31,6 +33,7 @@ pub enum Body {
             deserialize_with = "field::or_default",
             skip_serializing_if = "Vec::is_empty"
         )]
+        #[schemars(with = "Option<Vec<UserId>>", length(max = MENTIONS_MAX))]
         mentions: Vec<UserId>,
     },
 }
@@ -77,6 +80,7 @@ pub struct List {
     pub around: Option<u64>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = EVENTS_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 

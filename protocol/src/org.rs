@@ -7,6 +7,7 @@ use crate::{
     DepartmentId, OrgId, RoleId, UserId,
     event::events,
     field,
+    limits::{NAME_LEN_MAX, PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
     operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
@@ -39,6 +40,7 @@ operations! {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
     /// Its name, 1 to 100 characters.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
 }
 
@@ -73,6 +75,7 @@ pub struct Org {
 pub struct Update {
     /// Its name, 1 to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// The language that people start with: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,17 +96,22 @@ pub struct AddMember {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
     /// The sign-in name: 2 to 64 lower-case letters, digits, `.`, `-`, `_` or `@`; unique here.
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub login: String,
     /// The name that people see, 1 to 100 characters.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// At least 8 characters; absent: the person cannot sign in by password yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 1024))]
     pub password: Option<String>,
     /// The job title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME_LEN_MAX))]
     pub title: Option<String>,
     /// Whether the person administers the organisation.
     #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<bool>")]
     pub admin: bool,
     /// The language; the organisation's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +125,7 @@ pub struct AddMember {
         deserialize_with = "field::or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schemars(with = "Option<Vec<DepartmentId>>", length(max = 10))]
     pub departments: Vec<DepartmentId>,
 }
 
@@ -132,6 +141,7 @@ pub struct MemberAdded {
 pub struct ListMembers {
     /// Only those whose name, title or sign-in name contains this, whatever the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME_LEN_MAX))]
     pub query: Option<String>,
     /// Only the people of this department, without those below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,12 +155,14 @@ pub struct ListMembers {
         deserialize_with = "field::or_default",
         skip_serializing_if = "std::ops::Not::not"
     )]
+    #[schemars(with = "Option<bool>")]
     pub left: bool,
     /// The last person of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<UserId>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PEOPLE_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 
@@ -192,6 +204,7 @@ pub struct Member {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct GetMembers {
     /// Who, at most 200.
+    #[schemars(length(max = PEOPLE_PER_PAGE_MAX))]
     pub users: Vec<UserId>,
 }
 
@@ -210,15 +223,19 @@ pub struct UpdateMember {
     pub user: Option<UserId>,
     /// The name that people see, 1 to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// The sign-in name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub login: Option<String>,
     /// The job title; empty for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME_LEN_MAX))]
     pub title: Option<String>,
     /// All departments, at most 10, the main one first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
     pub departments: Option<Vec<DepartmentId>>,
     /// The manager; `null` for whoever heads the department. Nobody manages themselves, not even
     /// over others.
@@ -232,6 +249,7 @@ pub struct UpdateMember {
     /// All roles, at most 20. Nobody gives permissions that they do not have, and the last
     /// administrator stays one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
     pub roles: Option<Vec<RoleId>>,
     /// The language: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,6 +295,7 @@ pub struct Names {
     /// The organisation; people of another one are left out.
     pub org: OrgId,
     /// Who, at most 500.
+    #[schemars(length(max = USERS_PER_CALL_MAX))]
     pub users: Vec<UserId>,
 }
 

@@ -7,6 +7,7 @@ use crate::{
     ConvId, UserId,
     event::ephemerals,
     field,
+    limits::{PEOPLE_PER_PAGE_MAX, RECEIPT_SEQS_MAX},
     operation::{READ, operations},
 };
 
@@ -28,6 +29,7 @@ pub struct Counts {
     pub conv: ConvId,
     /// The messages, at most 100.
     #[serde(deserialize_with = "field::int")]
+    #[schemars(length(max = RECEIPT_SEQS_MAX))]
     pub seqs: Vec<u64>,
 }
 
@@ -39,6 +41,7 @@ pub struct Watch {
     /// The messages on the screen, at most 100; none to stop watching any there, on all devices.
     /// Who only looks elsewhere says nothing: it runs out.
     #[serde(deserialize_with = "field::int")]
+    #[schemars(length(max = RECEIPT_SEQS_MAX))]
     pub seqs: Vec<u64>,
 }
 
@@ -75,6 +78,7 @@ pub struct List {
     pub after: Option<UserId>,
     /// At most so many, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PEOPLE_PER_PAGE_MAX))]
     pub limit: Option<u32>,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     RoleId,
+    limits::NAME_LEN_MAX,
     operation::{ADMIN, READ, operations},
 };
 
@@ -65,6 +66,7 @@ pub struct Role {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
     /// Its name, 1 to 100 characters; unique here.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// What it permits, of [`PERMISSIONS`]; may be empty, for a role that only names people.
     pub permissions: Vec<String>,
@@ -84,6 +86,7 @@ pub struct Update {
     pub role: RoleId,
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// All that it permits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

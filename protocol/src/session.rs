@@ -9,6 +9,7 @@ use crate::{
     OrgId, SessionId, UserId,
     event::events,
     field,
+    limits::NAME_LEN_MAX,
     operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
@@ -48,12 +49,16 @@ pub struct Setup {
     /// The one-time token that the first start printed.
     pub token: String,
     /// The organisation's name.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub org: String,
     /// The administrator's sign-in name.
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub login: String,
     /// The administrator's name, as people see it.
+    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// At least 8 characters.
+    #[schemars(length(min = 8, max = 1024))]
     pub password: String,
 }
 
@@ -101,6 +106,7 @@ pub struct Password {
     /// The present one.
     pub old: String,
     /// The new one, at least 8 characters.
+    #[schemars(length(min = 8, max = 1024))]
     pub new: String,
 }
 
@@ -113,6 +119,7 @@ pub struct Login {
     pub password: String,
     /// What to call this session in the list of devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = NAME_LEN_MAX))]
     pub label: Option<String>,
 }
 
@@ -232,9 +239,11 @@ pub struct Issue {
     pub app: Option<String>,
     /// What the token may do, of `read`, `write` and `admin`; `read` and `write` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), inner(regex(pattern = "^(read|write|admin)$")))]
     pub scopes: Option<Vec<String>>,
     /// For how long, in milliseconds; 90 days if absent, at most 10 years.
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 316_224_000_000_i64))]
     pub ttl_ms: Option<i64>,
 }
 

@@ -1,10 +1,11 @@
 //! The types of the TypeScript SDK, written from the types of this crate: the file that is checked
 //! in must be the one that they give.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use carillon_protocol::{
     Access, CloseCode, Codec, Command, Effect, ErrorCode, VERSION, event, limits, operation, role,
+    schemas::Schemas,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 mod declarations;
 mod schema;
 
-use declarations::{Declarations, module, pascal};
+use declarations::Declarations;
 use schema::{WIDTH, doc};
 
 const HEAD: &str = "\
@@ -130,31 +131,22 @@ fn effect(effect: Effect) -> &'static str {
     }
 }
 
-/// The areas of the modules: what the names of all their operations begin with, as
-/// `OrgDepartment`, and the last word of it.
-fn areas() -> BTreeMap<String, (String, String)> {
-    struct Areas(BTreeMap<String, Vec<&'static str>>);
-    impl operation::Visitor for Areas {
+/// The operations with where their arguments are declared.
+fn schemas() -> Schemas {
+    struct Operations(Vec<(&'static str, String)>);
+    impl operation::Visitor for Operations {
         fn operation<C: Command>(&mut self) {
-            let nouns = C::OP.rsplit_once('.').expect("noun.verb").0;
-            let nouns: Vec<_> = nouns.split('.').collect();
-            let common = self.0.entry(module::<C>()).or_insert_with(|| nouns.clone());
-            let same = common.iter().zip(&nouns).take_while(|(one, two)| one == two).count();
-            common.truncate(same);
+            self.0.push((C::OP, C::schema_id().into_owned()));
         }
     }
-    let mut areas = Areas(BTreeMap::new());
-    operation::each(&mut areas);
-    let names = |nouns: Vec<&str>| {
-        let words: Vec<String> = nouns.into_iter().map(pascal).collect();
-        (words.concat(), words.last().cloned().expect("a noun"))
-    };
-    areas.0.into_iter().map(|(module, nouns)| (module, names(nouns))).collect()
+    let mut operations = Operations(Vec::new());
+    operation::each(&mut operations);
+    Schemas::new(operations.0)
 }
 
 fn file() -> String {
     let mut tables = Tables {
-        declarations: Declarations::new(areas()),
+        declarations: Declarations::new(schemas()),
         operations: Vec::new(),
         effects: String::new(),
         events: Vec::new(),

@@ -1,6 +1,8 @@
 //! The host: the table of operations over a storage, a clock and the live connections.
 
-use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow, collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
 use carillon_protocol::{Access, Effect, ErrorCode, Event, Topic, event::Ephemeral, id::Ulid};
 use schemars::{Schema, SchemaGenerator};
@@ -57,6 +59,8 @@ pub struct Operation {
     pub effect: Effect,
     /// Who may call it.
     pub access: Access,
+    /// Names the types of its arguments and of its result, with the modules they stand in.
+    pub types: fn() -> [Cow<'static, str>; 2],
     /// The JSON Schema of its arguments.
     pub args: fn(&mut SchemaGenerator) -> Schema,
     /// The JSON Schema of its result.
@@ -159,6 +163,7 @@ impl Host {
             doc: entry.doc,
             effect: entry.effect,
             access: entry.access,
+            types: entry.types,
             args: entry.args,
             reply: entry.reply,
         })

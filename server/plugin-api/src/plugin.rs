@@ -1,11 +1,11 @@
 //! A plugin as a value.
 
-use std::{any::Any, collections::BTreeMap, future::Future, sync::Arc};
+use std::{any::Any, borrow::Cow, collections::BTreeMap, future::Future, sync::Arc};
 
 use carillon_protocol::{
     Codec, Command, Effect, Event, Raw, SessionId, Topic, UserId, operation::Access,
 };
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use smallvec::SmallVec;
 
 use crate::{BoxFuture, Committed, Ctx, Migration, Result, Tx, call};
@@ -132,6 +132,7 @@ pub(crate) struct Entry {
     pub(crate) doc: &'static str,
     pub(crate) effect: Effect,
     pub(crate) access: Access,
+    pub(crate) types: fn() -> [Cow<'static, str>; 2],
     pub(crate) args: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) reply: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) hash: fn(Raw<'_>) -> Result<i64>,
@@ -251,6 +252,7 @@ impl Plugin {
             doc: C::DOC,
             effect: C::EFFECT,
             access: C::ACCESS,
+            types: || [C::schema_id(), C::Reply::schema_id()],
             args: |schemas| schemas.subschema_for::<C>(),
             reply: |schemas| schemas.subschema_for::<C::Reply>(),
             hash: |raw| Ok(call::hash(&raw.decode::<C>()?)),

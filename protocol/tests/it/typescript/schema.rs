@@ -38,7 +38,8 @@ impl Writer<'_> {
     pub fn of(&self, schema: &Value) -> String {
         if let Some(reference) = schema["$ref"].as_str() {
             let key = reference.rsplit('/').next().unwrap_or_default();
-            return self.names.get(key).map_or("unknown".to_owned(), String::clone);
+            let name = self.names.get(key).filter(|name| *name != "Json");
+            return name.map_or("unknown".to_owned(), String::clone);
         }
         if let Some(value) = schema.get("const") {
             return literal(value);
