@@ -19,8 +19,9 @@ test('by keys: signing in as a person of the demo', async ({ open, faults }) => 
   await expect(page.getByRole('region', { name: 'Conversations' })).toBeVisible()
 })
 
-test('by keys: signing in by password, with a slip', async ({ open, faults }) => {
+test('by keys: signing in by password, with a slip', async ({ open, faults, company }) => {
   faults.allow(/401/)
+  await company.as('carol', 'org.member.update', { locale: 'zh-HK' })
   const page = await open(undefined)
   await expect(page.getByRole('button', { name: /Amy Chan/ })).toBeVisible()
   const hands = new Hands(page)
@@ -33,7 +34,7 @@ test('by keys: signing in by password, with a slip', async ({ open, faults }) =>
   await hands.press('ControlOrMeta+a')
   await hands.write('harbour-demo')
   await hands.press('Enter')
-  // Carol has chosen no language here: her own is spoken from now on.
+  // Nobody has chosen a language here: Carol's own is spoken from now on.
   await expect(page.getByRole('region', { name: '傾偈清單' })).toBeVisible()
 })
 
