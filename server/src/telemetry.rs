@@ -9,7 +9,7 @@ use std::{
 
 use carillon_bus::Health;
 use carillon_protocol::{CloseCode, ErrorCode};
-use carillon_store::Tail;
+use carillon_store::{Asked, Tail};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -39,6 +39,11 @@ struct CloseLabels {
     code: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueryLabels {
+    kind: &'static str,
+}
+
 /// Everything that `/metrics` shows, declared here and nowhere else.
 #[derive(Debug)]
 pub struct Metrics {
@@ -56,6 +61,7 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Sockets refused because there were too many.
     pub refused_connections: Counter,
+    db_queries: Family<QueryLabels, Counter>,
     /// The position in the log up to which everybody who listens here was told.
     pub log_applied: Gauge,
     /// The newest position that this node knows of.
@@ -83,6 +89,7 @@ impl Default for Metrics {
             inbox_full: Counter::default(),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
+            db_queries: Family::default(),
             log_applied: Gauge::default(),
             log_newest: Gauge::default(),
             lost_hints: Counter::default(),
@@ -111,6 +118,11 @@ impl Default for Metrics {
             "Sockets refused because there were too many",
             metrics.refused_connections.clone(),
         );
+        registry.register(
+            "db_queries",
+            "Statements sent to the database, to read or by the connection that writes",
+            metrics.db_queries.clone(),
+        );
         metrics.register_cluster(&mut registry);
         Metrics { registry, ..metrics }
     }
@@ -133,7 +145,11 @@ impl Metrics {
     }
 
     /// Takes over what the store and the bus have counted.
-    pub fn follow(&self, tail: &Tail, bus: Option<&Health>) {
+    pub fn follow(&self, asked: Asked, tail: &Tail, bus: Option<&Health>) {
+        for (kind, count) in [("read", asked.reads), ("write", asked.writes)] {
+            let queries = self.db_queries.get_or_create(&QueryLabels { kind });
+            queries.inner().store(count, Ordering::Relaxed);
+        }
         let position = |pos: u64| i64::try_from(pos).unwrap_or(i64::MAX);
         self.log_applied.set(position(tail.applied));
         self.log_newest.set(position(tail.newest));

@@ -185,7 +185,7 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
 async fn metrics(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
     door.0.metrics.connections.set(i64::from(door.0.hub.connections()));
     let bus = door.0.cluster.as_ref().map(Cluster::health);
-    door.0.metrics.follow(&door.0.store.tail(), bus.as_ref());
+    door.0.metrics.follow(door.0.store.asked(), &door.0.store.tail(), bus.as_ref());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], door.0.metrics.text())
 }

@@ -129,7 +129,7 @@ pub(crate) trait Lane: Send {
 
 /// People's numbers: from memory, and what it lacks in one query.
 pub(crate) async fn remembered_authors(
-    conn: &mut impl Reading,
+    lane: &mut impl Lane,
     memory: &Memory,
     users: &[UserId],
 ) -> Result<Vec<i64>> {
@@ -138,7 +138,7 @@ pub(crate) async fn remembered_authors(
     let missing: Vec<_> = missing.map(|(user, _)| *user).collect();
     let found = match missing.is_empty() {
         true => Vec::new(),
-        false => conn.authors(&missing).await?,
+        false => lane.conn().authors(&missing).await?,
     };
     let mut found = found.into_iter();
     let ids = known.into_iter().map(|id| id.or_else(|| found.next()).unwrap_or_default());

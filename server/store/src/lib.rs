@@ -9,6 +9,7 @@
 //! whatever queued while its last commit ran: no timer, so a lone message waits for nothing and a
 //! crowd shares one `fdatasync`. A commit is answered after the database said that it is on disk.
 
+mod asked;
 pub mod backup;
 mod batch;
 mod cells;
@@ -25,6 +26,7 @@ mod reading;
 mod sqlite;
 mod store;
 
+pub use asked::Asked;
 pub use line::{AfterCommit, OwnCommit, Tail};
 pub use open::{Database, Durability, OpenError, Options, without_password};
 pub use store::Store;

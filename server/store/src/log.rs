@@ -6,7 +6,10 @@ use carillon_plugin::{Committed, Emit, Error, Head, Result, Transaction};
 use carillon_protocol::{ErrorCode, Event, Json, Topic};
 use quick_cache::sync::Cache;
 
-use crate::line::{Figures, Line};
+use crate::{
+    asked::Asking,
+    line::{Figures, Line},
+};
 
 /// Topics whose place is kept in memory: about 100 bytes each.
 const PLACES_MAX: usize = 65_536;
@@ -33,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Places>,
     pub(crate) line: Line,
     pub(crate) tail: Figures,
+    pub(crate) asking: Asking,
     pub(crate) epoch: u64,
 }
 
@@ -40,14 +44,18 @@ impl Shared {
     /// Of the one node that writes.
     pub(crate) fn new(position: u64, epoch: u64) -> Shared {
         let places = Arc::new(Cache::new(PLACES_MAX));
-        Shared { places, line: Line::new(position, None), tail: Figures::default(), epoch }
+        Shared::of(places, Line::new(position, None), epoch)
     }
 
     /// Of one of several nodes: where topics stand is learned from what all of them commit.
     pub(crate) fn following(position: u64, epoch: u64) -> Shared {
         let places = Arc::new(Cache::new(PLACES_MAX));
         let line = Line::new(position, Some(Arc::clone(&places)));
-        Shared { places, line, tail: Figures::default(), epoch }
+        Shared::of(places, line, epoch)
+    }
+
+    fn of(places: Arc<Places>, line: Line, epoch: u64) -> Shared {
+        Shared { places, line, tail: Figures::default(), asking: Asking::default(), epoch }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading the log and plugins' tables: what of it is the same for every engine.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use carillon_plugin::{Error, Head, Look, Result, Row, Tail, Value, Window};
 use carillon_protocol::{Cid, Event, Topic, UserId, limits::INT_MAX};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::{
     batch::statement,
     engine::{Found, Reading},
-    log::Place,
+    log::{Place, Shared},
     postgres::is_lost,
 };
 
@@ -31,24 +31,32 @@ fn unavailable(error: sqlx::Error) -> Error {
 
 /// The connections that read. Cheap to clone.
 #[derive(Clone)]
-pub(crate) enum Readers {
+pub(crate) struct Readers {
+    pub(crate) pool: Pool,
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
 impl Readers {
+    /// A connection for one statement.
     async fn conn(&self) -> Result<Conn> {
-        match self {
-            Readers::Sqlite(pool) => pool.acquire().await.map(Conn::Sqlite),
-            Readers::Postgres(pool) => Server::acquire(pool).await.map(Conn::Postgres),
+        self.shared.asking.read();
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.acquire().await.map(Conn::Sqlite),
+            Pool::Postgres(pool) => Server::acquire(pool).await.map(Conn::Postgres),
         }
         .map_err(unavailable)
     }
 
     pub(crate) async fn close(&self) {
-        match self {
-            Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
         }
     }
 

@@ -79,12 +79,6 @@ fn open_text(row: &NewEvent) -> String {
 
 /// Inserts a draft whose numbers are real, and says what the newest ones are now.
 pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<()> {
-    if draft.rows.is_empty() {
-        return Ok(());
-    }
-    if !draft.newcomers.is_empty() {
-        insert_newcomers(conn, &draft.newcomers).await?;
-    }
     let sql = "WITH moved AS (UPDATE meta SET pos = $12, topics = $13, authors = $14)
          INSERT INTO event (topic, by_id, seq, n, counts, k, id, at, cid, hash, data, pos)
          SELECT q.topic, q.author, q.seq, q.n, q.counts, q.k, q.id, q.at, q.cid, q.hash, q.data,
@@ -99,7 +93,8 @@ pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<()>
     query.execute(conn).await.map(drop)
 }
 
-async fn insert_newcomers(conn: &mut PgConnection, newcomers: &Newcomers) -> Result<()> {
+/// Inserts new topics and authors.
+pub(super) async fn insert_newcomers(conn: &mut PgConnection, newcomers: &Newcomers) -> Result<()> {
     let sql = "WITH people AS (
              INSERT INTO author (id, \"user\") SELECT * FROM unnest($4::BIGINT[], $5::BYTEA[]))
          INSERT INTO topic (id, name, org)

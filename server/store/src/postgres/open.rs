@@ -14,8 +14,11 @@ use super::{
     writer::Writer,
 };
 use crate::{
-    Database, Durability, OpenError, Options, cells::whole, log::Shared, migrate::Stop,
-    reading::Readers,
+    Database, Durability, OpenError, Options,
+    cells::whole,
+    log::Shared,
+    migrate::Stop,
+    reading::{Pool, Readers},
 };
 
 /// Connections that read, a node: as many as keep two cores of a server busy while answers travel.
@@ -89,7 +92,8 @@ pub(crate) async fn open(
         .after_connect(|conn, _| Box::pin(refuse_standby(conn)))
         .connect_lazy_with(of_readers.clone());
     let follower = Tail::start(of_readers, Arc::clone(&shared));
-    Ok((shared.clone(), Writer::new(of_writer, shared), Readers::Postgres(readers), follower))
+    let readers = Readers { pool: Pool::Postgres(readers), shared: Arc::clone(&shared) };
+    Ok((shared.clone(), Writer::new(of_writer, shared), readers, follower))
 }
 
 /// Whether the database could be opened, without changing anything.

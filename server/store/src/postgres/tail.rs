@@ -164,7 +164,9 @@ impl Tail {
         !is_there() || *why == Why::Asked
     }
 
+    /// The connection, for one statement.
     async fn conn(&mut self) -> sqlx::Result<&mut PgConnection> {
+        self.shared.asking.read();
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => patiently(|| connected(&self.settings)).await?,

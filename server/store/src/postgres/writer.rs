@@ -54,7 +54,8 @@ impl Writer {
             Some(link) => link,
             None => {
                 let conn = patiently(|| self.settings.connect()).await?;
-                Link { conn, alone: false, committing: false, learned: Learned::new() }
+                let shared = Arc::clone(&self.memory.shared);
+                Link { conn, shared, alone: false, committing: false, learned: Learned::new() }
             }
         };
         Ok((self.link.insert(link), &mut self.memory))
@@ -127,7 +128,7 @@ impl Engine for Writer {
             let (link, _) = self.link().await?;
             // A server that only reads, as a standby, has no such row.
             let sql = "SELECT pos FROM meta WHERE current_setting('transaction_read_only') = 'off'";
-            sqlx::query(sql).fetch_one(&mut link.conn).await
+            sqlx::query(sql).fetch_one(link.conn()).await
         };
         let error = match timeout(BATCH_TIMEOUT, ping).await {
             Ok(Ok(_)) => return Ok(()),
@@ -149,6 +150,7 @@ impl Engine for Writer {
 /// The connection, as a batch uses it.
 struct Link {
     conn: PgConnection,
+    shared: Arc<Shared>,
     /// The batch only appends: all of it is one statement, which counts for itself.
     alone: bool,
     /// The commit has been sent.
@@ -157,15 +159,28 @@ struct Link {
 }
 
 impl Link {
+    /// Sends the rows of a draft whose numbers are real.
+    async fn insert(&mut self, draft: &Draft) -> sqlx::Result<()> {
+        if draft.rows.is_empty() {
+            return Ok(());
+        }
+        if !draft.newcomers.is_empty() {
+            append::insert_newcomers(self.conn(), &draft.newcomers).await?;
+        }
+        append::insert(self.conn(), draft).await
+    }
+
     async fn run(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        self.conn.execute(sql).await.map(drop)
+        self.conn().execute(sql).await.map(drop)
     }
 }
 
 impl Lane for Link {
     type Conn = PgConnection;
 
+    /// The connection, for one statement.
     fn conn(&mut self) -> &mut PgConnection {
+        self.shared.asking.write();
         &mut self.conn
     }
 
@@ -177,21 +192,21 @@ impl Lane for Link {
         // The counter first: what is read after it cannot change until the commit.
         self.run("BEGIN").await?;
         let sql = "SELECT pos, topics, authors FROM meta FOR UPDATE";
-        let row = sqlx::query(sql).fetch_one(&mut self.conn).await?;
+        let row = sqlx::query(sql).fetch_one(self.conn()).await?;
         Ok(Last { pos: whole(&row, 0)?, topic: row.int(1)?, author: row.int(2)? })
     }
 
     async fn standing(&mut self, _: &Memory, topics: &[&Topic]) -> sqlx::Result<Vec<Place>> {
         match self.alone || topics.is_empty() {
             true => Ok(vec![Place::default(); topics.len()]),
-            false => self.conn.places(topics).await,
+            false => self.conn().places(topics).await,
         }
     }
 
     async fn numbers(&mut self, memory: &Memory, users: &[UserId]) -> sqlx::Result<Vec<i64>> {
         match self.alone {
             true => Ok(vec![0; users.len()]),
-            false => engine::remembered_authors(&mut self.conn, memory, users).await,
+            false => engine::remembered_authors(self, memory, users).await,
         }
     }
 
@@ -208,7 +223,7 @@ impl Lane for Link {
         }
         if sql.contains(ROWS) {
             return self
-                .conn
+                .conn()
                 .execute(dialect::query(dialect::list(sql, rows)?))
                 .await
                 .map(|done| done.rows_affected());
@@ -216,7 +231,7 @@ impl Lane for Link {
         let mut changed = 0;
         for row in rows {
             let query = dialect::query(dialect::statement(sql, row)?);
-            changed += self.conn.execute(query).await?.rows_affected();
+            changed += self.conn().execute(query).await?.rows_affected();
         }
         Ok(changed)
     }
@@ -228,10 +243,11 @@ impl Lane for Link {
     async fn finish(&mut self, draft: &mut Draft, _: bool) -> sqlx::Result<()> {
         if self.alone {
             self.committing = true;
+            self.shared.asking.write();
             return append::append(&mut self.conn, &mut self.learned, draft).await;
         }
         draft.seal();
-        if let Err(error) = append::insert(&mut self.conn, draft).await {
+        if let Err(error) = self.insert(draft).await {
             // The next round finds out why, without the counter's row.
             self.run("ROLLBACK").await?;
             return Err(error);

@@ -9,7 +9,12 @@ use sqlx::{
 };
 
 use super::{code, migrate, writer::Writer};
-use crate::{Durability, OpenError, Options, log::Shared, migrate::Stop, reading::Readers};
+use crate::{
+    Durability, OpenError, Options,
+    log::Shared,
+    migrate::Stop,
+    reading::{Pool, Readers},
+};
 
 /// Stands in the file's header: "CARI".
 const APPLICATION_ID: i32 = 0x4341_5249;
@@ -69,7 +74,9 @@ pub(crate) async fn open(
         .connect_with(settings.pragma("query_only", "1").pragma("cache_size", READER_CACHE_KIB))
         .await
         .map_err(failed)?;
-    Ok((writer.shared(), writer, Readers::Sqlite(readers)))
+    let shared = writer.shared();
+    let readers = Readers { pool: Pool::Sqlite(readers), shared: Arc::clone(&shared) };
+    Ok((shared, writer, readers))
 }
 
 /// Whether the file could be opened, without changing anything.

@@ -44,6 +44,7 @@ impl Writer {
 
     /// The connection, opened again if a fault closed it.
     async fn conn(&mut self) -> sqlx::Result<(&mut SqliteConnection, &mut Memory)> {
+        self.memory.shared.asking.write();
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => {
