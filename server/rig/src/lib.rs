@@ -16,7 +16,7 @@ mod redis_sentinel;
 
 pub use child::Child;
 pub use port::free_port;
-pub use postgres::{POSTGRES_VARIABLE, Postgres, database};
+pub use postgres::{POSTGRES_VARIABLE, Postgres, Stalled, database};
 pub use redis::{REDIS_VARIABLE, Redis, Tls, shared as shared_redis};
 pub use redis_cluster::RedisCluster;
 pub use redis_sentinel::RedisSentinel;

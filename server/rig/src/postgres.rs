@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{Child, free_port};
@@ -92,6 +92,22 @@ impl Postgres {
         &mut self.child
     }
 
+    /// Stops all its processes in their tracks (`SIGSTOP`): connections stay open, and nobody
+    /// answers, until what this returns is dropped.
+    ///
+    /// # Panics
+    /// If its processes cannot be seen.
+    pub fn stall(&self) -> Stalled {
+        let first = self.child.id();
+        // The first one makes the others, so it has to be the first to stop.
+        self.child.freeze();
+        let others = fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
+        let others = others.expect("Linux says which processes a process has");
+        let others = others.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+        let all: Vec<Pid> = Pid::from_raw(first.cast_signed()).into_iter().chain(others).collect();
+        Stalled::of(all)
+    }
+
     /// Ends it at once, as an operator does (`fast`): connections break, and what was committed is
     /// there again after [`Postgres::begin`].
     pub fn stop(&mut self) {
@@ -104,6 +120,31 @@ impl Postgres {
     /// If it does not start.
     pub fn begin(&mut self) {
         self.child = run(self.folder.path(), self.port, &self.settings);
+    }
+}
+
+/// A PostgreSQL that stands still; it goes on when this is dropped.
+#[derive(Debug)]
+pub struct Stalled(Vec<Pid>);
+
+impl Stalled {
+    fn of(all: Vec<Pid>) -> Stalled {
+        let stalled = Stalled(all);
+        stalled.signal(Signal::STOP);
+        stalled
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in &self.0 {
+            // An error means that it has ended.
+            let _ended = kill_process(*pid, signal);
+        }
+    }
+}
+
+impl Drop for Stalled {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
     }
 }
 

@@ -8,11 +8,10 @@ use std::{
 use carillon_store::Store;
 use tokio::sync::Mutex;
 
-/// How long the database may take to answer.
-const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer counts, in milliseconds. Everybody may ask, and a look costs the writer: so
-/// often, and no oftener, it is interrupted.
-const FRESH_MS: i64 = 1_000;
+/// often, and no oftener, it is interrupted. With the time that [`Store::ping`] gives the database
+/// it is less than the two seconds after which a proxy must know.
+const FRESH_MS: i64 = 400;
 /// Less room than this on the disk, and the node is not ready: a commit could fail any time.
 const DISK_FREE_MIN: u64 = 64 * 1024 * 1024;
 
@@ -61,7 +60,7 @@ async fn fresh(
 
 async fn look(store: &Store, data: &Path) -> Wrong {
     let mut wrong = Vec::new();
-    if !matches!(tokio::time::timeout(READY_TIMEOUT, store.ping()).await, Ok(Ok(()))) {
+    if store.ping().await.is_err() {
         wrong.push("the database does not answer");
     }
     if store.tail().last_error.is_some_and(|age| age < FOLLOW_FAULT_AGE_MAX) {
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn however_many_ask_one_looks_a_second() {
+    async fn however_many_ask_one_looks_until_the_answer_is_old() {
         let (last, looks) = (Mutex::new(None), Cell::new(0));
         let ask = |now| {
             fresh(&last, now, async {

@@ -9,7 +9,7 @@ use carillon_plugin::{
 use carillon_protocol::{Cid, Event, Topic, UserId};
 
 use crate::{
-    AfterCommit, Database, OpenError, Options, OwnCommit, Tail,
+    AfterCommit, Asked, Database, OpenError, Options, OwnCommit, Tail,
     log::Shared,
     postgres::{self, Follower},
     queue::Queue,
@@ -17,8 +17,9 @@ use crate::{
     sqlite,
 };
 
-/// How long a database may take to say that it is there.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a database may take to say that it is there. Whoever shows the answer may keep it for a
+/// moment, and is still to say within two seconds that the database does not.
+const PING_TIMEOUT: Duration = Duration::from_millis(1_200);
 
 /// The log and the tables, open. Cheap to clone.
 #[derive(Clone)]
@@ -104,6 +105,11 @@ impl Store {
     /// How well this node follows the log.
     pub fn tail(&self) -> Tail {
         self.shared.tail.tail(self.shared.line.applied(), self.shared.line.spoken())
+    }
+
+    /// How often the database was asked.
+    pub fn asked(&self) -> Asked {
+        self.shared.asking.asked()
     }
 
     /// Whether the writer and a reader answer, soon.

@@ -1,11 +1,11 @@
 //! Several servers that share a database and Redis are one server to everybody.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use carillon::config::Redis;
 use carillon_plugin::Caller;
 use carillon_protocol::{
-    Codec, ConvId, DeviceId, ServerFrame, Topic, UserId,
+    Codec, Command as _, ConvId, DeviceId, Retry, ServerFrame, Topic, UserId,
     conv::{Read, ReadData, RemoveMembers, ephemeral::READ, kind},
     msg,
     node::List,
@@ -14,7 +14,7 @@ use carillon_protocol::{
 };
 
 use crate::{
-    kit::{PATIENCE, Person, TestClient, TestServer, new_id},
+    kit::{PATIENCE, Person, TestClient, TestServer, cid, new_id},
     sessions::ended_within_a_second,
 };
 
@@ -291,4 +291,54 @@ async fn without_redis_messages_still_come_only_later() {
     drop((amys, bobs));
     east.stop().await;
     west.stop().await;
+}
+
+/// A database that stands still is noticed within this time, by whoever asks all the time.
+const RED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Waits until `/readyz` says this.
+async fn until_says(server: &TestServer, wanted: u16) {
+    while crate::kit::http(server.url(), "GET", "/readyz", &[], Vec::new()).await.0 != wanted {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_stands_still_the_node_says_so_and_acknowledges_nothing() {
+    let postgres = carillon_rig::Postgres::start();
+    let database = postgres.url("postgres");
+    let server = TestServer::with(|config| {
+        config.database = Some(database.clone().try_into().unwrap());
+    })
+    .await;
+    let org = server.org("Harbour").await;
+    let amy = server.person(org, "amy").await;
+    let conv = server.group(&[&amy]).await;
+    let mut amys = TestClient::connect(&server, &amy).await;
+    amys.say(conv, "before").await;
+    // An answer that is kept for a moment is part of the two seconds.
+    until_says(&server, 200).await;
+
+    let stalled = tokio::task::block_in_place(|| postgres.stall());
+    let (intent, send) = (cid(), crate::kit::text_message(conv, "meanwhile"));
+    let asked = amys.begin(msg::Send::OP, Some(intent), None, &send).await;
+    tokio::time::timeout(RED_WITHIN, until_says(&server, 503)).await.expect("it says so in time");
+    let early = tokio::time::timeout(Duration::ZERO, amys.answer(asked)).await.ok();
+    assert!(!matches!(early, Some(Ok(_))), "nothing is in the log: {early:?}");
+    drop(stalled);
+
+    tokio::time::timeout(PATIENCE, until_says(&server, 200)).await.expect("it is ready again");
+    // Whatever the answer was, the same again is answered by the one message in the log.
+    let answer = match early {
+        Some(answer) => answer,
+        None => amys.answer(asked).await,
+    };
+    if let Err(error) = answer {
+        assert!(matches!(error.retry, Retry::Same | Retry::After), "{error}");
+    }
+    let sent = amys.call_as(Some(intent), None, &send).await.unwrap();
+    let sql = "SELECT count(*), min(seq) FROM event WHERE data LIKE '%meanwhile%'";
+    assert_eq!(postgres.sql("postgres", sql).trim(), format!("1|{}", sent.seq));
+    drop(amys);
+    server.stop().await;
 }

@@ -8,7 +8,6 @@ use std::{
 
 use carillon_protocol::{Command, ConvId, ServerFrame, conv, msg};
 use carillon_rig::Postgres;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -144,35 +143,10 @@ async fn whoever_asks_twice_does_not_wait_for_somebody_who_never_finishes() {
     assert!(said("in a hurry"));
 }
 
-/// A PostgreSQL whose every process stands still; they go on when this is dropped.
-struct Frozen(Vec<Pid>);
-
-impl Frozen {
-    fn all_of(database: &mut Postgres) -> Frozen {
-        let first = database.child().id();
-        let others = fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
-        let others = others.split_whitespace().map(|pid| pid.parse().unwrap());
-        let all = std::iter::once(first.cast_signed()).chain(others);
-        let frozen = Frozen(all.filter_map(Pid::from_raw).collect());
-        frozen.0.iter().for_each(|pid| kill_process(*pid, Signal::STOP).unwrap());
-        frozen
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        // Who has gone meanwhile needs nothing.
-        for pid in &self.0 {
-            // An error means that it has ended meanwhile.
-            let _ended = kill_process(*pid, Signal::CONT);
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_answers_nothing_does_not_keep_a_node_from_ending() {
     let folder = tempfile::tempdir().unwrap();
-    let mut database = Postgres::start();
+    let database = Postgres::start();
     let mut serve = carillon();
     serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
     serve.env("CARILLON_DATABASE", database.url("postgres"));
@@ -183,7 +157,7 @@ async fn a_database_that_answers_nothing_does_not_keep_a_node_from_ending() {
     let create =
         conv::Create { title: "Shop".into(), members: Vec::new(), history: conv::History::All };
     let conv = amys.call(&create).await.unwrap().conv;
-    let frozen = Frozen::all_of(&mut database);
+    let stalled = database.stall();
     let send = text_message(conv, "into the void");
     amys.begin(msg::Send::OP, Some(cid()), None, &send).await;
     server.terminate();
@@ -191,5 +165,5 @@ async fn a_database_that_answers_nothing_does_not_keep_a_node_from_ending() {
     assert!(!frames.iter().any(|frame| matches!(frame, ServerFrame::Ok { .. })), "{frames:?}");
     assert!(closed.code.is_none_or(|code| code == 4001), "{closed:?}");
     assert_eq!(server.status().await.code(), Some(0));
-    drop(frozen);
+    drop(stalled);
 }
