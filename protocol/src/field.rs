@@ -34,6 +34,35 @@ where
     deserializer.deserialize_map(Named(PhantomData))
 }
 
+/// What [`named`] reads, where it stands in a list or may be absent.
+struct ByName<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByName<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        named(deserializer).map(ByName)
+    }
+}
+
+/// A list of objects, each as [`named`] reads it; `null` means the same as no field.
+pub(crate) fn named_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let list: Option<Vec<ByName<T>>> = Option::deserialize(deserializer)?;
+    Ok(list.unwrap_or_default().into_iter().map(|ByName(value)| value).collect())
+}
+
+/// An object as [`named`] reads it, or none.
+pub(crate) fn named_or_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let value: Option<ByName<T>> = Option::deserialize(deserializer)?;
+    Ok(value.map(|ByName(value)| value))
+}
+
 /// `null` means the same as no field: several languages write an empty list as `null`.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

@@ -4,6 +4,8 @@
 //! share it, and the documents are generated from it. The contract in prose is the protocol page
 //! in `server/ARCHITECTURE.md`.
 
+pub mod bot;
+pub mod card;
 pub mod codec;
 pub mod conv;
 pub mod department;
@@ -33,7 +35,8 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RoleId, RunId, SessionId, UserId,
+    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId, RunId,
+    SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -22,6 +22,40 @@ limits! {
     TEXT_LEN_MAX: usize = 16 * 1024;
     /// The most people one message may mention: each is a row in that person's own log.
     MENTIONS_MAX: usize = 200;
+    /// The largest card, in bytes of JSON: as much as a text.
+    CARD_LEN_MAX: usize = 16 * 1024;
+    /// The longest title of a card, of one of its items or of a Markdown message, in characters: it
+    /// stands in one line of a list.
+    CARD_TITLE_LEN_MAX: usize = 200;
+    /// The longest label, question or note in a card, in characters.
+    CARD_LABEL_LEN_MAX: usize = 200;
+    /// The longest name that a program reads in a card (`key`, `act`, `id`, `value`), in bytes.
+    CARD_KEY_LEN_MAX: usize = 64;
+    /// The most facts in a card: more of them are a table, and belong behind a link.
+    CARD_FIELDS_MAX: usize = 20;
+    /// The most items in a card.
+    CARD_ITEMS_MAX: usize = 20;
+    /// The most buttons in a card: all of them are seen at once.
+    CARD_BUTTONS_MAX: usize = 10;
+    /// The most questions in a form: more of them need a page.
+    CARD_INPUTS_MAX: usize = 20;
+    /// The most options of a question.
+    CARD_OPTIONS_MAX: usize = 50;
+    /// The longest answer to a question that does not say how long it may be, in characters.
+    CARD_ANSWER_LEN: u32 = 1_000;
+    /// The longest address in a card, in bytes.
+    URL_LEN_MAX: usize = 2_048;
+    /// The most robots that post into one conversation.
+    ROBOTS_PER_CONV_MAX: usize = 20;
+    /// The most words of which a robot's messages must hold one, as DingTalk's.
+    ROBOT_KEYWORDS_MAX: usize = 10;
+    /// The longest of those words, in characters.
+    ROBOT_KEYWORD_LEN_MAX: usize = 50;
+    /// The most networks from which a robot may be called.
+    ROBOT_NETWORKS_MAX: usize = 20;
+    /// The most messages that a robot may be allowed in a minute: ten a second are more than
+    /// anybody reads, and their times are kept in memory.
+    ROBOT_PER_MINUTE_MAX: u32 = 600;
     /// The most members of a group.
     MEMBERS_MAX: usize = 5_000;
     /// The most people that one call may name.

@@ -5,15 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConvId, Event, EventId, Topic, UserId,
+    card::Card,
     event::events,
     field,
-    limits::{EVENTS_PER_PAGE_MAX, MENTIONS_MAX, TEXT_LEN_MAX},
-    operation::{READ, WRITE, operations},
+    limits::{CARD_TITLE_LEN_MAX, EVENTS_PER_PAGE_MAX, MENTIONS_MAX, TEXT_LEN_MAX},
+    operation::{Access, READ, WRITE, operations},
 };
 
 operations! {
     /// Writes a message; answered when it is on disk, with its final position.
     "msg.send": Send => Sent, Once, WRITE;
+    /// Writes a message of a robot, which is no member of the conversation; of those whom it
+    /// mentions, the others are left out.
+    "msg.post": Post => Sent, Once, Access::System;
     /// Messages and nothing else, for a screen.
     "msg.list": List => Listed, Read, READ;
 }
@@ -36,6 +40,44 @@ pub enum Body {
         #[schemars(with = "Option<Vec<UserId>>", length(max = MENTIONS_MAX))]
         mentions: Vec<UserId>,
     },
+    /// Text with headings, lists, links and pictures. Raw HTML in it is text.
+    Markdown {
+        /// What it is about, in one line: what a list of conversations and a notification show.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1, max = CARD_TITLE_LEN_MAX))]
+        title: Option<String>,
+        /// The Markdown, 1 byte to 16 KiB.
+        #[schemars(length(min = 1, max = TEXT_LEN_MAX))]
+        text: String,
+        /// Who is mentioned, as in a text.
+        #[serde(
+            default,
+            deserialize_with = "field::or_default",
+            skip_serializing_if = "Vec::is_empty"
+        )]
+        #[schemars(with = "Option<Vec<UserId>>", length(max = MENTIONS_MAX))]
+        mentions: Vec<UserId>,
+    },
+    /// A card: only programs send one.
+    Card {
+        /// The plugin that it belongs to, written by the server; absent, it belongs to whoever
+        /// wrote the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// What it says.
+        #[serde(deserialize_with = "field::named")]
+        card: Card,
+    },
+}
+
+impl Body {
+    /// Who is mentioned.
+    pub fn mentions(&self) -> &[UserId] {
+        match self {
+            Body::Text { mentions, .. } | Body::Markdown { mentions, .. } => mentions,
+            Body::Card { .. } => &[],
+        }
+    }
 }
 
 /// `msg.send`.
@@ -62,6 +104,19 @@ pub struct Sent {
     pub at: i64,
     /// Whether an earlier try had written it already.
     pub dup: bool,
+}
+
+/// `msg.post`; the caller is the robot.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Post {
+    /// Where.
+    pub conv: ConvId,
+    /// What.
+    #[serde(deserialize_with = "field::named")]
+    pub body: Body,
+    /// Whether all members are mentioned, if a message may mention so many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub everybody: bool,
 }
 
 /// `msg.list`; at most one of `before`, `after` and `around`; none of them: the newest.

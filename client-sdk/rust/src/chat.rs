@@ -8,13 +8,24 @@ use carillon_protocol::{
 
 use crate::{Client, Error};
 
-/// The text of a message; `None` if the event is something else.
-pub fn text(event: &Event) -> Option<String> {
+/// What a message says; `None` if the event is something else, or of a kind that only a newer
+/// version can show: say that there is something.
+pub fn body(event: &Event) -> Option<msg::Body> {
     if &*event.k != msg::kind::SENT {
         return None;
     }
-    match event.data.to::<msg::SentData>().ok()?.body {
-        msg::Body::Text { text, .. } => Some(text),
+    Some(event.data.to::<msg::SentData>().ok()?.body)
+}
+
+/// What a message says in words: its text, the source of its Markdown, or the title and the text
+/// of its card; `None` as of [`body`].
+pub fn text(event: &Event) -> Option<String> {
+    match body(event)? {
+        msg::Body::Text { text, .. } | msg::Body::Markdown { text, .. } => Some(text),
+        msg::Body::Card { card, .. } => {
+            let words: Vec<String> = [card.title, card.text].into_iter().flatten().collect();
+            Some(words.join("\n"))
+        }
     }
 }
 

@@ -239,6 +239,200 @@ export interface TopicPage {
   unread?: number
 }
 
+/** `card.set`. */
+export interface CardSet {
+  /** What it says now. */
+  card: Card
+  /** Where. */
+  conv: ConvId
+  /** The message. */
+  seq: number
+}
+
+/** A button: it leads somewhere (`url`) or does something (`act`), one of the two. */
+export interface CardButton {
+  /** What its owner is told when it is pressed; each one once in a card. */
+  act?: string
+  /** What is asked before it does something, as `Refuse it?`. */
+  confirm?: string
+  /** What stands on it. */
+  label: string
+  /** How it looks; plain if absent. */
+  style?: CardStyle
+  /** Where it leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/**
+ * A card. As JSON it has at most 16 KiB; it says something, at least a title, a text or an item.
+ */
+export interface Card {
+  /** What can be done, at most 10. */
+  buttons?: CardButton[]
+  /** Facts, at most 20. */
+  fields?: CardFact[]
+  /** What can be filled in. */
+  form?: CardForm
+  /** A picture: an address of http or https. */
+  image?: string
+  /** Several things, each with a picture and a link of its own; at most 20. */
+  items?: CardItem[]
+  /** What there is to say about the state, as `Amy approved it`. */
+  note?: string
+  /** How far it is. */
+  state?: CardState
+  /** More, as Markdown. */
+  text?: string
+  /** What it is about, in one line. */
+  title?: string
+  /** How serious it is; plain if absent. */
+  tone?: CardTone
+  /** Where the title leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/** Something to choose. */
+export interface CardChoice {
+  /** What people read. */
+  label: string
+  /** What its owner is told; each one once in an input. */
+  value: string
+}
+
+/** A fact, with what it is called. */
+export interface CardFact {
+  /** What it is called; may be empty. */
+  label: string
+  /** Whether it may stand beside another one. */
+  short?: boolean
+  /** What it is, as Markdown. */
+  value: string
+}
+
+/** A small form. */
+export interface CardForm {
+  /** What is asked, 1 to 20. */
+  inputs: CardInput[]
+  /** The button that sends it; it has an `act`. */
+  submit: CardButton
+}
+
+/** A question of a form. */
+export interface CardInput {
+  /** What the answer is called in `values`; each one once in a form. */
+  id: string
+  /** What kind of answer. */
+  kind: CardInputKind
+  /** What is asked. */
+  label: string
+  /** The most characters, of `text` and `long`; 1,000 if absent. */
+  max_len?: number
+  /** What can be chosen, of `choice` and `choices`: 1 to 50. */
+  options?: CardChoice[]
+  /** Whether it must be answered. */
+  required?: boolean
+  /** What stands there at the beginning. */
+  value?: CardValue
+}
+
+/**
+ * What kind of answer an input takes. A client that does not know one says so and lets the rest be
+ * read.
+ */
+export type CardInputKind =
+  /** One line. */
+  | 'text'
+  /** Several lines. */
+  | 'long'
+  /** A decimal number, as text: `12.50` stays what it is. */
+  | 'number'
+  /** A day, as `2026-11-22`. */
+  | 'date'
+  /** One of the options. */
+  | 'choice'
+  /** Some of the options. */
+  | 'choices'
+  /** Yes or no. */
+  | 'toggle'
+
+/** One of several things in a card. */
+export interface CardItem {
+  /** A picture: an address of http or https. */
+  image?: string
+  /** More, as Markdown. */
+  text?: string
+  /** What it is, in one line. */
+  title: string
+  /** Where it leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/**
+ * How far a card is. Only an open one can be acted on; on the others, links still lead somewhere.
+ */
+export type CardState =
+  /** It can be acted on; absent means this. */
+  | 'open'
+  /** Its owner works on it. */
+  | 'waiting'
+  /** It is done. */
+  | 'done'
+  /** It was refused. */
+  | 'refused'
+  /** It is too late. */
+  | 'expired'
+
+/** How a button looks. */
+export type CardStyle =
+  /** What most people will press. */
+  | 'primary'
+  /** What cannot be undone. */
+  | 'danger'
+
+/** How serious something is. */
+export type CardTone =
+  /** Worth knowing. */
+  | 'info'
+  /** It went well. */
+  | 'good'
+  /** Somebody should look. */
+  | 'warning'
+  /** Somebody must look. */
+  | 'danger'
+
+/** An answer. */
+export type CardValue =
+  /** Of `toggle`. */
+  | boolean
+  /** Of `text`, `long`, `number`, `date` and `choice`. */
+  | string
+  /** Of `choices`. */
+  | string[]
+
+/** The answer of `card.update` and `card.set`. */
+export interface CardUpdated {
+  /** The position of the message's last change: an earlier one if the card said this already. */
+  rev: number
+}
+
+/** `card.act`. */
+export interface CardAct {
+  /** The `act` of the button. */
+  act: string
+  /** Where. */
+  conv: ConvId
+  /** The message. */
+  seq: number
+  /** What was filled in, by the ids of the inputs; of a form only. */
+  values?: Record<string, CardValue> | undefined
+}
+
+/** The answer of `card.act`. */
+export interface CardActed {
+  /** Whether an earlier try had done it already. */
+  dup: boolean
+}
+
 /** `conv.open`. */
 export interface ConvOpen {
   /** The other person. */
@@ -690,6 +884,27 @@ export type MsgBody =
       mentions?: UserId[]
       /** The text, 1 byte to 16 KiB. */
       text: string
+    }
+  /** Text with headings, lists, links and pictures. Raw HTML in it is text. */
+  | {
+      kind: 'markdown'
+      /** Who is mentioned, as in a text. */
+      mentions?: UserId[]
+      /** The Markdown, 1 byte to 16 KiB. */
+      text: string
+      /** What it is about, in one line: what a list of conversations and a notification show. */
+      title?: string
+    }
+  /** A card: only programs send one. */
+  | {
+      /** What it says. */
+      card: Card
+      kind: 'card'
+      /**
+       * The plugin that it belongs to, written by the server; absent, it belongs to whoever wrote
+       * the message.
+       */
+      owner?: string
     }
 
 /** The answer of `msg.send`. */
@@ -1157,6 +1372,11 @@ export interface SessionRevoke {
 /** `session.token`. */
 export type SessionTicket = Record<string, never>
 
+  /**
+   * Whether a window of it is connected now, on whichever node; absent if that cannot be known now,
+   * because the nodes do not hear each other.
+   */
+  connected?: boolean
 /** The answer of `session.token`. */
 export interface SessionTicketed {
   /** Until when, in milliseconds since the epoch. */
@@ -1202,6 +1422,17 @@ export interface ConvMembersChangedData {
   /** Who came. */
   added?: UserId[]
   /** Who went. */
+/**
+ * `data` of `card.updated`. The event's own `seq` is the new `rev` of the message: a client applies
+ * it only to a message whose `rev` is smaller.
+ */
+export interface CardUpdatedData {
+  /** What it says now. */
+  card: Card
+  /** The message. */
+  of: number
+}
+
   removed?: UserId[]
 }
 
@@ -1359,6 +1590,8 @@ export interface EventData {
   /** A person came back. */
   'org.member_returned': OrgMemberChangedData
   /** People were written by an import: ask again what is shown of them. */
+  /** A card in the conversation says something else now. */
+  'card.updated': CardUpdatedData
   'org.imported': ImportedData
   /** A department was made, changed, moved or removed: ask for the tree again. */
   'org.department_changed': OrgDepartmentChangedData
@@ -1419,6 +1652,13 @@ export interface Operations {
     args: OrgDepartmentCreate
     reply: OrgDepartmentCreated
     effect: 'once'
+  /** Puts another card in place of one that the caller, a program, has sent; the last one wins. */
+  'card.set': { args: CardSet; reply: CardUpdated; effect: 'state' }
+  /**
+   * Presses a button of a card or sends its form. Whoever may see the message may ask; who may do
+   * it is the owner's rule.
+   */
+  'card.act': { args: CardAct; reply: CardActed; effect: 'once' }
   }
   /** Renames a department or changes its head; needs `departments`. */
   'org.department.update': {
@@ -1578,6 +1818,8 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.member.update': 'state',
   'org.member.remove': 'state',
   'org.member.restore': 'state',
+  'card.set': 'state',
+  'card.act': 'once',
   'receipt.counts': 'read',
   'receipt.watch': 'read',
   'receipt.list': 'read',
@@ -1700,6 +1942,31 @@ export const LIMITS = {
    * In larger conversations `receipt.watch` takes one's own messages only: in a full group
    * everybody would else be told of everybody.
    */
+  /** The largest card, in bytes of JSON: as much as a text. */
+  CARD_LEN_MAX: 16384,
+  /**
+   * The longest title of a card, of one of its items or of a Markdown message, in characters: it
+   * stands in one line of a list.
+   */
+  CARD_TITLE_LEN_MAX: 200,
+  /** The longest label, question or note in a card, in characters. */
+  CARD_LABEL_LEN_MAX: 200,
+  /** The longest name that a program reads in a card (`key`, `act`, `id`, `value`), in bytes. */
+  CARD_KEY_LEN_MAX: 64,
+  /** The most facts in a card: more of them are a table, and belong behind a link. */
+  CARD_FIELDS_MAX: 20,
+  /** The most items in a card. */
+  CARD_ITEMS_MAX: 20,
+  /** The most buttons in a card: all of them are seen at once. */
+  CARD_BUTTONS_MAX: 10,
+  /** The most questions in a form: more of them need a page. */
+  CARD_INPUTS_MAX: 20,
+  /** The most options of a question. */
+  CARD_OPTIONS_MAX: 50,
+  /** The longest answer to a question that does not say how long it may be, in characters. */
+  CARD_ANSWER_LEN: 1000,
+  /** The longest address in a card, in bytes. */
+  URL_LEN_MAX: 2048,
   WATCH_MEMBERS_MAX: 500,
   /** How long a `receipt.watch` is good for, in milliseconds: who looks on calls again before. */
   WATCH_LASTS_MS: 90000,

@@ -115,8 +115,8 @@ fn mentions(events: &[Logged], verdict: &mut Verdict) {
     for event in events.iter().filter(|event| event.k == msg::kind::SENT) {
         let (Some(cid), Ok(data)) = (event.cid, event.data.to::<msg::SentData>()) else { continue };
         known.insert(cid);
-        let msg::Body::Text { mentions, .. } = data.body;
-        let meant: BTreeSet<Topic> = mentions.into_iter().map(Topic::User).collect();
+        let meant: BTreeSet<Topic> =
+            data.body.mentions().iter().copied().map(Topic::User).collect();
         let told = told.get(&cid).cloned().unwrap_or_default();
         if let Some(missing) = meant.difference(&told).next() {
             let what =

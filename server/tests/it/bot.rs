@@ -61,7 +61,8 @@ async fn said(client: &mut TestClient, bot: &Person) -> String {
     loop {
         let event = client.event_of(msg::kind::SENT).await;
         if event.by == bot.user {
-            let msg::Body::Text { text, .. } = event.data.to::<msg::SentData>().unwrap().body;
+            let data: msg::SentData = event.data.to().unwrap();
+            let msg::Body::Text { text, .. } = data.body else { panic!("a text") };
             return text;
         }
     }

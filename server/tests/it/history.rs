@@ -48,7 +48,10 @@ impl From<&Event> for Entry {
 pub fn text_of(event: &Event) -> Option<String> {
     let is_message = &*event.k == msg::kind::SENT;
     let data = is_message.then(|| event.data.to::<msg::SentData>().expect("a message has a body"));
-    data.map(|msg::SentData { body: msg::Body::Text { text, .. }, .. }| text)
+    data.map(|data| match data.body {
+        msg::Body::Text { text, .. } => text,
+        body => panic!("people write texts, not {body:?}"),
+    })
 }
 
 /// The log of a conversation from its first event on, as a member may read it.

@@ -59,6 +59,9 @@ impl Writer<'_> {
             Some("boolean") => "boolean".to_owned(),
             Some("array") => self.array(schema),
             Some("object") if schema["properties"].is_object() => self.inline(schema),
+            Some("object") if schema["additionalProperties"].is_object() => {
+                format!("Record<string, {}>", self.of(&schema["additionalProperties"]))
+            }
             Some("object") => "Record<string, never>".to_owned(),
             Some(other) => panic!("no type of TypeScript for {other}: {schema}"),
             None => "unknown".to_owned(),

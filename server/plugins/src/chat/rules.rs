@@ -6,11 +6,12 @@ use carillon_plugin::{Error, Result, Window};
 use carillon_protocol::{
     ErrorCode, OrgId, UserId,
     conv::{History, Kind, Role},
-    limits::{MEMBERS_MAX, MENTIONS_MAX, NAME_LEN_MAX, TEXT_LEN_MAX, USERS_PER_CALL_MAX},
+    limits::{MEMBERS_MAX, MENTIONS_MAX, NAME_LEN_MAX, USERS_PER_CALL_MAX},
     msg::Body,
 };
 
 use super::{
+    bodies,
     roster::{Conversation, Person, Reading, Roster},
     spans::{MERGE_AFTER_DAYS, clip, day_of},
 };
@@ -193,14 +194,8 @@ where
 
 /// Who is mentioned, if the message may be written.
 pub(crate) fn mentioned(roster: &Roster, body: &Body) -> Result<Vec<UserId>> {
-    let Body::Text { text, mentions } = body;
-    if text.is_empty() {
-        return Err(Error::bad_arg("body.text", "write something"));
-    }
-    if text.len() > TEXT_LEN_MAX {
-        let msg = format!("a text has at most {TEXT_LEN_MAX} bytes; send a file");
-        return Err(Error::too_large("body.text", msg));
-    }
+    bodies::check(body)?;
+    let mentions = body.mentions();
     if mentions.len() > MENTIONS_MAX {
         let msg = format!("a message mentions at most {MENTIONS_MAX} people");
         return Err(Error::too_large("body.mentions", msg));
