@@ -5,6 +5,8 @@
 //! and commits. Conversations that are in use are in memory ([`roster`]), kept true by the
 //! committed events alone, so that sending and counting receipts cost no query.
 
+mod answers;
+mod bodies;
 mod conv;
 #[cfg(test)]
 mod convergence_tests;
