@@ -76,6 +76,9 @@ pub enum Failed {
     /// The checker found something.
     #[error("{0} promises were broken")]
     Broken(usize),
+    /// Something was measured that is not what it should be.
+    #[error("{0} bars were not reached")]
+    Missed(usize),
     /// The arguments do not fit each other.
     #[error("{0}")]
     Usage(String),

@@ -10,6 +10,11 @@ use crate::{
     timeline::{Timeline, no_delays},
 };
 
+use super::{
+    absence::{self, Absence},
+    faults::Fault,
+};
+
 /// Acknowledged sends a second, throughout.
 const PER_S_MIN: f64 = 100.0;
 /// Of all acknowledgements, those while something was wrong, on several nodes.
@@ -30,7 +35,7 @@ const NS: f64 = 1e9;
 #[derive(Debug, Clone)]
 pub struct Episode {
     /// What.
-    pub fault: String,
+    pub fault: Fault,
     /// When it began, in nanoseconds since the epoch.
     pub began: u64,
     /// When it was over.
@@ -45,6 +50,7 @@ pub struct Figures {
     pub timeline: Timeline,
     /// What went wrong when.
     pub episodes: Vec<Episode>,
+    absences: Vec<Absence>,
     talk: (u64, u64),
     nodes: usize,
     settled_s: f64,
@@ -74,11 +80,14 @@ impl Figures {
         for (due, at) in samples.iter().flat_map(|samples| &samples.deliveries) {
             timeline.delivered(*due, *at);
         }
+        let absent = episodes.iter().filter(|it| it.fault == Fault::RedisAway);
+        let absences = absent.filter_map(|it| Absence::of(it, samples)).collect();
         let sum = |of: fn(&Samples) -> u64| samples.iter().map(of).sum();
         Figures {
             devices: samples.len(),
             timeline,
             episodes,
+            absences,
             talk,
             nodes,
             settled_s,
@@ -183,6 +192,9 @@ impl Figures {
             });
         }
         all.extend(self.recovery());
+        if self.nodes > 1 {
+            all.extend(absence::verdicts(&self.absences));
+        }
         for matter in check::Matter::ALL {
             all.push(Verdict {
                 matter: matter.name().into(),
@@ -194,13 +206,18 @@ impl Figures {
         all
     }
 
+    /// How many bars were not reached.
+    pub fn missed(&self, checked: &check::Verdict) -> usize {
+        self.verdicts(checked).iter().filter(|verdict| !verdict.is_reached()).count()
+    }
+
     /// Everything as a page.
     pub fn report(self, what: String, checked: &check::Verdict, wrong: &[String]) -> Report {
         let verdicts = self.verdicts(checked);
         let bands = self.episodes.iter().map(|it| Band {
             from: self.second(it.began),
             to: self.second(it.ended),
-            name: it.fault.clone(),
+            name: it.fault.to_string(),
         });
         let of_checker = checked.to_string();
         let checked = of_checker.lines().map(str::to_owned).chain(wrong.iter().cloned());
@@ -227,7 +244,7 @@ impl Figures {
             let recovered = self.recovered_s(number).map_or("not".into(), |s| format!("{s:.0}"));
             println!(
                 "{:<34}{began:>8.1}{ended:>8.1}{:>15.0}{:>14.0}{recovered:>14}",
-                it.fault,
+                it.fault.to_string(),
                 self.p99_ms(began as usize..ended.ceil() as usize),
                 self.p99_ms(self.quiet(number)),
             );

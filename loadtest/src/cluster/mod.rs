@@ -3,6 +3,7 @@
 //! Real processes, real people who write, and a schedule of faults; afterwards the checker reads
 //! what everybody saw beside the log.
 
+mod absence;
 mod company;
 mod faults;
 mod figures;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 
 use self::{
     company::{Cast, DEVICES_EACH, Org},
-    faults::{Fault, Lengths},
+    faults::{Fault, Lengths, Servers},
     figures::{Episode, Figures},
     site::{Database, Site},
 };
@@ -128,14 +129,20 @@ pub fn run(args: &ClusterArgs) -> Result<(), Failed> {
     let histories: Vec<PathBuf> = histories.collect();
     let verdict = check::files(&histories, &out.path.join("log.jsonl"))?;
     figures.print(&verdict);
+    // In a short one there is no time for what the bars are about.
+    let missed = if args.short { 0 } else { figures.missed(&verdict) };
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     println!("\n{verdict}");
     figures.report(args.what(), &verdict, &wrong).write(&out.path)?;
     let broken = verdict.faults.len() + wrong.len();
-    if broken > 0 || args.out.is_some() {
+    if broken + missed > 0 || args.out.is_some() {
         out.keep();
     }
-    if broken == 0 { Ok(()) } else { Err(Failed::Broken(broken)) }
+    match (broken, missed) {
+        (0, 0) => Ok(()),
+        (0, missed) => Err(Failed::Missed(missed)),
+        (broken, _) => Err(Failed::Broken(broken)),
+    }
 }
 
 fn history(number: usize) -> String {
@@ -210,13 +217,10 @@ fn faults(
 ) -> Result<Vec<Episode>, Failed> {
     let lengths = if args.short { Lengths::SHORT } else { Lengths::LONG };
     let quiet = lengths.quiet * NS;
-    let (mut round, mut episodes) = (Vec::new(), Vec::new());
+    let servers = Servers { nodes: site.len(), has_services: site.has_services() };
+    let mut episodes = Vec::new();
     sleep_until(start + quiet);
-    loop {
-        if round.is_empty() {
-            round = Fault::round(site, dice);
-        }
-        let Some(fault) = round.pop() else { break };
+    for fault in Fault::plan(args.seconds, lengths, servers, dice) {
         let (began, lasts) = (now_ns(), fault.lasts(lengths) * NS);
         if began + lasts + quiet > end {
             break;
@@ -225,7 +229,7 @@ fn faults(
         sleep_until(began + lasts);
         fault.end(site, logs)?;
         let ended = now_ns();
-        episodes.push(Episode { fault: fault.to_string(), began, ended });
+        episodes.push(Episode { fault, began, ended });
         sleep_until(ended + quiet);
     }
     Ok(episodes)
