@@ -2,6 +2,7 @@
 
 mod accept;
 mod browser;
+mod docs;
 mod forwarded;
 mod gate;
 mod leftover;
@@ -14,7 +15,7 @@ use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -67,6 +68,7 @@ struct Inner {
     /// A place for each long body.
     tables: Semaphore,
     draining: AtomicBool,
+    documents: OnceLock<docs::Written>,
 }
 
 impl Door {
@@ -88,6 +90,7 @@ impl Door {
             rates: Arc::clone(&node.rates),
             tables: Semaphore::new(rpc::TABLES_MAX),
             draining: AtomicBool::new(false),
+            documents: OnceLock::new(),
         }))
     }
 
@@ -105,6 +108,7 @@ impl Door {
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/version", get(version))
+            .merge(docs::routes())
             .fallback(web::answer)
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self.clone())

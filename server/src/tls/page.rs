@@ -26,7 +26,7 @@ use super::{
     authority::{Authority, hex},
     names,
 };
-use crate::http::refuse;
+use crate::{html::escape, http::refuse};
 use texts::{Steps, Texts};
 
 /// The page's address on the server.
@@ -213,15 +213,6 @@ fn languages(texts: &Texts) -> String {
         format!("<a href=\"{PATH}?lang={lang}\" lang=\"{lang}\" hreflang=\"{lang}\">{name}</a>")
     });
     links.collect::<Vec<_>>().join("\n")
-}
-
-/// Text as HTML, also inside an attribute.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 /// Where HTTPS is spoken: the way there for who reads pages, and a refusal for programs, which
