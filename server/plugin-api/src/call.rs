@@ -180,7 +180,8 @@ impl Host {
             Ran::Commit(tx) => tx.value,
         };
         let replier = entry.replier.clone().expect("an operation that commits has a reply");
-        let can_race = tx.statements.iter().any(|statement| statement.expect == Expect::One);
+        let can_race = !tx.rewrites.is_empty()
+            || tx.statements.iter().any(|statement| statement.expect == Expect::One);
         let commit = self.commit(tx);
         let rest = bounded(async move { replier(&commit.await?, codec) });
         if can_race {

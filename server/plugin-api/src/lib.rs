@@ -24,4 +24,4 @@ pub use futures_util::future::BoxFuture;
 pub use host::{Clock, Host, Live, Operation};
 pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
 pub use storage::{Committed, Head, Look, Migration, Storage, Tail};
-pub use tx::{Emit, Expect, Statement, Transaction, Tx};
+pub use tx::{Emit, Expect, Rewrite, Statement, Transaction, Tx};

@@ -42,6 +42,18 @@ pub struct Emit {
     pub counts: bool,
 }
 
+/// Other data for a message that is in the log, because an event of the same transaction says so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rewrite {
+    /// The number of that event among the transaction's: the message is in the same topic, and
+    /// gets the event's position as its `rev`.
+    pub emit: usize,
+    /// The position of the message, which counts in `n`.
+    pub seq: u64,
+    /// What it says now, without `rev`: a JSON object.
+    pub data: Json,
+}
+
 /// What the storage commits, all or nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transaction {
@@ -62,6 +74,15 @@ pub struct Transaction {
     pub statements: Vec<Statement>,
     /// In this order.
     pub emits: Vec<Emit>,
+    /// In this order, after the statements.
+    pub rewrites: Vec<Rewrite>,
+}
+
+impl Transaction {
+    /// Whether it appends events and does nothing else.
+    pub fn only_appends(&self) -> bool {
+        self.statements.is_empty() && self.rewrites.is_empty()
+    }
 }
 
 /// Builds a [`Transaction`].
@@ -83,6 +104,7 @@ impl Tx {
             hash: ctx.hash(),
             statements: Vec::new(),
             emits: Vec::new(),
+            rewrites: Vec::new(),
         };
         Tx { value, ctx: ctx.clone() }
     }
@@ -117,6 +139,13 @@ impl Tx {
     /// Appends an event that is worth an unread badge.
     pub fn emit_counted<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T) -> usize {
         self.append(topic, k, data, true)
+    }
+
+    /// Puts other data in place of a message's, whose `rev` becomes the position of the event with
+    /// this number: whoever reads the log from now on reads what the event says. If the message is
+    /// not there, the transaction is undone and the handler runs again.
+    pub fn rewrite<T: Serialize>(&mut self, emit: usize, seq: u64, data: &T) {
+        self.value.rewrites.push(Rewrite { emit, seq, data: Json::of(data) });
     }
 
     fn append<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T, counts: bool) -> usize {

@@ -54,6 +54,7 @@ fn send(number: u64) -> Transaction {
             data: Json::of(&serde_json::json!({"kind": "text", "text": text})),
             counts: true,
         }],
+        rewrites: Vec::new(),
     }
 }
 

@@ -42,6 +42,7 @@ fn event(number: u64) -> Transaction {
         hash: 0,
         statements: Vec::new(),
         emits: vec![emit],
+        rewrites: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_plugin::{Committed, Emit, Error, Head, Result, Transaction};
+use carillon_plugin::{Committed, Emit, Error, Head, Result, Rewrite, Transaction};
 use carillon_protocol::{ErrorCode, Event, Json, Topic};
 use quick_cache::sync::Cache;
 
@@ -68,8 +68,15 @@ pub(crate) fn check(tx: &Transaction) -> Result<()> {
         let msg = format!("at most {TOPICS_PER_TX_MAX} topics at once: send it in parts");
         return Err(Error::new(ErrorCode::TooLarge, msg));
     }
-    match tx.emits.iter().find(|emit| emit.counts && !is_object(emit.data.as_str())) {
-        Some(emit) => Err(fault(format!("the data of {} is not an object", emit.k))),
+    if let Some(emit) = tx.emits.iter().find(|emit| emit.counts && !is_object(emit.data.as_str()))
+    {
+        return Err(fault(format!("the data of {} is not an object", emit.k)));
+    }
+    let wrong = |rewrite: &&Rewrite| {
+        rewrite.emit >= tx.emits.len() || !is_object(rewrite.data.as_str())
+    };
+    match tx.rewrites.iter().find(wrong) {
+        Some(rewrite) => Err(fault(format!("no event rewrites message {}", rewrite.seq))),
         None => Ok(()),
     }
 }

@@ -147,7 +147,7 @@ async fn work(
 /// How much of a batch a transaction takes up.
 fn cost_of(tx: &Transaction) -> usize {
     let rows: usize = tx.statements.iter().map(|statement| statement.rows.len()).sum();
-    (tx.emits.len() + rows).max(1)
+    (tx.emits.len() + tx.rewrites.len() + rows).max(1)
 }
 
 /// Commits a batch, tells the host, answers everybody; in this order.
@@ -224,6 +224,7 @@ mod tests {
             hash: 0,
             statements: Vec::new(),
             emits: Vec::new(),
+            rewrites: Vec::new(),
         }
     }
 

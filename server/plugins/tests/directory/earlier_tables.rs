@@ -25,6 +25,7 @@ async fn write(kit: &Kit, statements: Vec<(&'static str, Vec<Value>)>) {
         hash: 0,
         statements: statements.into_iter().map(statement).collect(),
         emits: Vec::new(),
+        rewrites: Vec::new(),
     };
     kit.host().storage().commit(tx).await.unwrap();
 }

@@ -8,11 +8,12 @@
 
 mod draft;
 mod known;
+mod rewrite;
 pub(crate) mod statement;
 
-use std::{collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
-use carillon_plugin::{Committed, Error, Expect, Result, Transaction, Value};
+use carillon_plugin::{Committed, Error, Expect, Result, Statement, Transaction, Value};
 use carillon_protocol::{Cid, Event, UserId};
 
 use self::{known::Known, statement::Late};
@@ -163,7 +164,8 @@ impl<'a> Batch<'a> {
         }
         let first = self.draft.rows.len();
         // Only what waits for positions can fail after they are given out.
-        let has_late = tx.statements.iter().any(statement::is_late);
+        let has_late =
+            !tx.rewrites.is_empty() || tx.statements.iter().any(statement::is_late);
         let before = has_late.then(|| self.before(index));
         self.append(index, tx);
         if let Some(before) = before
@@ -198,11 +200,8 @@ impl<'a> Batch<'a> {
         (index, tx): (usize, &Transaction),
         late: bool,
     ) -> sqlx::Result<Result<()>> {
-        let wanted = tx.statements.iter().filter(|s| statement::is_late(s) == late);
-        for statement in wanted {
-            let first = self.draft.rows.len() - if late { tx.emits.len() } else { 0 };
-            let events: Vec<&Event> =
-                self.draft.rows[first..].iter().map(|row| &row.event).collect();
+        for statement in self.wanted(tx, late) {
+            let events = self.events(tx, late);
             let late = Late { events: &events, pos: self.draft.last.pos };
             let outcome = match statement::rows(statement, late) {
                 Ok(rows) => self.execute(lane, index, (&statement.sql, &rows)).await?,
@@ -219,6 +218,25 @@ impl<'a> Batch<'a> {
             return Ok(Err(refused));
         }
         Ok(Ok(()))
+    }
+
+    /// The statements that wait for positions, or those that do not.
+    fn wanted<'t>(&self, tx: &'t Transaction, late: bool) -> Vec<Cow<'t, Statement>> {
+        let own = tx.statements.iter().filter(|own| statement::is_late(own) == late);
+        let own = own.map(Cow::Borrowed);
+        match late {
+            true => {
+                let events = self.events(tx, late);
+                own.chain(rewrite::statements(tx, &events).map(Cow::Owned)).collect()
+            }
+            false => own.collect(),
+        }
+    }
+
+    /// The transaction's events, once they have their positions.
+    fn events(&self, tx: &Transaction, positioned: bool) -> Vec<&Event> {
+        let first = self.draft.rows.len() - if positioned { tx.emits.len() } else { 0 };
+        self.draft.rows[first..].iter().map(|row| &row.event).collect()
     }
 
     /// Executes a statement in the transaction's savepoint; says how many rows it changed.

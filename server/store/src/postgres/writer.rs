@@ -63,7 +63,7 @@ impl Writer {
 
     async fn attempt(&mut self, txs: &[Transaction]) -> Result<Done, Failure> {
         let (link, memory) = self.link().await?;
-        link.alone = txs.iter().all(|tx| tx.statements.is_empty());
+        link.alone = txs.iter().all(Transaction::only_appends);
         let done = timeout(BATCH_TIMEOUT, batch::commit(link, memory, txs)).await;
         let error = match done {
             Ok(Ok(done)) => return Ok(done),

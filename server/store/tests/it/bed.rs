@@ -87,6 +87,7 @@ pub fn tx() -> Transaction {
         hash: 0,
         statements: Vec::new(),
         emits: Vec::new(),
+        rewrites: Vec::new(),
     }
 }
 
