@@ -82,7 +82,8 @@ impl Called {
     }
 
     pub fn text(&self) -> String {
-        let msg::Body::Text { text, .. } = self.args::<msg::Send>().body;
+        let body = self.args::<msg::Send>().body;
+        let msg::Body::Text { text, .. } = body else { panic!("a text, not {body:?}") };
         text
     }
 }

@@ -203,7 +203,7 @@ impl<'a> Batch<'a> {
         for statement in self.wanted(tx, late) {
             let events = self.events(tx, late);
             let late = Late { events: &events, pos: self.draft.last.pos };
-            let outcome = match statement::rows(statement, late) {
+            let outcome = match statement::rows(&statement, late) {
                 Ok(rows) => self.execute(lane, index, (&statement.sql, &rows)).await?,
                 Err(error) => Err(error),
             };

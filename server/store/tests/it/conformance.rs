@@ -45,6 +45,12 @@ conformance! { cases:
     a_closed_store_has_committed_what_was_queued
 }
 
+conformance! { rewriting:
+    a_message_says_something_else_with_the_position_of_the_change
+    changes_in_one_batch_are_made_in_their_order
+    what_is_no_message_is_not_changed_and_undoes_the_transaction
+}
+
 conformance! { reading:
     a_page_lies_inside_the_window
     pages_walk_through_many_spans_in_both_directions

@@ -14,3 +14,4 @@ mod faults;
 mod model;
 mod opening;
 mod reading;
+mod rewriting;
