@@ -86,6 +86,8 @@ ids! {
     RoleId = "role-id";
     /// An invitation to join an organisation.
     InviteId = "invite-id";
+    /// A robot that posts into a conversation; as a person's id, the author of what it posts.
+    RobotId = "robot-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
     /// A run of a node: from a start of the process to its end.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Cid, ConvId, DepartmentId, DeviceId, Ephemeral, ErrorBody, Event, EventId, InviteId, OrgId,
-    RoleId, SessionId, Topic, UserId,
+    RobotId, RoleId, SessionId, Topic, UserId,
     frame::{Hello, TopicPage, Welcome},
     limits::INT_MAX,
 };
@@ -51,6 +51,7 @@ impl Schemas {
         schemas.of::<DepartmentId>();
         schemas.of::<RoleId>();
         schemas.of::<InviteId>();
+        schemas.of::<RobotId>();
         schemas.of::<SessionId>();
         schemas.of::<Cid>();
         schemas.of::<Topic>();

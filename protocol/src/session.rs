@@ -306,6 +306,10 @@ opaque!(
     crate::invite::Created,
     crate::invite::Look,
     crate::invite::Accept,
+    crate::bot::Granted,
+    crate::bot::Updated,
+    crate::bot::Signature,
+    crate::bot::Receive,
     crate::frame::Hello
 );
 
