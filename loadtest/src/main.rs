@@ -4,6 +4,9 @@
 //! runs already in turn, `idle` memory; `seed` makes whom they need; `bench` does all of it with a
 //! server of its own.
 //!
+//! `nodes` does so for several nodes, with PostgreSQL and Redis: what lies between two of them, a
+//! database that stands still, everybody who comes back at once, a long log.
+//!
 //! Scenarios against servers that run: `connect`, `fanout`, `chat`, `storm`; each writes a page.
 //!
 //! Promises: `cluster` starts nodes, lets people write and things go wrong, and compares what
@@ -24,9 +27,11 @@ mod fleet;
 mod frames;
 mod herd;
 mod history;
+mod http;
 mod idle;
 mod latency;
 mod link;
+mod nodes;
 mod os;
 mod place;
 mod process;
@@ -54,6 +59,7 @@ use crate::{
     fanout::{ConvArgs, LoadArgs},
     fleet::{Failed, Target},
     idle::IdleArgs,
+    nodes::NodesArgs,
     process::Process,
     scenario::Scenario,
     seed::SeedArgs,
@@ -111,6 +117,11 @@ enum Command {
     Cluster {
         #[command(flatten)]
         cluster: ClusterArgs,
+    },
+    /// Start several nodes with a PostgreSQL and a Redis, and measure what they are together.
+    Nodes {
+        #[command(flatten)]
+        nodes: NodesArgs,
     },
     /// Write every event of a database to a file, a JSON object a line.
     Dump {
@@ -182,6 +193,7 @@ fn run(command: &Command) -> Result<(), Failed> {
             Ok(())
         }
         Command::Cluster { cluster } => cluster::run(cluster),
+        Command::Nodes { nodes } => nodes::run(nodes),
         Command::Dump { database, out } => dump::dump(database, out),
         Command::Check { check } => check::run(check),
         Command::Idle { server, idle } => {

@@ -133,7 +133,6 @@ pub struct Running {
 
 impl Running {
     /// The same as an address.
-    #[cfg(test)]
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -1,15 +1,8 @@
 //! What servers count themselves, as Prometheus reads it.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read, Write},
-    net::TcpStream,
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
-use crate::fleet::Target;
-
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::{fleet::Target, http};
 
 /// The sum of each metric over its labels and over all servers.
 pub type Counters = BTreeMap<String, f64>;
@@ -18,22 +11,13 @@ pub type Counters = BTreeMap<String, f64>;
 pub fn read(targets: &[Target]) -> Option<Counters> {
     let mut all = Counters::new();
     for target in targets {
-        add(&mut all, &text(target).ok()?);
+        let (status, text) = http::get(target, "/metrics").ok()?;
+        if status != 200 {
+            return None;
+        }
+        add(&mut all, &text);
     }
     Some(all)
-}
-
-fn text(target: &Target) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&target.address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let host = target.address;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    if !answer.starts_with("HTTP/1.1 200") {
-        return Err(io::Error::other("no metrics"));
-    }
-    Ok(answer)
 }
 
 /// Lines of `name{labels} value`; whatever else stands there is passed over.
@@ -65,9 +49,9 @@ mod tests {
     #[test]
     fn labels_and_servers_are_added_up() {
         let (mut before, mut after) = (Counters::new(), Counters::new());
-        add(&mut before, "# HELP x\ncarillon_queries_total{kind=\"read\"} 3\n");
-        add(&mut after, "carillon_queries_total{kind=\"read\"} 5\nHTTP/1.1 200 OK\n");
-        add(&mut after, "carillon_queries_total{kind=\"write\"} 4\nother 1\n");
+        add(&mut before, "# HELP x\ncarillon_db_queries_total{kind=\"read\"} 3\n");
+        add(&mut after, "carillon_db_queries_total{kind=\"read\"} 5\nHTTP/1.1 200 OK\n");
+        add(&mut after, "carillon_db_queries_total{kind=\"write\"} 4\nother 1\n");
         assert_eq!(grown(&before, &after, "queries"), Some(6.0));
         assert_eq!(grown(&before, &after, "hints"), None);
     }

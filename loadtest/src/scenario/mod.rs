@@ -9,12 +9,13 @@ mod storm;
 mod tests;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use hdrhistogram::Histogram;
 
 use crate::{
+    bars::{self, Verdict},
     fanout,
     fleet::{Failed, Target},
     herd::Herd,
@@ -33,6 +34,9 @@ use self::{
 /// How long nothing is looked at while nothing happens, in milliseconds.
 const LOOK_MS: u64 = 20;
 const NS: u64 = 1_000_000_000;
+/// When a scenario has enough, unless it is told otherwise.
+const STOP_P99_MS: u64 = 5_000;
+const STOP_FAILED_PERCENT: u64 = 10;
 
 /// What is tried.
 #[derive(Debug, Clone, Subcommand)]
@@ -58,10 +62,10 @@ pub struct SiteArgs {
     out: PathBuf,
     /// It stops when the slowest of a hundred took longer than this, in milliseconds, for three
     /// seconds on end.
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = STOP_P99_MS)]
     stop_p99_ms: u64,
     /// It stops when more than this of a hundred failed, for three seconds on end.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = STOP_FAILED_PERCENT)]
     stop_failed_percent: u64,
 }
 
@@ -80,6 +84,12 @@ impl TokensArgs {
 }
 
 impl SiteArgs {
+    /// These servers, with the usual bounds.
+    fn new(urls: Vec<String>, out: &Path) -> SiteArgs {
+        let (stop_p99_ms, stop_failed_percent) = (STOP_P99_MS, STOP_FAILED_PERCENT);
+        SiteArgs { urls, out: out.to_owned(), stop_p99_ms, stop_failed_percent }
+    }
+
     fn targets(&self) -> Result<Vec<Target>, Failed> {
         self.urls.iter().map(|url| target(url)).collect()
     }
@@ -102,8 +112,18 @@ pub fn run(scenario: &Scenario) -> Result<(), Failed> {
         Scenario::Connect(args) => connect::run(args),
         Scenario::Fanout(args) => chat::fanout(args),
         Scenario::Chat(args) => chat::chat(args),
-        Scenario::Storm(args) => storm::run(args),
+        Scenario::Storm(args) => storm::run(args).map(|verdicts| bars::print(&verdicts)),
     }
+}
+
+/// A storm at these servers, with the usual bounds.
+pub fn storm(
+    urls: Vec<String>,
+    tokens: &Path,
+    clients: usize,
+    out: &Path,
+) -> Result<Vec<Verdict>, Failed> {
+    storm::run(&StormArgs::new(urls, tokens, clients, out))
 }
 
 /// The usual percentiles, for a person.

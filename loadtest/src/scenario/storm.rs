@@ -1,6 +1,6 @@
 //! Everybody is cut off at once, and comes back.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use clap::Args;
 
@@ -19,6 +19,8 @@ use super::{
 
 /// How many begin to connect a second, before the storm.
 const DIALS_PER_S: u64 = 500;
+/// How long all of them may take to come back, in seconds.
+const WITHIN_S: u64 = 60;
 /// Queries of the database for each client that comes back.
 const QUERIES_MAX: f64 = 3.0;
 
@@ -33,12 +35,20 @@ pub struct StormArgs {
     #[arg(long, default_value_t = 1_000)]
     clients: usize,
     /// How long all of them may take to come back, in seconds.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, default_value_t = WITHIN_S, value_parser = clap::value_parser!(u64).range(1..=600))]
     within_s: u64,
 }
 
+impl StormArgs {
+    /// Of these servers and tokens, with the usual bounds.
+    pub fn new(urls: Vec<String>, tokens: &Path, clients: usize, out: &Path) -> StormArgs {
+        let tokens = TokensArgs { tokens: tokens.to_owned() };
+        StormArgs { site: SiteArgs::new(urls, out), tokens, clients, within_s: WITHIN_S }
+    }
+}
+
 /// Runs it.
-pub fn run(args: &StormArgs) -> Result<(), Failed> {
+pub fn run(args: &StormArgs) -> Result<Vec<Verdict>, Failed> {
     let targets = args.site.targets()?;
     let mut herd = Herd::new(targets.clone(), args.tokens.read(args.clients)?)?;
     let start = now_ns();
@@ -72,7 +82,7 @@ fn finish(
     herd: Herd,
     (back, back_s): (bool, f64),
     told: Option<(Counters, Counters)>,
-) -> Result<(), Failed> {
+) -> Result<Vec<Verdict>, Failed> {
     let clients = herd.len() as f64;
     let missing = herd.len() - herd.up();
     let mut facts = vec![
@@ -88,7 +98,7 @@ fn finish(
         from: format!("{clients} clients"),
     }];
     let queries =
-        told.as_ref().and_then(|(before, after)| metrics::grown(before, after, "queries"));
+        told.as_ref().and_then(|(before, after)| metrics::grown(before, after, "db_queries_total"));
     match queries {
         Some(queries) => verdicts.push(Verdict {
             matter: "storm: queries of each client".into(),
@@ -98,17 +108,20 @@ fn finish(
         }),
         None => facts.push(("queries".into(), "/metrics does not tell".into())),
     }
-    crate::bars::print(&verdicts);
     let report = Report {
         title: "Everybody comes back at once".into(),
         what: format!("{clients} clients are cut off at once"),
         stopped: (!back).then(|| format!("{missing} were not back after {} s", args.within_s)),
         facts,
-        verdicts,
+        verdicts: verdicts.clone(),
         bands: Vec::new(),
         timeline: herd.timeline,
         arrivals: "arrivals",
     };
     args.site.finish(&report)?;
-    if back { Ok(()) } else { Err(Failed::Late { missing, what: "the end of the storm".into() }) }
+    if back {
+        Ok(verdicts)
+    } else {
+        Err(Failed::Late { missing, what: "the end of the storm".into() })
+    }
 }

@@ -104,6 +104,10 @@ async fn the_metrics_are_what_prometheus_reads() {
     assert_eq!(samples["carillon_closes_total{code=\"4503\"}"], "1");
     let whoami = "carillon_calls_total{op=\"session.whoami\",code=\"E_UNAUTH\"}";
     assert_eq!(samples[whoami], "1");
+    for kind in ["read", "write"] {
+        let queries = samples[&*format!("carillon_db_queries_total{{kind=\"{kind}\"}}")];
+        assert_ne!(queries, "0", "somebody connected, and somebody was added");
+    }
     shop.close().await;
 }
 
