@@ -59,12 +59,14 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::card::operations(visitor);
     crate::conv::operations(visitor);
     crate::department::operations(visitor);
+    crate::fact::operations(visitor);
     crate::import::operations(visitor);
     crate::invite::operations(visitor);
     crate::log::operations(visitor);
     crate::msg::operations(visitor);
     crate::node::operations(visitor);
     crate::org::operations(visitor);
+    crate::presence::operations(visitor);
     crate::receipt::operations(visitor);
     crate::role::operations(visitor);
     crate::session::operations(visitor);

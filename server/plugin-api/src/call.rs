@@ -1,14 +1,14 @@
 //! How a call runs: who may, the handler, its transaction, and what a retry gets.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use carillon_protocol::{Access, Cid, Codec, Command, Effect, ErrorCode, Raw};
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    BoxFuture, Caller, Committed, Ctx, Error, Expect, Host, Result,
-    host::State,
+    BoxFuture, Caller, Committed, Ctx, Error, Expect, Host, Result, Statement,
+    duties::Owner,
     plugin::{Entry, Ran},
 };
 
@@ -78,12 +78,34 @@ impl Host {
         Ok(Codec::Json.decode(&answer)?)
     }
 
+    /// Calls an operation; if it takes effect once, what it commits contains these statements.
+    pub(crate) async fn call_with(
+        &self,
+        caller: Caller,
+        request: Request<'_>,
+        with: &[Statement],
+    ) -> Result<Answer> {
+        match self.begin_with(caller, request, with).await {
+            Outcome::Done(answer) => answer,
+            Outcome::Queued(rest) => rest.await,
+        }
+    }
+
     /// Runs a call until it is answered or has its place in the commit queue.
     pub async fn begin(&self, caller: Caller, request: Request<'_>) -> Outcome {
+        self.begin_with(caller, request, &[]).await
+    }
+
+    async fn begin_with(
+        &self,
+        caller: Caller,
+        request: Request<'_>,
+        with: &[Statement],
+    ) -> Outcome {
         // How long a call took is a measurement, not a time that anything depends on.
         #[allow(clippy::disallowed_methods)]
         let started = std::time::Instant::now();
-        let Some((entry, state)) = self.0.entries.get(request.op) else {
+        let Some((entry, owner)) = self.0.entries.get(request.op) else {
             let msg = format!("there is no operation `{}`", request.op.escape_debug());
             return Outcome::Done(Err(Error::new(ErrorCode::UnknownOp, msg)));
         };
@@ -98,7 +120,7 @@ impl Host {
         };
         match Self::admit(entry, caller, request) {
             Err(error) => Outcome::Done(finish(Err(error))),
-            Ok(()) => match self.run(entry, state, caller, request).await {
+            Ok(()) => match self.run((entry, owner), caller, request, with).await {
                 Outcome::Done(result) => Outcome::Done(finish(result)),
                 Outcome::Queued(rest) => {
                     Outcome::Queued(Box::pin(async move { finish(rest.await) }))
@@ -133,10 +155,10 @@ impl Host {
 
     async fn run(
         &self,
-        entry: &Entry,
-        state: &State,
+        (entry, owner): (&Entry, &Arc<Owner>),
         caller: Caller,
         request: Request<'_>,
+        with: &[Statement],
     ) -> Outcome {
         // A `cid` sent along with a state that is set would make a second, different one look
         // like a repetition of the first: it means nothing there.
@@ -145,13 +167,14 @@ impl Host {
             Effect::Read | Effect::State => (None, None),
         };
         let ctx_of =
-            |hash| Ctx::new(self.clone(), caller, self.now(), (cid, prev, hash), state.clone());
+            |hash| Ctx::new(self.clone(), caller, self.now(), (cid, prev, hash), owner.clone());
         for races in 0.. {
-            let error = match self.attempt(entry, (caller, cid), &ctx_of, request.args).await {
-                Ok(outcome) => return outcome,
-                Err(error) if error.is_raced() && races < RACES_MAX => continue,
-                Err(error) => error,
-            };
+            let error =
+                match self.attempt(entry, (caller, cid), &ctx_of, (request.args, with)).await {
+                    Ok(outcome) => return outcome,
+                    Err(error) if error.is_raced() && races < RACES_MAX => continue,
+                    Err(error) => error,
+                };
             // A refusal must not hide that an earlier try succeeded: the person may have left the
             // group since, but the message is there.
             let earlier = self.earlier(entry, (caller, cid), request.args).await;
@@ -167,21 +190,22 @@ impl Host {
         entry: &Entry,
         intent: (Caller, Option<Cid>),
         ctx_of: &(dyn Fn(i64) -> Ctx + Sync),
-        args: Raw<'_>,
+        (args, with): (Raw<'_>, &[Statement]),
     ) -> Result<Outcome> {
         let codec = args.codec;
         let handler = async { (entry.run)(ctx_of, args, codec)?.await };
-        let tx = match bounded(handler).await? {
+        let mut tx = match bounded(handler).await? {
             Ran::Answer(answer) => {
                 // Nothing is left to be done, perhaps because an earlier try did it.
                 let earlier = self.earlier(entry, intent, args).await?;
                 return Ok(Outcome::Done(Ok(earlier.unwrap_or(answer))));
             }
-            Ran::Commit(tx) => tx.value,
+            Ran::Commit(tx) => tx,
         };
+        tx.value.statements.extend_from_slice(with);
         let replier = entry.replier.clone().expect("an operation that commits has a reply");
-        let can_race = !tx.rewrites.is_empty()
-            || tx.statements.iter().any(|statement| statement.expect == Expect::One);
+        let can_race = !tx.value.rewrites.is_empty()
+            || tx.value.statements.iter().any(|statement| statement.expect == Expect::One);
         let commit = self.commit(tx);
         let rest = bounded(async move { replier(&commit.await?, codec) });
         if can_race {

@@ -62,6 +62,12 @@ impl Caller {
         Caller { user, org, rights: READ | WRITE, ..Caller::STRANGER }
     }
 
+    /// A plugin that acts by itself, in the name of whoever caused that: it may call what only the
+    /// system may.
+    pub fn for_plugin(user: UserId, org: OrgId) -> Caller {
+        Caller { user, org, ..Caller::SYSTEM }
+    }
+
     /// The same caller, from this network.
     #[must_use]
     pub fn from_network(self, network: Option<IpAddr>) -> Caller {

@@ -2,10 +2,15 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use carillon_protocol::{Cid, Command, Event, Json, Topic, UserId, event::Ephemeral, id::Ulid};
+use carillon_protocol::{
+    Cid, Codec, Command, Event, Json, Raw, Topic, UserId, event::Ephemeral, id::Ulid,
+};
 use serde::Serialize;
 
-use crate::{Caller, Committed, Head, Host, Look, Result, Row, Tail, Tx, Value, Window};
+use crate::{
+    Caller, Committed, Head, Host, Look, Request, Result, Row, Tail, Tx, Value, Window,
+    duties::Owner,
+};
 
 /// The context of one command. Cheap to clone.
 #[derive(Clone)]
@@ -18,7 +23,7 @@ struct Inner {
     cid: Option<Cid>,
     prev: Option<Cid>,
     hash: i64,
-    state: Arc<dyn Any + Send + Sync>,
+    owner: Arc<Owner>,
 }
 
 impl fmt::Debug for Ctx {
@@ -33,9 +38,9 @@ impl Ctx {
         caller: Caller,
         now: i64,
         (cid, prev, hash): (Option<Cid>, Option<Cid>, i64),
-        state: Arc<dyn Any + Send + Sync>,
+        owner: Arc<Owner>,
     ) -> Ctx {
-        Ctx(Arc::new(Inner { host, caller, now, cid, prev, hash, state }))
+        Ctx(Arc::new(Inner { host, caller, now, cid, prev, hash, owner }))
     }
 
     /// Who calls.
@@ -66,12 +71,26 @@ impl Ctx {
         self.0.hash
     }
 
+    /// The name of the plugin whose handler this is.
+    pub fn plugin(&self) -> &'static str {
+        self.0.owner.name
+    }
+
+    /// What all plugins stand on: for those that show it.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    pub(crate) fn owner(&self) -> &Arc<Owner> {
+        &self.0.owner
+    }
+
     /// The plugin's own state, as it was given to [`crate::Plugin::state`].
     ///
     /// # Panics
     /// If the plugin has no state of this type: a fault of the plugin.
     pub fn state<S: Any + Send + Sync>(&self) -> Arc<S> {
-        self.0.state.clone().downcast().expect("the plugin registered a state of this type")
+        self.0.owner.state.clone().downcast().expect("the plugin registered a state of this type")
     }
 
     /// Runs a reading statement on the plugin's tables.
@@ -88,6 +107,11 @@ impl Ctx {
     /// `E_UNAVAILABLE` if the database cannot answer.
     pub async fn query_one(&self, sql: &str, args: impl Into<Vec<Value>>) -> Result<Option<Row>> {
         Ok(self.query(sql, args).await?.into_iter().next())
+    }
+
+    /// The newest position in commit order up to which everybody here was told of every event.
+    pub fn position(&self) -> u64 {
+        self.0.host.storage().position().0
     }
 
     /// The newest positions of a topic.
@@ -147,6 +171,15 @@ impl Ctx {
         self.0.host.window(self.0.caller, topic).await
     }
 
+    /// Whether an earlier try of this command, with the same caller and `cid`, was committed.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn is_repeated(&self) -> Result<bool> {
+        let Some(cid) = self.cid() else { return Ok(false) };
+        Ok(self.0.host.storage().find(self.caller().user, cid).await?.is_some())
+    }
+
     /// Begins a transaction.
     pub fn tx(&self) -> Tx {
         Tx::new(self)
@@ -159,7 +192,7 @@ impl Ctx {
     /// What [`crate::Storage::commit`] says.
     pub async fn commit(&self, mut tx: Tx) -> Result<Committed> {
         (tx.value.cid, tx.value.prev, tx.value.hash) = (None, None, 0);
-        self.0.host.commit(tx.value).await
+        self.0.host.commit(tx).await
     }
 
     /// Calls another plugin's operation as the system.
@@ -168,6 +201,36 @@ impl Ctx {
     /// What that operation answers.
     pub async fn call<C: Command>(&self, args: &C) -> Result<C::Reply> {
         self.0.host.call_typed(Caller::SYSTEM, None, args).await
+    }
+
+    /// Calls another plugin's operation as somebody, with an intent: in a handler given to
+    /// [`crate::Plugin::forward`], the command's own.
+    ///
+    /// # Errors
+    /// What that operation answers.
+    pub async fn call_as<C: Command>(
+        &self,
+        caller: Caller,
+        cid: Option<Cid>,
+        args: &C,
+    ) -> Result<C::Reply> {
+        self.0.host.call_typed(caller, cid, args).await
+    }
+
+    /// The same for an operation whose types are not known here, as a card's owner's.
+    ///
+    /// # Errors
+    /// What that operation answers; `E_UNKNOWN_OP` if there is none.
+    pub async fn call_by_name(
+        &self,
+        caller: Caller,
+        cid: Option<Cid>,
+        op: &str,
+        args: &Json,
+    ) -> Result<Json> {
+        let args = Raw { codec: Codec::Json, bytes: args.as_str().as_bytes() };
+        let answer = self.0.host.call(caller, Request { op, cid, prev: None, args }).await?;
+        Ok(Codec::Json.decode(&answer)?)
     }
 
     /// Tells the live connections that listen to a topic something that matters only now.

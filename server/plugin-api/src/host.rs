@@ -1,7 +1,12 @@
 //! The host: the table of operations over a storage, a clock and the live connections.
 
 use std::{
-    borrow::Cow, collections::BTreeMap, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
 };
 
 use carillon_protocol::{Access, Effect, ErrorCode, Event, Topic, event::Ephemeral, id::Ulid};
@@ -9,10 +14,16 @@ use schemars::{Schema, SchemaGenerator};
 
 use crate::{
     BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin, Result,
-    Storage, Transaction, Window,
+    Storage, Tx, Window,
     call::bounded,
+    duties::{Duties, Owner},
     plugin::{Entry, Topics},
+    step::{WakeAfter, Wakes},
 };
+
+/// The host's own tables.
+const TABLES: Migration =
+    Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") };
 
 /// Time and ids come only from here.
 pub trait Clock: Send + Sync + 'static {
@@ -46,6 +57,8 @@ pub trait Live: Send + Sync + 'static {
     fn push(&self, topic: &Topic, eph: Ephemeral);
     /// A call ended, for metrics.
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration);
+    /// Something of a plugin failed for good and was put aside, for metrics.
+    fn buried(&self, _plugin: &'static str) {}
 }
 
 /// An operation as documents and tests see it.
@@ -77,17 +90,16 @@ fn caught<T>(event: &Event, f: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-/// A plugin's own state.
-pub(crate) type State = Arc<dyn std::any::Any + Send + Sync>;
-
 /// Everything that plugins stand on. Cheap to clone.
 #[derive(Clone)]
 pub struct Host(pub(crate) Arc<Inner>);
 
 #[derive(Clone)]
 pub(crate) struct Inner {
-    pub(crate) entries: BTreeMap<&'static str, (Entry, State)>,
-    topics: Vec<(Topics, State)>,
+    pub(crate) entries: BTreeMap<&'static str, (Entry, Arc<Owner>)>,
+    topics: Vec<(Topics, Arc<Owner>)>,
+    /// Of every plugin, in the order of the registry.
+    pub(crate) duties: Arc<Vec<Duties>>,
     pub(crate) storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     pub(crate) live: Arc<dyn Live>,
@@ -111,24 +123,31 @@ impl Host {
         live: Arc<dyn Live>,
     ) -> Host {
         let mut entries = BTreeMap::new();
-        let mut topics: Vec<(Topics, State)> = Vec::new();
-        for plugin in plugins {
+        let mut topics: Vec<(Topics, Arc<Owner>)> = Vec::new();
+        let mut duties: Vec<Duties> = Vec::new();
+        for mut plugin in plugins {
+            let new = Duties::take(&mut plugin);
+            let (name, owner) = (new.owner.name, new.owner.clone());
+            assert!(duties.iter().all(|it| it.owner.name != name), "there are two plugins {name}");
+            duties.push(new);
             for (op, entry) in plugin.entries {
-                let before = entries.insert(op, (entry, plugin.state.clone()));
+                let before = entries.insert(op, (entry, owner.clone()));
                 assert!(before.is_none(), "{op} is handled by two plugins");
             }
             for rule in plugin.topics {
                 let taken = topics.iter().any(|(other, _)| other.kind == rule.kind);
                 assert!(!taken, "{:?} topics belong to two plugins", rule.kind);
-                topics.push((rule, plugin.state.clone()));
+                topics.push((rule, owner.clone()));
             }
         }
-        Host(Arc::new(Inner { entries, topics, storage, clock, live }))
+        let duties = Arc::new(duties);
+        Host(Arc::new(Inner { entries, topics, duties, storage, clock, live }))
     }
 
-    /// The steps of all plugins' tables, in order.
+    /// The steps of the host's own and all plugins' tables, in order.
     pub fn migrations(plugins: &[Plugin]) -> Vec<Migration> {
-        plugins.iter().flat_map(|plugin| plugin.migrations.iter().copied()).collect()
+        let theirs = plugins.iter().flat_map(|plugin| plugin.migrations.iter().copied());
+        std::iter::once(TABLES).chain(theirs).collect()
     }
 
     /// What the storage calls after each commit, before it answers: observers first, so that who
@@ -139,7 +158,12 @@ impl Host {
     ) -> Arc<dyn Fn(Vec<Event>) + Send + Sync> {
         let observers: Vec<_> = plugins.iter().flat_map(|p| p.observers.iter().cloned()).collect();
         let changes: Vec<_> = plugins.iter().flat_map(|p| p.live.iter().copied()).collect();
+        let readers = readers_of(plugins);
         Arc::new(move |events| {
+            for event in &events {
+                let readers = readers.get(&*event.k).into_iter().flatten();
+                readers.for_each(|wakes| wakes.events.notify_one());
+            }
             let described: Vec<_> = events
                 .into_iter()
                 .map(|event| {
@@ -200,8 +224,17 @@ impl Host {
         &*self.0.live
     }
 
-    pub(crate) fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
-        self.0.storage.commit(tx)
+    pub(crate) fn commit(&self, tx: Tx) -> BoxFuture<'static, Result<Committed>> {
+        if !tx.touched.any() {
+            return self.0.storage.commit(tx.value);
+        }
+        let wake = WakeAfter(tx.ctx().owner().wakes.clone(), tx.touched);
+        let commit = self.0.storage.commit(tx.value);
+        Box::pin(async move {
+            let done = commit.await;
+            drop(wake);
+            done
+        })
     }
 
     /// The topics that the caller listens to.
@@ -210,8 +243,8 @@ impl Host {
     /// `E_UNAVAILABLE` if the database cannot answer.
     pub async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
         let mut all = Vec::new();
-        for (rule, state) in &self.0.topics {
-            all.extend(bounded((rule.mine)(self.reading(caller, state))).await?);
+        for (rule, owner) in &self.0.topics {
+            all.extend(bounded((rule.mine)(self.reading(caller, owner))).await?);
         }
         Ok(all)
     }
@@ -222,11 +255,23 @@ impl Host {
     /// `E_NOT_FOUND` if nothing, or if there is no such topic.
     pub async fn window(&self, caller: Caller, topic: &Topic) -> Result<Window> {
         let rule = self.0.topics.iter().find(|(rule, _)| rule.kind.holds(topic));
-        let (rule, state) = rule.ok_or_else(|| Error::not_found("topic"))?;
-        bounded((rule.sees)(self.reading(caller, state), topic.clone())).await
+        let (rule, owner) = rule.ok_or_else(|| Error::not_found("topic"))?;
+        bounded((rule.sees)(self.reading(caller, owner), topic.clone())).await
     }
 
-    fn reading(&self, caller: Caller, state: &State) -> Ctx {
-        Ctx::new(self.clone(), caller, self.now(), (None, None, 0), state.clone())
+    /// What a handler sees that no command called.
+    pub(crate) fn reading(&self, caller: Caller, owner: &Arc<Owner>) -> Ctx {
+        Ctx::new(self.clone(), caller, self.now(), (None, None, 0), owner.clone())
     }
+}
+
+/// Whom an event wakes, by its kind.
+fn readers_of(plugins: &[Plugin]) -> HashMap<&'static str, Vec<Arc<Wakes>>> {
+    let mut readers: HashMap<_, Vec<_>> = HashMap::new();
+    for plugin in plugins {
+        for kind in plugin.readers.iter().flat_map(|reader| &reader.kinds) {
+            readers.entry(*kind).or_default().push(plugin.wakes.clone());
+        }
+    }
+    readers
 }

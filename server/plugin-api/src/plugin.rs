@@ -8,7 +8,10 @@ use carillon_protocol::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use smallvec::SmallVec;
 
-use crate::{BoxFuture, Committed, Ctx, Migration, Result, Tx, call};
+use crate::{
+    BoxFuture, Committed, Ctx, Migration, Result, Tx, call, fact::Offer, outbox::Outlets,
+    reader::Reader, step::Wakes,
+};
 
 /// What a handler of an operation that takes effect once decided.
 pub enum Decision<R> {
@@ -158,6 +161,11 @@ pub struct Plugin {
     pub(crate) live: Vec<fn(&Event) -> Option<LiveChange>>,
     pub(crate) observers: Vec<Arc<Observer>>,
     pub(crate) nouns: Vec<&'static str>,
+    pub(crate) readers: Vec<Reader>,
+    pub(crate) from_the_beginning: bool,
+    pub(crate) outlets: Outlets,
+    pub(crate) facts: Vec<Offer>,
+    pub(crate) wakes: Arc<Wakes>,
 }
 
 impl Plugin {
@@ -173,6 +181,11 @@ impl Plugin {
             live: Vec::new(),
             observers: Vec::new(),
             nouns: vec![name],
+            readers: Vec::new(),
+            from_the_beginning: false,
+            outlets: Outlets::new(),
+            facts: Vec::new(),
+            wakes: Arc::default(),
         }
     }
 
@@ -205,13 +218,7 @@ impl Plugin {
         F: Future<Output = Result<C::Reply>> + Send + 'static,
     {
         assert!(C::EFFECT != Effect::Once, "{} takes effect once: use .once()", C::OP);
-        let run = move |ctx_of: &(dyn Fn(i64) -> Ctx + Sync), raw: Raw<'_>, codec: Codec| {
-            let args = raw.decode::<C>()?;
-            let future = handler(ctx_of(0), args);
-            let run = async move { Ok(Ran::Answer(codec.encode(&future.await?))) };
-            Ok(Box::pin(run) as Running)
-        };
-        self.entry::<C>(Arc::new(run), None)
+        self.answering(handler)
     }
 
     /// An operation that takes effect once for each `cid`: the first function decides, the second
@@ -244,9 +251,42 @@ impl Plugin {
         self.entry::<C>(Arc::new(run), Some(Arc::new(replier)))
     }
 
+    /// An operation that takes effect once by what another operation, which it calls with the same
+    /// caller and `cid`, commits: see [`Ctx::call_as`]. It commits nothing itself.
+    ///
+    /// # Panics
+    /// If the operation does not take effect once, is not the plugin's, or is handled twice.
+    pub fn forward<C, F>(self, handler: fn(Ctx, C) -> F) -> Plugin
+    where
+        C: Command,
+        F: Future<Output = Result<C::Reply>> + Send + 'static,
+    {
+        assert!(C::EFFECT == Effect::Once, "{} does not take effect once: use .command()", C::OP);
+        self.answering(handler)
+    }
+
+    fn answering<C, F>(self, handler: fn(Ctx, C) -> F) -> Plugin
+    where
+        C: Command,
+        F: Future<Output = Result<C::Reply>> + Send + 'static,
+    {
+        let run = move |ctx_of: &(dyn Fn(i64) -> Ctx + Sync), raw: Raw<'_>, codec: Codec| {
+            let args = raw.decode::<C>()?;
+            let future = handler(ctx_of(0), args);
+            let run = async move { Ok(Ran::Answer(codec.encode(&future.await?))) };
+            Ok(Box::pin(run) as Running)
+        };
+        self.entry::<C>(Arc::new(run), None)
+    }
+
+    /// Names of what a plugin offers begin with one of its nouns.
+    pub(crate) fn assert_own(&self, name: &str) {
+        let noun = name.split('.').next().unwrap_or_default();
+        assert!(self.nouns.contains(&noun), "{name} is not {}'s", self.name);
+    }
+
     fn entry<C: Command>(mut self, run: Arc<Handler>, replier: Option<Arc<Replier>>) -> Plugin {
-        let noun = C::OP.split('.').next().unwrap_or_default();
-        assert!(self.nouns.contains(&noun), "{} is not an operation of {}", C::OP, self.name);
+        self.assert_own(C::OP);
         let entry = Entry {
             op: C::OP,
             doc: C::DOC,

@@ -116,6 +116,25 @@ pub trait Storage: Send + Sync + 'static {
     /// The newest events of many topics, in the order asked, each oldest first.
     fn tails(&self, tails: Vec<Tail>, counted: bool) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
 
+    /// The same for somebody who has everything up to a position in commit order: what came before
+    /// it may be missing from the answer, so that a short absence is answered from memory.
+    fn news(
+        &self,
+        tails: Vec<Tail>,
+        after: Option<u64>,
+    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
+
+    /// The oldest events of some kinds after a position in commit order and up to another, of all
+    /// topics, each with its position. Where several nodes append they may be newer than what was
+    /// told here: see [`Storage::reaches`].
+    fn log_after(
+        &self,
+        after: u64,
+        up_to: u64,
+        kinds: &[&'static str],
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>>;
+
     /// The event that a `cid` of this person stands on, with the hash of its command.
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
 use serde::Serialize;
 
-use crate::{Ctx, Value};
+use crate::{Ctx, Value, step::Touched};
 
 /// How many rows a statement must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,7 @@ impl Transaction {
 #[derive(Debug, Clone)]
 pub struct Tx {
     pub(crate) value: Transaction,
+    pub(crate) touched: Touched,
     ctx: Ctx,
 }
 
@@ -106,7 +107,12 @@ impl Tx {
             emits: Vec::new(),
             rewrites: Vec::new(),
         };
-        Tx { value, ctx: ctx.clone() }
+        Tx { value, touched: Touched::default(), ctx: ctx.clone() }
+    }
+
+    /// The context that it was begun in.
+    pub(crate) fn ctx(&self) -> &Ctx {
+        &self.ctx
     }
 
     /// Runs a statement on the plugin's tables.
@@ -125,6 +131,15 @@ impl Tx {
         if !rows.is_empty() {
             self.push(sql.into(), rows, Expect::Any);
         }
+    }
+
+    /// Runs a statement before all others: whoever was overtaken does nothing in vain.
+    pub(crate) fn put_first(&mut self, statement: Statement) {
+        self.value.statements.insert(0, statement);
+    }
+
+    pub(crate) fn push_statement(&mut self, statement: Statement) {
+        self.value.statements.push(statement);
     }
 
     fn push(&mut self, sql: Cow<'static, str>, rows: Vec<Vec<Value>>, expect: Expect) {
@@ -155,7 +170,8 @@ impl Tx {
     }
 
     /// Says whose tenant the transaction belongs to and who causes it, where that is not the
-    /// caller: the system makes an organisation, a stranger signs in.
+    /// caller: the system makes an organisation, a stranger signs in. Timers and effects that are
+    /// put in before it keep the caller.
     pub fn on_behalf_of(mut self, user: UserId, org: OrgId) -> Tx {
         self.value.by = user;
         self.value.org = org;

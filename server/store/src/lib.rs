@@ -18,11 +18,13 @@ mod engine;
 pub mod kit;
 mod line;
 mod log;
+mod log_after;
 mod migrate;
 mod open;
 mod postgres;
 mod queue;
 mod reading;
+mod recent;
 mod sqlite;
 mod store;
 

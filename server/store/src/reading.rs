@@ -25,7 +25,7 @@ const SPANS_PER_QUERY: usize = 16;
 const READ_TIMEOUT: Duration = Duration::from_secs(11);
 
 /// A failure of the database as it is answered: the reason is logged, not sent.
-fn unavailable(error: sqlx::Error) -> Error {
+pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     Error::internal(error)
 }
 
@@ -162,6 +162,20 @@ impl Readers {
             events.drain(..events.len().saturating_sub(tail.limit as usize));
         }
         Ok(found)
+    }
+
+    /// What memory does not have whole is read from the log.
+    pub(crate) async fn news(
+        &self,
+        tails: Vec<Tail>,
+        after: Option<u64>,
+    ) -> Result<Vec<Vec<Event>>> {
+        let known = self.shared.line.recent.tails(&tails, after);
+        let unknown = tails.into_iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<_> = unknown.map(|(tail, _)| tail).collect();
+        let mut read = self.tails(unknown, false).await?.into_iter();
+        let found = |known: Option<_>| known.or_else(|| read.next()).unwrap_or_default();
+        Ok(known.into_iter().map(found).collect())
     }
 
     pub(crate) async fn find(&self, by: UserId, cid: Cid) -> Result<Option<(Event, i64)>> {

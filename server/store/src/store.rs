@@ -173,6 +173,25 @@ impl Storage for Store {
         Box::pin(self.readers.tails(tails, counted))
     }
 
+    fn news(
+        &self,
+        tails: Vec<carillon_plugin::Tail>,
+        after: Option<u64>,
+    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+        Box::pin(self.readers.news(tails, after))
+    }
+
+    fn log_after(
+        &self,
+        after: u64,
+        up_to: u64,
+        kinds: &[&'static str],
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>> {
+        let kinds = kinds.to_vec();
+        Box::pin(async move { self.readers.log_after((after, up_to), &kinds, limit).await })
+    }
+
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         Box::pin(self.readers.find(by, cid))
     }

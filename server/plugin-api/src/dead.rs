@@ -1,0 +1,132 @@
+//! What failed for good is put aside, so that the rest goes on, and kept until somebody looks.
+
+use std::sync::Arc;
+
+use carillon_protocol::{Json, OrgId, Topic, UserId, id::Ulid};
+use serde::Deserialize;
+
+use crate::{Error, Host, Result, Tx, duties::Owner, step::reason};
+
+/// Where something failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Event,
+    Timer,
+    Outbox,
+}
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Source::Event => "event",
+            Source::Timer => "timer",
+            Source::Outbox => "outbox",
+        }
+    }
+}
+
+/// Something that failed so often that it is not tried any more.
+pub(crate) struct Dead<'a> {
+    pub(crate) source: Source,
+    /// What it was: one of the structures below, to be tried again.
+    pub(crate) what: serde_json::Value,
+    pub(crate) tries: u32,
+    pub(crate) error: &'a Error,
+}
+
+/// An event, by its place: the log has the rest.
+#[derive(Deserialize)]
+struct DeadEvent {
+    topic: Topic,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct DeadTimer {
+    key: String,
+    op: String,
+    args: String,
+    org: OrgId,
+    user: UserId,
+}
+
+#[derive(Deserialize)]
+struct DeadEffect {
+    kind: String,
+    key: String,
+    payload: String,
+    org: OrgId,
+}
+
+impl Dead<'_> {
+    /// Puts it aside with a transaction that takes it out of where it was.
+    pub(crate) fn bury(self, tx: &mut Tx) {
+        let row = [
+            tx.ctx().new_id().to_string().into(),
+            tx.ctx().plugin().into(),
+            self.source.name().into(),
+            self.what.to_string().into(),
+            reason(self.error).into(),
+            tx.ctx().now().into(),
+            self.tries.into(),
+        ];
+        tx.run(
+            "INSERT INTO plugin_dead (id, plugin, source, what, error, at, tries)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            row,
+        );
+    }
+}
+
+impl Host {
+    /// Commits that something was put aside. Who was overtaken has nothing to put aside.
+    pub(crate) async fn bury(&self, owner: &Arc<Owner>, tx: Tx) -> Result<()> {
+        match self.commit(tx).await {
+            Ok(_) => {
+                tracing::error!(plugin = owner.name, "put aside: `carillon plugins dead` shows it");
+                self.live().buried(owner.name);
+                Ok(())
+            }
+            Err(error) if error.is_raced() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tries again what was put aside: an event at once, and it stays where it is if it fails
+    /// again; a timer or an effect as soon as its turn comes, as if it were new.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` if there is no such thing, `E_CONFLICT` if the key was set again meanwhile,
+    /// or what the handler of the event refuses.
+    pub async fn retry_dead(&self, id: Ulid) -> Result<()> {
+        let sql = "SELECT plugin, source, what FROM plugin_dead WHERE id = $1";
+        let rows = self.storage().query(sql, vec![id.to_string().into()]).await?;
+        let row = rows.first().ok_or_else(|| Error::not_found("dead letter"))?;
+        let plugin: String = row.get(0)?;
+        let duties = self.duties(&plugin).ok_or_else(|| Error::not_found("plugin"))?;
+        let what = Json::trusted(row.get::<String>(2)?);
+        let mut tx = match row.get::<String>(1)?.as_str() {
+            "event" => {
+                let DeadEvent { topic, seq } = what.to().map_err(Error::internal)?;
+                self.read_again(duties, topic, seq).await?
+            }
+            "timer" => self.timer_again(&duties.owner, what.to().map_err(Error::internal)?),
+            _ => self.effect_again(&duties.owner, what.to().map_err(Error::internal)?),
+        };
+        tx.run_one("DELETE FROM plugin_dead WHERE id = $1", [id.to_string().into()]);
+        self.commit(tx).await.map(drop)
+    }
+
+    fn timer_again(&self, owner: &Arc<Owner>, it: DeadTimer) -> Tx {
+        let mut tx = self.background(owner, it.org).tx().on_behalf_of(it.user, it.org);
+        let now = self.now();
+        tx.set_timer(now, &it.key, (&it.op, it.args), false);
+        tx
+    }
+
+    fn effect_again(&self, owner: &Arc<Owner>, it: DeadEffect) -> Tx {
+        let mut tx = self.background(owner, it.org).tx();
+        tx.put_out(&it.kind, &it.key, &it.payload, false);
+        tx
+    }
+}

@@ -1,0 +1,258 @@
+//! The outbox: effects on the world outside, which happen at least once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use carillon_protocol::{Json, OrgId, UserId, id::Ulid};
+use futures_util::{StreamExt, stream};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    BoxFuture, Caller, Ctx, Error, Host, Next, Plugin, Result, Retries, Row, Tx,
+    call::bounded,
+    dead::{Dead, Source},
+    duties::Owner,
+    step::{reason, unless_busy},
+    timer::KEY_LEN_MAX,
+};
+
+/// Effects that one step takes.
+const DUE_MAX: usize = 64;
+/// Effects of a plugin that are under way at the same time.
+const AT_ONCE: usize = 8;
+
+/// An effect that is to happen now.
+#[derive(Debug, Clone)]
+pub struct Delivery<P> {
+    /// What the outside can recognise a repetition by: the same with every try.
+    pub key: String,
+    /// What was put into the outbox.
+    pub payload: P,
+    /// How often it was tried before.
+    pub tries: u32,
+}
+
+type Handler = dyn Fn(Ctx, Delivery<Json>) -> Result<BoxFuture<'static, Result<Tx>>> + Send + Sync;
+
+/// What carries out a kind of effects.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    handler: Arc<Handler>,
+    retries: Retries,
+}
+
+/// By kind.
+pub(crate) type Outlets = BTreeMap<&'static str, Outlet>;
+
+const PUT: &str = "INSERT INTO plugin_outbox
+         (plugin, kind, key, payload, org, intent, failures, retry_at, error)
+     VALUES ($1, $2, $3, $4, $5, $6, 0, $7, NULL)";
+const OR_REPLACE: &str = " ON CONFLICT (plugin, kind, key) DO UPDATE SET
+         payload = excluded.payload, org = excluded.org, intent = excluded.intent, failures = 0,
+         retry_at = excluded.retry_at, error = NULL";
+
+impl Tx {
+    /// Lets an effect on the outside happen after this is committed, by the handler that
+    /// [`Plugin::effect`] gave for the kind. The same key again replaces what has not happened
+    /// yet.
+    ///
+    /// # Panics
+    /// If the key is longer than 200 bytes: a fault of the plugin.
+    pub fn outbox<P: Serialize>(&mut self, kind: &'static str, key: &str, payload: &P) {
+        self.put_out(kind, key, Json::of(payload).as_str(), true);
+    }
+
+    /// The same, in the place of one with the same key, or else refuses that with `E_CONFLICT`.
+    pub(crate) fn put_out(&mut self, kind: &str, key: &str, payload: &str, replaces: bool) {
+        assert!(key.len() <= KEY_LEN_MAX, "the key of an effect has at most {KEY_LEN_MAX} bytes");
+        let row = [
+            self.ctx().plugin().into(),
+            kind.into(),
+            key.into(),
+            payload.into(),
+            self.value.org.into(),
+            self.ctx().new_id().to_string().into(),
+            self.ctx().now().into(),
+        ];
+        let sql = if replaces { [PUT, OR_REPLACE].concat() } else { PUT.to_owned() };
+        self.run(sql, row);
+        self.touched.outbox = true;
+    }
+}
+
+impl Plugin {
+    /// Carries out effects of a kind on the outside. What it returns is committed together with
+    /// the end of the effect; if the process dies between the two, the effect is tried again with
+    /// the same key. What fails is tried ten times within two minutes, and then put aside.
+    ///
+    /// # Panics
+    /// If the kind is carried out twice.
+    pub fn effect<P, F>(self, kind: &'static str, handler: fn(Ctx, Delivery<P>) -> F) -> Plugin
+    where
+        P: DeserializeOwned + Send + 'static,
+        F: Future<Output = Result<Tx>> + Send + 'static,
+    {
+        self.effect_with(kind, Retries::default(), handler)
+    }
+
+    /// The same with other tries and pauses. An error that says `retry_ms` makes a longer pause.
+    ///
+    /// # Panics
+    /// As [`Plugin::effect`].
+    pub fn effect_with<P, F>(
+        mut self,
+        kind: &'static str,
+        retries: Retries,
+        handler: fn(Ctx, Delivery<P>) -> F,
+    ) -> Plugin
+    where
+        P: DeserializeOwned + Send + 'static,
+        F: Future<Output = Result<Tx>> + Send + 'static,
+    {
+        let handler = move |ctx: Ctx, Delivery { key, payload, tries }: Delivery<Json>| {
+            let payload = payload.to::<P>().map_err(Error::internal)?;
+            let future = handler(ctx, Delivery { key, payload, tries });
+            Ok(Box::pin(future) as BoxFuture<'static, Result<Tx>>)
+        };
+        let outlet = Outlet { handler: Arc::new(handler), retries };
+        let before = self.outlets.insert(kind, outlet);
+        assert!(before.is_none(), "the effect {kind} is carried out twice");
+        self
+    }
+}
+
+/// A row of `plugin_outbox`.
+struct Waiting {
+    kind: String,
+    key: String,
+    payload: String,
+    org: OrgId,
+    intent: String,
+    failures: u32,
+}
+
+impl Waiting {
+    fn read(row: &Row) -> Result<Waiting> {
+        Ok(Waiting {
+            kind: row.get(0)?,
+            key: row.get(1)?,
+            payload: row.get(2)?,
+            org: row.get(3)?,
+            intent: row.get(4)?,
+            failures: row.get::<u64>(5)? as u32,
+        })
+    }
+
+    /// Takes it away, unless something else has been put in its place.
+    fn done(&self, plugin: &str, tx: &mut Tx) {
+        tx.run_one(
+            "DELETE FROM plugin_outbox
+             WHERE plugin = $1 AND kind = $2 AND key = $3 AND intent = $4",
+            [
+                plugin.into(),
+                self.kind.as_str().into(),
+                self.key.as_str().into(),
+                self.intent.as_str().into(),
+            ],
+        );
+    }
+}
+
+impl Host {
+    /// Carries out what is due of a plugin's outbox, at most 64 effects, eight at a time.
+    ///
+    /// # Errors
+    /// If the database cannot answer: nothing is lost, and the next step tries again.
+    pub async fn outbox_step(&self, plugin: &str) -> Result<Next> {
+        let Some(duties) = self.duties(plugin) else { return Ok(Next::Idle) };
+        let sql = format!(
+            "SELECT kind, key, payload, org, intent, failures FROM plugin_outbox
+             WHERE plugin = $1 AND retry_at <= $2 ORDER BY retry_at, kind, key LIMIT {DUE_MAX}"
+        );
+        let rows = self.storage().query(&sql, vec![plugin.into(), self.now().into()]).await?;
+        if rows.is_empty() {
+            let sql =
+                "SELECT retry_at FROM plugin_outbox WHERE plugin = $1 ORDER BY retry_at LIMIT 1";
+            let first = self.storage().query(sql, vec![plugin.into()]).await?;
+            let due = first.first().map(|row| row.get(0)).transpose()?;
+            return Ok(due.map_or(Next::Idle, Next::At));
+        }
+        let waiting = rows.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
+        let tries = stream::iter(waiting).map(|waiting| {
+            let outlet = duties.outlets.get(waiting.kind.as_str());
+            self.deliver(&duties.owner, outlet, waiting)
+        });
+        let done: Vec<_> = tries.buffer_unordered(AT_ONCE).collect().await;
+        done.into_iter().collect::<Result<Vec<()>>>()?;
+        Ok(Next::Now)
+    }
+
+    async fn deliver(
+        &self,
+        owner: &Arc<Owner>,
+        outlet: Option<&Outlet>,
+        it: Waiting,
+    ) -> Result<()> {
+        let ctx = self.background(owner, it.org);
+        let effect = bounded(async {
+            let outlet = outlet.ok_or_else(|| Error::not_found("effect"))?;
+            let payload = Json::trusted(it.payload.as_str());
+            let delivery = Delivery { key: it.key.clone(), payload, tries: it.failures };
+            (outlet.handler)(ctx, delivery)?.await
+        });
+        let done = match effect.await {
+            Ok(mut tx) => {
+                it.done(owner.name, &mut tx);
+                self.commit(tx).await
+            }
+            Err(error) => Err(error),
+        };
+        let error = match done {
+            Ok(_) => return Ok(()),
+            Err(error) => unless_busy(error)?,
+        };
+        let retries = outlet.map_or_else(Retries::default, |outlet| outlet.retries);
+        self.put_off(owner, retries, &it, error).await
+    }
+
+    /// Writes down that an effect failed; the last time, puts it aside.
+    async fn put_off(
+        &self,
+        owner: &Arc<Owner>,
+        retries: Retries,
+        it: &Waiting,
+        error: Error,
+    ) -> Result<()> {
+        let failures = it.failures + 1;
+        tracing::warn!(plugin = owner.name, kind = it.kind, failures, %error, "an effect failed");
+        let mut tx = self.background(owner, it.org).tx();
+        let Some(pause) = retries.pause(failures) else {
+            it.done(owner.name, &mut tx);
+            let what = serde_json::json!({
+                "kind": it.kind, "key": it.key, "payload": it.payload, "org": it.org,
+            });
+            Dead { source: Source::Outbox, what, tries: failures, error: &error }.bury(&mut tx);
+            return self.bury(owner, tx).await;
+        };
+        let asked = error.body().retry_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+        let pause = pause.max(asked.min(retries.longest_ms));
+        tx.run(
+            "UPDATE plugin_outbox SET retry_at = $1, failures = $2, error = $3
+             WHERE plugin = $4 AND kind = $5 AND key = $6 AND intent = $7",
+            [
+                (self.now() + pause).into(),
+                failures.into(),
+                reason(&error).into(),
+                owner.name.into(),
+                it.kind.as_str().into(),
+                it.key.as_str().into(),
+                it.intent.as_str().into(),
+            ],
+        );
+        self.commit(tx).await.map(drop)
+    }
+
+    /// What a plugin's steps see and write with, for an organisation.
+    pub(crate) fn background(&self, owner: &Arc<Owner>, org: OrgId) -> Ctx {
+        self.reading(Caller::for_plugin(UserId(Ulid::nil()), org), owner)
+    }
+}
