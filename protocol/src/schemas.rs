@@ -140,6 +140,7 @@ impl Schemas {
                 // A list with `null` says the same, in the words of JSON Schema.
                 fields.remove("nullable");
                 bound(fields);
+                even(fields);
                 if let Some(Value::String(about)) = fields.get_mut("description") {
                     *about = sentence(about);
                 }
@@ -169,6 +170,16 @@ fn bound(schema: &mut Map<String, Value>) {
     };
     schema.entry("minimum").or_insert(least.into());
     schema.entry("maximum").or_insert(most.into());
+}
+
+/// A tuple of things that are alike is a list of that length, which more programs understand.
+fn even(schema: &mut Map<String, Value>) {
+    let Some(Value::Array(parts)) = schema.get("prefixItems") else { return };
+    if let Some(first) = parts.first().filter(|first| parts.iter().all(|part| part == *first)) {
+        let first = first.clone();
+        schema.remove("prefixItems");
+        schema.insert("items".into(), first);
+    }
 }
 
 /// The name that a reference ends with.

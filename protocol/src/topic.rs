@@ -107,7 +107,10 @@ impl JsonSchema for Topic {
                             an organisation, or a plugin's own.",
             "type": "string",
             "format": "topic",
-            "pattern": "^[cuox]:",
+            "pattern": concat!(
+                "^([cuo]:[0-7][0-9A-HJKMNP-TV-Z]{25}|",
+                r"x:[a-z0-9_]{1,32}:[^\u0000-\u001F\u007F-\u009F]{1,64})$",
+            ),
         })
     }
 }
