@@ -29,7 +29,7 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
     /// The table: UTF-8, at most 2,000 people and 1 MiB; over a socket what a frame holds.
-    #[schemars(length(max = TABLE_LEN_MAX))]
+    #[schemars(length(min = 1, max = TABLE_LEN_MAX))]
     pub csv: String,
 }
 
@@ -40,7 +40,7 @@ pub struct Apply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
     /// The table, as `org.import.check` takes it.
-    #[schemars(length(max = TABLE_LEN_MAX))]
+    #[schemars(length(min = 1, max = TABLE_LEN_MAX))]
     pub csv: String,
 }
 

@@ -143,6 +143,7 @@ pub struct Accept {
     pub password: String,
     /// The language of a new person: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(zh-HK|zh-CN|en)$"))]
     pub locale: Option<String>,
     /// What to call the session in the list of devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]

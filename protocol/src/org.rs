@@ -84,9 +84,11 @@ pub struct Update {
     pub name: Option<String>,
     /// The language that people start with: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(zh-HK|zh-CN|en)$"))]
     pub locale: Option<String>,
     /// The time zone that people start with, as `Asia/Hong_Kong`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9/_+-]+$"))]
     pub tz: Option<String>,
 }
 
@@ -164,9 +166,11 @@ pub struct AddMember {
     pub admin: bool,
     /// The language; the organisation's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(zh-HK|zh-CN|en)$"))]
     pub locale: Option<String>,
     /// The time zone; the organisation's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9/_+-]+$"))]
     pub tz: Option<String>,
     /// The departments, at most 10, the main one first.
     #[serde(
@@ -302,9 +306,11 @@ pub struct UpdateMember {
     pub roles: Option<Vec<RoleId>>,
     /// The language: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(zh-HK|zh-CN|en)$"))]
     pub locale: Option<String>,
     /// The time zone, as `Asia/Hong_Kong`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9/_+-]+$"))]
     pub tz: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Roles: named sets of permissions.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -36,6 +36,18 @@ pub const SESSIONS: &str = "sessions";
 /// them, also those that a later version adds.
 pub const PERMISSIONS: [&str; 5] = [PEOPLE, DEPARTMENTS, ROLES, ORGANISATION, SESSIONS];
 
+/// Names of [`PERMISSIONS`].
+fn permissions(_: &mut SchemaGenerator) -> Schema {
+    let one = format!("^({})$", PERMISSIONS.join("|"));
+    json_schema!({ "type": "array", "items": { "type": "string", "pattern": one } })
+}
+
+fn permissions_if_any(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = permissions(generator);
+    schema.insert("type".into(), ["array", "null"].as_slice().into());
+    schema
+}
+
 /// `org.role.list`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct List {}
@@ -69,6 +81,7 @@ pub struct Create {
     #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// What it permits, of [`PERMISSIONS`]; may be empty, for a role that only names people.
+    #[schemars(schema_with = "permissions")]
     pub permissions: Vec<String>,
 }
 
@@ -90,6 +103,7 @@ pub struct Update {
     pub name: Option<String>,
     /// All that it permits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "permissions_if_any")]
     pub permissions: Option<Vec<String>>,
 }
 
