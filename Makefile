@@ -82,11 +82,12 @@ lint: system $(MODULES) $(DENY) ## formatting, clippy, types, and what may be de
 	@echo "== licences, bans and sources of dependencies"
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
 
-bench: system $(WEB) browser ## figures of speed and memory, with the raw loop beside them
+bench: system services $(WEB) browser ## figures of speed and memory, with the raw loop beside them
 	cargo bench --workspace --bench '*'
 	loadtest/figures
 	cargo build -p carillon
 	$(NPM) run figures --workspace @carillon/web
+	loadtest/nodes
 
 # Installs the Debian packages that are missing.
 INSTALL = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
