@@ -7,6 +7,7 @@
 
 mod answers;
 mod bodies;
+mod card;
 mod conv;
 #[cfg(test)]
 mod convergence_tests;
@@ -80,13 +81,14 @@ fn with_cache(settings: Settings, bytes: u64) -> Plugin {
 fn of(chat: Arc<Chat>) -> Plugin {
     let observed = chat.clone();
     Plugin::new("chat")
-        .nouns(&["conv", "msg", "receipt"])
+        .nouns(&["card", "conv", "msg", "receipt"])
         .state(chat)
         .migration(1, include_str!("chat_1.sql"))
         .migration(2, include_str!("chat_2.sql"))
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)
         .command(conv::get)
+        .migration(3, include_str!("chat_3.sql"))
         .command(conv::list)
         .once(conv::update, member::changed)
         .once(member::add, member::changed)
@@ -99,6 +101,10 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .command(receipt::watch)
         .command(receipt::list)
         .topics(TopicKind::Conv, mine, sees)
+        .once(card::post, msg::sent)
+        .command(card::update)
+        .command(card::set)
+        .forward(card::act)
         .live(means)
         .observe(move |event| observed.observe(event))
 }
@@ -327,15 +333,8 @@ fn who(ctx: &Ctx) -> (OrgId, UserId) {
 /// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let seats = load::seats_and_left(&ctx, &chat).await?;
-    let listening = seats.into_iter().map(|seat| Listening {
-        topic: Topic::Conv(seat.conv),
-        window: seat.window(),
-        live: seat.is_active(),
-        read: Some(seat.cursor),
-        changed_pos: seat.changed_pos,
-    });
-    Ok(listening.collect())
+    let list = chat.lists.of(ctx.caller().user, || load::list(&ctx, &chat)).await?;
+    Ok(list.listening(ctx.position()))
 }
 
 /// What of a conversation the caller may see.
@@ -348,19 +347,14 @@ async fn sees(ctx: Ctx, topic: Topic) -> Result<Window> {
     Ok(window.up_to(roster.head))
 }
 
-/// What events mean for live connections.
-fn means(event: &Event) -> Option<LiveChange> {
-    let change = match &*event.k {
-        kind::CREATED => event.data.to().map(|it: CreatedData| LiveChange::Join(it.members)),
-        // One call adds or removes, never both.
-        kind::MEMBERS_CHANGED => event.data.to().map(|it: MembersChangedData| {
-            if it.removed.is_empty() {
-                LiveChange::Join(it.added)
-            } else {
-                LiveChange::Leave(it.removed)
-            }
-        }),
-        _ => return None,
+/// Who comes with an event, and who goes.
+fn comes_and_goes(event: &Event) -> (Vec<UserId>, Vec<UserId>) {
+    let people = match &*event.k {
+        kind::CREATED => event.data.to().map(|it: CreatedData| (it.members, Vec::new())),
+        kind::MEMBERS_CHANGED => {
+            event.data.to().map(|it: MembersChangedData| (it.added, it.removed))
+        }
+        _ => return Default::default(),
     };
     let log = |error: &_| {
         tracing::error!(%error, topic = %event.topic, seq = event.seq, "an event cannot be read");

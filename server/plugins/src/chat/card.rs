@@ -1,0 +1,151 @@
+//! Cards: writing them, changing them in place, and telling their owner what people do with them.
+//!
+//! A card is a message, so its row in the log is the card. Where a plugin's card stands is kept in
+//! a table, by the name that the plugin gave it.
+
+use std::sync::Arc;
+
+use carillon_plugin::{Caller, Ctx, Decision, Error, Result, Value};
+use carillon_protocol::{
+    ConvId, ErrorCode, Event, Json,
+    card::{Act, Acted, Acting, Card, Post, Set, Update, Updated, UpdatedData, kind},
+    id::Ulid,
+    msg::{self, Body, Sent, SentData},
+    org::GetMembers,
+};
+
+use super::{Chat, answers, bodies, msg::written, roster::Conversation, rules, who};
+
+/// `card.post`.
+pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Decision<Sent>> {
+    bodies::key("owner", &args.owner)?;
+    bodies::key("key", &args.key)?;
+    bodies::card("card", &args.card)?;
+    let body = Body::Card { owner: Some(args.owner.clone()), card: args.card };
+    let mut tx = written(&ctx, msg::Send { conv: args.conv, body, reply_to: None }).await?;
+    tx.run(
+        "INSERT INTO chat_card (owner, key, conv, seq) VALUES ($1, $2, $3, $4)",
+        [args.owner.into(), args.key.into(), args.conv.into(), Value::Seq(0)],
+    );
+    Ok(tx.into())
+}
+
+/// `card.update`.
+pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
+    bodies::card("card", &args.card)?;
+    let sql = "SELECT conv, seq FROM chat_card WHERE owner = $1 AND key = $2";
+    let row = ctx.query_one(sql, [args.owner.into(), args.key.into()]).await?;
+    let row = row.ok_or_else(|| Error::not_found("card"))?;
+    let (id, seq): (ConvId, u64) = (row.get(0)?, row.get(1)?);
+    let conv = ctx.state::<Chat>().conversation(&ctx, id).await?;
+    let found = message(&ctx, &conv, seq).await?;
+    if ctx.caller().org != conv.org {
+        return Err(Error::not_found("card"));
+    }
+    found.say(&ctx, &conv, args.card).await
+}
+
+/// `card.set`.
+pub(super) async fn set(ctx: Ctx, args: Set) -> Result<Updated> {
+    bodies::card("card", &args.card)?;
+    let (conv, found) = seen(&ctx, args.conv, args.seq).await?;
+    if found.owner.is_some() || found.event.by != ctx.caller().user {
+        return Err(Error::denied("only the program that sent a card changes it"));
+    }
+    found.say(&ctx, &conv, args.card).await
+}
+
+/// `card.act`: takes effect by what the card's owner commits for it.
+pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
+    let Act { conv: id, seq, act, values } = args;
+    bodies::key("act", &act)?;
+    let (_, found) = seen(&ctx, id, seq).await?;
+    // Who asks again after an answer that was lost is told what it came to, whatever the card says
+    // by now.
+    if let Err(refused) = answers::acts(&found.card, &act, &values)
+        && !ctx.is_repeated().await?
+    {
+        return Err(refused);
+    }
+    let Some(owner) = &found.owner else {
+        let msg = "the program that this card belongs to takes no answers; ask whoever runs it";
+        return Err(Error::new(ErrorCode::Unavailable, msg));
+    };
+    let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
+    let row = ctx.query_one(sql, [id.into(), seq.into()]).await?;
+    let key = row.ok_or_else(|| Error::not_found("card"))?.get(0)?;
+    let acting = Acting { conv: id, seq, key, act, values };
+    let (org, user) = who(&ctx);
+    let caller = Caller::for_plugin(user, org);
+    let op = format!("{owner}.act");
+    let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await?;
+    answer.to().map_err(Error::internal)
+}
+
+/// Refuses cards of people: what can be pressed in a conversation comes from programs.
+pub(super) async fn may_send(ctx: &Ctx, owner: Option<&str>) -> Result<()> {
+    if owner.is_some() {
+        return Err(Error::bad_arg("body.owner", "only the server says whose a card is"));
+    }
+    let (org, user) = who(ctx);
+    let caller = Caller::on_behalf_of(user, org);
+    let got = ctx.call_as(caller, None, &GetMembers { users: vec![user] }).await?;
+    match got.members.iter().any(|member| member.app) {
+        true => Ok(()),
+        false => Err(Error::denied("only programs send cards; send Markdown")),
+    }
+}
+
+/// A message that is a card.
+struct Found {
+    event: Event,
+    data: SentData,
+    owner: Option<String>,
+    card: Card,
+}
+
+/// The card at a position, for a member who may see it.
+async fn seen(ctx: &Ctx, id: ConvId, seq: u64) -> Result<(Arc<Conversation>, Found)> {
+    let conv = ctx.state::<Chat>().conversation(ctx, id).await?;
+    let sees = {
+        let roster = conv.read();
+        rules::member((&conv, &roster), who(ctx))?.window(conv.history).sees(seq)
+    };
+    if !sees {
+        return Err(Error::not_found("card"));
+    }
+    let found = message(ctx, &conv, seq).await?;
+    Ok((conv, found))
+}
+
+async fn message(ctx: &Ctx, conv: &Conversation, seq: u64) -> Result<Found> {
+    let events = ctx.events_at(&conv.topic(), vec![seq]).await?;
+    let sent = events.into_iter().find(|event| &*event.k == msg::kind::SENT);
+    let event = sent.ok_or_else(|| Error::not_found("card"))?;
+    let data: SentData = event.data.to().map_err(Error::internal)?;
+    let Body::Card { owner, card } = data.body.clone() else {
+        return Err(Error::not_found("card"));
+    };
+    Ok(Found { event, data, owner, card })
+}
+
+impl Found {
+    /// Says something else from now on.
+    async fn say(self, ctx: &Ctx, conv: &Conversation, card: Card) -> Result<Updated> {
+        if self.card == card {
+            return Ok(Updated { rev: self.data.rev.unwrap_or(self.event.seq) });
+        }
+        let (org, user) = who(ctx);
+        // What nobody in particular caused is said by whoever said it first.
+        let by = if user.0 == Ulid::nil() { self.event.by } else { user };
+        let mut tx = ctx.tx().on_behalf_of(by, org);
+        let of = self.event.seq;
+        let change = UpdatedData { of, card: card.clone() };
+        let emit = tx.emit(conv.topic(), kind::UPDATED, &change);
+        let body = Body::Card { owner: self.owner, card };
+        tx.rewrite(emit, of, &SentData { body, rev: None, ..self.data });
+        let done = ctx.commit(tx).await?;
+        let event = done.events.first().ok_or_else(|| Error::not_found("card"))?;
+        Ok(Updated { rev: event.seq })
+    }
+}

@@ -1,0 +1,440 @@
+//! Cards: who writes them, who changes them, and what comes of pressing their buttons.
+
+use std::collections::BTreeMap;
+
+use carillon_plugin::{Committed, Ctx, Decision};
+use carillon_protocol::{
+    Access, Effect, Event,
+    card::{
+        Act, Acted, Acting, Button, Card, Choice, Fact, Form, Input, InputKind, Item, Post, Set,
+        State as CardState, Update, Updated, UpdatedData, Value, kind,
+    },
+    log,
+    msg::{List, SentData},
+    session::Issue,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::*;
+
+/// What a plugin that owns cards is told.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+struct QuizAct(Acting);
+
+impl Command for QuizAct {
+    type Reply = Acted;
+    const OP: &'static str = "quiz.act";
+    const DOC: &'static str = "Somebody acts on a card.";
+    const EFFECT: Effect = Effect::Once;
+    const ACCESS: Access = Access::System;
+}
+
+/// A plugin that writes down what people do, and takes no `never` from anybody.
+pub fn quiz() -> Plugin {
+    async fn act(ctx: Ctx, QuizAct(acting): QuizAct) -> Result<Decision<Acted>> {
+        if acting.act == "never" {
+            return Err(Error::denied("not you"));
+        }
+        let mut tx = ctx.tx();
+        tx.emit(Topic::User(ctx.caller().user), "quiz.answered", &acting);
+        Ok(tx.into())
+    }
+    fn acted(done: &Committed) -> Result<Acted> {
+        Ok(Acted { dup: done.dup })
+    }
+    Plugin::new("quiz").once(act, acted)
+}
+
+fn button(act: &str) -> Button {
+    Button { label: act.into(), act: Some(act.into()), ..Button::default() }
+}
+
+fn titled(title: &str) -> Card {
+    Card { title: Some(title.into()), ..Card::default() }
+}
+
+fn asking() -> Card {
+    Card { buttons: vec![button("yes"), button("never")], ..titled("Lunch?") }
+}
+
+fn input(id: &str, kind: InputKind, required: bool) -> Input {
+    let chooses = matches!(kind, InputKind::Choice | InputKind::Choices);
+    let option = |value: &str| Choice { value: value.into(), label: value.to_uppercase() };
+    let options = if chooses { vec![option("a"), option("b")] } else { Vec::new() };
+    let label = format!("{id}?");
+    Input { id: id.into(), label, kind, required, options, max_len: None, value: None }
+}
+
+fn form(inputs: Vec<Input>) -> Card {
+    Card { form: Some(Form { inputs, submit: button("send") }), ..titled("Leave") }
+}
+
+/// What somebody presses.
+fn act(conv: ConvId, seq: u64, act: &str) -> Act {
+    Act { conv, seq, act: act.into(), values: BTreeMap::new() }
+}
+
+fn card_message(conv: ConvId, card: Card) -> Send {
+    Send { conv, body: Body::Card { owner: None, card }, reply_to: None }
+}
+
+impl World {
+    /// The plugin posts a card in the name of `amy`.
+    async fn posts(&self, conv: ConvId, key: &str, card: Card) -> Result<Sent> {
+        let post = Post { conv, owner: "quiz".into(), key: key.into(), card };
+        self.call(Caller::for_plugin(self.amy.user, self.org), post).await
+    }
+
+    async fn updates(&self, key: &str, card: Card) -> Result<Updated> {
+        let update = Update { owner: "quiz".into(), key: key.into(), card };
+        self.call(Caller::for_plugin(self.bob.user, self.org), update).await
+    }
+
+    async fn card_at(&self, conv: ConvId, seq: u64) -> (Card, Option<u64>) {
+        let list = List { conv, before: None, after: None, around: Some(seq), limit: Some(2) };
+        let listed = self.call(self.amy, list).await.unwrap();
+        let event = listed.events.iter().find(|event| event.seq == seq).unwrap();
+        let data: SentData = event.data.to().unwrap();
+        match data.body {
+            Body::Card { card, .. } => (card, data.rev),
+            body => panic!("a card, not {body:?}"),
+        }
+    }
+
+    /// What the plugin was told in the name of somebody.
+    async fn quizzed(&self, who: Caller) -> Vec<Acting> {
+        let topic = Topic::User(who.user);
+        let read = log::Read { topic, after: Some(0), before: None, limit: None };
+        let events = self.call(who, read).await.unwrap().events;
+        let answers = events.iter().filter(|event| &*event.k == "quiz.answered");
+        answers.map(|event| event.data.to().unwrap()).collect()
+    }
+
+    /// A program of the organisation, in a group with `amy` and `bob`.
+    async fn program(&self) -> (Caller, ConvId) {
+        let (org, app) = (Some(self.org), Some("ci".into()));
+        let issue = Issue { org, app, user: None, scopes: None, ttl_ms: None };
+        let grant = self.call(Caller::SYSTEM, issue).await.unwrap();
+        let scopes = ["read", "write"];
+        let program = Caller::signed_in(grant.user, self.org, grant.session, scopes);
+        (program, self.group(&[self.bob, program], History::All).await)
+    }
+}
+
+async fn events(world: &World, conv: ConvId, after: u64) -> Vec<Event> {
+    let read = log::Read { topic: topic(conv), after: Some(after), before: None, limit: None };
+    world.call(world.amy, read).await.unwrap().events
+}
+
+#[tokio::test]
+async fn a_plugin_changes_its_card_in_place_for_everybody() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let sent = world.posts(conv, "1", asking()).await.unwrap();
+    assert_eq!(world.card_at(conv, sent.seq).await, (asking(), Some(sent.seq)));
+    assert_eq!(world.summary(world.bob, conv).await.unread, 1);
+    world.says(world.amy, conv, "vote!").await;
+
+    let done = Card { state: CardState::Done, note: Some("Rice".into()), ..titled("Lunch") };
+    let updated = world.updates("1", done.clone()).await.unwrap();
+    assert_eq!(world.card_at(conv, sent.seq).await, (done.clone(), Some(updated.rev)));
+    let event = events(&world, conv, updated.rev - 1).await.remove(0);
+    let data: UpdatedData = event.data.to().unwrap();
+    assert_eq!((&*event.k, event.by, data.of), (kind::UPDATED, world.bob.user, sent.seq));
+    assert_eq!(data.card, done);
+    assert_eq!(world.summary(world.bob, conv).await.unread, 2, "a change is no message");
+
+    let again = world.updates("1", done.clone()).await.unwrap();
+    assert_eq!((again, events(&world, conv, updated.rev).await), (updated, vec![]));
+    let world = world.restarted().await;
+    assert_eq!(world.card_at(conv, sent.seq).await, (done, Some(updated.rev)));
+    world.updates("1", titled("Dinner")).await.unwrap();
+    assert_eq!(world.card_at(conv, sent.seq).await.0, titled("Dinner"));
+}
+
+#[tokio::test]
+async fn a_card_is_written_once_and_belongs_to_its_plugin_and_tenant() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    world.posts(conv, "1", asking()).await.unwrap();
+    assert_eq!(code(world.posts(conv, "1", asking()).await), ErrorCode::Conflict);
+    assert_eq!(events(&world, conv, 2).await, vec![]);
+    assert_eq!(code(world.updates("2", asking()).await), ErrorCode::NotFound);
+    let update = || Update { owner: "quiz".into(), key: "1".into(), card: titled("x") };
+    let stranger = Caller::for_plugin(world.zoe.user, world.zoe.org);
+    assert_eq!(code(world.call(stranger, update()).await), ErrorCode::NotFound);
+    let other = Update { owner: "poll".into(), ..update() };
+    let owner = Caller::for_plugin(world.amy.user, world.org);
+    assert_eq!(code(world.call(owner, other).await), ErrorCode::NotFound);
+    let post = Post { conv, owner: "quiz".into(), key: "2".into(), card: asking() };
+    assert_eq!(code(world.call(stranger, post.clone()).await), ErrorCode::NotFound);
+    assert_eq!(code(world.call(world.amy, post).await), ErrorCode::UnknownOp);
+    assert_eq!(code(world.call(world.amy, update()).await), ErrorCode::UnknownOp);
+}
+
+#[tokio::test]
+async fn what_is_pressed_reaches_the_owner_once() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let seq = world.posts(conv, "lunch", asking()).await.unwrap().seq;
+    let once = cid();
+    let pressed = world.call_as(world.bob, once, &act(conv, seq, "yes")).await;
+    assert_eq!(pressed.unwrap(), Acted { dup: false });
+    // By the time the answer is asked for again, nothing can be pressed any more.
+    world.updates("lunch", Card { state: CardState::Done, ..asking() }).await.unwrap();
+    let again = world.call_as(world.bob, once, &act(conv, seq, "yes")).await;
+    assert_eq!(again.unwrap(), Acted { dup: true });
+    let other = world.call_as(world.bob, once, &act(conv, seq, "never")).await;
+    assert_eq!(code(other), ErrorCode::IdempotencyConflict);
+    let late = world.call(world.amy, act(conv, seq, "yes")).await;
+    assert_eq!(code(late), ErrorCode::Conflict);
+    let acting =
+        Acting { conv, seq, key: "lunch".into(), act: "yes".into(), values: BTreeMap::new() };
+    assert_eq!(world.quizzed(world.bob).await, [acting]);
+    assert_eq!(world.quizzed(world.amy).await, []);
+}
+
+#[tokio::test]
+async fn who_may_act_is_the_owners_rule_and_only_members_may_ask() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::Joined).await;
+    let seq = world.posts(conv, "1", asking()).await.unwrap().seq;
+    let text = world.says(world.bob, conv, "no card").await.seq;
+    assert_eq!(code(world.call(world.bob, act(conv, seq, "never")).await), ErrorCode::Forbidden);
+    let unknown = world.call(world.bob, act(conv, seq, "other")).await;
+    assert_eq!(code(unknown), ErrorCode::Conflict);
+    for nothing in [text, 1, 99] {
+        let refused = world.call(world.bob, act(conv, nothing, "yes")).await;
+        assert_eq!(code(refused), ErrorCode::NotFound, "{nothing}");
+    }
+    for stranger in [world.dan, world.zoe] {
+        let refused = world.call(stranger, act(conv, seq, "yes")).await;
+        assert_eq!(code(refused), ErrorCode::NotFound);
+    }
+    // Whoever came later does not see it.
+    world.adds(world.amy, conv, &[world.carol]).await.unwrap();
+    assert_eq!(code(world.call(world.carol, act(conv, seq, "yes")).await), ErrorCode::NotFound);
+    world.removes(world.bob, conv, &[world.bob]).await.unwrap();
+    assert_eq!(code(world.call(world.bob, act(conv, seq, "yes")).await), ErrorCode::NotMember);
+    let values = BTreeMap::from([("x".into(), Value::Yes(true))]);
+    let with = Act { values, ..act(conv, seq, "yes") };
+    assert_eq!(field(world.call(world.amy, with).await), (ErrorCode::BadArg, "values".into()));
+}
+
+#[tokio::test]
+async fn a_form_takes_what_it_asks_for() {
+    use InputKind::{Choice, Choices, Date, Long, Number, Text, Toggle};
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let mut name = input("name", Text, true);
+    name.max_len = Some(5);
+    let rest = [("more", Long), ("n", Number), ("day", Date), ("one", Choice), ("some", Choices)];
+    let mut inputs: Vec<_> = rest.map(|(id, kind)| input(id, kind, false)).into();
+    inputs.extend([name, input("sure", Toggle, true)]);
+    let seq = world.posts(conv, "1", form(inputs)).await.unwrap().seq;
+    let text = |text: &str| Value::Text(text.into());
+    let some = |chosen: &[&str]| Value::Choices(chosen.iter().map(|&it| it.into()).collect());
+    let least =
+        || BTreeMap::from([("name".to_owned(), text("陳")), ("sure".into(), Value::Yes(true))]);
+    let sends = async |values| {
+        let pressed = Act { values, ..act(conv, seq, "send") };
+        world.call(world.bob, pressed).await
+    };
+    assert!(sends(least()).await.is_ok());
+    let good = [
+        ("more", text("a\nb")),
+        ("n", text("-12.50")),
+        ("day", text("2026-11-22")),
+        ("one", text("b")),
+        ("some", some(&["b", "a"])),
+        ("n", text("")),
+        ("name", text("五個字的名")),
+    ];
+    for (id, value) in good {
+        let mut values = least();
+        values.insert(id.into(), value);
+        assert!(sends(values).await.is_ok(), "{id}");
+    }
+    let bad = [
+        ("name", text("")),
+        ("name", text("  ")),
+        ("name", text("a\nb")),
+        ("name", some(&["a"])),
+        ("n", text("1e5")),
+        ("n", Value::Yes(true)),
+        ("day", text("2026-02-30")),
+        ("one", text("c")),
+        ("one", some(&["a"])),
+        ("some", some(&["a", "c"])),
+        ("some", text("a")),
+        ("some", some(&["a", "a", "a"])),
+        ("sure", Value::Yes(false)),
+        ("sure", text("true")),
+        ("more", text("a\u{7}")),
+    ];
+    for (id, value) in bad {
+        let mut values = least();
+        let what = format!("{id}: {value:?}");
+        values.insert(id.into(), value);
+        let refused = field(sends(values).await);
+        assert_eq!(refused, (ErrorCode::BadArg, format!("values.{id}")), "{what}");
+    }
+    let mut long = least();
+    long.insert("name".into(), text("六個字的名字"));
+    assert_eq!(field(sends(long).await), (ErrorCode::TooLarge, "values.name".into()));
+    let mut unknown = least();
+    unknown.insert("else".into(), text("x"));
+    assert_eq!(field(sends(unknown).await), (ErrorCode::BadArg, "values".into()));
+    assert_eq!(world.quizzed(world.bob).await.len(), 8);
+}
+
+#[tokio::test]
+async fn only_programs_send_cards_and_each_changes_its_own() {
+    let world = World::new().await;
+    let (program, conv) = world.program().await;
+    let person = world.call(world.amy, card_message(conv, asking())).await;
+    assert_eq!(code(person), ErrorCode::Forbidden);
+    let seq = world.call(program, card_message(conv, asking())).await.unwrap().seq;
+    let pretends = Body::Card { owner: Some("quiz".into()), card: asking() };
+    let pretends = Send { conv, body: pretends, reply_to: None };
+    let refused = field(world.call(program, pretends).await);
+    assert_eq!(refused, (ErrorCode::BadArg, "body.owner".into()));
+
+    let set = |seq, title| Set { conv, seq, card: titled(title) };
+    let rev = world.call(program, set(seq, "done")).await.unwrap().rev;
+    assert_eq!(world.card_at(conv, seq).await, (titled("done"), Some(rev)));
+    assert_eq!(code(world.call(world.amy, set(seq, "mine")).await), ErrorCode::Forbidden);
+    assert_eq!(code(world.call(world.zoe, set(seq, "mine")).await), ErrorCode::NotFound);
+    let text = world.says(program, conv, "built").await.seq;
+    assert_eq!(code(world.call(program, set(text, "x")).await), ErrorCode::NotFound);
+    let plugins = world.posts(conv, "1", asking()).await.unwrap().seq;
+    assert_eq!(code(world.call(program, set(plugins, "x")).await), ErrorCode::Forbidden);
+    world.call(program, set(seq, "again")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_card_is_refused_with_the_place_of_the_fault() {
+    let world = World::new().await;
+    let (program, conv) = world.program().await;
+    let link = |url: &str| Button { url: Some(url.into()), act: None, ..button("go") };
+    let fact = |value: &str| Fact { label: String::new(), value: value.into(), short: true };
+    let item =
+        |url: &str| Item { title: "x".into(), text: None, image: Some(url.into()), url: None };
+    let asks = |kind, change: &dyn Fn(&mut Input)| {
+        let mut asked = input("x", kind, false);
+        change(&mut asked);
+        form(vec![asked])
+    };
+    let long = "x".repeat(201);
+    let bad = [
+        ("", Card::default()),
+        ("title", titled(" ")),
+        ("title", titled("two\nlines")),
+        ("url", Card { url: Some("javascript:alert(1)".into()), ..titled("x") }),
+        ("url", Card { url: Some(" https://x.org".into()), ..titled("x") }),
+        ("url", Card { url: Some("https://".into()), ..titled("x") }),
+        ("image", Card { image: Some("mailto:a@x.org".into()), ..titled("x") }),
+        ("image", Card { image: Some("data:image/svg+xml,x".into()), ..titled("x") }),
+        ("fields[1].value", Card { fields: vec![fact("1"), fact("")], ..titled("x") }),
+        ("items[0].image", Card { items: vec![item("//x.org")], ..titled("x") }),
+        ("buttons[0].url", Card { buttons: vec![link("java\nscript:x")], ..titled("x") }),
+        (
+            "buttons[0]",
+            Card {
+                buttons: vec![Button { url: link("http://x").url, ..button("x") }],
+                ..titled("x")
+            },
+        ),
+        ("buttons[0]", Card { buttons: vec![Button { act: None, ..button("x") }], ..titled("x") }),
+        ("buttons", Card { buttons: vec![button("x"), button("x")], ..titled("x") }),
+        (
+            "buttons",
+            Card {
+                buttons: vec![button("send")],
+                ..form(vec![input("x", InputKind::Text, false)])
+            },
+        ),
+        ("form.inputs", form(vec![])),
+        (
+            "form.inputs",
+            form(vec![input("x", InputKind::Text, false), input("x", InputKind::Date, true)]),
+        ),
+        ("form.inputs[0].options", asks(InputKind::Choice, &|it| it.options.clear())),
+        (
+            "form.inputs[0].options",
+            asks(InputKind::Text, &|it| it.options = input("", InputKind::Choice, false).options),
+        ),
+        (
+            "form.inputs[0].options",
+            asks(InputKind::Choice, &|it| it.options.push(it.options[0].clone())),
+        ),
+        ("form.inputs[0].max_len", asks(InputKind::Date, &|it| it.max_len = Some(3))),
+        ("form.inputs[0].max_len", asks(InputKind::Text, &|it| it.max_len = Some(0))),
+        (
+            "form.inputs[0].value",
+            asks(InputKind::Date, &|it| it.value = Some(Value::Text("today".into()))),
+        ),
+    ];
+    for (place, card) in bad {
+        let what = format!("{card:?}");
+        let wanted =
+            if place.is_empty() { "body.card".into() } else { format!("body.card.{place}") };
+        let refused = field(world.call(program, card_message(conv, card)).await);
+        assert_eq!(refused, (ErrorCode::BadArg, wanted), "{what}");
+    }
+    let large = [
+        ("title", titled(&long)),
+        ("note", Card { note: Some(long.clone()), ..titled("x") }),
+        (
+            "buttons",
+            Card { buttons: (0..11).map(|at| button(&at.to_string())).collect(), ..titled("x") },
+        ),
+        (
+            "buttons[0].act",
+            Card { buttons: vec![Button { label: "x".into(), ..button(&long) }], ..titled("x") },
+        ),
+        ("fields", Card { fields: vec![fact("x"); 21], ..titled("x") }),
+        (
+            "image",
+            Card { image: Some(format!("https://x.org/{}", "x".repeat(2048))), ..titled("x") },
+        ),
+        ("", Card { text: Some("x".repeat(16 * 1024)), ..titled("x") }),
+    ];
+    for (place, card) in large {
+        let wanted =
+            if place.is_empty() { "body.card".into() } else { format!("body.card.{place}") };
+        let refused = field(world.call(program, card_message(conv, card)).await);
+        assert_eq!(refused, (ErrorCode::TooLarge, wanted));
+    }
+    let full = Card {
+        fields: vec![fact("x"); 20],
+        url: Some("HTTPS://x.org".into()),
+        ..form(vec![input("x", InputKind::Choices, true)])
+    };
+    assert!(world.call(program, card_message(conv, full)).await.is_ok());
+}
+
+#[tokio::test]
+async fn markdown_is_a_text_with_a_title() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let markdown = |title: Option<&str>, text: &str, mentions| Send {
+        conv,
+        body: Body::Markdown { title: title.map(Into::into), text: text.into(), mentions },
+        reply_to: None,
+    };
+    let bob = vec![world.bob.user];
+    assert!(world.call(world.amy, markdown(Some("天氣"), "# 24°\n<b>", bob)).await.is_ok());
+    assert!(world.call(world.amy, markdown(None, "x", vec![])).await.is_ok());
+    let refused = async |args| field(world.call(world.amy, args).await);
+    let empty = refused(markdown(None, "", vec![])).await;
+    assert_eq!(empty, (ErrorCode::BadArg, "body.text".into()));
+    let title = refused(markdown(Some("a\nb"), "x", vec![])).await;
+    assert_eq!(title, (ErrorCode::BadArg, "body.title".into()));
+    let dan = refused(markdown(None, "x", vec![world.dan.user])).await;
+    assert_eq!(dan, (ErrorCode::NotFound, "body.mentions[0]".into()));
+    let long = refused(markdown(None, &"x".repeat(16 * 1024 + 1), vec![])).await;
+    assert_eq!(long, (ErrorCode::TooLarge, "body.text".into()));
+}
