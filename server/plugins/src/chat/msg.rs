@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Look, Result, Window};
+use carillon_plugin::{Committed, Ctx, Decision, Error, Look, Result, Tx, Window};
 use carillon_protocol::{
-    ErrorCode, Topic,
+    ErrorCode, Topic, UserId,
     limits::{EVENTS_PER_PAGE_MAX, INT_MAX},
-    msg::{List, Listed, MentionedData, Send, Sent, SentData, kind},
+    msg::{Body, List, Listed, MentionedData, Send, Sent, SentData, kind},
 };
 
 use super::{
-    Chat,
+    Chat, card,
     roster::{Conversation, Message},
     rules,
     unsettled::Pressure,
@@ -22,39 +22,58 @@ const BUSY_RETRY_MS: u64 = 1_000;
 
 /// `msg.send`: no query if the conversation is in memory, one event, no other row.
 pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Decision<Sent>> {
+    if let Body::Card { owner, .. } = &args.body {
+        card::may_send(&ctx, owner.as_deref()).await?;
+    }
+    Ok(written(&ctx, args).await?.into())
+}
+
+/// A message that the caller may write: its event is the first.
+pub(super) async fn written(ctx: &Ctx, args: Send) -> Result<Tx> {
     let chat = ctx.state::<Chat>();
-    let conv = chat.conversation(&ctx, args.conv).await?;
+    let conv = chat.conversation(ctx, args.conv).await?;
     let (mentioned, window) = {
         let roster = conv.read();
-        let person = rules::member((&conv, &roster), who(&ctx))?;
+        let person = rules::member((&conv, &roster), who(ctx))?;
         rules::may_write((&conv, &roster))?;
         (rules::mentioned(&roster, &args.body)?, person.window(conv.history))
     };
     if let Some(seq) = args.reply_to {
-        let is_message = messages(&ctx, &conv, &[seq]).await?.contains_key(&seq);
+        let is_message = messages(ctx, &conv, &[seq]).await?.contains_key(&seq);
         if !is_message || !window.sees(seq) {
             return Err(Error::bad_arg("reply_to", "there is no such message to answer"));
         }
     }
+    let data = SentData { body: args.body, reply_to: args.reply_to, rev: None };
+    append(ctx, &conv, &data, mentioned)
+}
+
+/// A message that may be written, as a transaction: its event is the first.
+pub(super) fn append(
+    ctx: &Ctx,
+    conv: &Conversation,
+    data: &SentData,
+    mentioned: Vec<UserId>,
+) -> Result<Tx> {
+    let chat = ctx.state::<Chat>();
     let pressure = chat.unsettled.pressure(ctx.now());
     if pressure != Pressure::Idle {
         // Also if this message is refused: nobody else may come by to make room.
-        chat.lane.settle(&ctx);
+        chat.lane.settle(ctx);
     }
     if pressure == Pressure::Full {
         let error = Error::new(ErrorCode::Busy, "the server has too much to write; wait a moment");
         return Err(error.retry_ms(BUSY_RETRY_MS));
     }
     let mut tx = ctx.tx();
-    let data = SentData { body: args.body, reply_to: args.reply_to, rev: None };
-    tx.emit_counted(conv.topic(), kind::SENT, &data);
+    tx.emit_counted(conv.topic(), kind::SENT, data);
     if let Some(cid) = ctx.cid() {
         for user in mentioned {
             let data = MentionedData { topic: conv.topic(), cid };
             tx.emit(Topic::User(user), kind::MENTIONED, &data);
         }
     }
-    Ok(tx.into())
+    Ok(tx)
 }
 
 /// The answer of `msg.send`.
