@@ -14,7 +14,10 @@ use carillon_protocol::Event;
 use tokio::sync::{Notify, watch};
 
 use self::order::Order;
-use crate::log::{Place, Places};
+use crate::{
+    log::{Place, Places},
+    recent::Recent,
+};
 pub(crate) use figures::Figures;
 pub use figures::Tail;
 pub(crate) use order::Run;
@@ -34,6 +37,7 @@ pub(crate) struct Line {
     applied: watch::Sender<u64>,
     /// Where topics stand, if that is learned from here.
     places: Option<Arc<Places>>,
+    pub(crate) recent: Recent,
     pub(crate) after_commit: OnceLock<AfterCommit>,
     pub(crate) own_commit: OnceLock<OwnCommit>,
     /// Rung when an answer waits for what is missing.
@@ -48,6 +52,7 @@ impl Line {
             order: Mutex::new(Order::new(position)),
             applied: watch::Sender::new(position),
             places,
+            recent: Recent::new(position),
             after_commit: OnceLock::new(),
             own_commit: OnceLock::new(),
             urgent: Notify::new(),
@@ -98,6 +103,7 @@ impl Line {
 
     /// What happened up to there is no longer news.
     pub(crate) fn skip_to(&self, position: u64) {
+        self.recent.skip_to(position);
         self.advance(|order| order.skip_to(position));
     }
 
@@ -137,6 +143,7 @@ impl Line {
         if let Some(places) = &self.places {
             ready.iter().for_each(|run| learn(places, run));
         }
+        ready.iter().for_each(|(first, events)| self.recent.note(*first, events));
         let Some(after_commit) = self.after_commit.get() else { return };
         let mut runs = ready.into_iter().map(|(_, events)| events);
         let Some(mut events) = runs.next() else { return };
