@@ -10,8 +10,8 @@ use std::{
 };
 
 use carillon_plugin::{
-    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Look, Plugin, Result, Row, Storage,
-    Tail, Transaction, Value, Window,
+    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Look, Next, Plugin, Result, Row,
+    Storage, Tail, Transaction, Value, Window,
 };
 use carillon_protocol::{Cid, ErrorCode, Event, Topic, UserId, event::Ephemeral, id::Ulid};
 
@@ -21,6 +21,8 @@ use crate::{Database, Durability, Options, Store};
 const ENGINE_VARIABLE: &str = "TEST_ENGINE";
 /// When the tests' time begins: a Tuesday in September 2026.
 const START_MS: i64 = 1_790_000_000_000;
+/// Plugins that have something to do after so many rounds of steps keep each other busy.
+const ROUNDS_MAX: usize = 10_000;
 /// The bits of an id that count; above them lies the seed.
 const COUNTER_BITS: u32 = 48;
 
@@ -130,11 +132,7 @@ impl Storage for Interrupted {
         self.store.tails(tails, counted)
     }
 
-    fn news(
-        &self,
-        tails: Vec<Tail>,
-        after: Option<u64>,
-    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+    fn news(&self, tails: Vec<Tail>, after: Option<u64>) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
         self.store.news(tails, after)
     }
 
@@ -213,7 +211,7 @@ impl Kit {
     pub async fn seeded(plugins: Vec<Plugin>, seed: u32) -> Kit {
         let place = Place::make();
         let store = open(&place, &plugins).await;
-        Kit::wired(plugins, store, Arc::new(FakeClock::new(seed)), place)
+        Kit::wired(plugins, store, Arc::new(FakeClock::new(seed)), place).await
     }
 
     /// The same database and clock with a new host, as after a restart: these plugins have nothing
@@ -224,15 +222,44 @@ impl Kit {
     pub async fn restarted(self, plugins: Vec<Plugin>) -> Kit {
         self.store.close().await;
         let store = open(&self.place, &plugins).await;
-        Kit::wired(plugins, store, self.clock, self.place)
+        Kit::wired(plugins, store, self.clock, self.place).await
     }
 
-    fn wired(plugins: Vec<Plugin>, store: Store, clock: Arc<FakeClock>, place: Place) -> Kit {
+    async fn wired(plugins: Vec<Plugin>, store: Store, clock: Arc<FakeClock>, place: Place) -> Kit {
         let live = Arc::new(Recorder::default());
         store.on_commit(Host::after_commit(&plugins, live.clone()));
         let storage = Arc::new(Interrupted { store: store.clone(), next: Mutex::default() });
         let host = Host::new(plugins, storage.clone(), clock.clone(), live.clone());
+        host.place_readers().await.expect("the database is there");
         Kit { host, store, storage, clock, live, place }
+    }
+
+    /// Another host on the same database and clock, as on another node: these plugins share
+    /// nothing in memory with the first one's, and hear of no commits.
+    pub fn another_host(&self, plugins: Vec<Plugin>) -> Host {
+        Host::new(plugins, self.storage.clone(), self.clock.clone(), self.live.clone())
+    }
+
+    /// Lets plugins do whatever is to be done by now: they read what was committed, call what is
+    /// due, and empty their outboxes, until nothing is left.
+    ///
+    /// # Panics
+    /// If the database fails, or they never come to an end.
+    pub async fn settle(&self) {
+        let plugins: Vec<_> = self.host.plugins().map(|plugin| plugin.name).collect();
+        for _ in 0..ROUNDS_MAX {
+            let mut settled = true;
+            for plugin in &plugins {
+                let read = self.host.read_step(plugin).await.expect("the log can be read");
+                let called = self.host.timer_step(plugin).await.expect("timers can be read");
+                let sent = self.host.outbox_step(plugin).await.expect("it can be read");
+                settled &= ![read, called, sent].contains(&Next::Now);
+            }
+            if settled {
+                return;
+            }
+        }
+        panic!("the plugins still have something to do after {ROUNDS_MAX} rounds");
     }
 
     /// The host.

@@ -1,0 +1,232 @@
+//! A plugin that does all that a plugin can do besides answering, and writes down what it did.
+
+use std::sync::{Arc, Mutex};
+
+use carillon_plugin::{
+    Ctx, Decision, Delivery, Error, Period, Plugin, Result, Retries, Tx,
+    protocol::{
+        Access, Command, Effect, ErrorCode, Event, Topic,
+        fact::{Fact, Point},
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub const NOTED: &str = "ledger.noted";
+pub const MARKED: &str = "ledger.marked";
+
+/// What the outside saw, and how the handlers behave.
+#[derive(Default)]
+pub struct World {
+    /// The effects, with their keys: each as often as it was tried to the end.
+    pub seen: Mutex<Vec<(String, String)>>,
+    /// Texts whose handlers fail, and how.
+    pub faults: Mutex<Vec<(String, Fault)>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Refuse,
+    Panic,
+    Hang,
+}
+
+impl World {
+    pub fn breaks(&self, text: &str, fault: Fault) {
+        self.faults.lock().unwrap().push((text.into(), fault));
+    }
+
+    pub fn mends(&self) {
+        self.faults.lock().unwrap().clear();
+    }
+
+    async fn meet(&self, text: &str) -> Result<()> {
+        let fault = {
+            let faults = self.faults.lock().unwrap();
+            faults.iter().find(|(broken, _)| broken == text).map(|(_, fault)| *fault)
+        };
+        match fault {
+            None => Ok(()),
+            Some(Fault::Refuse) => Err(Error::new(ErrorCode::Conflict, format!("not {text}"))),
+            Some(Fault::Panic) => panic!("over {text}"),
+            Some(Fault::Hang) => std::future::pending().await,
+        }
+    }
+}
+
+macro_rules! command {
+    ($op:literal, $args:ident, $effect:ident, $access:expr) => {
+        impl Command for $args {
+            type Reply = Done;
+            const OP: &'static str = $op;
+            const DOC: &'static str = "Part of a test.";
+            const EFFECT: Effect = Effect::$effect;
+            const ACCESS: Access = $access;
+        }
+    };
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {}
+
+/// Emits an event of the text, and what the text says besides.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Note {
+    pub text: String,
+}
+command!("ledger.note", Note, Once, Access::System);
+
+/// Sets timers, or takes them back.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    pub key: String,
+    /// When; absent to take it back.
+    pub due_at: Option<i64>,
+    pub text: String,
+    /// Whether the call only sets a state.
+    pub state: bool,
+}
+command!("ledger.plan", Plan, State, Access::System);
+
+/// What a timer calls: it writes a row.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Fire {
+    pub text: String,
+}
+command!("ledger.fire", Fire, Once, Access::System);
+
+/// The same without an intent.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Show {
+    pub text: String,
+}
+command!("ledger.show", Show, State, Access::System);
+
+/// Puts effects into the outbox.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Tell {
+    pub key: String,
+    pub text: String,
+}
+command!("ledger.tell", Tell, State, Access::System);
+
+/// Notes by way of `ledger.note`, with the same intent.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Pass {
+    pub text: String,
+}
+command!("ledger.pass", Pass, Once, Access::System);
+
+pub fn plugin(world: Arc<World>) -> Plugin {
+    Plugin::new("ledger")
+        .migration(1, include_str!("ledger.sql"))
+        .state(world)
+        .once(note, |_| Ok(Done {}))
+        .once(fire, |_| Ok(Done {}))
+        .forward(pass)
+        .command(plan)
+        .command(show)
+        .command(tell)
+        .reads(&[NOTED], write_down)
+        .on(MARKED, write_one_down)
+        .effect("shout", shout)
+        .effect_with("once", Retries { tries: 1, ..Retries::default() }, shout)
+        .fact("ledger.rows", "How many rows there are.", rows)
+}
+
+pub fn topic() -> Topic {
+    "x:ledger:notes".parse().unwrap()
+}
+
+async fn note(ctx: Ctx, args: Note) -> Result<Decision<Done>> {
+    let mut tx = ctx.tx();
+    let kind = if args.text.starts_with("mark") { MARKED } else { NOTED };
+    tx.emit(topic(), kind, &args);
+    Ok(tx.into())
+}
+
+async fn pass(ctx: Ctx, args: Pass) -> Result<Done> {
+    ctx.call_as(ctx.caller(), ctx.cid(), &Note { text: args.text }).await
+}
+
+async fn plan(ctx: Ctx, args: Plan) -> Result<Done> {
+    let mut tx = ctx.tx();
+    match args.due_at {
+        None => tx.cancel(&args.key),
+        Some(due_at) if args.state => tx.at(due_at, &args.key, &Show { text: args.text }),
+        Some(due_at) => tx.at(due_at, &args.key, &Fire { text: args.text }),
+    }
+    ctx.commit(tx).await?;
+    Ok(Done {})
+}
+
+async fn fire(ctx: Ctx, args: Fire) -> Result<Decision<Done>> {
+    ctx.state::<World>().meet(&args.text).await?;
+    let mut tx = ctx.tx();
+    write(&mut tx, "fired", &args.text, ctx.now());
+    tx.emit(topic(), "ledger.fired", &args);
+    Ok(tx.into())
+}
+
+async fn show(ctx: Ctx, args: Show) -> Result<Done> {
+    ctx.state::<World>().meet(&args.text).await?;
+    let mut tx = ctx.tx();
+    write(&mut tx, "shown", &args.text, ctx.now());
+    ctx.commit(tx).await?;
+    Ok(Done {})
+}
+
+async fn tell(ctx: Ctx, args: Tell) -> Result<Done> {
+    let mut tx = ctx.tx();
+    let kind = if args.text.starts_with("once") { "once" } else { "shout" };
+    tx.outbox(kind, &args.key, &args.text);
+    ctx.commit(tx).await?;
+    Ok(Done {})
+}
+
+/// A row an event, without a thought of whether it is there already.
+async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
+    let mut rows = Vec::new();
+    for event in &events {
+        let note: Note = event.data.to().map_err(Error::internal)?;
+        ctx.state::<World>().meet(&note.text).await?;
+        rows.push(vec!["read".into(), note.text.into(), event.at.into()]);
+    }
+    let mut tx = ctx.tx();
+    tx.run_rows("INSERT INTO ledger_row (what, text, at) VALUES {rows}", rows);
+    Ok(tx)
+}
+
+async fn write_one_down(ctx: Ctx, event: Event) -> Result<Tx> {
+    let note: Note = event.data.to().map_err(Error::internal)?;
+    ctx.state::<World>().meet(&note.text).await?;
+    let mut tx = ctx.tx();
+    write(&mut tx, "marked", &note.text, event.at);
+    tx.after(0, &note.text, &Fire { text: note.text.clone() });
+    tx.outbox("shout", &note.text, &note.text);
+    Ok(tx)
+}
+
+async fn shout(ctx: Ctx, delivery: Delivery<String>) -> Result<Tx> {
+    let world = ctx.state::<World>();
+    world.meet(&delivery.payload).await?;
+    world.seen.lock().unwrap().push((delivery.key, delivery.payload.clone()));
+    let mut tx = ctx.tx();
+    write(&mut tx, "shouted", &delivery.payload, ctx.now());
+    Ok(tx)
+}
+
+async fn rows(ctx: Ctx, period: Period) -> Result<Fact> {
+    let sql = "SELECT at, COUNT(*) FROM ledger_row WHERE at >= $1 AND at < $2
+               GROUP BY at ORDER BY at";
+    let mut points = Vec::new();
+    for row in ctx.query(sql, [period.from.into(), period.to.into()]).await? {
+        points.push(Point { at: row.get(0)?, value: row.get::<i64>(1)? as f64 });
+    }
+    Ok(Fact::Series { points, unit: "rows".into() })
+}
+
+fn write(tx: &mut Tx, what: &str, text: &str, at: i64) {
+    let sql = "INSERT INTO ledger_row (what, text, at) VALUES ($1, $2, $3)";
+    tx.run(sql, [what.into(), text.into(), at.into()]);
+}
