@@ -85,10 +85,10 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .state(chat)
         .migration(1, include_str!("chat_1.sql"))
         .migration(2, include_str!("chat_2.sql"))
+        .migration(3, include_str!("chat_3.sql"))
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)
         .command(conv::get)
-        .migration(3, include_str!("chat_3.sql"))
         .command(conv::list)
         .once(conv::update, member::changed)
         .once(member::add, member::changed)
@@ -97,14 +97,14 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .command(reads::read)
         .once(msg::send, msg::sent)
         .command(msg::list)
-        .command(receipt::counts)
-        .command(receipt::watch)
-        .command(receipt::list)
-        .topics(TopicKind::Conv, mine, sees)
         .once(card::post, msg::sent)
         .command(card::update)
         .command(card::set)
         .forward(card::act)
+        .command(receipt::counts)
+        .command(receipt::watch)
+        .command(receipt::list)
+        .topics(TopicKind::Conv, mine, sees)
         .live(means)
         .observe(move |event| observed.observe(event))
 }
@@ -333,8 +333,15 @@ fn who(ctx: &Ctx) -> (OrgId, UserId) {
 /// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let list = chat.lists.of(ctx.caller().user, || load::list(&ctx, &chat)).await?;
-    Ok(list.listening(ctx.position()))
+    let seats = load::seats_and_left(&ctx, &chat).await?;
+    let listening = seats.into_iter().map(|seat| Listening {
+        topic: Topic::Conv(seat.conv),
+        window: seat.window(),
+        live: seat.is_active(),
+        read: Some(seat.cursor),
+        changed_pos: seat.changed_pos,
+    });
+    Ok(listening.collect())
 }
 
 /// What of a conversation the caller may see.
@@ -347,14 +354,19 @@ async fn sees(ctx: Ctx, topic: Topic) -> Result<Window> {
     Ok(window.up_to(roster.head))
 }
 
-/// Who comes with an event, and who goes.
-fn comes_and_goes(event: &Event) -> (Vec<UserId>, Vec<UserId>) {
-    let people = match &*event.k {
-        kind::CREATED => event.data.to().map(|it: CreatedData| (it.members, Vec::new())),
-        kind::MEMBERS_CHANGED => {
-            event.data.to().map(|it: MembersChangedData| (it.added, it.removed))
-        }
-        _ => return Default::default(),
+/// What events mean for live connections.
+fn means(event: &Event) -> Option<LiveChange> {
+    let change = match &*event.k {
+        kind::CREATED => event.data.to().map(|it: CreatedData| LiveChange::Join(it.members)),
+        // One call adds or removes, never both.
+        kind::MEMBERS_CHANGED => event.data.to().map(|it: MembersChangedData| {
+            if it.removed.is_empty() {
+                LiveChange::Join(it.added)
+            } else {
+                LiveChange::Leave(it.removed)
+            }
+        }),
+        _ => return None,
     };
     let log = |error: &_| {
         tracing::error!(%error, topic = %event.topic, seq = event.seq, "an event cannot be read");
