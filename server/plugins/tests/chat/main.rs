@@ -33,6 +33,7 @@ fn plugins() -> Vec<Plugin> {
         directory::plugin(directory::Settings::default()),
         chat::plugin(chat::Settings::default()),
         log::plugin(),
+        cards::quiz(),
     ]
 }
 
