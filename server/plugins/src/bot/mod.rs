@@ -1,0 +1,49 @@
+//! Robots: whoever has a robot's address posts into its conversation, in the shapes that programs
+//! in use send already. What arrives is read by pure functions ([`dingtalk`], [`hook`]), checked in
+//! DingTalk's order ([`receive`]), and written by `msg.post`, so that what is answered `ok` is on
+//! disk.
+
+mod alerts;
+mod attention;
+mod blocks;
+mod dingtalk;
+mod hook;
+mod journal;
+mod links;
+mod make;
+mod mrkdwn;
+mod network;
+mod post;
+mod receive;
+mod robot;
+mod rules;
+mod signature;
+mod token;
+mod window;
+
+use std::sync::Arc;
+
+use carillon_plugin::Plugin;
+
+use self::{journal::Journal, window::Windows};
+
+/// What the handlers share.
+#[derive(Default)]
+struct Bot {
+    windows: Windows,
+    journal: Arc<Journal>,
+}
+
+/// The plugin.
+pub fn plugin() -> Plugin {
+    Plugin::new("bot")
+        .state(Arc::new(Bot::default()))
+        .migration(1, include_str!("1_tables.sql"))
+        .command(make::create)
+        .command(make::update)
+        .command(make::rotate)
+        .command(make::remove)
+        .command(robot::list)
+        .command(journal::list)
+        .command(receive::receive)
+}
