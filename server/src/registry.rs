@@ -1,9 +1,15 @@
 //! The plugins of this node, a line each.
 
 use carillon_plugin::Plugin;
-use carillon_plugins::{chat, directory, log, node};
+use carillon_plugins::{bot, chat, directory, log, node};
 
 /// Every plugin, in the order in which their tables are made.
 pub fn plugins(directory: directory::Settings, chat: chat::Settings) -> Vec<Plugin> {
-    vec![directory::plugin(directory), chat::plugin(chat), log::plugin(), node::plugin()]
+    vec![
+        directory::plugin(directory),
+        chat::plugin(chat),
+        bot::plugin(),
+        log::plugin(),
+        node::plugin(),
+    ]
 }

@@ -22,6 +22,7 @@ mod names;
 mod org;
 mod password;
 mod permission;
+mod program;
 mod resolve;
 mod role;
 mod rules;
@@ -110,6 +111,8 @@ pub fn plugin(settings: Settings) -> Plugin {
         .command(list::list)
         .command(list::get)
         .command(change::update)
+        .command(program::add)
+        .command(program::find)
         .command(leave::remove)
         .command(leave::restore)
         .command(names::names)

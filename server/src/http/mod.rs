@@ -5,8 +5,10 @@ mod browser;
 mod docs;
 mod forwarded;
 mod gate;
+mod hook;
 mod leftover;
 mod ready;
+mod robot;
 mod rpc;
 mod secure;
 pub mod web;
@@ -109,6 +111,7 @@ impl Door {
             .route("/metrics", get(metrics))
             .route("/version", get(version))
             .merge(docs::routes())
+            .merge(robot::routes())
             .fallback(web::answer)
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self.clone())

@@ -19,6 +19,7 @@ mod people;
 mod reads;
 mod receipt;
 mod roster;
+mod robot;
 mod rules;
 mod shared;
 mod spans;
@@ -98,6 +99,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .once(msg::send, msg::sent)
         .command(msg::list)
         .once(card::post, msg::sent)
+        .once(robot::post, msg::sent)
         .command(card::update)
         .command(card::set)
         .forward(card::act)

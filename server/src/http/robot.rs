@@ -1,0 +1,128 @@
+//! Where programs of others post: DingTalk's `POST /robot/send`, whose answers are always 200 and
+//! say in their bodies what is wrong; and what all such addresses share.
+
+use std::net::IpAddr;
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use carillon_plugin::Caller;
+use carillon_protocol::{
+    bot::{Reason, Receive, Received, Refusal, Shape, Signature},
+    limits::FRAME_LEN_MAX,
+};
+use serde::Serialize;
+
+use super::{Admitted, Door, forwarded, gate::network, hook};
+
+/// What every message of DingTalk's about signatures and keywords goes on with; people look for
+/// what stands before it.
+const MORE: &str = "more: [the robot's last calls in the details of its group]";
+
+/// The addresses that hold a robot's token.
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/robot/send", post(send))
+        .route("/hook/{token}", post(hook::of_token))
+        .route("/hooks/{token}", post(hook::of_token))
+        .route("/hooks/{id}/{token}", post(hook::of_pair))
+        .route("/services/{team}/{app}/{token}", post(hook::of_service))
+}
+
+/// DingTalk's answer.
+#[derive(Debug, Serialize)]
+struct Answer {
+    errcode: i32,
+    errmsg: String,
+    /// In seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait: Option<u64>,
+}
+
+async fn send(State(door): State<Door>, request: Request) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let all = |key: &'static str| {
+        pairs.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.clone())
+    };
+    let token = all("access_token").next().unwrap_or_default();
+    let signatures = all("timestamp").zip(all("sign"));
+    let signatures = signatures.map(|(timestamp, sign)| Signature { timestamp, sign }).collect();
+    let refused = door.receive(token, Shape::Dingtalk, signatures, request).await;
+    Json(said(refused)).into_response()
+}
+
+fn said(refused: Option<Refusal>) -> Answer {
+    let Some(Refusal { reason, detail, retry_ms }) = refused else {
+        return Answer { errcode: 0, errmsg: "ok".to_owned(), wait: None };
+    };
+    let (errcode, errmsg) = match reason {
+        Reason::Token => (300_001, "token is not exist".to_owned()),
+        Reason::Disabled => (400_102, "robot is disabled".to_owned()),
+        Reason::Address => (310_000, format!("ip {detail} not in whitelist")),
+        Reason::Signature => (310_000, format!("sign not match, {MORE}")),
+        Reason::Timestamp => (310_000, format!("invalid timestamp, {MORE}")),
+        Reason::Keywords => (310_000, format!("keywords not in content, {MORE}")),
+        Reason::Rate => (130_101, format!("send too fast, exceed {detail} times per minute")),
+        Reason::Large => (460_101, format!("message too long: {detail}")),
+        Reason::Body => (40_035, format!("missing parameter json, or a wrong one: {detail}")),
+        Reason::Empty => (40_035, "missing parameter: the message says nothing".to_owned()),
+        Reason::Kind => (400_105, "unsupported msgtype".to_owned()),
+        Reason::Conversation => (400_106, "robot is not in the group".to_owned()),
+        Reason::Failed => (-1, "system busy, try again".to_owned()),
+    };
+    Answer { errcode, errmsg, wait: retry_ms.map(|ms| ms.div_ceil(1000)) }
+}
+
+impl Door {
+    /// Hands what arrived to its robot; why it was refused, if it was.
+    pub(super) async fn receive(
+        &self,
+        token: String,
+        shape: Shape,
+        signatures: Vec<Signature>,
+        request: Request,
+    ) -> Option<Refusal> {
+        let peer = request.extensions().get::<Admitted>().map(Admitted::peer);
+        let from =
+            peer.map(|peer| forwarded::client(peer, request.headers(), &self.0.trusted_proxies));
+        let body = match text(request.into_body()).await {
+            Ok(body) => body,
+            Err(refusal) => return Some(refusal),
+        };
+        let receive =
+            Receive { token, from: from.map(|it| it.to_string()), shape, signatures, body };
+        match self.0.host.call_typed(Caller::SYSTEM, None, &receive).await {
+            Ok(Received { refused }) => refused.map(|refusal| self.charged(from, refusal)),
+            Err(error) => {
+                let retry_ms = error.body().retry_ms;
+                Some(Refusal { reason: Reason::Failed, detail: String::new(), retry_ms })
+            }
+        }
+    }
+
+    /// Who has no right to an address is a stranger, who may not try often.
+    fn charged(&self, from: Option<IpAddr>, refusal: Refusal) -> Refusal {
+        if !matches!(refusal.reason, Reason::Token | Reason::Address | Reason::Signature) {
+            return refusal;
+        }
+        match self.0.rates.failed(from.map(network), self.0.host.now()) {
+            Ok(()) => refusal,
+            Err(error) => {
+                Refusal { reason: Reason::Failed, detail: String::new(), retry_ms: error.retry_ms }
+            }
+        }
+    }
+}
+
+async fn text(body: Body) -> Result<String, Refusal> {
+    let because = |reason, detail: String| Refusal { reason, detail, retry_ms: None };
+    let bytes = to_bytes(body, FRAME_LEN_MAX).await;
+    let bytes = bytes
+        .map_err(|_| because(Reason::Large, format!("a body has at most {FRAME_LEN_MAX} bytes")))?;
+    String::from_utf8(bytes.into()).map_err(|_| because(Reason::Body, "it is not UTF-8".to_owned()))
+}
