@@ -115,3 +115,7 @@ impl Live for Everywhere {
         self.here.called(op, error, took);
     }
 }
+
+    fn buried(&self, plugin: &'static str) {
+        self.here.buried(plugin);
+    }

@@ -15,6 +15,7 @@ pub mod http;
 pub mod node;
 pub mod rates;
 pub mod registry;
+pub mod runner;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use carillon_bus::NodeId;
-use carillon_plugin::{Clock as _, Host, Live, Storage as _};
-use carillon_plugins::{chat, directory};
+use carillon_plugin::{Clock as _, Host, Live, Plugin, Storage as _};
+use carillon_plugins::{chat, directory, presence::Presence};
 use carillon_protocol::{RunId, limits::Limits};
 use carillon_store::{Database, OpenError, Options, Store};
 use tokio::task::AbortHandle;
@@ -39,6 +39,8 @@ pub struct Start {
     pub demo: bool,
     /// How the store writes; the default is durable.
     pub store: Options,
+    /// Plugins besides those that ship with the server.
+    pub plugins: Vec<fn() -> Plugin>,
 }
 
 /// Why a node does not start, in a sentence that says what to do.
@@ -84,6 +86,8 @@ pub struct Node {
     pub metrics: Arc<Metrics>,
     /// The way to other nodes, if there is Redis.
     pub cluster: Option<Cluster>,
+    /// The run that takes leases, if nodes share the database.
+    pub lease: Option<RunId>,
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
     beats: Option<AbortHandle>,
@@ -144,7 +148,9 @@ impl Node {
         };
         let is_shared = config.database.is_some();
         let chat = chat::Settings { node: is_shared.then(|| run.to_string()) };
-        let plugins = registry::plugins(settings, chat);
+        let presence = Arc::new(Presence::default());
+        let mut plugins = registry::plugins(settings, chat, Arc::clone(&presence));
+        plugins.extend(start.plugins.iter().map(|plugin| plugin()));
 
         let migrations = Host::migrations(&plugins);
         let store = Store::open(&database(config), &migrations, start.store).await?;
@@ -174,12 +180,30 @@ impl Node {
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
         run_shards(host.clone())?;
         let beats = is_shared.then(|| {
+        host.place_readers().await?;
             let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
             let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
             let beats = Beats { run, name, started_at, store, hub, cluster };
             tokio::spawn(beats.run(host.clone())).abort_handle()
         });
-        Ok(Node { host, hub, store, rates, metrics, cluster, setup_token, beats, _lock: lock })
+        let presences = {
+            let (hub, cluster) = (Arc::clone(&hub), cluster.clone());
+            let presences = Presences { presence, hub, cluster, run };
+            tokio::spawn(presences.run(host.clone())).abort_handle()
+        };
+        Ok(Node {
+            host,
+            hub,
+            store,
+            rates,
+            metrics,
+            cluster,
+            lease: is_shared.then_some(run),
+            setup_token,
+            beats,
+            presences,
+            _lock: lock,
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     gateway::Hub,
     http::{self, Door, Gate, GoingDown, Secure, Serving, Timeouts},
     node::{self, Node, Start, StartError},
+    runner::Runner,
     tls::{self, Tls},
 };
 
@@ -46,6 +47,7 @@ pub struct Server {
     pub demo: Option<demo::Company>,
     /// HTTPS, if it is spoken.
     pub tls: Option<Arc<Tls>>,
+    runner: Runner,
     door: Door,
     down: watch::Sender<bool>,
     http: AbortOnDrop,
@@ -87,7 +89,8 @@ impl Server {
             let host = node.host.clone();
             AbortOnDrop(tokio::spawn(tls::keep(Arc::clone(tls), move || host.now() / 1000)))
         });
-        Ok(Server { node, setup_path, demo, tls, door, down, http, socket, _certificate })
+        let runner = Runner::start(&node.host, node.lease);
+        Ok(Server { node, setup_path, demo, tls, runner, door, down, http, socket, _certificate })
     }
 
     /// Takes a new certificate now, if the server speaks HTTPS; the old one stays if there is no
@@ -107,12 +110,13 @@ impl Server {
 
     /// The same, but waits for no connection any more once `hurry` is over.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) {
-        let Server { node, door, down, http, socket, .. } = self;
+        let Server { node, runner, door, down, http, socket, .. } = self;
         door.drain();
         tokio::select! {
             () = drain(&node.hub, &down, (http, socket)) => {}
             () = hurry => tracing::warn!("in a hurry: connections are not waited for"),
         }
+        runner.stop().await;
         // Whatever was acknowledged is on disk already.
         if timeout(CLOSE_TIMEOUT, node.store.close()).await.is_err() {
             tracing::error!("the database did not close in time");

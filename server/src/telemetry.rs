@@ -35,6 +35,11 @@ struct OpLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginLabels {
+    plugin: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CloseLabels {
     code: u16,
 }
@@ -51,6 +56,7 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     call_seconds: Family<OpLabels, Histogram, fn() -> Histogram>,
     closes: Family<CloseLabels, Counter>,
+    dead_letters: Family<PluginLabels, Counter>,
     /// Writes of events to sockets.
     pub deliveries: Counter,
     /// Connections that were cut off because their readers were too slow.
@@ -84,6 +90,7 @@ impl Default for Metrics {
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(histogram),
             closes: Family::default(),
+            dead_letters: Family::default(),
             deliveries: Counter::default(),
             slow: Counter::default(),
             inbox_full: Counter::default(),
@@ -105,6 +112,8 @@ impl Default for Metrics {
             metrics.call_seconds.clone(),
         );
         registry.register("closes", "Connections ended by the server", metrics.closes.clone());
+        let dead = metrics.dead_letters.clone();
+        registry.register("dead_letters", "What plugins put aside after it failed for good", dead);
         registry.register("deliveries", "Writes of events to sockets", metrics.deliveries.clone());
         registry.register("slow_readers", "Connections cut off as too slow", metrics.slow.clone());
         registry.register(
@@ -166,6 +175,11 @@ impl Metrics {
         let code = error.map_or("ok", ErrorCode::as_str);
         self.calls.get_or_create(&CallLabels { op, code }).inc();
         self.call_seconds.get_or_create(&OpLabels { op }).observe(took.as_secs_f64());
+    }
+
+    /// Counts what a plugin put aside.
+    pub fn buried(&self, plugin: &'static str) {
+        self.dead_letters.get_or_create(&PluginLabels { plugin }).inc();
     }
 
     /// Counts a connection that the server ended.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::{Error, Result};
+use crate::{Error, Host, Result};
 
 /// When to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +64,43 @@ pub(crate) fn unless_busy(error: Error) -> Result<Error> {
     match error.code() {
         carillon_protocol::ErrorCode::Busy => Err(error),
         _ => Ok(error),
+    }
+}
+
+/// What a plugin does besides answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// It reads the log.
+    Events,
+    /// It is owed calls.
+    Timers,
+    /// It has effects on the outside.
+    Outbox,
+}
+
+impl Host {
+    /// Does what is to be done of a plugin's duty by now, but no more than is soon done.
+    ///
+    /// # Errors
+    /// If the database cannot answer: nothing is lost, and the next step tries again.
+    pub async fn step(&self, plugin: &str, duty: Duty) -> Result<Next> {
+        match duty {
+            Duty::Events => self.read_step(plugin).await,
+            Duty::Timers => self.timer_step(plugin).await,
+            Duty::Outbox => self.outbox_step(plugin).await,
+        }
+    }
+
+    /// Waits until something was committed through this host that concerns a plugin's duty; events
+    /// also of other nodes. What other nodes put in is found by looking.
+    pub async fn woken(&self, plugin: &str, duty: Duty) {
+        let Some(duties) = self.duties(plugin) else { return std::future::pending().await };
+        let wakes = &duties.owner.wakes;
+        match duty {
+            Duty::Events => wakes.events.notified().await,
+            Duty::Timers => wakes.timers.notified().await,
+            Duty::Outbox => wakes.outbox.notified().await,
+        }
     }
 }
 

@@ -190,3 +190,7 @@ impl Live for Hub {
         self.metrics.called(op, error, took);
     }
 }
+
+    fn buried(&self, plugin: &'static str) {
+        self.metrics.buried(plugin);
+    }
