@@ -178,7 +178,11 @@ pub struct AddMember {
         deserialize_with = "field::or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(with = "Option<Vec<DepartmentId>>", length(max = 10))]
+    #[schemars(
+        with = "Option<Vec<DepartmentId>>",
+        length(max = 10),
+        extend("uniqueItems" = true)
+    )]
     pub departments: Vec<DepartmentId>,
 }
 
@@ -288,7 +292,7 @@ pub struct UpdateMember {
     pub title: Option<String>,
     /// All departments, at most 10, the main one first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 10))]
+    #[schemars(length(max = 10), extend("uniqueItems" = true))]
     pub departments: Option<Vec<DepartmentId>>,
     /// The manager; `null` for whoever heads the department. Nobody manages themselves, not even
     /// over others.
@@ -302,7 +306,7 @@ pub struct UpdateMember {
     /// All roles, at most 20. Nobody gives permissions that they do not have, and the last
     /// administrator stays one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = 20), extend("uniqueItems" = true))]
     pub roles: Option<Vec<RoleId>>,
     /// The language: `zh-HK`, `zh-CN` or `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,8 +16,8 @@ const ABOUT: &str = "\
 Every operation is `POST /v1/rpc/{op}` with its arguments as the body, and means the same as a \
 `call` on the socket, which `/v1/asyncapi.json` describes. A body is JSON or MessagePack with the \
 same keys; the answer comes in the same. `null` means the same as no field, unless a field says \
-otherwise, and fields that are not known are passed over. Times are milliseconds since the epoch, \
-UTC. Programs need only `retry` of an error.";
+otherwise, and fields that are not known are passed over. Integers have no fraction; times are \
+milliseconds since the epoch, UTC. Programs need only `retry` of an error.";
 
 /// The document.
 pub fn document(tables: &Tables) -> Value {

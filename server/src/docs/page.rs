@@ -67,7 +67,7 @@ impl Page<'_> {
             .collect();
         let all: String = operations.iter().map(|operation| self.operation(operation)).collect();
         format!(
-            "<section id=\"area.{area}\">\n<h2>{area}</h2>\n<ul class=\"contents\">\n{contents}\
+            "<section id=\"area.{area}\">\n<h2><code>{area}</code></h2>\n<ul class=\"contents\">\n{contents}\
              </ul>\n{all}</section>\n"
         )
     }
@@ -81,13 +81,19 @@ impl Page<'_> {
         format!(
             "<article id=\"{op}\">\n<h3><a href=\"#{op}\">{op}</a></h3>\n<p>{doc}</p>\n\
              <p class=\"marks\"><span>{who}</span> <span>{effect}</span></p>\n\
-             <h4>Arguments</h4>\n{args}<h4>Answer</h4>\n{reply}{example}</article>\n",
+             {args}{reply}{example}</article>\n",
             doc = prose(doc),
             effect = prose(promise(operation.effect)),
-            args = self.fields.of(&operation.args),
-            reply = self.fields.of(&operation.reply),
+            args = self.part("Arguments", &operation.args),
+            reply = self.part("Answer", &operation.reply),
             example = self.example(operation),
         )
+    }
+
+    /// A type as a part of something, under a title.
+    fn part(&self, title: &str, name: &str) -> String {
+        let schema = format!("<a href=\"/v1/schema/{name}.json\">{name}</a>");
+        format!("<h4>{title} {schema}</h4>\n{}", self.fields.of(name))
     }
 
     /// A line to paste into a terminal.
@@ -113,9 +119,9 @@ impl Page<'_> {
         let one = |Kind { k, doc, data }: &Kind| {
             format!(
                 "<article id=\"{t}.{k}\">\n<h3><a href=\"#{t}.{k}\">{k}</a></h3>\n<p>{}</p>\n\
-                 <h4>data</h4>\n{}</article>\n",
+                 {}</article>\n",
                 prose(doc),
-                self.fields.of(data),
+                self.part("<code>data</code>", data),
             )
         };
         kinds.iter().map(one).collect()
@@ -142,6 +148,7 @@ impl Page<'_> {
     }
 }
 
+/// A row of a table.
 fn row(cells: &[String]) -> String {
     let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
     format!("<tr>{cells}</tr>\n")

@@ -40,11 +40,13 @@ impl Fields<'_> {
         format!("<dl>\n{all}</dl>\n")
     }
 
+    /// The fields of an object, those first that must be there.
     fn rows(&self, schema: &Value) -> String {
         let required: Vec<_> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let is_required = |name: &str| required.contains(&name);
         let one = |(name, field): (&String, &Value)| {
-            let optional = if required.contains(&name.as_str()) { "" } else { " <i>optional</i>" };
+            let optional = if is_required(name) { "" } else { " <i>optional</i>" };
             format!(
                 "<dt><code>{}</code> <span>{}</span>{optional}</dt>\n<dd>{}</dd>\n",
                 escape(name),
@@ -52,12 +54,13 @@ impl Fields<'_> {
                 about(field),
             )
         };
-        schema["properties"].as_object().into_iter().flatten().map(one).collect()
+        let fields = || schema["properties"].as_object().into_iter().flatten();
+        let first = fields().filter(|(name, _)| is_required(name));
+        first.chain(fields().filter(|(name, _)| !is_required(name))).map(one).collect()
     }
 
     fn kind_and_bounds(&self, schema: &Value) -> String {
-        let bounds = bounds(schema);
-        format!("{}{}", self.kind(schema), bounds)
+        self.kind(schema) + &bounds(schema)
     }
 
     fn kind(&self, schema: &Value) -> String {
