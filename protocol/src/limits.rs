@@ -87,6 +87,8 @@ limits! {
     WATCH_MEMBERS_MAX: usize = 500;
     /// How long a `receipt.watch` is good for, in milliseconds: who looks on calls again before.
     WATCH_LASTS_MS: i64 = 90_000;
+    /// The most people whose presence one connection watches: several screens full.
+    WATCHED_PEOPLE_MAX: usize = 200;
     /// A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
     PAGE_LEN_MAX: usize = 48 * 1024;
     /// The largest integer that every client can hold (2^53 - 1).

@@ -197,6 +197,10 @@ pub struct Device {
     /// Whether it is the caller's own.
     pub current: bool,
 }
+    /// Whether a window of it is connected now, on whichever node; absent if that cannot be known
+    /// now, because the nodes do not hear each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
 
 /// The answer of `session.devices`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

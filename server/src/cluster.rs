@@ -6,6 +6,7 @@
 
 mod beat;
 mod message;
+mod presence;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -14,6 +15,7 @@ use std::{
 
 use carillon_bus::{Bus, Health, Part, Signal, Subscription};
 use carillon_plugin::{Live, LiveChange};
+use carillon_plugins::presence::Presence;
 use carillon_protocol::{ErrorCode, Event, Topic, event::Ephemeral};
 use carillon_store::Store;
 use tokio::task::AbortHandle;
@@ -22,6 +24,7 @@ use self::message::Message;
 use crate::gateway::Hub;
 
 pub use beat::Beats;
+pub use presence::Presences;
 
 /// The others, as this node reaches them.
 #[derive(Debug, Clone)]
@@ -36,6 +39,7 @@ impl Cluster {
         (bus, heard): (Arc<dyn Bus>, Subscription),
         store: &Store,
         hub: &Arc<Hub>,
+        presence: &Arc<Presence>,
     ) -> Cluster {
         let cluster = Cluster { bus, listener: Arc::default() };
         let told = cluster.clone();
@@ -45,7 +49,8 @@ impl Cluster {
             let part = Part::of(&Topic::User(window.user));
             told.bus.publish(part, message::attached(window));
         }));
-        let listener = tokio::spawn(listen(heard, store.clone(), Arc::clone(hub)));
+        let listener =
+            tokio::spawn(listen(heard, store.clone(), (Arc::clone(hub), Arc::clone(presence))));
         let set = cluster.listener.set(listener.abort_handle());
         set.expect("nobody else has it yet");
         cluster
@@ -71,10 +76,11 @@ impl Cluster {
 }
 
 /// What comes from the others.
-async fn listen(mut heard: Subscription, store: Store, hub: Arc<Hub>) {
+async fn listen(mut heard: Subscription, store: Store, (hub, presence): (Arc<Hub>, Arc<Presence>)) {
     while let Some(signal) = heard.next().await {
         let Signal::Arrived { payload, .. } = signal else {
             store.look();
+            presence.missed();
             continue;
         };
         match message::read(&payload) {
@@ -82,6 +88,8 @@ async fn listen(mut heard: Subscription, store: Store, hub: Arc<Hub>) {
             Ok(Message::Moved {}) => store.look(),
             Ok(Message::Attached(window)) => hub.moved(&window).await,
             Ok(Message::Ephemeral { topic, eph }) => hub.push(&topic, eph),
+            Ok(Message::Present { run, people }) => presence.heard(run, people),
+            Ok(Message::RollCall {}) => presence.asked(),
             // A node of a later version says something new: what it commits is in the log.
             Err(error) => {
                 tracing::debug!(%error, "another node said something that is not understood");
@@ -114,8 +122,8 @@ impl Live for Everywhere {
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {
         self.here.called(op, error, took);
     }
-}
 
     fn buried(&self, plugin: &'static str) {
         self.here.buried(plugin);
     }
+}

@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 
 use crate::{
     clock::SystemClock,
-    cluster::{Beats, Cluster, Everywhere},
+    cluster::{Beats, Cluster, Everywhere, Presences},
     config::{Config, NodeName, Tls},
     demo,
     gateway::{self, Hub},
@@ -91,6 +91,7 @@ pub struct Node {
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
     beats: Option<AbortHandle>,
+    presences: AbortHandle,
     _lock: File,
 }
 
@@ -159,6 +160,7 @@ impl Node {
         let settings = gateway::Settings {
             shards: usize::from(config.shards),
             rates: Arc::clone(&rates),
+            presence: Arc::clone(&presence),
             limits: Limits {
                 reads_per_s: config.limits.reads_per_s.get(),
                 writes_per_s: config.limits.writes_per_s.get(),
@@ -167,7 +169,7 @@ impl Node {
         };
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
-        let cluster = join(config, run, &store, &hub)?;
+        let cluster = join(config, run, &store, (&hub, &presence))?;
         let live: Arc<dyn Live> = match &cluster {
             Some(elsewhere) => {
                 let (here, elsewhere) = (Arc::clone(&hub), elsewhere.clone());
@@ -213,6 +215,7 @@ impl Drop for Node {
         if let Some(beats) = &self.beats {
             beats.abort();
         }
+        self.presences.abort();
         if let Some(cluster) = &self.cluster {
             cluster.leave();
         }
@@ -248,7 +251,7 @@ fn join(
     config: &Config,
     run: RunId,
     store: &Store,
-    hub: &Arc<Hub>,
+    (hub, presence): (&Arc<Hub>, &Arc<Presence>),
 ) -> Result<Option<Cluster>, StartError> {
     let Some(redis) = &config.redis else { return Ok(None) };
     let address: carillon_bus::Address = redis.as_str().parse()?;
@@ -260,7 +263,7 @@ fn join(
         authorities: None,
     };
     let ends = carillon_bus::connect(&address, options)?;
-    Ok(Some(Cluster::join(ends, store, hub)))
+    Ok(Some(Cluster::join(ends, store, hub, presence)))
 }
 
 /// Makes the data folder, for its owner only, and locks it for this process.

@@ -1,15 +1,25 @@
 //! The plugins of this node, a line each.
 
+use std::sync::Arc;
+
 use carillon_plugin::Plugin;
-use carillon_plugins::{bot, chat, directory, log, node};
+use carillon_plugins::{
+    bot, chat, directory, log, node,
+    presence::{self, Presence},
+};
 
 /// Every plugin, in the order in which their tables are made.
-pub fn plugins(directory: directory::Settings, chat: chat::Settings) -> Vec<Plugin> {
+pub fn plugins(
+    directory: directory::Settings,
+    chat: chat::Settings,
+    presence: Arc<Presence>,
+) -> Vec<Plugin> {
     vec![
         directory::plugin(directory),
         chat::plugin(chat),
         bot::plugin(),
         log::plugin(),
         node::plugin(),
+        presence::plugin(presence),
     ]
 }

@@ -7,3 +7,4 @@ pub mod directory;
 pub mod log;
 pub mod node;
 mod plain;
+pub mod presence;

@@ -131,7 +131,7 @@ pub(super) async fn verify(config: &Config, args: &VerifyArgs) -> Outcome {
 }
 
 fn migrations() -> Vec<Migration> {
-    Host::migrations(&registry::plugins(<_>::default(), <_>::default()))
+    Host::migrations(&registry::plugins(<_>::default(), <_>::default(), <_>::default()))
 }
 
 fn summary(manifest: &Manifest, end: &End) -> String {

@@ -73,7 +73,8 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config) -> Finding {
-    let migrations = Host::migrations(&registry::plugins(<_>::default(), <_>::default()));
+    let migrations =
+        Host::migrations(&registry::plugins(<_>::default(), <_>::default(), <_>::default()));
     if let Some(url) = &config.database {
         let database = Database::Postgres(url.as_str().to_owned());
         let checked = Store::check(&database, &migrations).await;

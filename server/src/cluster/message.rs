@@ -2,7 +2,8 @@
 //! upgrade: fields may be added, and whoever does not understand a message reads the log.
 
 use bytes::Bytes;
-use carillon_protocol::{Codec, Event, Topic, event::Ephemeral};
+use carillon_plugins::presence::Said as Present;
+use carillon_protocol::{Codec, Event, RunId, Topic, event::Ephemeral};
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::Window;
@@ -32,6 +33,15 @@ pub enum Message {
         /// What.
         eph: Ephemeral,
     },
+    /// Who is connected to a node.
+    Present {
+        /// Which run of it.
+        run: RunId,
+        /// Who came or went there, or all of a part.
+        people: Present,
+    },
+    /// A node asks all others who is connected to them.
+    RollCall {},
 }
 
 /// The same as a node says it, without copies.
@@ -42,6 +52,8 @@ enum Said<'a> {
     Moved {},
     Attached(&'a Window),
     Ephemeral { topic: &'a Topic, eph: &'a Ephemeral },
+    Present { run: RunId, people: &'a Present },
+    RollCall {},
 }
 
 /// Says what was committed here.
@@ -62,6 +74,16 @@ pub fn attached(window: &Window) -> Bytes {
 /// Says what matters only now.
 pub fn ephemeral(topic: &Topic, eph: &Ephemeral) -> Bytes {
     Codec::Json.encode(&Said::Ephemeral { topic, eph }).into()
+}
+
+/// Says who is connected here.
+pub fn present(run: RunId, people: &Present) -> Bytes {
+    Codec::Json.encode(&Said::Present { run, people }).into()
+}
+
+/// Asks who is connected elsewhere.
+pub fn roll_call() -> Bytes {
+    Codec::Json.encode(&Said::RollCall {}).into()
 }
 
 /// What another node said.
@@ -99,6 +121,13 @@ mod tests {
         let eph = Ephemeral { k: "read".into(), topic: None, data: Json::of(&[1, 2]) };
         let heard = read(&ephemeral(&topic, &eph)).unwrap();
         assert_eq!(heard, Message::Ephemeral { topic, eph });
+
+        let run = RunId(Ulid(9));
+        let people = vec![(UserId(Ulid(7)), Some(Vec::new())), (UserId(Ulid(71)), None)];
+        let people = Present { all_of: Some(7), people };
+        let heard = read(&present(run, &people)).unwrap();
+        assert_eq!(heard, Message::Present { run, people });
+        assert_eq!(read(&roll_call()).unwrap(), Message::RollCall {});
     }
 
     #[test]

@@ -14,11 +14,11 @@ use carillon_protocol::{CloseCode, Codec, DeviceId, Topic, frame::server};
 use tokio::{net::TcpStream, sync::oneshot};
 
 use super::{
+    call::OwnedCall,
     delivery::framed,
     fanout::Run,
     frame,
     outbox::{Kind, Outbox, Overflow},
-    session::OwnedCall,
     tls::Tls,
 };
 use crate::http::Admitted;
@@ -96,6 +96,8 @@ pub(super) struct Seldom {
     pub(super) expires_at: i64,
     /// The rooms of the topics that it listens to.
     pub(super) rooms: Vec<u32>,
+    /// Those of them in which it hears of the people whom it watches.
+    pub(super) follows: Box<[u32]>,
     /// The second in which it last said something.
     pub(super) seen: u32,
     /// The second in which the socket last took something, or in which the end was said.
@@ -147,6 +149,7 @@ impl Conn {
             device: None,
             expires_at: i64::MAX,
             rooms: Vec::new(),
+            follows: Box::default(),
             seen: second,
             progress: second,
             watched: false,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use carillon_plugin::{Live, LiveChange};
+use carillon_plugins::presence::Presence;
 use carillon_protocol::{CloseCode, ErrorCode, Event, Topic, event::Ephemeral};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -56,7 +57,11 @@ pub struct Hub {
 
 impl Hub {
     /// A hub for so many shards, with the inboxes that the shards read.
-    pub(super) fn new(shards: usize, metrics: Arc<Metrics>) -> (Hub, Vec<mpsc::Receiver<Cmd>>) {
+    pub(super) fn new(
+        shards: usize,
+        presence: Arc<Presence>,
+        metrics: Arc<Metrics>,
+    ) -> (Hub, Vec<mpsc::Receiver<Cmd>>) {
         let (doors, inboxes) = (0..shards)
             .map(|_| {
                 let (inbox, receiver) = mpsc::channel(INBOX_LEN_MAX);
@@ -69,7 +74,7 @@ impl Hub {
         let hub = Hub {
             doors,
             hasher,
-            windows: Windows::default(),
+            windows: Windows::new(presence),
             closed: AtomicBool::new(false),
             admission: Admission::new(),
             metrics,
@@ -189,8 +194,8 @@ impl Live for Hub {
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration) {
         self.metrics.called(op, error, took);
     }
-}
 
     fn buried(&self, plugin: &'static str) {
         self.metrics.buried(plugin);
     }
+}

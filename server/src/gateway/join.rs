@@ -177,7 +177,7 @@ impl Joining {
         };
         let (user, device, at) = (who.user, hello.device, welcome.now);
         let window = Window { user, device, tab: hello.tab.as_deref().map(Into::into), at };
-        for replaced in self.hub.windows.attach(window, self.conn) {
+        for replaced in self.hub.windows.attach(window, who.session, self.conn) {
             self.hub.bye(replaced, CloseCode::Replaced).await;
         }
         let (done, attached) = oneshot::channel();

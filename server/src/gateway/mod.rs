@@ -6,6 +6,7 @@
 //! shards.
 
 mod admission;
+mod call;
 mod conn;
 mod delivery;
 mod ending;
@@ -15,6 +16,7 @@ pub mod handshake;
 mod hub;
 mod join;
 mod outbox;
+mod presence;
 mod rooms;
 mod session;
 mod shard;
@@ -30,6 +32,7 @@ pub use windows::Window;
 
 use std::sync::Arc;
 
+use carillon_plugins::presence::Presence;
 use carillon_protocol::limits::Limits;
 
 use crate::rates::Rates;
@@ -62,4 +65,6 @@ pub struct Settings {
     pub limits: Limits,
     /// How often a session may call.
     pub rates: Arc<Rates>,
+    /// Who is online.
+    pub presence: Arc<Presence>,
 }

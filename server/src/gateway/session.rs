@@ -9,16 +9,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use carillon_plugin::{Outcome, Request, Result};
+use carillon_plugin::Outcome;
 use carillon_protocol::{
-    Cid, CloseCode, Codec, Effect, ErrorBody, ErrorCode, Raw,
+    CloseCode, Codec, Effect, ErrorBody, ErrorCode,
     frame::{Call, ClientFrame, server},
     limits::{CALLS_IN_FLIGHT_MAX, FRAME_LEN_MAX},
 };
 use tokio::net::TcpStream;
 
 use super::{
-    ConnId, Hub, STRIKES_MAX,
+    ConnId, STRIKES_MAX,
+    call::OwnedCall,
     conn::{Conn, Phase},
     delivery::framed,
     frame::{self, Message, Reader, Violation},
@@ -37,17 +38,6 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_LEN].into());
     /// What the records of one read carry, with the one that it completes.
     static OPENED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A call on its way to the main runtime.
-#[derive(Debug)]
-pub(super) struct OwnedCall {
-    id: u64,
-    op: &'static str,
-    cid: Option<Cid>,
-    prev: Option<Cid>,
-    args: Bytes,
-    codec: Codec,
 }
 
 /// Takes a new WebSocket in and starts the task that reads it.
@@ -376,24 +366,5 @@ impl Shard {
         if conn.strikes > STRIKES_MAX {
             self.bye(id.slot, CloseCode::Abuse, None);
         }
-    }
-}
-
-impl OwnedCall {
-    fn request(&self) -> Request<'_> {
-        let args = Raw { codec: self.codec, bytes: &self.args };
-        Request { op: self.op, cid: self.cid, prev: self.prev, args }
-    }
-}
-
-impl Hub {
-    /// Sends an answer to the connection that asked.
-    async fn reply(&self, conn: ConnId, call: &OwnedCall, result: Result<Vec<u8>>) {
-        let body = match result {
-            Ok(data) => server::ok(call.codec, call.id, &data),
-            Err(error) => server::err(call.codec, Some(call.id), error.body()),
-        };
-        let frame = framed(call.codec, &body);
-        self.send(conn.shard, Cmd::Reply { conn, frame }).await;
     }
 }

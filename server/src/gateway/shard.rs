@@ -67,6 +67,8 @@ pub(super) enum Cmd {
     Deliver { delivery: Arc<Delivery>, changes: Vec<LiveChange> },
     /// The answer to a call.
     Reply { conn: ConnId, frame: Bytes },
+    /// The answer to a `presence.watch`, of these people, as they are when it is sent.
+    Follow { conn: ConnId, re: u64, users: Vec<UserId> },
     /// The ordered calls that were handed out have their places.
     LaneIdle { conn: ConnId },
     /// The token was good: this is who it is.
@@ -138,7 +140,7 @@ pub fn start(
 ) -> io::Result<(Arc<Hub>, impl FnOnce(Host) -> io::Result<()>)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let count = if settings.shards == 0 { cores } else { settings.shards };
-    let (hub, inboxes) = Hub::new(count, Arc::clone(&metrics));
+    let (hub, inboxes) = Hub::new(count, Arc::clone(&settings.presence), Arc::clone(&metrics));
     let hub = Arc::new(hub);
     let (main, shards) = (main.clone(), Arc::clone(&hub));
     let run = move |host: Host| {
@@ -278,6 +280,7 @@ impl Shard {
             Cmd::Adopt(_) => unreachable!("adopting needs the shard as its tasks share it"),
             Cmd::Deliver { delivery, changes } => self.deliver(delivery, &changes),
             Cmd::Reply { conn, frame } => self.reply(conn, frame),
+            Cmd::Follow { conn, re, users } => self.follow(conn, re, &users),
             Cmd::LaneIdle { conn } => self.lane_idle(conn),
             Cmd::Attach(attach) => self.attach(*attach),
             Cmd::Subscribe { conn, topics, done } => {

@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use carillon_protocol::{DeviceId, UserId, limits::TABS_PER_DEVICE_MAX};
+use carillon_plugins::presence::Presence;
+use carillon_protocol::{DeviceId, SessionId, UserId, limits::TABS_PER_DEVICE_MAX};
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -27,6 +28,7 @@ pub struct Window {
 struct Open {
     tab: Option<Box<str>>,
     at: i64,
+    session: SessionId,
     conn: ConnId,
 }
 
@@ -39,6 +41,8 @@ pub type Announce = Arc<dyn Fn(&Window) + Send + Sync>;
 pub(super) struct Windows {
     open: DashMap<(UserId, DeviceId), SmallVec<[Open; 1]>>,
     announce: OnceLock<Announce>,
+    /// Who is online because of them.
+    pub(super) presence: Arc<Presence>,
 }
 
 impl std::fmt::Debug for Windows {
@@ -48,23 +52,31 @@ impl std::fmt::Debug for Windows {
 }
 
 impl Windows {
+    /// None yet.
+    pub(super) fn new(presence: Arc<Presence>) -> Windows {
+        Windows { presence, ..Windows::default() }
+    }
+
     /// Who tells the other nodes. Only the first call counts: there is one cluster.
     pub(super) fn announce(&self, announce: Announce) {
         drop(self.announce.set(announce));
     }
 
-    /// Notes a window; answers the connections that it replaces.
-    pub(super) fn attach(&self, window: Window, conn: ConnId) -> Conns {
+    /// Notes a window, and whose session it is; answers the connections that it replaces.
+    pub(super) fn attach(&self, window: Window, session: SessionId, conn: ConnId) -> Conns {
         if let Some(announce) = self.announce.get() {
             announce(&window);
         }
         let Window { user, device, tab, at } = window;
         let mut open = self.open.entry((user, device)).or_default();
-        let mut replaced = take(&mut open, |other| other.tab == tab);
+        // Before those that it replaces are gone: the person was here all the time.
+        self.presence.came(user, session);
+        let mut replaced = self.take(user, &mut open, |other| other.tab == tab);
         while open.len() >= TABS_PER_DEVICE_MAX {
-            replaced.push(open.remove(0).conn);
+            let oldest = open[0].conn;
+            replaced.extend(self.take(user, &mut open, |other| other.conn == oldest));
         }
-        open.push(Open { tab, at, conn });
+        open.push(Open { tab, at, session, conn });
         replaced
     }
 
@@ -74,7 +86,8 @@ impl Windows {
     pub(super) fn moved(&self, window: &Window) -> Conns {
         let mut replaced = Conns::new();
         self.open.remove_if_mut(&(window.user, window.device), |_, open| {
-            replaced = take(open, |other| other.tab == window.tab && other.at < window.at);
+            let is_before = |other: &Open| other.tab == window.tab && other.at < window.at;
+            replaced = self.take(window.user, open, is_before);
             open.is_empty()
         });
         replaced
@@ -83,17 +96,29 @@ impl Windows {
     /// A window is gone.
     pub(super) fn detach(&self, user: UserId, device: DeviceId, conn: ConnId) {
         self.open.remove_if_mut(&(user, device), |_, open| {
-            open.retain(|other| other.conn != conn);
+            self.take(user, open, |other| other.conn == conn);
             open.is_empty()
         });
     }
-}
 
-/// Takes out those that are so.
-fn take(open: &mut SmallVec<[Open; 1]>, is: impl Fn(&Open) -> bool) -> Conns {
-    let taken = open.iter().filter(|other| is(other)).map(|other| other.conn).collect();
-    open.retain(|other| !is(other));
-    taken
+    /// Takes out those of somebody's windows that are so.
+    fn take(
+        &self,
+        user: UserId,
+        open: &mut SmallVec<[Open; 1]>,
+        is: impl Fn(&Open) -> bool,
+    ) -> Conns {
+        let mut taken = Conns::new();
+        open.retain(|other| {
+            let goes = is(other);
+            if goes {
+                self.presence.went(user, other.session);
+                taken.push(other.conn);
+            }
+            !goes
+        });
+        taken
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +132,8 @@ mod tests {
         Window { user: UserId(Ulid(1)), device: DeviceId(Ulid(2)), tab, at }
     }
 
+    const SESSION: SessionId = SessionId(Ulid(3));
+
     fn conn(slot: u32) -> ConnId {
         ConnId { shard: 0, slot, generation: 0 }
     }
@@ -114,15 +141,15 @@ mod tests {
     #[test]
     fn a_window_replaces_itself_and_no_other() {
         let windows = Windows::default();
-        assert_eq!(windows.attach(window("a", 1), conn(1)).as_slice(), []);
-        assert_eq!(windows.attach(window("b", 2), conn(2)).as_slice(), []);
-        assert_eq!(windows.attach(window("a", 3), conn(3)).as_slice(), [conn(1)]);
+        assert_eq!(windows.attach(window("a", 1), SESSION, conn(1)).as_slice(), []);
+        assert_eq!(windows.attach(window("b", 2), SESSION, conn(2)).as_slice(), []);
+        assert_eq!(windows.attach(window("a", 3), SESSION, conn(3)).as_slice(), [conn(1)]);
     }
 
     #[test]
     fn a_window_that_went_to_another_node_leaves_only_what_is_older() {
         let windows = Windows::default();
-        windows.attach(window("a", 10), conn(1));
+        windows.attach(window("a", 10), SESSION, conn(1));
         assert_eq!(windows.moved(&window("a", 9)).as_slice(), [], "it came here later");
         assert_eq!(windows.moved(&window("b", 11)).as_slice(), [], "it is another window");
         assert_eq!(windows.moved(&window("a", 11)).as_slice(), [conn(1)]);
@@ -134,8 +161,10 @@ mod tests {
         let windows = Windows::default();
         for number in 0..TABS_PER_DEVICE_MAX {
             let number = u32::try_from(number).unwrap();
-            assert!(windows.attach(window(&number.to_string(), 1), conn(number)).is_empty());
+            assert!(
+                windows.attach(window(&number.to_string(), 1), SESSION, conn(number)).is_empty()
+            );
         }
-        assert_eq!(windows.attach(window("one more", 2), conn(999)).as_slice(), [conn(0)]);
+        assert_eq!(windows.attach(window("one more", 2), SESSION, conn(999)).as_slice(), [conn(0)]);
     }
 }

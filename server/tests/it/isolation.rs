@@ -72,7 +72,8 @@ trait Door {
 }
 
 /// Operations on lists that leave out what is not there, with the answer if nothing is.
-const LEAVE_OUT: [(&str, &str); 1] = [("org.member.get", r#"{"members":[]}"#)];
+const LEAVE_OUT: [(&str, &str); 2] =
+    [("org.member.get", r#"{"members":[]}"#), ("presence.watch", r#"{"people":[]}"#)];
 
 /// One operation's holes: the ids of somebody else that it did not refuse as it should.
 async fn holes(

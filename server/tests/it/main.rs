@@ -26,6 +26,7 @@ mod kit;
 mod limits;
 mod page;
 mod panics;
+mod presence;
 mod process;
 mod receipts;
 mod resume;

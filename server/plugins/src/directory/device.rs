@@ -15,6 +15,7 @@ use std::{
 use carillon_plugin::{Ctx, Result, Row};
 use carillon_protocol::{
     SessionId,
+    presence::Sessions,
     role::SESSIONS,
     session::{Device, Devices, DevicesListed},
 };
@@ -135,6 +136,7 @@ pub(super) async fn devices(ctx: Ctx, args: Devices) -> Result<DevicesListed> {
                ORDER BY id DESC LIMIT $3";
     let args = [user.into(), ctx.now().into(), SESSIONS_MAX.into()];
     let sessions = &ctx.state::<Directory>().sessions;
+    let connected = ctx.call(&Sessions { user }).await?;
     let device = |row: &Row| {
         let (session, written): (SessionId, i64) = (row.get(0)?, row.get(4)?);
         Ok(Device {
@@ -145,6 +147,10 @@ pub(super) async fn devices(ctx: Ctx, args: Devices) -> Result<DevicesListed> {
             // Memory knows before the row does.
             seen_at: sessions.last_use(session).map_or(written, |at| at.max(written)),
             current: caller.session == Some(session),
+            connected: match connected.sessions.contains(&session) {
+                true => Some(true),
+                false => connected.complete.then_some(false),
+            },
         })
     };
     let rows = ctx.query(sql, args).await?;

@@ -43,7 +43,7 @@ async fn the_last_use_outlives_a_restart_and_other_sessions_keep_theirs() {
         tokio::task::yield_now().await;
     }
     let amy = world.amy;
-    let kit = world.kit.restarted(vec![directory(None)]).await;
+    let kit = world.kit.restarted(plugins(None)).await;
     let devices = kit.host().call_typed(amy, None, &Devices::default()).await.unwrap().devices;
     let seen: Vec<_> = devices.iter().map(|it| (it.session, it.seen_at - made_at)).collect();
     assert_eq!(seen, [(other.session, 0), (session, 2 * HOUR)]);

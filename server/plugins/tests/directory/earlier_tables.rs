@@ -57,7 +57,7 @@ async fn who_administered_the_organisation_still_does_and_nobody_else() {
     }
     write(&kit, statements).await;
 
-    let kit = kit.restarted(vec![directory(None)]).await;
+    let kit = kit.restarted(plugins(None)).await;
     let scopes = ["read", "write", "admin"];
     let [amy, bob] =
         people.map(|(.., user, session)| Caller::signed_in(user, org, session, scopes));

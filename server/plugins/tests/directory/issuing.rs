@@ -73,7 +73,7 @@ async fn bad_arguments_are_named() {
 
 #[tokio::test]
 async fn the_command_line_names_the_organisation_only_where_there_are_several() {
-    let kit = Kit::new(vec![directory(None)]).await;
+    let kit = Kit::new(plugins(None)).await;
     let app = |org| Issue { org, app: Some("echo".into()), ..issue() };
     let none = kit.host().call_typed(Caller::SYSTEM, None, &app(None)).await.unwrap_err();
     assert_eq!(none.code(), ErrorCode::NotFound);

@@ -32,8 +32,11 @@ use std::{
 };
 
 use carillon_plugin::{Caller, Error, Look, Plugin, Window};
-use carillon_plugins::directory::{
-    PasswordParams, Settings, has_organisation, new_setup_token, plugin, token_digest,
+use carillon_plugins::{
+    directory::{
+        PasswordParams, Settings, has_organisation, new_setup_token, plugin, token_digest,
+    },
+    presence,
 };
 use carillon_protocol::{
     Cid, Command, DepartmentId, ErrorCode, Event, OrgId, RoleId, SessionId, Topic, UserId,
@@ -60,6 +63,11 @@ fn directory(setup_token: Option<&str>) -> Plugin {
     plugin(Settings { setup_token, password, ..Settings::default() })
 }
 
+/// It asks who is connected, which is nobody.
+fn plugins(setup_token: Option<&str>) -> Vec<Plugin> {
+    vec![directory(setup_token), presence::plugin(<_>::default())]
+}
+
 fn cid() -> Cid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Cid(Ulid::from_parts(1, NEXT.fetch_add(1, Ordering::Relaxed).into()))
@@ -77,7 +85,7 @@ struct World {
 
 impl World {
     async fn new() -> World {
-        let kit = Kit::new(vec![directory(None)]).await;
+        let kit = Kit::new(plugins(None)).await;
         let mut admins = Vec::new();
         for (org, login) in [("Harbour Retail", "amy"), ("Peak Logistics", "zoe")] {
             let make = Create { name: org.into() };

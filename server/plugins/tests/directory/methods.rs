@@ -18,7 +18,7 @@ fn demo() -> Plugin {
 
 #[tokio::test]
 async fn a_stranger_learns_whether_to_set_up_or_whose_it_is() {
-    let kit = Kit::new(vec![directory(None)]).await;
+    let kit = Kit::new(plugins(None)).await;
     let first = offered(&kit).await;
     assert!(first.setup && first.org.is_none() && first.demo.is_none());
     let make = |name: &str| Create { name: name.into() };

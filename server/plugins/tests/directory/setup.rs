@@ -19,7 +19,7 @@ async fn set_up(kit: &Kit, args: Setup) -> Result<Grant, Error> {
 #[tokio::test]
 async fn the_setup_token_makes_the_organisation_and_signs_its_administrator_in() {
     let token = new_setup_token().unwrap();
-    let kit = Kit::new(vec![directory(Some(&token))]).await;
+    let kit = Kit::new(plugins(Some(&token))).await;
     assert!(!has_organisation(kit.host()).await.unwrap());
     let grant = set_up(&kit, args(&token)).await.unwrap();
     assert!(has_organisation(kit.host()).await.unwrap());
@@ -37,7 +37,7 @@ async fn the_setup_token_makes_the_organisation_and_signs_its_administrator_in()
 #[tokio::test]
 async fn a_second_setup_is_refused_with_the_right_token_too() {
     let token = new_setup_token().unwrap();
-    let kit = Kit::new(vec![directory(Some(&token))]).await;
+    let kit = Kit::new(plugins(Some(&token))).await;
     set_up(&kit, args(&token)).await.unwrap();
     let again = Setup { login: "mallory".into(), ..args(&token) };
     assert_eq!(code(set_up(&kit, again).await), ErrorCode::Conflict);
@@ -47,7 +47,7 @@ async fn a_second_setup_is_refused_with_the_right_token_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_setups_at_once_one_succeeds() {
     let token = new_setup_token().unwrap();
-    let kit = Kit::new(vec![directory(Some(&token))]).await;
+    let kit = Kit::new(plugins(Some(&token))).await;
     let tries = (0..8).map(|i| {
         let (host, token) = (kit.host().clone(), token.clone());
         tokio::spawn(async move {
@@ -73,14 +73,14 @@ async fn without_the_token_there_is_no_setup() {
     for wrong in ["", "cst_", &new_setup_token().unwrap()] {
         assert_eq!(code(set_up(&kit, args(wrong)).await), ErrorCode::Unauth);
     }
-    let kit = Kit::new(vec![directory(None)]).await;
+    let kit = Kit::new(plugins(None)).await;
     assert_eq!(code(set_up(&kit, args("")).await), ErrorCode::Unauth);
 }
 
 #[tokio::test]
 async fn a_weak_password_or_a_bad_name_is_refused_and_names_the_field() {
     let token = new_setup_token().unwrap();
-    let kit = Kit::new(vec![directory(Some(&token))]).await;
+    let kit = Kit::new(plugins(Some(&token))).await;
     let bad = [
         ("password", Setup { password: "1234567".into(), ..args(&token) }),
         (

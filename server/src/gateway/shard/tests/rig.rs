@@ -37,10 +37,10 @@ impl Rig {
     pub(super) async fn new(sealed: bool) -> Rig {
         let kit = Kit::new(Vec::new()).await;
         let metrics = Arc::new(Metrics::default());
-        let (hub, inbox) = Hub::new(1, Arc::clone(&metrics));
+        let (hub, inbox) = Hub::new(1, Arc::default(), Arc::clone(&metrics));
         let limits = Limits::default();
         let rates = Arc::new(Rates::new(limits.reads_per_s, limits.writes_per_s));
-        let settings = Settings { shards: 1, limits, rates };
+        let settings = Settings { shards: 1, limits, rates, presence: Arc::default() };
         let parts = (0, Arc::new(hub), kit.host().clone(), Handle::current());
         let shard = Rc::new(RefCell::new(Shard::new(parts, settings, metrics)));
         Rig { shard, kit, sealed, _inbox: inbox }

@@ -1,0 +1,283 @@
+//! Who is connected, as this node knows.
+//!
+//! What connections do is only noted; a turn, a few times a second, finds out who came and who
+//! went since the last one. So whoever is told, people and nodes, is told of one change in one
+//! order, a burst costs the nodes 64 messages a turn however many people come back at once, and a
+//! person who changes nothing costs nothing.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use carillon_protocol::{RunId, SessionId, UserId, presence::Person};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::others::Others;
+
+/// People are told of in so many parts, so that a whole statement is many small messages, and what
+/// one of them says replaces a part.
+pub const PARTS: usize = 64;
+/// Whoever closed the last window is online for so much longer: a page that is loaded again, or
+/// a phone between two networks, is back by then.
+const GRACE_MS: i64 = 5_000;
+/// A node that has just begun to hear the others does not know who is there before they have had
+/// the time to say so: they probe each second, and answer within another.
+const DOUBT_MS: i64 = 3_000;
+
+/// The part that a person is told of in: by the random end of the id.
+pub fn part(user: UserId) -> u8 {
+    (user.0.0 % PARTS as u128) as u8
+}
+
+/// What a node says of people of one part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The part, if it is all of it: who is not named is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_of: Option<u8>,
+    /// The sessions of each that are connected, which are none in the grace; nothing for who is
+    /// gone.
+    pub people: Vec<(UserId, Option<Vec<SessionId>>)>,
+}
+
+/// What a turn found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Who came or went, wherever.
+    pub news: Vec<Person>,
+    /// What the other nodes must hear, by part.
+    pub said: Vec<(u8, Said)>,
+    /// Whether the others must be asked who is with them.
+    pub ask: bool,
+}
+
+/// Somebody on this node.
+#[derive(Debug, Default)]
+struct Here {
+    /// Each session with the number of its windows.
+    sessions: SmallVec<[(SessionId, u32); 1]>,
+    /// Until when the person counts as online without any.
+    until: Option<i64>,
+}
+
+impl Here {
+    fn ids(&self) -> Vec<SessionId> {
+        self.sessions.iter().map(|(session, _)| *session).collect()
+    }
+}
+
+/// The other nodes, as this one hears them.
+#[derive(Debug, Default)]
+struct Heard {
+    nodes: Others,
+    /// Until when what is not here cannot be known; absent at the start.
+    doubt_until: Option<i64>,
+    /// Whether to ask: something may have been missed.
+    missed: bool,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    here: HashMap<UserId, Here>,
+    /// Who is in the grace, in the order in which it ends.
+    leaving: VecDeque<(i64, UserId)>,
+    /// Whose windows here changed since the last turn.
+    changed: HashSet<UserId>,
+    /// Who may have come or gone elsewhere since the last turn.
+    touched: HashSet<UserId>,
+    /// Nothing for a node that is alone.
+    heard: Option<Heard>,
+    /// Whether somebody asked who is here.
+    asked: bool,
+    /// Whether it was not known in the last turn who is elsewhere.
+    doubts: bool,
+    /// Who is online, as people were told.
+    online: HashSet<UserId>,
+}
+
+/// Who is connected, to this node and to the others.
+#[derive(Debug, Default)]
+pub struct Presence(Mutex<All>);
+
+impl Presence {
+    fn lock(&self) -> MutexGuard<'_, All> {
+        // Nothing in here panics half way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A window connected here.
+    pub fn came(&self, user: UserId, session: SessionId) {
+        let mut all = self.lock();
+        let here = all.here.entry(user).or_default();
+        match here.sessions.iter_mut().find(|(other, _)| *other == session) {
+            Some((_, windows)) => *windows += 1,
+            None => here.sessions.push((session, 1)),
+        }
+        all.changed.insert(user);
+    }
+
+    /// A window that came is gone.
+    pub fn went(&self, user: UserId, session: SessionId) {
+        let mut all = self.lock();
+        let Some(here) = all.here.get_mut(&user) else { return };
+        here.sessions.retain(|(other, windows)| {
+            *windows -= u32::from(*other == session);
+            *windows > 0
+        });
+        all.changed.insert(user);
+    }
+
+    /// There are other nodes, and this is how they are heard: whether all that is said arrives, and
+    /// who was heard of late. Without this a node takes itself for the only one.
+    pub fn hears(&self, well: bool, alive: &[RunId], now: i64) {
+        let mut all = self.lock();
+        let All { heard, touched, .. } = &mut *all;
+        let heard = heard.get_or_insert_default();
+        if !well || heard.doubt_until.is_none() {
+            heard.doubt_until = Some(now + DOUBT_MS);
+            heard.missed = true;
+        }
+        if heard.doubt_until.is_some_and(|until| now >= until) {
+            touched.extend(heard.nodes.keep(alive));
+        }
+        heard.missed |= !heard.nodes.are_whole(alive);
+    }
+
+    /// A node said who is with it.
+    pub fn heard(&self, run: RunId, said: Said) {
+        let mut all = self.lock();
+        let All { heard, touched, .. } = &mut *all;
+        touched.extend(heard.get_or_insert_default().nodes.heard(run, said));
+    }
+
+    /// Something that the others said may be missing.
+    pub fn missed(&self) {
+        self.lock().heard.get_or_insert_default().missed = true;
+    }
+
+    /// A node wants to know who is here.
+    pub fn asked(&self) {
+        self.lock().asked = true;
+    }
+
+    /// Whether somebody is online, as those who watch were told; nothing if that is not known.
+    pub fn online(&self, user: UserId) -> Option<bool> {
+        let all = self.lock();
+        if all.online.contains(&user) { Some(true) } else { all.of_nobody() }
+    }
+
+    /// The connected sessions of a person, and whether these are all.
+    pub fn sessions(&self, user: UserId) -> (Vec<SessionId>, bool) {
+        let all = self.lock();
+        let mut sessions = all.here.get(&user).map(Here::ids).unwrap_or_default();
+        for elsewhere in all.heard.iter().flat_map(|heard| heard.nodes.of(user)) {
+            sessions.extend(elsewhere);
+        }
+        (sessions, !all.doubts)
+    }
+
+    /// A turn. Only with `whole`, which is seldom, nodes ask each other and say everything.
+    pub fn turn(&self, now: i64, whole: bool) -> Turn {
+        self.lock().turn(now, whole)
+    }
+}
+
+impl All {
+    fn turn(&mut self, now: i64, whole: bool) -> Turn {
+        let mut changed = mem::take(&mut self.changed);
+        for &user in &changed {
+            self.begin_or_end_grace(user, now);
+        }
+        while let Some(&(until, user)) = self.leaving.front()
+            && until <= now
+        {
+            self.leaving.pop_front();
+            if self.here.get(&user).is_some_and(|here| here.until == Some(until)) {
+                self.here.remove(&user);
+                changed.insert(user);
+            }
+        }
+        let mut turn = Turn::default();
+        if let Some(heard) = &mut self.heard {
+            let doubts = heard.doubt_until.is_none_or(|until| now < until);
+            if mem::replace(&mut self.doubts, doubts) != doubts {
+                self.touched.extend(heard.nodes.everybody());
+            }
+            turn.ask = whole && mem::take(&mut heard.missed);
+            turn.said = match whole && mem::take(&mut self.asked) {
+                true => self.everything(),
+                false => self.what_changed(&changed),
+            };
+        }
+        turn.news = self.news(changed);
+        turn
+    }
+
+    fn begin_or_end_grace(&mut self, user: UserId, now: i64) {
+        let Some(here) = self.here.get_mut(&user) else { return };
+        match (here.sessions.is_empty(), here.until) {
+            (false, _) => here.until = None,
+            (true, None) => {
+                here.until = Some(now + GRACE_MS);
+                self.leaving.push_back((now + GRACE_MS, user));
+            }
+            (true, Some(_)) => {}
+        }
+    }
+
+    /// What the other nodes hear of some people here.
+    fn what_changed(&self, people: &HashSet<UserId>) -> Vec<(u8, Said)> {
+        let mut parts: HashMap<u8, Said> = HashMap::new();
+        for &user in people {
+            let sessions = self.here.get(&user).map(Here::ids);
+            parts.entry(part(user)).or_default().people.push((user, sessions));
+        }
+        parts.into_iter().collect()
+    }
+
+    /// What they hear if they ask: all parts, also those without people.
+    fn everything(&self) -> Vec<(u8, Said)> {
+        let mut parts: Vec<_> = (0..PARTS as u8)
+            .map(|number| (number, Said { all_of: Some(number), people: Vec::new() }))
+            .collect();
+        for (user, here) in &self.here {
+            parts[usize::from(part(*user))].1.people.push((*user, Some(here.ids())));
+        }
+        parts
+    }
+
+    /// Who is not as was told before.
+    fn news(&mut self, changed: HashSet<UserId>) -> Vec<Person> {
+        let mut looked_at = mem::take(&mut self.touched);
+        looked_at.extend(changed);
+        let mut news = Vec::new();
+        for user in looked_at {
+            let online = self.is_online(user);
+            let moved = match online {
+                Some(true) => self.online.insert(user),
+                Some(false) | None => self.online.remove(&user),
+            };
+            if moved {
+                news.push(Person { user, online });
+            }
+        }
+        news
+    }
+
+    fn is_online(&self, user: UserId) -> Option<bool> {
+        let elsewhere = || self.heard.as_ref().is_some_and(|it| it.nodes.of(user).next().is_some());
+        match self.here.contains_key(&user) {
+            true => Some(true),
+            false if self.doubts => None,
+            false => Some(elsewhere()),
+        }
+    }
+
+    /// How somebody is of whom nothing is known.
+    fn of_nobody(&self) -> Option<bool> {
+        (!self.doubts).then_some(false)
+    }
+}

@@ -1,0 +1,71 @@
+//! Who is online, told to the people of this node and to the other nodes.
+
+use std::{sync::Arc, time::Duration};
+
+use carillon_bus::Part;
+use carillon_plugin::Host;
+use carillon_plugins::presence::{PARTS, Presence, Turn};
+use carillon_protocol::RunId;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Cluster, message};
+use crate::gateway::Hub;
+
+/// How often people are told who came and who went: soon enough to be called at once.
+const EVERY: Duration = Duration::from_millis(250);
+/// In one turn of so many nodes ask each other, answer in full and look who is gone: 64 messages a
+/// second at most, however many ask.
+const WHOLE_EVERY: u64 = 4;
+/// A node that was not heard for so long is gone, and the people who were connected to it: it
+/// probes each second, and people who are well come back elsewhere by then.
+const GONE_AFTER: Duration = Duration::from_secs(5);
+
+// What is said of one part goes by the way of that number.
+const _: () = assert!(PARTS == Part::COUNT);
+
+/// Tells it, turn by turn.
+#[derive(Debug)]
+pub struct Presences {
+    /// What this node knows.
+    pub presence: Arc<Presence>,
+    /// The people of this node.
+    pub hub: Arc<Hub>,
+    /// The others, if there is Redis.
+    pub cluster: Option<Cluster>,
+    /// Which run of this node.
+    pub run: RunId,
+}
+
+impl Presences {
+    /// Goes on until it is dropped.
+    pub async fn run(self, host: Host) {
+        let mut turns = interval(EVERY);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in 0_u64.. {
+            turns.tick().await;
+            let (now, whole) = (host.now(), number % WHOLE_EVERY == 0);
+            if whole {
+                self.listen(now);
+            }
+            let Turn { news, said, ask } = self.presence.turn(now, whole);
+            self.hub.tell(news);
+            let Some(cluster) = &self.cluster else { continue };
+            for (number, said) in said {
+                let part = Part::new(number).expect("there are as many parts as ways");
+                cluster.bus.publish(part, message::present(self.run, &said));
+            }
+            if ask {
+                cluster.bus.publish(Part::of_bytes(b"presence"), message::roll_call());
+            }
+        }
+    }
+
+    /// Looks who is heard.
+    fn listen(&self, now: i64) {
+        let Some(cluster) = &self.cluster else { return };
+        let health = cluster.health();
+        let lately = health.peers.iter().filter(|peer| peer.heard < GONE_AFTER);
+        let alive: Vec<RunId> = lately.map(|peer| RunId(peer.node.0)).collect();
+        self.presence.hears(health.ready, &alive, now);
+    }
+}
