@@ -3,7 +3,7 @@ import { useMemo } from 'react'
 import { Failed } from '../app/Fetched.tsx'
 import type { Conversation } from '../model/conversation.ts'
 import { useCalendar, useChats, usePerson, useTalkState } from '../model/hooks.ts'
-import { messageOf } from '../model/message.ts'
+import { lineOf, messageOf } from '../model/message.ts'
 import { rowsOf } from '../model/rows.ts'
 import type { Talk } from '../model/talk.ts'
 import { useText } from '../texts/language.tsx'
@@ -58,7 +58,8 @@ function Announcement({ said }: { said: Event | undefined }) {
   const t = useText()
   const { me } = useChats()
   const author = usePerson(said?.by)
-  const text = said && messageOf(said, me)?.text
+  const message = said && messageOf(said, me)
+  const text = message && lineOf(message)
   return (
     <div className="visually-hidden" aria-live="polite">
       {text && author && t('chat.said', { name: author.name, text })}

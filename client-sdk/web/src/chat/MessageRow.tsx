@@ -1,5 +1,5 @@
 import { Copy, EllipsisVertical, Eye, RotateCcw, Trash2 } from 'lucide-react'
-import { memo, useCallback, useState } from 'react'
+import { lazy, memo, Suspense, useCallback, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
 import { usePerson } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
@@ -13,6 +13,9 @@ import { MessageState } from './MessageState.tsx'
 import type { Shown } from './RowView.tsx'
 import { refusalOf, retry } from './refused.ts'
 import { Words } from './Words.tsx'
+
+/** Most messages are texts. */
+const Rich = lazy(() => import('../card/Rich.tsx'))
 
 export interface MessageRowProps {
   message: Message
@@ -59,7 +62,13 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         <Head message={message} shown={shown} visible={named && !direct} />
         <div className="message-line">
           <div className={bubble(message, me)}>
-            <Words message={message} me={me} />
+            {message.rich ? (
+              <Suspense fallback={<Words message={message} me={me} />}>
+                <Rich message={message} rich={message.rich} shown={shown} />
+              </Suspense>
+            ) : (
+              <Words message={message} me={me} />
+            )}
           </div>
           <div className="message-side">
             {mine ? (

@@ -22,7 +22,7 @@ export const Words = memo(function Words({ message, me }: { message: Message; me
   )
 })
 
-function PartView({ part, me }: { part: Part; me: UserId }) {
+export function PartView({ part, me }: { part: Part; me: UserId }) {
   if (part.kind === 'text') return part.text
   if (part.kind === 'mention') {
     return <bdi className={part.user === me ? 'mention mention-me' : 'mention'}>{part.text}</bdi>

@@ -9,8 +9,9 @@ import type {
   TopicPage,
   UserId,
 } from '@carillon/client'
-import { is } from './event.ts'
+import { is, mentionsOf } from './event.ts'
 import type { Pending } from './pending.ts'
+import { rewritten } from './rewritten.ts'
 
 export interface Conversation {
   readonly id: ConvId
@@ -107,7 +108,9 @@ export function heard(conv: Conversation, event: Event, me: UserId): Conversatio
   const next = { ...known, told: event.seq }
   if (isMessage) {
     next.last = newest(conv.last, event)
-    if (!mine && event.data.mentions?.includes(me)) next.mention = event.seq
+    if (!mine && mentionsOf(event.data).includes(me)) next.mention = event.seq
+  } else if (is(event, 'card.updated')) {
+    next.last = conv.last && rewritten(conv.last, event)
   } else if (is(event, 'conv.members_changed')) {
     const { added = [], removed = [] } = event.data
     next.members += added.length - removed.length

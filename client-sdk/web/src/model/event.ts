@@ -1,10 +1,24 @@
 /** What kinds of events there are in a conversation's log. */
 
-import type { ConvId, Event, EventData, EventOf, Topic, Update } from '@carillon/client'
+import type {
+  ConvId,
+  Event,
+  EventData,
+  EventOf,
+  MsgBody,
+  Topic,
+  Update,
+  UserId,
+} from '@carillon/client'
 
 /** Whether an event is of this kind. */
 export function is<K extends keyof EventData>(event: Event, kind: K): event is EventOf<K> {
   return event.k === kind
+}
+
+/** Who is mentioned in a message. */
+export function mentionsOf(body: MsgBody): readonly UserId[] {
+  return body.kind === 'card' ? [] : (body.mentions ?? [])
 }
 
 /** The conversation that a topic is of. */

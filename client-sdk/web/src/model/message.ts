@@ -1,16 +1,33 @@
 /** A message as a row shows it, from the log or still on its way there. */
 
-import type { Cid, ErrorBody, Event, UserId } from '@carillon/client'
+import type { Card, Cid, ErrorBody, Event, UserId } from '@carillon/client'
 import { is } from './event.ts'
 import type { Pending } from './pending.ts'
+
+/** The data of a message, of which nobody knows what a newer server puts there. */
+interface Said {
+  readonly kind?: unknown
+  readonly title?: unknown
+  readonly text?: unknown
+  readonly alt?: unknown
+  readonly mentions?: unknown
+  readonly card?: unknown
+}
+
+/** What is more than a text. */
+export type Rich =
+  | { readonly kind: 'markdown'; readonly title: string | undefined; readonly text: string }
+  | { readonly kind: 'card'; readonly card: Card }
 
 export interface Message {
   /** The same before and after the log has it, so that its row stays. */
   readonly key: string
   readonly by: UserId
   readonly at: number
-  /** Absent of a kind that this version does not know. */
+  /** What it says, as it can be copied. Absent of a kind that this version does not know. */
   readonly text: string | undefined
+  /** Absent of a text. */
+  readonly rich: Rich | undefined
   readonly mentions: readonly UserId[]
   /** Its position; absent while the log does not have it. */
   readonly seq: number | undefined
@@ -30,14 +47,16 @@ export function messageOf(event: Event, me: UserId): Message | undefined {
   const known = OF_EVENTS.get(event)
   if (known) return known
   // A newer server may know kinds of messages that say in `alt` what they are.
-  const data: { text?: unknown; alt?: unknown; mentions?: unknown } = event.data
-  const text = typeof data.text === 'string' ? data.text : data.alt
+  const data: Said = event.data
+  const rich = richOf(data)
+  const text = rich?.kind === 'card' ? wordsOf(rich.card) : (textOf(data.text) ?? data.alt)
   const message: Message = {
     // Others could choose a `cid` that is in use.
     key: event.by === me ? (event.cid ?? event.id) : event.id,
     by: event.by,
     at: event.at,
-    text: typeof text === 'string' ? text : undefined,
+    text: textOf(text),
+    rich,
     mentions: Array.isArray(data.mentions) ? data.mentions : [],
     seq: event.seq,
     cid: undefined,
@@ -46,6 +65,35 @@ export function messageOf(event: Event, me: UserId): Message | undefined {
   }
   OF_EVENTS.set(event, message)
   return message
+}
+
+function textOf(text: unknown): string | undefined {
+  return typeof text === 'string' ? text : undefined
+}
+
+/** What is more than a text, as far as this version knows it. */
+function richOf(data: Said): Rich | undefined {
+  if (data.kind === 'markdown' && typeof data.text === 'string') {
+    return { kind: 'markdown', title: textOf(data.title), text: data.text }
+  }
+  if (data.kind === 'card' && typeof data.card === 'object' && data.card !== null) {
+    return { kind: 'card', card: data.card as Card }
+  }
+  return undefined
+}
+
+/** A card in words. */
+function wordsOf(card: Card): string {
+  const items = card.items?.map(item => item.title) ?? []
+  const fields = card.fields?.map(({ label, value }) => (label ? `${label}: ${value}` : value))
+  const words = [card.title, card.text, ...items, ...(fields ?? []), card.note]
+  return words.filter(words => words !== undefined).join('\n')
+}
+
+/** A message in one line. */
+export function lineOf({ text, rich }: Message): string | undefined {
+  const title = rich?.kind === 'markdown' ? rich.title : rich?.card.title
+  return title ?? text
 }
 
 /** An own message that the log does not have yet. */
@@ -59,6 +107,7 @@ export function messageOfPending(pending: Pending, me: UserId): Message {
     by: me,
     at,
     text,
+    rich: undefined,
     mentions,
     seq: undefined,
     cid,

@@ -1,6 +1,7 @@
 /** Own messages that are not in the log yet: those in the outbox, and those just answered. */
 
 import type { Cid, ConvId, ErrorBody, Queued, UserId } from '@carillon/client'
+import { mentionsOf } from './event.ts'
 
 export interface Pending {
   readonly cid: Cid
@@ -68,7 +69,9 @@ function same(before: Pending | undefined, entry: Queued): Pending | undefined {
 }
 
 function pendingOf({ cid, conv, message, queuedAt, refused }: Queued): Pending {
-  const { text, mentions = [] } = message.body
-  const { reply_to: replyTo } = message
+  // People write texts here; what a program would put into this outbox is not a person's.
+  const { body, reply_to: replyTo } = message
+  const text = body.kind === 'card' ? '' : body.text
+  const mentions = mentionsOf(body)
   return { cid, conv, text, mentions, replyTo, at: queuedAt, refused, landing: false }
 }

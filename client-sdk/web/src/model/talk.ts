@@ -1,6 +1,6 @@
 /** The messages of one conversation, as far as they are held, and what is done with them. */
 
-import type { Cid, ConvId, Event, UserId } from '@carillon/client'
+import type { CardValue, Cid, ConvId, Event, UserId } from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
 import { type Conversation, unread } from './conversation.ts'
 import type { Door } from './door.ts'
@@ -8,7 +8,17 @@ import { is } from './event.ts'
 import { Members } from './members.ts'
 import type { Reading } from './reading.ts'
 import { Receipts } from './receipts.ts'
-import { around, ask, followed, newer, newest, older, type Stretch, trimmed } from './stretch.ts'
+import { Changes } from './rewritten.ts'
+import {
+  around,
+  ask,
+  followed as following,
+  newer,
+  newest,
+  older,
+  type Stretch,
+  trimmed,
+} from './stretch.ts'
 
 /** Which part is being read from the log. */
 export type Part = 'whole' | 'older' | 'newer'
@@ -56,6 +66,7 @@ export class Talk {
   readonly #me: UserId
   /** Whose answer counts: another whole stretch makes what is on its way useless. */
   #turn = 0
+  readonly #changes = new Changes()
   #head = 0
   #open = false
   #present = true
@@ -101,7 +112,9 @@ export class Talk {
       this.state.setState({ said: event })
     }
     const { stretch } = this.state.getState()
-    const next = stretch && followed(stretch, event)
+    const isNews = this.#changes.heard(event)
+    const followed = stretch && following(stretch, event)
+    const next = isNews && followed ? this.#changes.made(followed) : followed
     // While it is open the screen says what may be given up.
     if (next && next !== stretch) this.#hold(this.#open ? next : trimmed(next, next.to))
     this.reaches(event.seq)
@@ -218,6 +231,11 @@ export class Talk {
     return this.#door.call('log.read', { topic: `c:${this.#conv}`, ...window })
   }
 
+  /** Presses a button of a card, or sends its form. */
+  async act(seq: number, act: string, values: Record<string, CardValue>): Promise<void> {
+    await this.#door.call('card.act', { conv: this.#conv, seq, act, values })
+  }
+
   /** What `read` brings is applied, unless another log is wanted by then. */
   async #read(part: Part, read: () => Promise<() => void>): Promise<void> {
     if (part === 'whole') this.#turn += 1
@@ -244,7 +262,7 @@ export class Talk {
     const { generation } = this.state.getState()
     this.state.setState({
       generation: generation + 1,
-      stretch,
+      stretch: this.#changes.made(stretch),
       loading: undefined,
       target: { to },
     })
@@ -252,7 +270,8 @@ export class Talk {
 
   #grow(grown: (stretch: Stretch) => Stretch): void {
     const { stretch } = this.state.getState()
-    if (stretch) this.state.setState({ stretch: grown(stretch), loading: undefined })
+    if (!stretch) return
+    this.state.setState({ stretch: this.#changes.made(grown(stretch)), loading: undefined })
   }
 
   #hold(stretch: Stretch): void {

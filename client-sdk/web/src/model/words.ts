@@ -1,6 +1,7 @@
 /** The parts of a message's text: what can be clicked, and who is mentioned. */
 
 import type { UserId } from '@carillon/client'
+import { webAddress } from './address.ts'
 
 export type Part =
   | { readonly kind: 'text'; readonly text: string }
@@ -30,7 +31,7 @@ export function partsOf(text: string, mentioned: readonly Named[]): Part[] {
   let done = 0
   for (const match of text.matchAll(ADDRESS)) {
     const address = trimmed(match[0])
-    const href = safe(address)
+    const href = webAddress(address)
     if (!href) continue
     addMentions(parts, text.slice(done, match.index), mentioned)
     parts.push({ kind: 'link', text: address, href })
@@ -57,14 +58,6 @@ function count(text: string, characters: string): number {
   let found = 0
   for (const character of text) if (characters.includes(character)) found += 1
   return found
-}
-
-/** The address to go to; none if it pretends to be another one by a name before an `@`. */
-function safe(address: string): string | undefined {
-  if (!URL.canParse(address)) return undefined
-  const url = new URL(address)
-  const isWeb = url.protocol === 'http:' || url.protocol === 'https:'
-  return isWeb && url.username === '' && url.password === '' ? url.href : undefined
 }
 
 /** Looks only where there is an `@`: whoever writes a text must not keep its readers waiting. */

@@ -1,4 +1,10 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react'
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react'
 import './field.css'
 
 interface Described {
@@ -54,6 +60,21 @@ export function Field({
   return (
     <Around id={id} label={label} hint={hint} error={error}>
       <input {...native} id={id} className="input" {...describedBy(id, hint, error)} />
+    </Around>
+  )
+}
+
+/** Several lines to write in, with their label. */
+export function TextArea({
+  label,
+  hint,
+  error,
+  ...native
+}: Described & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const id = useId()
+  return (
+    <Around id={id} label={label} hint={hint} error={error}>
+      <textarea {...native} id={id} className="input" {...describedBy(id, hint, error)} />
     </Around>
   )
 }

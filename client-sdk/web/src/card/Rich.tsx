@@ -1,0 +1,38 @@
+import type { CardValue } from '@carillon/client'
+import { useCallback } from 'react'
+import type { Shown } from '../chat/RowView.tsx'
+import type { Rich as Body, Message } from '../model/message.ts'
+import { CardView } from './CardView.tsx'
+import { Markdown } from './Markdown.tsx'
+import './card.css'
+
+/** What a message says that is more than a text. */
+export default function Rich({
+  message,
+  rich,
+  shown,
+}: {
+  message: Message
+  rich: Body
+  shown: Shown
+}) {
+  const { me, talk } = shown
+  const { seq, mentions } = message
+  const act = useCallback(
+    async (act: string, values: Record<string, CardValue>) => {
+      if (seq !== undefined) await talk.act(seq, act, values)
+    },
+    [talk, seq],
+  )
+  if (rich.kind === 'card') return <CardView card={rich.card} me={me} act={act} />
+  return (
+    <div className="words">
+      {rich.title !== undefined && (
+        <p className="card-title" dir="auto">
+          {rich.title}
+        </p>
+      )}
+      <Markdown text={rich.text} mentions={mentions} me={me} />
+    </div>
+  )
+}

@@ -1,0 +1,38 @@
+import type { Token } from 'marked'
+import { expect, test } from 'vitest'
+import { plain, treeOf } from './markdown.ts'
+
+const kinds = (tokens: readonly Token[]): string[] =>
+  tokens.flatMap(token => [token.type, ...('tokens' in token ? kinds(token.tokens ?? []) : [])])
+
+test('a text is read as a tree in which markup is nothing but text', () => {
+  expect(kinds(treeOf('# A\n**b** [c](https://x.org)'))).toEqual([
+    'heading',
+    'text',
+    'paragraph',
+    'strong',
+    'text',
+    'text',
+    'link',
+    'text',
+  ])
+  const html = treeOf('<img src=x onerror=alert(1)>')
+  expect(html.map(({ type, raw }) => [type, raw])).toEqual([
+    ['html', '<img src=x onerror=alert(1)>'],
+  ])
+})
+
+test('whoever writes a text cannot keep its readers waiting', () => {
+  const len = 16 * 1024
+  for (const part of ['>', '*a ', '[', '![a](', '_a', '`a', '|a', '<', '> - ', '&a', 'www.a@']) {
+    const text = part.repeat(len / part.length)
+    const tree = treeOf(text)
+    expect(tree.map(token => token.raw).join('').length, part).toBeGreaterThan(0)
+  }
+})
+
+test('what programs write for the sake of HTML is read as it is meant', () => {
+  expect(plain('a &lt; b &amp;&amp; c &quot;d&quot; &#39;e&#39; &copy; &amp;lt;')).toBe(
+    `a < b && c "d" 'e' &copy; &lt;`,
+  )
+})
