@@ -5,7 +5,7 @@ import { Link } from 'wouter'
 import type { Calendar } from '../model/calendar.ts'
 import { activeAt, type Conversation, mentioned, unread } from '../model/conversation.ts'
 import { useChats, useConversation, usePerson } from '../model/hooks.ts'
-import { messageOf, messageOfPending } from '../model/message.ts'
+import { lineOf, messageOf, messageOfPending } from '../model/message.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { useTitleOf } from './titles.ts'
@@ -74,7 +74,7 @@ function LastLine({ conv }: { conv: Conversation }) {
   const newest = waiting ? messageOfPending(waiting, me) : conv.last && messageOf(conv.last, me)
   const author = usePerson(newest && newest.by !== me && !conv.peer ? newest.by : undefined)
   if (!newest) return <span className="conv-last">{t('chat.nothing.said')}</span>
-  const text = (newest.text ?? t('chat.unknown.kind')).replaceAll(/\s+/g, ' ').slice(0, 200)
+  const text = (lineOf(newest) ?? t('chat.unknown.kind')).replaceAll(/\s+/g, ' ').slice(0, 200)
   const said =
     newest.by === me
       ? t('chat.you.said', { text })
