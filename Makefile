@@ -26,7 +26,7 @@ WEB_SOURCES := $(shell find $(addprefix client-sdk/,web/src web/public web/texts
 # Elsewhere than at a developer's the lock file must be up to date already.
 LOCKED := $(if $(CI),--locked)
 
-# The conformance test looks for kosoku here.
+# The conformance tests look for their programs here.
 export CONFORMANCE_PYTHON_ENV := $(CURDIR)/$(PYTHON_ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
@@ -34,7 +34,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 RIG := cargo run --quiet $(LOCKED) -p carillon-rig --
 
 # What stands on a file or a process of its own does not differ.
-SQLITE_ONLY := backups|certificates|cluster|doctor|durable|going_down|import|interposed|tls|topology|web_app
+SQLITE_ONLY := backups|certificates|cluster|doctor|documents|durable|going_down|import|interposed|tls|topology|web_app
 ifneq ($(shell cargo nextest --version 2>/dev/null),)
 TESTS := cargo nextest run --workspace --no-fail-fast
 TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast \

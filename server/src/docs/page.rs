@@ -67,8 +67,8 @@ impl Page<'_> {
             .collect();
         let all: String = operations.iter().map(|operation| self.operation(operation)).collect();
         format!(
-            "<section id=\"area.{area}\">\n<h2><code>{area}</code></h2>\n<ul class=\"contents\">\n{contents}\
-             </ul>\n{all}</section>\n"
+            "<section id=\"area.{area}\" aria-label=\"{area}\">\n<h2><code>{area}</code></h2>\n\
+             <ul class=\"contents\">\n{contents}</ul>\n{all}</section>\n"
         )
     }
 
