@@ -80,9 +80,12 @@ pub struct Create {
     #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: String,
     /// What it accepts.
-    #[serde(default, deserialize_with = "field::or_default")]
-    #[schemars(with = "Option<Rules>")]
-    pub rules: Rules,
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rules: Option<Rules>,
 }
 
 /// What a robot's address is made of, which is never shown again.
@@ -107,7 +110,11 @@ pub struct Update {
     #[schemars(length(min = 1, max = NAME_LEN_MAX))]
     pub name: Option<String>,
     /// What it accepts, all of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rules: Option<Rules>,
     /// Whether it posts at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,6 +283,7 @@ pub struct Receive {
     /// How it is written.
     pub shape: Shape,
     /// The signatures, in the order in which they were sent.
+    #[serde(deserialize_with = "field::named_list")]
     pub signatures: Vec<Signature>,
     /// The body.
     pub body: String,

@@ -105,9 +105,9 @@ impl Door {
         }
     }
 
-    /// Who has no right to an address is a stranger, who may not try often.
+    /// Who guesses at tokens is a stranger, who may not try often.
     fn charged(&self, from: Option<IpAddr>, refusal: Refusal) -> Refusal {
-        if !matches!(refusal.reason, Reason::Token | Reason::Address | Reason::Signature) {
+        if refusal.reason != Reason::Token {
             return refusal;
         }
         match self.0.rates.failed(from.map(network), self.0.host.now()) {

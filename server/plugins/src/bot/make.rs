@@ -18,7 +18,7 @@ use super::{
 
 /// `bot.create`.
 pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
-    let rules = checked(args.rules)?;
+    let rules = checked(args.rules.unwrap_or_default())?;
     let conv = ctx.call_as(ctx.caller(), None, &Get { conv: args.conv }).await?;
     if conv.kind != Kind::Group {
         return Err(Error::denied("a robot posts into a group; make one first"));
