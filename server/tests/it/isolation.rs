@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use carillon_plugin::{BoxFuture, Caller, Ctx, Error, Host, Operation, Plugin, Request};
 use carillon_protocol::{
     Access, Cid, Codec, ConvId, DepartmentId, Effect, ErrorCode, Event, InviteId, Json, Raw,
-    RoleId, SessionId, Topic, UserId, conv, department, invite, msg, role, session,
+    RobotId, RoleId, SessionId, Topic, UserId, bot, conv, department, invite, msg, role, session,
 };
 use carillon_store::kit::Kit;
 use schemars::SchemaGenerator;
@@ -30,6 +30,7 @@ struct Tenant {
     departments: Departments,
     role: RoleId,
     invite: InviteId,
+    robot: RobotId,
 }
 
 /// A small tree: one department at the top, and another one with one below it.
@@ -50,6 +51,7 @@ impl Tenant {
             (_, "department-id") => json!(self.departments.top),
             (_, "role-id") => json!(self.role),
             (_, "invite-id") => json!(self.invite),
+            (_, "robot-id") => json!(self.robot),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
             (_, "org-id") => json!(self.owner.org),
@@ -190,9 +192,11 @@ async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let made = server.host().call_typed(administering(&owner), Some(cid()), &create).await.unwrap();
     let link = invite::Create::default();
     let link = server.host().call_typed(administering(&owner), None, &link).await.unwrap();
+    let robot = bot::Create { conv, name: "alarm".into(), rules: None };
+    let robot = server.host().call_typed(owner.caller(), None, &robot).await.unwrap().robot;
     let departments = Departments { top, other, below_other };
     let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
-    Tenant { owner, colleague, conv, seq, departments, role, invite }
+    Tenant { owner, colleague, conv, seq, departments, role, invite, robot }
 }
 
 async fn make_department(
@@ -348,6 +352,7 @@ async fn a_planted_hole_is_found() {
         },
         colleague: UserId(crate::kit::new_id()),
         invite: InviteId(crate::kit::new_id()),
+        robot: RobotId(crate::kit::new_id()),
         conv: ConvId(crate::kit::new_id()),
         seq: number,
         departments: Departments {

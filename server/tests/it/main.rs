@@ -31,6 +31,7 @@ mod process;
 mod receipts;
 mod resume;
 mod sessions;
+mod robots;
 mod shop;
 mod slow;
 mod stream;
