@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::{
     Chat,
+    lists::Listed,
     people::People,
     roster::{Conversation, OPEN, Person, Roster},
     spans::{ReadSpan, ReadSpans, unpack},
@@ -201,7 +202,7 @@ pub(crate) async fn seats(
 }
 
 /// All conversations of a person, and those that the person left last.
-pub(crate) async fn seats_and_left(ctx: &Ctx, chat: &Chat) -> Result<Vec<Seat>> {
+pub(crate) async fn list(ctx: &Ctx, chat: &Chat) -> Result<Vec<Listed>> {
     let (org, user) = who(ctx);
     let args = vec![user.into(), org.into(), LEFT_MAX.into()];
     let mut seats = seated(ctx, chat, ctx.query(&seat_rows(SEATS_AND_LEFT), args).await?).await?;
@@ -212,7 +213,14 @@ pub(crate) async fn seats_and_left(ctx: &Ctx, chat: &Chat) -> Result<Vec<Seat>> 
         let end = seat.spans.last().map(|&(_, to)| (to, to));
         seat.spans = end.into_iter().collect();
     }
-    Ok(seats)
+    let listed = |seat: Seat| Listed {
+        conv: seat.conv,
+        window: seat.window(),
+        live: seat.is_active(),
+        cursor: seat.cursor,
+        changed_pos: seat.changed_pos,
+    };
+    Ok(seats.into_iter().map(listed).collect())
 }
 
 async fn seated(ctx: &Ctx, chat: &Chat, rows: Vec<Row>) -> Result<Vec<Seat>> {

@@ -11,6 +11,7 @@ mod card;
 mod conv;
 #[cfg(test)]
 mod convergence_tests;
+mod lists;
 mod load;
 mod member;
 mod moves;
@@ -18,8 +19,8 @@ mod msg;
 mod people;
 mod reads;
 mod receipt;
-mod roster;
 mod robot;
+mod roster;
 mod rules;
 mod shared;
 mod spans;
@@ -44,6 +45,7 @@ use quick_cache::{
 };
 
 use self::{
+    lists::Lists,
     moves::Moves,
     people::{Leavers, Went},
     reads::Lane,
@@ -97,9 +99,9 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .command(member::list)
         .command(reads::read)
         .once(msg::send, msg::sent)
+        .once(robot::post, msg::sent)
         .command(msg::list)
         .once(card::post, msg::sent)
-        .once(robot::post, msg::sent)
         .command(card::update)
         .command(card::set)
         .forward(card::act)
@@ -143,6 +145,7 @@ pub(crate) struct Chat {
     loading: DashMap<ConvId, Vec<Change>>,
     unsettled: Unsettled,
     lane: Lane,
+    lists: Lists,
     moves: Moves,
     watches: Watches,
     leavers: Leavers,
@@ -163,6 +166,7 @@ impl Chat {
             loading: DashMap::new(),
             unsettled: Unsettled::default(),
             lane: Lane::default(),
+            lists: Lists::default(),
             moves: Moves::default(),
             watches: Watches::default(),
             leavers: Leavers::default(),
@@ -261,6 +265,9 @@ impl Chat {
             }
             Topic::Plugin(_) => {
                 for (id, change) in shared::told(event) {
+                    if let Change::Saw(saw) = &change {
+                        self.lists.read(saw.user, id, saw.cursor);
+                    }
                     self.apply(id, change);
                     self.watches.touched(id, self.time(event));
                 }
@@ -272,16 +279,17 @@ impl Chat {
     fn happened(&self, id: ConvId, event: &Event) {
         if let Some(message) = Message::of(event) {
             self.unsettled.note(id, message);
+            self.lists.wrote(event.by, id, (event.seq, event.n));
         }
         self.apply(id, Change::Event(event.clone()));
+        let (added, removed) = comes_and_goes(event);
         if &*event.k == kind::MEMBERS_CHANGED {
-            // What cannot be read was said by who applied it.
-            let added = event.data.to::<MembersChangedData>().map_or(Vec::new(), |it| it.added);
             for user in self.leavers.among(&added) {
                 self.apply(id, Change::Went(Went { user, away: true }));
             }
             self.watches.touched(id, self.time(event));
         }
+        added.into_iter().chain(removed).for_each(|user| self.lists.forget(user));
     }
 
     /// Brings every conversation in memory up to date with who left the organisation or came back.
@@ -335,15 +343,8 @@ fn who(ctx: &Ctx) -> (OrgId, UserId) {
 /// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let seats = load::seats_and_left(&ctx, &chat).await?;
-    let listening = seats.into_iter().map(|seat| Listening {
-        topic: Topic::Conv(seat.conv),
-        window: seat.window(),
-        live: seat.is_active(),
-        read: Some(seat.cursor),
-        changed_pos: seat.changed_pos,
-    });
-    Ok(listening.collect())
+    let list = chat.lists.of(ctx.caller().user, || load::list(&ctx, &chat)).await?;
+    Ok(list.listening(ctx.position()))
 }
 
 /// What of a conversation the caller may see.
@@ -356,22 +357,26 @@ async fn sees(ctx: Ctx, topic: Topic) -> Result<Window> {
     Ok(window.up_to(roster.head))
 }
 
-/// What events mean for live connections.
-fn means(event: &Event) -> Option<LiveChange> {
-    let change = match &*event.k {
-        kind::CREATED => event.data.to().map(|it: CreatedData| LiveChange::Join(it.members)),
-        // One call adds or removes, never both.
-        kind::MEMBERS_CHANGED => event.data.to().map(|it: MembersChangedData| {
-            if it.removed.is_empty() {
-                LiveChange::Join(it.added)
-            } else {
-                LiveChange::Leave(it.removed)
-            }
-        }),
-        _ => return None,
+/// Who comes with an event, and who goes.
+fn comes_and_goes(event: &Event) -> (Vec<UserId>, Vec<UserId>) {
+    let people = match &*event.k {
+        kind::CREATED => event.data.to().map(|it: CreatedData| (it.members, Vec::new())),
+        kind::MEMBERS_CHANGED => {
+            event.data.to().map(|it: MembersChangedData| (it.added, it.removed))
+        }
+        _ => return Default::default(),
     };
     let log = |error: &_| {
         tracing::error!(%error, topic = %event.topic, seq = event.seq, "an event cannot be read");
     };
-    change.inspect_err(log).ok()
+    people.inspect_err(log).unwrap_or_default()
+}
+
+/// What events mean for live connections. One call adds or removes, never both.
+fn means(event: &Event) -> Option<LiveChange> {
+    match comes_and_goes(event) {
+        (added, removed) if added.is_empty() && removed.is_empty() => None,
+        (added, removed) if removed.is_empty() => Some(LiveChange::Join(added)),
+        (_, removed) => Some(LiveChange::Leave(removed)),
+    }
 }

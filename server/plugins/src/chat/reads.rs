@@ -229,6 +229,7 @@ fn step(conv: &Conversation, reads: &[Waiting]) -> Result<ReadStep> {
 fn finish(chat: &Chat, group: Group, committed: Result<()>) {
     let Group { conv, reads, step } = group;
     if let Err(error) = committed {
+        chat.lists.forget(step.reading.user);
         if chat.is_shared() {
             // It may have happened all the same: the next rows must not be made from less.
             chat.cache.remove(&conv.id);
@@ -244,6 +245,7 @@ fn finish(chat: &Chat, group: Group, committed: Result<()>) {
             false => Change::Read(Box::new(step.reading)),
         };
         chat.apply(conv.id, change);
+        chat.lists.read(user, conv.id, read_to);
         chat.watches.touched(conv.id, now);
     }
     let ((read_seq, read_n), unread) = {

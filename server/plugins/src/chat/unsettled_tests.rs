@@ -75,6 +75,24 @@ impl Storage for Failing {
         self.store.tails(tails, counted)
     }
 
+    fn news(
+        &self,
+        tails: Vec<Tail>,
+        after: Option<u64>,
+    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+        self.store.news(tails, after)
+    }
+
+    fn log_after(
+        &self,
+        after: u64,
+        through: u64,
+        kinds: &[&'static str],
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>> {
+        self.store.log_after(after, through, kinds, limit)
+    }
+
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         self.store.find(by, cid)
     }
