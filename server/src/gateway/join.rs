@@ -102,10 +102,7 @@ impl Joining {
             return Ok(());
         }
 
-        let (listed_at, _) = self.host.storage().position();
-        // Who may not read may still call: a program that only writes, for example.
-        let listening =
-            if caller.may(READ) { self.host.listening(caller).await? } else { Vec::new() };
+        let listening = self.listening(caller).await?;
         // Who came back to a conversation must not hear what was said before, which the hub may
         // have yet to deliver if another node committed it a moment ago.
         self.told(listening.iter().map(|one| one.changed_pos).max()).await?;
@@ -120,12 +117,14 @@ impl Joining {
         let (pos, epoch) = self.host.storage().position();
         let topics = listening.iter().map(|one| one.topic.clone()).collect();
         let heads = self.host.storage().heads(topics).await?;
-        let missed = listening.into_iter().zip(heads);
-        let missed: Vec<_> = missed.map(|(listening, head)| Missed { listening, head }).collect();
         // Nor may what goes into a page be delivered after it.
-        self.told(missed.iter().map(|one| one.head.pos).max()).await?;
-        let missed = self.still_seen(caller, missed, listed_at).await?;
+        self.told(heads.iter().map(|head| head.pos).max()).await?;
+        let listening = self.still_seen(caller, listening).await?;
         drop(turn);
+        let missed = listening.into_iter().zip(heads);
+        let missed =
+            missed.filter_map(|(listening, head)| Some(Missed { listening: listening?, head }));
+        let missed: Vec<_> = missed.collect();
         let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
         let synced = self.frame(&server::synced(self.codec, &format!("{epoch}.0.{pos}")));
         self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
@@ -199,26 +198,29 @@ impl Joining {
         attached
     }
 
-    /// Looks again at topics in which something happened since the list of them was read: the
-    /// person may have been removed from one, and must not be sent what came after.
+    /// What the caller listens to. Who may not read may still call: a program that only writes, for
+    /// example.
+    async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
+        if caller.may(READ) { self.host.listening(caller).await } else { Ok(Vec::new()) }
+    }
+
+    /// Looks again at what the caller listens to, now that everything else comes live: the person
+    /// may have been removed from a topic meanwhile, and must not be sent what came after; or may
+    /// have read something, which other devices were told while this one did not listen yet.
     async fn still_seen(
         &self,
         caller: Caller,
-        missed: Vec<Missed>,
-        listed_at: u64,
-    ) -> Result<Vec<Missed>> {
-        let mut seen = Vec::with_capacity(missed.len());
-        for mut one in missed {
-            if one.listening.live && one.head.pos > listed_at {
-                match self.host.window(caller, &one.listening.topic).await {
-                    Ok(window) => one.listening.window = window,
-                    Err(error) if error.code() == ErrorCode::NotFound => continue,
-                    Err(error) => return Err(error),
-                }
+        before: Vec<Listening>,
+    ) -> Result<Vec<Option<Listening>>> {
+        let now = self.listening(caller).await?.into_iter().map(|one| (one.topic.clone(), one));
+        let mut now: HashMap<_, _> = now.collect();
+        let again = |one: Listening| {
+            if !one.live {
+                return Some(one);
             }
-            seen.push(one);
-        }
-        Ok(seen)
+            now.remove(&one.topic).filter(|one| one.live)
+        };
+        Ok(before.into_iter().map(again).collect())
     }
 
     /// Sends what moved since the token, newest first; answers up to where, for each topic, or
@@ -235,20 +237,26 @@ impl Joining {
         missed.sort_by_key(|one| std::cmp::Reverse(one.pos()));
         let full = missed.len().min(FULL_TOPICS);
         let rest = missed.split_off(full);
-        let mut there = self.send_pages(missed, FULL_EVENTS).await?;
+        let mut there = self.send_pages(missed, since, FULL_EVENTS).await?;
         let mut rest = rest.into_iter().peekable();
         while there && rest.peek().is_some() {
-            there = self.send_pages(rest.by_ref().take(TOPICS_PER_READ).collect(), 1).await?;
+            let some = rest.by_ref().take(TOPICS_PER_READ).collect();
+            there = self.send_pages(some, since, 1).await?;
         }
         Ok(there.then_some(sent))
     }
 
     /// Reads the ends of some topics and sends them in frames of a bounded size, no faster than
     /// the client reads; answers whether the connection is still there.
-    async fn send_pages(&self, missed: Vec<Missed>, limit: u32) -> Result<bool> {
-        let tails = missed.iter().map(|one| one.tail(limit)).collect();
+    async fn send_pages(
+        &self,
+        missed: Vec<Missed>,
+        since: Option<u64>,
+        limit: u32,
+    ) -> Result<bool> {
+        let tails = missed.iter().map(|one| one.tail(since, limit)).collect();
         let turn = self.hub.admission.again().await;
-        let ends = self.host.storage().tails(tails, false).await?;
+        let ends = self.host.storage().news(tails, since).await?;
         drop(turn);
         let (mut page, mut len) = (Vec::new(), 0);
         for (one, last) in missed.into_iter().zip(ends) {
@@ -302,8 +310,11 @@ impl Missed {
         if self.listening.live { self.head.pos } else { self.listening.changed_pos }
     }
 
-    fn tail(&self, limit: u32) -> Tail {
-        let Listening { topic, window, .. } = &self.listening;
+    /// Which events go into a page: none if only the person's own cursor moved.
+    fn tail(&self, since: Option<u64>, limit: u32) -> Tail {
+        let Listening { topic, window, live, .. } = &self.listening;
+        let rests = *live && since.is_some_and(|pos| self.head.pos <= pos);
+        let limit = if rests { 0 } else { limit };
         Tail { topic: topic.clone(), window: window.clone(), limit }
     }
 
