@@ -12,7 +12,7 @@ operations! {
     /// The facts that can be asked for.
     "fact.list": List => Listed, Read, ADMIN;
     /// A fact about the organisation, for a period; needs an administrator.
-    "fact.get": Get => Fact, Read, ADMIN;
+    "fact.get": Get => Got, Read, ADMIN;
 }
 
 /// `fact.list`.
@@ -38,20 +38,27 @@ pub struct Named {
 /// `fact.get`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Get {
-    /// Which.
-    pub name: String,
+    /// Its name.
+    pub fact: String,
     /// The organisation; needed only by the command line, where nobody is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
     /// The beginning, in milliseconds since the epoch.
     #[serde(deserialize_with = "field::int")]
-    pub from: i64,
+    pub since: i64,
     /// The end, which is not in it; at most 366 days later.
     #[serde(deserialize_with = "field::int")]
-    pub to: i64,
+    pub until: i64,
 }
 
 /// The answer of `fact.get`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Got {
+    /// What was asked for.
+    pub fact: Fact,
+}
+
+/// What a plugin says about a period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Fact {

@@ -90,6 +90,8 @@ ids! {
     RobotId = "robot-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
+    /// Something that a plugin put aside after it failed for good.
+    DeadLetterId = "dead-letter-id";
     /// A run of a node: from a start of the process to its end.
     RunId = "run-id";
     /// A client's id for one intent: made once, sent again with every retry.

@@ -25,6 +25,7 @@ mod msgpack;
 pub mod node;
 pub mod operation;
 pub mod org;
+pub mod plugin;
 pub mod presence;
 pub mod receipt;
 pub mod role;
@@ -37,7 +38,7 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId, RunId,
+    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId, RunId,
     SessionId, UserId,
 };
 pub use json::Json;

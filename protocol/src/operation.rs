@@ -66,6 +66,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::msg::operations(visitor);
     crate::node::operations(visitor);
     crate::org::operations(visitor);
+    crate::plugin::operations(visitor);
     crate::presence::operations(visitor);
     crate::receipt::operations(visitor);
     crate::role::operations(visitor);

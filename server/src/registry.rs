@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carillon_plugin::Plugin;
 use carillon_plugins::{
     bot, chat, directory, log, node,
+    plugin,
     presence::{self, Presence},
 };
 
@@ -20,6 +21,7 @@ pub fn plugins(
         bot::plugin(),
         log::plugin(),
         node::plugin(),
+        plugin::plugin(),
         presence::plugin(presence),
     ]
 }

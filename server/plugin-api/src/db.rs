@@ -66,7 +66,7 @@ macro_rules! from_id {
         }
     )+};
 }
-from_id!(UserId, OrgId, ConvId, EventId, DeviceId, SessionId, Cid, Topic);
+from_id!(DeadLetterId, UserId, OrgId, ConvId, EventId, DeviceId, SessionId, Cid, Topic);
 from_id!(DepartmentId, RoleId, InviteId, RobotId);
 
 fn text<T: FromStr>(value: &Value) -> Option<T> {

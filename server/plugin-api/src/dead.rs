@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_protocol::{Json, OrgId, Topic, UserId, id::Ulid};
+use carillon_protocol::{DeadLetterId, Json, OrgId, Topic, UserId};
 use serde::Deserialize;
 
 use crate::{Error, Host, Result, Tx, duties::Owner, step::reason};
@@ -62,7 +62,7 @@ impl Dead<'_> {
     /// Puts it aside with a transaction that takes it out of where it was.
     pub(crate) fn bury(self, tx: &mut Tx) {
         let row = [
-            tx.ctx().new_id().to_string().into(),
+            DeadLetterId(tx.ctx().new_id()).into(),
             tx.ctx().plugin().into(),
             self.source.name().into(),
             self.what.to_string().into(),
@@ -98,9 +98,9 @@ impl Host {
     /// # Errors
     /// `E_NOT_FOUND` if there is no such thing, `E_CONFLICT` if the key was set again meanwhile,
     /// or what the handler of the event refuses.
-    pub async fn retry_dead(&self, id: Ulid) -> Result<()> {
+    pub async fn retry_dead(&self, id: DeadLetterId) -> Result<()> {
         let sql = "SELECT plugin, source, what FROM plugin_dead WHERE id = $1";
-        let rows = self.storage().query(sql, vec![id.to_string().into()]).await?;
+        let rows = self.storage().query(sql, vec![id.into()]).await?;
         let row = rows.first().ok_or_else(|| Error::not_found("dead letter"))?;
         let plugin: String = row.get(0)?;
         let duties = self.duties(&plugin).ok_or_else(|| Error::not_found("plugin"))?;
@@ -113,7 +113,7 @@ impl Host {
             "timer" => self.timer_again(&duties.owner, what.to().map_err(Error::internal)?),
             _ => self.effect_again(&duties.owner, what.to().map_err(Error::internal)?),
         };
-        tx.run_one("DELETE FROM plugin_dead WHERE id = $1", [id.to_string().into()]);
+        tx.run_one("DELETE FROM plugin_dead WHERE id = $1", [id.into()]);
         self.commit(tx).await.map(drop)
     }
 

@@ -60,10 +60,13 @@ impl Host {
     /// # Errors
     /// `E_NOT_FOUND` if nobody offers it.
     pub async fn fact(&self, name: &str, period: Period) -> Result<Fact> {
-        let mut offers = self.all_duties().flat_map(|it| it.facts.iter().map(|f| (f, &it.owner)));
-        let found: Option<(&Offer, &Arc<Owner>)> = offers.find(|(fact, _)| fact.name == name);
-        let (fact, owner) = found.ok_or_else(|| Error::not_found("fact"))?;
+        let (fact, owner) = self.offer(name).ok_or_else(|| Error::not_found("fact"))?;
         let ctx = self.reading(Caller::SYSTEM, owner);
         bounded(async { (fact.handler)(ctx, period).await }).await
+    }
+
+    fn offer(&self, name: &str) -> Option<(&Offer, &Arc<Owner>)> {
+        let mut offers = self.all_duties().flat_map(|it| it.facts.iter().map(|f| (f, &it.owner)));
+        offers.find(|(fact, _)| fact.name == name)
     }
 }

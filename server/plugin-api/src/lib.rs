@@ -33,6 +33,7 @@ pub use futures_util::future::BoxFuture;
 pub use host::{Clock, Host, Live, Operation};
 pub use outbox::Delivery;
 pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
+pub use reader::Behind;
 pub use step::{Duty, Next, Retries};
 pub use storage::{Committed, Head, Look, Migration, Storage, Tail};
 pub use tx::{Emit, Expect, Rewrite, Statement, Transaction, Tx};

@@ -102,6 +102,19 @@ struct Cursor {
     retry_at: i64,
 }
 
+/// How far a plugin is behind the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Up to there it has handled everything.
+    pub pos: u64,
+    /// How many positions the log has from the first event on that it has yet to handle.
+    pub positions: u64,
+    /// When that event happened, in milliseconds since the epoch.
+    pub since: Option<i64>,
+    /// How often it has failed.
+    pub failures: u32,
+}
+
 /// Why a batch was not handled.
 enum Stop {
     /// Another node was faster.
@@ -169,6 +182,24 @@ impl Host {
             self.move_on(&duties.owner, cursor, seen).await?;
         }
         Ok(if did || seen < told { Next::Now } else { Next::Idle })
+    }
+
+    /// How far a plugin is behind the log; `None` if it does not read it.
+    ///
+    /// # Errors
+    /// If the database cannot answer.
+    pub async fn behind(&self, plugin: &str) -> Result<Option<Behind>> {
+        let Some(duties) = self.duties(plugin).filter(|it| !it.readers.is_empty()) else {
+            return Ok(None);
+        };
+        let Cursor { pos, failures, .. } = self.cursor(plugin).await?;
+        let (end, _) = self.storage().position();
+        let first = self.storage().log_after(pos, end, &duties.kinds(), 1).await?;
+        let (positions, since) = match first.first() {
+            Some((first, event)) => (end + 1 - first, Some(event.at)),
+            None => (0, None),
+        };
+        Ok(Some(Behind { pos, positions, since, failures }))
     }
 
     async fn cursor(&self, plugin: &str) -> Result<Cursor> {

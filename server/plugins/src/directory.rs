@@ -10,6 +10,7 @@ mod change;
 mod department;
 mod device;
 mod ending;
+mod fact;
 mod import;
 mod invite;
 mod issue;
@@ -103,6 +104,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .command(ending::logout)
         .command(ending::revoke)
         .command(issue::issue)
+        .fact("org.people", "How many people are in the organisation.", fact::people)
         .command(resolve::resolve)
         .once(org::create, org::created)
         .command(org::get)

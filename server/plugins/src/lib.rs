@@ -7,4 +7,5 @@ pub mod directory;
 pub mod log;
 pub mod node;
 mod plain;
+pub mod plugin;
 pub mod presence;

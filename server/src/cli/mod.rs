@@ -5,6 +5,7 @@ mod backup;
 mod doctor;
 mod nodes;
 mod people;
+mod plugins;
 mod serve;
 mod system;
 
@@ -82,6 +83,11 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Look whether a backup or the database is whole
     Verify(backup::VerifyArgs),
+    /// Show what plugins do besides answering, and how far each is
+    Plugins {
+        #[command(subcommand)]
+        command: Option<plugins::PluginsCommand>,
+    },
     /// Show the nodes that share the database, and how each is
     Nodes,
     /// Look at everything that the server needs, and say what is wrong
@@ -159,6 +165,7 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Backup { file } => backup::backup(&config, &file).await,
             Command::Restore(args) => backup::restore(&config, &args).await,
             Command::Verify(args) => backup::verify(&config, &args).await,
+            Command::Plugins { command } => plugins::plugins(&config, command).await,
             Command::Nodes => nodes::nodes(&config).await,
             Command::Doctor(_) => doctor::doctor(&config).await,
             Command::Config { .. } => Ok(()),

@@ -1,6 +1,6 @@
 //! What failed for good.
 
-use carillon_plugin::{Storage as _, protocol::id::Ulid};
+use carillon_plugin::{Storage as _, protocol::DeadLetterId};
 use carillon_store::kit::Kit;
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     note, now, pass, rows,
 };
 
-async fn dead(kit: &Kit) -> Vec<(Ulid, String, String)> {
+async fn dead(kit: &Kit) -> Vec<(DeadLetterId, String, String)> {
     let sql = "SELECT id, source, error FROM plugin_dead ORDER BY id";
     let rows = kit.store().query(sql, vec![]).await.unwrap();
     let id = |text: String| text.parse().unwrap();

@@ -99,6 +99,7 @@ impl Generator<'_> {
         let name = path.last().map(String::as_str).unwrap_or_default();
         let Some(own) = self.own.id((name, format), self.session) else {
             return match name {
+                "fact" => json!("org.people"),
                 "locale" => json!("zh-HK"),
                 "permissions" => json!("people"),
                 "csv" => json!(format!("login,name\np{},Somebody\n", crate::kit::new_id())),
