@@ -38,8 +38,8 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId, RunId,
-    SessionId, UserId,
+    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId,
+    RunId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -37,6 +37,9 @@ export type RoleId = string
 /** An invitation to join an organisation. */
 export type InviteId = string
 
+/** A robot that posts into a conversation; as a person's id, the author of what it posts. */
+export type RobotId = string
+
 /** A signed-in session of a person, or a token of a program. */
 export type SessionId = string
 
@@ -237,6 +240,164 @@ export interface TopicPage {
   topic: Topic
   /** How much the person has not read; conversations only. */
   unread?: number
+}
+
+/** `bot.create`. */
+export interface BotCreate {
+  /** The group. */
+  conv: ConvId
+  /** What the robot is called, 1 to 100 characters. */
+  name: string
+  /** What it accepts. */
+  rules?: BotRules | undefined
+}
+
+/** What a robot accepts. */
+export interface BotRules {
+  /** A message must hold one of these words, at most 10; none: it may say anything. */
+  keywords?: string[]
+  /**
+   * Where calls may come from, as `192.0.2.7` or `192.0.2.0/24`, at most 20; none: from anywhere.
+   */
+  networks?: string[]
+  /** The most messages in any minute, 1 to 600; 20 if absent. */
+  per_minute?: number
+  /** Whether a call must be signed with the robot's secret. */
+  signed?: boolean
+}
+
+/** What a robot's address is made of, which is never shown again. */
+export interface BotGranted {
+  /** Which robot. */
+  robot: RobotId
+  /** What calls are signed with, if they must be. */
+  secret?: string
+  /** `access_token` of `/robot/send`, and the last part of `/hook/…`. */
+  token: string
+}
+
+/** `bot.update`; what is absent stays. */
+export interface BotUpdate {
+  /** Whether it posts at all. */
+  enabled?: boolean | undefined
+  /** What it is called, 1 to 100 characters. */
+  name?: string | undefined
+  /** Which robot. */
+  robot: RobotId
+  /** What it accepts, all of it. */
+  rules?: BotRules | undefined
+}
+
+/** The answer of `bot.update`. */
+export interface BotUpdated {
+  /** The secret, if calls must be signed from now on; never shown again. */
+  secret?: string
+}
+
+/** `bot.rotate`. */
+export interface BotRotate {
+  /** Which robot. */
+  robot: RobotId
+}
+
+/** `bot.remove`. */
+export interface BotRemove {
+  /** Which robot. */
+  robot: RobotId
+}
+
+/** The answer of `bot.remove`. */
+export type BotRemoved = Record<string, never>
+
+/** `bot.list`. */
+export interface BotList {
+  /** The group. */
+  conv: ConvId
+}
+
+/** The answer of `bot.list`. */
+export interface BotListed {
+  /** At most 20, the oldest first. */
+  robots: BotRobot[]
+}
+
+/** A robot. */
+export interface BotRobot {
+  /** Whether it posts at all. */
+  enabled: boolean
+  /** When, in milliseconds since the epoch. */
+  made_at: number
+  /** Who made it. */
+  made_by: UserId
+  /** What it is called. */
+  name: string
+  /** Which. */
+  robot: RobotId
+  /** What it accepts; only the group's owner is told. */
+  rules?: BotRules
+  /** Whom its messages are by. */
+  user: UserId
+}
+
+/** `bot.deliveries`. */
+export interface BotListDeliveries {
+  /** Which robot. */
+  robot: RobotId
+}
+
+/** The answer of `bot.deliveries`. */
+export interface BotDeliveries {
+  /** The last 50, the newest first. */
+  deliveries: BotDelivery[]
+}
+
+/** A call of a robot's address. */
+export interface BotDelivery {
+  /** When, in milliseconds since the epoch. */
+  at: number
+  /** Where it came from. */
+  from?: string
+  /** Why it was refused; absent: it was posted. */
+  refused?: BotRefusal
+}
+
+/** Why a call was refused. */
+export type BotReason =
+  /** There is no robot with this token. */
+  | 'token'
+  /** The robot is switched off, or was taken out of the organisation. */
+  | 'disabled'
+  /** It comes from an address that is not among the robot's. */
+  | 'address'
+  /** It is not signed with the robot's secret. */
+  | 'signature'
+  /** What was signed is older than an hour, or from the future. */
+  | 'timestamp'
+  /** The robot has posted too much in the last minute. */
+  | 'rate'
+  /** It is larger than the limits allow. */
+  | 'large'
+  /** It is not JSON, or nothing that is understood. */
+  | 'body'
+  /** DingTalk's `msgtype` is none that is understood. */
+  | 'kind'
+  /** It says nothing. */
+  | 'empty'
+  /** It holds none of the robot's keywords. */
+  | 'keywords'
+  /** The conversation takes nothing from the robot. */
+  | 'conversation'
+  /** The server could not do it; nothing was posted. */
+  | 'failed'
+
+/** A refusal. */
+export interface BotRefusal {
+  /** What exactly, if there is more to say: never anything secret. */
+  detail?: string
+  /** Why. */
+  reason: BotReason
+  /** How long to wait, in milliseconds. */
+  retry_ms?: number
 }
 
 /** `card.set`. */
@@ -678,6 +839,68 @@ export interface OrgDepartmentRemove {
   department: DepartmentId
 }
 
+/** `fact.list`. */
+export type FactList = Record<string, never>
+
+/** The answer of `fact.list`. */
+export interface FactListed {
+  /** By name. */
+  facts: FactNamed[]
+}
+
+/** A fact that can be asked for. */
+export interface FactNamed {
+  /** What it is, in a sentence. */
+  doc: string
+  /** Its name, as `org.people`. */
+  name: string
+}
+
+/** `fact.get`. */
+export interface FactGet {
+  /** Its name. */
+  fact: string
+  /** The organisation; needed only by the command line, where nobody is signed in. */
+  org?: OrgId | undefined
+  /** The beginning, in milliseconds since the epoch. */
+  since: number
+  /** The end, which is not in it; at most 366 days later. */
+  until: number
+}
+
+/** The answer of `fact.get`. */
+export interface FactGot {
+  /** What was asked for. */
+  fact: Fact
+}
+
+/** What a plugin says about a period. */
+export type Fact =
+  /** One number for the whole period. */
+  | {
+      kind: 'number'
+      /** Of what, as `people`. */
+      unit: string
+      /** How much. */
+      value: number
+    }
+  /** Numbers over the period. */
+  | {
+      kind: 'series'
+      /** By time. */
+      points: FactPoint[]
+      /** Of what, as `messages`. */
+      unit: string
+    }
+
+/** A number at a time. */
+export interface FactPoint {
+  /** When, in milliseconds since the epoch: the beginning of what it counts. */
+  at: number
+  /** How much. */
+  value: number
+}
+
 /** `org.import.check`. */
 export interface OrgImportCheck {
   /** The table: UTF-8, at most 2,000 people and 1 MiB; over a socket what a frame holds. */
@@ -1114,6 +1337,29 @@ export interface OrgRestoreMember {
   user: UserId
 }
 
+/** `presence.watch`. */
+export interface PresenceWatch {
+  /** Who is on the screen, at most 200; nobody to watch no more. */
+  users: UserId[]
+}
+
+/** The answer of `presence.watch`. */
+export interface PresenceWatched {
+  /** In the order asked. */
+  people: PresencePerson[]
+}
+
+/** How a person is, and `data` of the ephemeral `presence`. */
+export interface PresencePerson {
+  /**
+   * Whether a window of theirs is connected, or was until a few seconds ago; absent if that cannot
+   * be known now, because the nodes do not hear each other.
+   */
+  online?: boolean
+  /** Who. */
+  user: UserId
+}
+
 /** `receipt.counts`. */
 export interface ReceiptCounts {
   /** The conversation. */
@@ -1349,6 +1595,11 @@ export interface SessionDevicesListed {
 
 /** A session in the list of devices. */
 export interface SessionDevice {
+  /**
+   * Whether a window of it is connected now, on whichever node; absent if that cannot be known now,
+   * because the nodes do not hear each other.
+   */
+  connected?: boolean
   /** When it was made, in milliseconds since the epoch. */
   created_at: number
   /** Whether it is the caller's own. */
@@ -1372,11 +1623,6 @@ export interface SessionRevoke {
 /** `session.token`. */
 export type SessionTicket = Record<string, never>
 
-  /**
-   * Whether a window of it is connected now, on whichever node; absent if that cannot be known now,
-   * because the nodes do not hear each other.
-   */
-  connected?: boolean
 /** The answer of `session.token`. */
 export interface SessionTicketed {
   /** Until when, in milliseconds since the epoch. */
@@ -1397,6 +1643,17 @@ export interface SessionIssue {
   ttl_ms?: number | undefined
   /** The sign-in name of a person. */
   user?: string | undefined
+}
+
+/**
+ * `data` of `card.updated`. The event's own `seq` is the new `rev` of the message: a client applies
+ * it only to a message whose `rev` is smaller.
+ */
+export interface CardUpdatedData {
+  /** What it says now. */
+  card: Card
+  /** The message. */
+  of: number
 }
 
 /** `data` of `conv.created`, the first event of every conversation. */
@@ -1422,17 +1679,6 @@ export interface ConvMembersChangedData {
   /** Who came. */
   added?: UserId[]
   /** Who went. */
-/**
- * `data` of `card.updated`. The event's own `seq` is the new `rev` of the message: a client applies
- * it only to a message whose `rev` is smaller.
- */
-export interface CardUpdatedData {
-  /** What it says now. */
-  card: Card
-  /** The message. */
-  of: number
-}
-
   removed?: UserId[]
 }
 
@@ -1567,6 +1813,8 @@ export type ServerFrame =
 
 /** The `data` of durable events, by `k`. */
 export interface EventData {
+  /** A card in the conversation says something else now. */
+  'card.updated': CardUpdatedData
   /** A conversation begins. */
   'conv.created': ConvCreatedData
   /** The title changed. */
@@ -1590,8 +1838,6 @@ export interface EventData {
   /** A person came back. */
   'org.member_returned': OrgMemberChangedData
   /** People were written by an import: ask again what is shown of them. */
-  /** A card in the conversation says something else now. */
-  'card.updated': CardUpdatedData
   'org.imported': ImportedData
   /** A department was made, changed, moved or removed: ask for the tree again. */
   'org.department_changed': OrgDepartmentChangedData
@@ -1605,6 +1851,8 @@ export interface EventData {
 export interface EphemeralData {
   /** One's own cursor moved. */
   'read': ConvReadData
+  /** Somebody whom this connection watches came or went. */
+  'presence': PresencePerson
   /** Somebody read. */
   'receipts': ReceiptsData
 }
@@ -1627,6 +1875,28 @@ export type Effect = 'read' | 'state' | 'once'
 
 /** What can be asked. */
 export interface Operations {
+  /** Makes a robot that posts into a group; its owner may. The address is shown once. */
+  'bot.create': { args: BotCreate; reply: BotGranted; effect: 'state' }
+  /** Changes what a robot is called and what it accepts; the group's owner may. */
+  'bot.update': { args: BotUpdate; reply: BotUpdated; effect: 'state' }
+  /** Gives a robot a new token, and a new secret if it has one: the old ones end at once. */
+  'bot.rotate': { args: BotRotate; reply: BotGranted; effect: 'state' }
+  /** Takes a robot away; what it wrote stays. The group's owner may. */
+  'bot.remove': { args: BotRemove; reply: BotRemoved; effect: 'state' }
+  /** The robots of a group, the oldest first; any member may look. */
+  'bot.list': { args: BotList; reply: BotListed; effect: 'read' }
+  /**
+   * The last calls of a robot's address, the newest first, with the reason of each refusal; the
+   * group's owner may look.
+   */
+  'bot.deliveries': { args: BotListDeliveries; reply: BotDeliveries; effect: 'read' }
+  /** Puts another card in place of one that the caller, a program, has sent; the last one wins. */
+  'card.set': { args: CardSet; reply: CardUpdated; effect: 'state' }
+  /**
+   * Presses a button of a card or sends its form. Whoever may see the message may ask; who may do
+   * it is the owner's rule.
+   */
+  'card.act': { args: CardAct; reply: CardActed; effect: 'once' }
   /** Opens the direct conversation with a person, made if there is none yet. */
   'conv.open': { args: ConvOpen; reply: ConvOpened; effect: 'once' }
   /** Makes a group. */
@@ -1652,13 +1922,6 @@ export interface Operations {
     args: OrgDepartmentCreate
     reply: OrgDepartmentCreated
     effect: 'once'
-  /** Puts another card in place of one that the caller, a program, has sent; the last one wins. */
-  'card.set': { args: CardSet; reply: CardUpdated; effect: 'state' }
-  /**
-   * Presses a button of a card or sends its form. Whoever may see the message may ask; who may do
-   * it is the owner's rule.
-   */
-  'card.act': { args: CardAct; reply: CardActed; effect: 'once' }
   }
   /** Renames a department or changes its head; needs `departments`. */
   'org.department.update': {
@@ -1677,6 +1940,10 @@ export interface Operations {
     reply: OrgDepartmentChanged
     effect: 'state'
   }
+  /** The facts that can be asked for. */
+  'fact.list': { args: FactList; reply: FactListed; effect: 'read' }
+  /** A fact about the organisation, for a period; needs an administrator. */
+  'fact.get': { args: FactGet; reply: FactGot; effect: 'read' }
   /** Says line by line what `org.import.apply` would do, and does nothing; needs `people`. */
   'org.import.check': { args: OrgImportCheck; reply: OrgImportReport; effect: 'read' }
   /**
@@ -1726,6 +1993,13 @@ export interface Operations {
   'org.member.remove': { args: OrgRemoveMember; reply: OrgMemberUpdated; effect: 'state' }
   /** Takes a person back who had left; needs `people`. */
   'org.member.restore': { args: OrgRestoreMember; reply: OrgMemberUpdated; effect: 'state' }
+  /**
+   * Says who of some people is online. On a socket it also tells this connection by the ephemeral
+   * `presence` when one of them comes or goes, until it is called again, which replaces whom it
+   * named before, or the connection ends. Those of another organisation are left out, like those
+   * who do not exist.
+   */
+  'presence.watch': { args: PresenceWatch; reply: PresenceWatched; effect: 'state' }
   /** How many have read each of some messages, and of how many who may see it. */
   'receipt.counts': { args: ReceiptCounts; reply: ReceiptCounted; effect: 'read' }
   /**
@@ -1786,6 +2060,14 @@ export interface Operations {
 
 /** The effect of every operation. */
 export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'] } = {
+  'bot.create': 'state',
+  'bot.update': 'state',
+  'bot.rotate': 'state',
+  'bot.remove': 'state',
+  'bot.list': 'read',
+  'bot.deliveries': 'read',
+  'card.set': 'state',
+  'card.act': 'once',
   'conv.open': 'once',
   'conv.create': 'once',
   'conv.get': 'read',
@@ -1800,6 +2082,8 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.department.update': 'state',
   'org.department.move': 'state',
   'org.department.remove': 'state',
+  'fact.list': 'read',
+  'fact.get': 'read',
   'org.import.check': 'read',
   'org.import.apply': 'state',
   'org.invite.create': 'state',
@@ -1818,8 +2102,7 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.member.update': 'state',
   'org.member.remove': 'state',
   'org.member.restore': 'state',
-  'card.set': 'state',
-  'card.act': 'once',
+  'presence.watch': 'state',
   'receipt.counts': 'read',
   'receipt.watch': 'read',
   'receipt.list': 'read',
@@ -1909,6 +2192,44 @@ export const LIMITS = {
   TEXT_LEN_MAX: 16384,
   /** The most people one message may mention: each is a row in that person's own log. */
   MENTIONS_MAX: 200,
+  /** The largest card, in bytes of JSON: as much as a text. */
+  CARD_LEN_MAX: 16384,
+  /**
+   * The longest title of a card, of one of its items or of a Markdown message, in characters: it
+   * stands in one line of a list.
+   */
+  CARD_TITLE_LEN_MAX: 200,
+  /** The longest label, question or note in a card, in characters. */
+  CARD_LABEL_LEN_MAX: 200,
+  /** The longest name that a program reads in a card (`key`, `act`, `id`, `value`), in bytes. */
+  CARD_KEY_LEN_MAX: 64,
+  /** The most facts in a card: more of them are a table, and belong behind a link. */
+  CARD_FIELDS_MAX: 20,
+  /** The most items in a card. */
+  CARD_ITEMS_MAX: 20,
+  /** The most buttons in a card: all of them are seen at once. */
+  CARD_BUTTONS_MAX: 10,
+  /** The most questions in a form: more of them need a page. */
+  CARD_INPUTS_MAX: 20,
+  /** The most options of a question. */
+  CARD_OPTIONS_MAX: 50,
+  /** The longest answer to a question that does not say how long it may be, in characters. */
+  CARD_ANSWER_LEN: 1000,
+  /** The longest address in a card, in bytes. */
+  URL_LEN_MAX: 2048,
+  /** The most robots that post into one conversation. */
+  ROBOTS_PER_CONV_MAX: 20,
+  /** The most words of which a robot's messages must hold one, as DingTalk's. */
+  ROBOT_KEYWORDS_MAX: 10,
+  /** The longest of those words, in characters. */
+  ROBOT_KEYWORD_LEN_MAX: 50,
+  /** The most networks from which a robot may be called. */
+  ROBOT_NETWORKS_MAX: 20,
+  /**
+   * The most messages that a robot may be allowed in a minute: ten a second are more than anybody
+   * reads, and their times are kept in memory.
+   */
+  ROBOT_PER_MINUTE_MAX: 600,
   /** The most members of a group. */
   MEMBERS_MAX: 5000,
   /** The most people that one call may name. */
@@ -1942,34 +2263,11 @@ export const LIMITS = {
    * In larger conversations `receipt.watch` takes one's own messages only: in a full group
    * everybody would else be told of everybody.
    */
-  /** The largest card, in bytes of JSON: as much as a text. */
-  CARD_LEN_MAX: 16384,
-  /**
-   * The longest title of a card, of one of its items or of a Markdown message, in characters: it
-   * stands in one line of a list.
-   */
-  CARD_TITLE_LEN_MAX: 200,
-  /** The longest label, question or note in a card, in characters. */
-  CARD_LABEL_LEN_MAX: 200,
-  /** The longest name that a program reads in a card (`key`, `act`, `id`, `value`), in bytes. */
-  CARD_KEY_LEN_MAX: 64,
-  /** The most facts in a card: more of them are a table, and belong behind a link. */
-  CARD_FIELDS_MAX: 20,
-  /** The most items in a card. */
-  CARD_ITEMS_MAX: 20,
-  /** The most buttons in a card: all of them are seen at once. */
-  CARD_BUTTONS_MAX: 10,
-  /** The most questions in a form: more of them need a page. */
-  CARD_INPUTS_MAX: 20,
-  /** The most options of a question. */
-  CARD_OPTIONS_MAX: 50,
-  /** The longest answer to a question that does not say how long it may be, in characters. */
-  CARD_ANSWER_LEN: 1000,
-  /** The longest address in a card, in bytes. */
-  URL_LEN_MAX: 2048,
   WATCH_MEMBERS_MAX: 500,
   /** How long a `receipt.watch` is good for, in milliseconds: who looks on calls again before. */
   WATCH_LASTS_MS: 90000,
+  /** The most people whose presence one connection watches: several screens full. */
+  WATCHED_PEOPLE_MAX: 200,
   /**
    * A frame of the catch-up holds at most so many bytes: it can be drawn while the next travels.
    */
