@@ -41,9 +41,7 @@ use carillon_plugin::{Ctx, Error, Host, Listening, Plugin, Result, TopicKind, Wi
 use carillon_protocol::{Event, Topic};
 
 pub use self::token::{TokenDigest, new_setup_token, token_digest};
-use self::{
-    attempts::Attempts, device::Uses, names::Names, password::Passwords, resolve::Sessions,
-};
+use self::{device::Uses, names::Names, password::Passwords, resolve::Sessions};
 
 /// What the node says of the directory.
 #[derive(Clone, Default)]
@@ -61,7 +59,6 @@ struct Directory {
     setup_token: Option<TokenDigest>,
     demo: Option<String>,
     passwords: Passwords,
-    attempts: Attempts,
     sessions: Sessions,
     uses: Uses,
     names: Names,
@@ -81,7 +78,6 @@ pub fn plugin(settings: Settings) -> Plugin {
         setup_token: settings.setup_token,
         demo: settings.demo,
         passwords: Passwords::new(settings.password),
-        attempts: Attempts::default(),
         sessions: Sessions::default(),
         uses: Uses::default(),
         names: Names::default(),
@@ -94,6 +90,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .migration(2, include_str!("directory/2_departments_roles.sql"))
         .migration(3, include_str!("directory/3_indexes.sql"))
         .migration(4, include_str!("directory/4_networks.sql"))
+        .migration(5, include_str!("directory/5_attempts.sql"))
         .command(setup::setup)
         .command(methods::methods)
         .command(session::login)

@@ -90,14 +90,18 @@ impl Live for Recorder {
 /// The store, before whose next commit something else may happen.
 struct Interrupted {
     store: Store,
-    next: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// After how many commits more, and what.
+    next: Mutex<Option<(u32, BoxFuture<'static, ()>)>>,
 }
 
 impl Storage for Interrupted {
     fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
-        let Some(first) = self.next.lock().expect("no test panics inside").take() else {
+        let mut next = self.next.lock().expect("no test panics inside");
+        if let Some((after @ 1.., _)) = &mut *next {
+            *after -= 1;
             return self.store.commit(tx);
-        };
+        }
+        let Some((_, first)) = next.take() else { return self.store.commit(tx) };
         let store = self.store.clone();
         Box::pin(async move {
             first.await;
@@ -282,8 +286,17 @@ impl Kit {
     /// # Panics
     /// If what was to happen before has not happened yet.
     pub fn before_next_commit(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        self.before_commit(0, happens);
+    }
+
+    /// The same of a call that commits more than once: so many times before this happens.
+    ///
+    /// # Panics
+    /// If what was to happen before has not happened yet.
+    pub fn before_commit(&self, after: u32, happens: impl Future<Output = ()> + Send + 'static) {
         let mut next = self.storage.next.lock().expect("no test panics inside");
-        assert!(next.replace(Box::pin(happens)).is_none(), "the one before has not happened yet");
+        let before = next.replace((after, Box::pin(happens)));
+        assert!(before.is_none(), "the one before has not happened yet");
     }
 
     /// All that lies in the database: its file with the journal beside it, or the rows of its

@@ -101,3 +101,24 @@ async fn all_addresses_of_a_customers_network_are_one_who_guesses() {
     assert_eq!(attempt(&server, neighbour, "amy", "no").await.0, 401);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_count_alike_through_whichever_node_they_come() {
+    let servers = TestServer::cluster(2).await;
+    person(&servers[0], "amy").await;
+    let guess = async |server| attempt(server, v4("198.51.100", 1), "amy", "no").await.0;
+    let (east, west) = (&servers[0], &servers[1]);
+    let mut wrong = 0;
+    for _ in 0..6 {
+        let both = tokio::join!(guess(east), guess(west));
+        for status in <[u16; 2]>::from(both) {
+            wrong += usize::from(status == 401);
+        }
+    }
+    // A machine that stands still for seconds lets one or two more through; nodes that count each
+    // for itself would let ten.
+    assert!((5..10).contains(&wrong), "{wrong} of 12 guesses were looked at");
+    for server in servers {
+        server.stop().await;
+    }
+}

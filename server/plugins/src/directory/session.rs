@@ -9,6 +9,7 @@ use carillon_protocol::{
 
 use super::{
     Directory,
+    attempts::Attempt,
     ending::{end_all, make_room},
     invite::withdraw_for,
     password::Verdict,
@@ -114,12 +115,16 @@ async fn is_known(ctx: &Ctx, login: &str) -> Result<bool> {
 /// The person whose name and password these are, if whoever asks may try.
 async fn attempt(ctx: &Ctx, login: &str, password: String, known: bool) -> Result<Checked> {
     let (directory, source) = (ctx.state::<Directory>(), Source::of(ctx.caller()));
-    let attempt = directory.attempts.begin(login, source, known, ctx.now())?;
+    let attempt = Attempt::begin(ctx, login, source, known).await?;
     let checked = check(ctx, &directory, login, password).await;
     match &checked {
-        Ok(Some(_)) => directory.attempts.right(attempt),
+        Ok(Some(_)) => attempt.right(ctx).await?,
         // Only a wrong password costs; a busy server or database is not the person's fault.
-        Err(_) => directory.attempts.unseen(attempt),
+        Err(_) => {
+            if let Err(error) = attempt.unseen(ctx).await {
+                tracing::warn!(%error, "an attempt to sign in was not paid back");
+            }
+        }
         Ok(None) => {}
     }
     checked

@@ -12,11 +12,19 @@ use crate::*;
 
 const NEW: &str = "battery staple";
 
+/// Signing in pays for the attempt, is paid back, and only then opens the session.
+const BEFORE_A_SESSION: u32 = 2;
+
 impl World {
     /// Lets a call succeed between what the next one decides and its commit.
     fn meanwhile<C: Command + Sync>(&self, caller: Caller, args: C) {
+        self.after_commits(0, caller, args);
+    }
+
+    /// The same after the next one has committed so many times.
+    fn after_commits<C: Command + Sync>(&self, count: u32, caller: Caller, args: C) {
         let host = self.kit.host().clone();
-        self.kit.before_next_commit(async move {
+        self.kit.before_commit(count, async move {
             host.call_typed(caller, Some(cid()), &args).await.map(drop).unwrap();
         });
     }
@@ -38,7 +46,8 @@ async fn live_sessions(world: &World, user: UserId) -> u64 {
 async fn whoever_signs_in_by_a_password_that_is_being_changed_stays_outside() {
     let world = World::new().await;
     let (bob, _) = world.joins("bob").await;
-    world.meanwhile(bob, Password { old: PASSWORD.into(), new: NEW.into() });
+    let change = Password { old: PASSWORD.into(), new: NEW.into() };
+    world.after_commits(BEFORE_A_SESSION, bob, change);
     assert_eq!(code(sign_in(&world.kit, "bob").await), ErrorCode::Unauth);
     assert_eq!(live_sessions(&world, bob.user).await, 1, "the one that changed it");
     assert!(login(&world.kit, "bob", NEW).await.is_ok());
@@ -50,7 +59,7 @@ async fn whoever_signs_in_by_a_password_that_a_link_replaces_stays_outside() {
     let (bob, _) = world.joins("bob").await;
     let link = Invite { user: Some(bob.user), ..Invite::default() };
     let token = world.call(world.amy, link).await.unwrap().token;
-    world.meanwhile(Caller::STRANGER, accept(&token, None));
+    world.after_commits(BEFORE_A_SESSION, Caller::STRANGER, accept(&token, None));
     assert_eq!(code(sign_in(&world.kit, "bob").await), ErrorCode::Unauth);
     assert_eq!(live_sessions(&world, bob.user).await, 1, "the one of the link");
 }
@@ -59,7 +68,7 @@ async fn whoever_signs_in_by_a_password_that_a_link_replaces_stays_outside() {
 async fn whoever_signs_in_while_they_are_let_go_stays_outside() {
     let world = World::new().await;
     let (bob, _) = world.joins("bob").await;
-    world.meanwhile(world.amy, RemoveMember { user: bob.user });
+    world.after_commits(BEFORE_A_SESSION, world.amy, RemoveMember { user: bob.user });
     assert_eq!(code(sign_in(&world.kit, "bob").await), ErrorCode::Unauth);
     assert_eq!(live_sessions(&world, bob.user).await, 0);
 }
