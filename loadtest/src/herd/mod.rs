@@ -62,6 +62,8 @@ pub struct Herd {
     dice: Dice,
     buffer: Vec<u8>,
     up: usize,
+    /// How often all connections were cut.
+    cuts: usize,
     /// Stamps before this are of another run.
     since: u64,
     /// What was counted.
@@ -86,6 +88,7 @@ impl Herd {
             dice: Dice::new(now),
             buffer: vec![0; READ_LEN],
             up: 0,
+            cuts: 0,
             since: now,
             counts: Counts::default(),
             timeline: Timeline::new(now),
@@ -126,8 +129,10 @@ impl Herd {
         self.next.insert((due, number, Next::Dial));
     }
 
-    /// Cuts all connections at once; everybody comes back as the protocol says.
+    /// Cuts all connections at once; everybody comes back as the protocol says, at the next node:
+    /// what the one before has in memory does not help there.
     pub fn cut_all(&mut self) {
+        self.cuts += 1;
         let now = now_ns();
         for number in 0..self.members.len() {
             self.leave(number);
@@ -177,11 +182,15 @@ impl Herd {
         Ok(())
     }
 
+    fn target(&self, number: usize) -> &Target {
+        &self.targets[(number + self.cuts) % self.targets.len()]
+    }
+
     fn dial(&mut self, number: usize) -> Result<(), Failed> {
         if self.members[number].state != State::Away {
             return Ok(());
         }
-        let target = &self.targets[number % self.targets.len()];
+        let target = self.target(number).clone();
         let socket =
             Socket::new(Domain::for_address(target.address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -216,7 +225,7 @@ impl Herd {
         }
         self.epoll.dialed(stream, number as u64)?;
         member.state = State::Upgrading;
-        let target = &self.targets[number % self.targets.len()];
+        let target = self.target(number).clone();
         let request = wire::upgrade(&target.address.to_string(), &target.path);
         self.write(number, request.as_bytes());
         Ok(())

@@ -47,7 +47,7 @@ pub enum Scenario {
     Fanout(FanoutArgs),
     /// People write to each other in groups.
     Chat(ChatArgs),
-    /// Everybody is cut off at once, and comes back.
+    /// Everybody is cut off at once, and comes back, at another node if there are several.
     Storm(StormArgs),
 }
 
