@@ -1,5 +1,7 @@
 //! Cards: messages with fields, buttons or a small form, which their owner changes in place.
 
+mod build;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

@@ -1,7 +1,10 @@
 //! Short forms of the chat's operations.
 
+use std::collections::BTreeMap;
+
 use carillon_protocol::{
     ConvId, Event, UserId,
+    card::{self, Card},
     conv::{self, Summary},
     msg, receipt,
 };
@@ -83,6 +86,37 @@ impl Client {
                 return Ok(all);
             }
         }
+    }
+
+    /// Sends a card through the outbox: only programs may.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_card(&self, conv: ConvId, card: Card) -> Result<msg::Sent, Error> {
+        let body = msg::Body::Card { owner: None, card };
+        self.queue(msg::Send { conv, body, reply_to: None }).await?.sent().await
+    }
+
+    /// Puts another card in place of one that this program has sent, for everybody.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn set_card(&self, conv: ConvId, seq: u64, card: Card) -> Result<u64, Error> {
+        Ok(self.call(&card::Set { conv, seq, card }).await?.rev)
+    }
+
+    /// Presses a button of a card, or sends its form.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; what the card's owner refuses it with.
+    pub async fn act(
+        &self,
+        conv: ConvId,
+        seq: u64,
+        act: impl Into<String>,
+        values: BTreeMap<String, card::Value>,
+    ) -> Result<card::Acted, Error> {
+        self.call(&card::Act { conv, seq, act: act.into(), values }).await
     }
 
     /// The newest messages, oldest first; at most 200.

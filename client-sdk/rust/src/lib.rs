@@ -33,7 +33,7 @@ mod sync;
 mod task;
 
 pub use carillon_protocol as protocol;
-pub use chat::text;
+pub use chat::{body, text};
 pub use client::{Client, Receipt};
 pub use error::Error;
 pub use events::{Events, Update};

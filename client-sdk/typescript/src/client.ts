@@ -6,13 +6,13 @@ import type { Args, Op, Reply } from './http.ts'
 import { newId, replyCid } from './id.ts'
 import type { Options } from './options.ts'
 import { type Receipt, storageError } from './outbox.ts'
-import type { Cid, ConvId, Event, MsgSend, MsgSent, UserId, Welcome } from './protocol.ts'
+import type { Cid, ConvId, Event, MsgBody, MsgSend, MsgSent, UserId, Welcome } from './protocol.ts'
 import { memory, type Queued } from './state.ts'
 import { type CallOptions, Task } from './task.ts'
 
 /** What a message may have besides its text. */
 export interface SendOptions {
-  /** Who is mentioned, at most 200. */
+  /** Who is mentioned in a text, at most 200; a body says it itself. */
   mentions?: UserId[]
   /** The `seq` of the message that this one answers. */
   replyTo?: number
@@ -105,8 +105,8 @@ export class Client {
    * @throws {CarillonError} if the outbox cannot take the message, the server refuses it, or the
    * client is closed. A refused message stays in the outbox until it is discarded.
    */
-  async send(conv: ConvId, text: string, more: SendOptions = {}): Promise<MsgSent> {
-    const { sent } = await this.queue(message(conv, text, more))
+  async send(conv: ConvId, said: string | MsgBody, more: SendOptions = {}): Promise<MsgSent> {
+    const { sent } = await this.queue(message(conv, said, more))
     return sent
   }
 
@@ -192,8 +192,13 @@ export class Client {
   }
 }
 
-function message(conv: ConvId, text: string, { mentions, replyTo }: SendOptions): MsgSend {
-  const body = { kind: 'text', text, ...(mentions?.length && { mentions }) } as const
+function message(
+  conv: ConvId,
+  said: string | MsgBody,
+  { mentions, replyTo }: SendOptions,
+): MsgSend {
+  const text = { kind: 'text', text: String(said), ...(mentions?.length && { mentions }) } as const
+  const body = typeof said === 'string' ? text : said
   return { conv, body, ...(replyTo !== undefined && { reply_to: replyTo }) }
 }
 

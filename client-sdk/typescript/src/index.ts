@@ -6,7 +6,7 @@
  * - `Client.listen` and `Client.events` tell what happens.
  */
 
-export { text } from './chat.ts'
+export { body, button, link, text } from './chat.ts'
 export { Client, type SendOptions } from './client.ts'
 export { CarillonError, type LocalCode, type Refusal } from './error.ts'
 export type { Connection, Update } from './events.ts'

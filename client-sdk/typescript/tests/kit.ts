@@ -284,7 +284,13 @@ export function say(text: string, conv = CONV): MsgSend {
 
 /** What a `msg.send` says. */
 export function textOf(call: Called): string {
-  return (call.args as MsgSend).body.text
+  return wordsOf(call.args as MsgSend)
+}
+
+/** The text of a message that waits. */
+export function wordsOf({ body }: MsgSend): string {
+  if (body.kind !== 'text') throw new Error(`a text, not ${body.kind}`)
+  return body.text
 }
 
 /** Waits for an update. */

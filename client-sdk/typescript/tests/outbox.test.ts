@@ -18,6 +18,7 @@ import {
   Table,
   textOf,
   until,
+  wordsOf,
   YOU,
 } from './kit.ts'
 
@@ -117,9 +118,10 @@ describe('a message', () => {
 
   it('is kept as it was given, whatever the program does with its own', async () => {
     const [client, peer] = await table.connected()
-    const message: MsgSend = { conv: CONV, body: { kind: 'text', text: 'before' } }
+    const body = { kind: 'text' as const, text: 'before' }
+    const message: MsgSend = { conv: CONV, body }
     const queued = client.queue(message)
-    message.body.text = 'after'
+    body.text = 'after'
     await queued
     expect(textOf(await peer.call())).toBe('before')
   })
@@ -214,7 +216,7 @@ describe('the outbox', () => {
       peer.err(await peer.call(), 'E_MUTED')
       await answer.catch(() => {})
     }
-    expect(client.outbox.map(({ message }) => message.body.text)[0]).toBe('2')
+    expect(client.outbox.map(({ message }) => wordsOf(message))[0]).toBe('2')
     expect(client.outbox).toHaveLength(100)
   })
 

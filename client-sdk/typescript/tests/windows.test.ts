@@ -18,6 +18,7 @@ import {
   sent,
   textOf,
   until,
+  wordsOf,
   YOU,
 } from './kit.ts'
 import { installLocks, removeLocks } from './locks.ts'
@@ -241,7 +242,7 @@ describe('windows', () => {
     for (const text of ['1', '2', '3']) await before.queue(say(text))
     await before.close()
     const [client, peer] = await window()
-    expect(client.outbox.map(({ message }) => message.body.text)).toEqual(['1', '2', '3'])
+    expect(client.outbox.map(({ message }) => wordsOf(message))).toEqual(['1', '2', '3'])
     const calls = [await peer.call(), await peer.call(), await peer.call()]
     expect(calls.map(textOf)).toEqual(['1', '2', '3'])
     expect(calls.map(({ prev }) => prev)).toEqual([undefined, calls[0]?.cid, calls[1]?.cid])
