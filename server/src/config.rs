@@ -5,6 +5,7 @@
 //! [`Config::commented_default`] prints them, and a test refuses a setting without one.
 
 mod load;
+mod pictures;
 mod print;
 mod service;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Origins, Source, Sources};
+pub use pictures::PictureSource;
 pub use service::{Database, Redis};
 pub use tls::Tls;
 
@@ -64,6 +66,11 @@ pub struct Config {
     /// sockets of the proxy.
     #[schemars(with = "Vec<String>", example = &["127.0.0.1"])]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Where pictures in messages may come from: origins, or `https:` for everywhere. A browser
+    /// that fetches a picture tells its server from which address it is looked at, and when. What
+    /// may not be shown is a link; with an empty list, every one.
+    #[schemars(with = "Vec<String>", example = &["https://pictures.example.org"])]
+    pub pictures_from: Vec<PictureSource>,
     /// How many threads carry the connections; 0 means one for each core.
     pub shards: u8,
     /// What one caller may take of the server.
@@ -190,6 +197,7 @@ impl Default for Config {
             public_url: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            pictures_from: vec![PictureSource::https()],
             shards: 0,
             limits: Limits::default(),
             log: Log::default(),

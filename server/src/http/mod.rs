@@ -71,6 +71,8 @@ struct Inner {
     tables: Semaphore,
     draining: AtomicBool,
     documents: OnceLock<docs::Written>,
+    /// What the app may do.
+    policy: HeaderValue,
 }
 
 impl Door {
@@ -93,6 +95,7 @@ impl Door {
             tables: Semaphore::new(rpc::TABLES_MAX),
             draining: AtomicBool::new(false),
             documents: OnceLock::new(),
+            policy: web::policy(&config.pictures_from),
         }))
     }
 

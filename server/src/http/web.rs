@@ -7,13 +7,15 @@ use std::borrow::Cow;
 
 use axum::{
     body::Body,
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header},
 };
 use bytes::Bytes;
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
 use rust_embed::{Embed, EmbeddedFile};
 
-use super::refuse;
+use super::{Door, refuse};
+use crate::config::PictureSource;
 
 /// As the app's build leaves them; each text also compressed, with one of [`ENCODINGS`] at the end
 /// of its name.
@@ -28,12 +30,20 @@ const NAMED_BY_CONTENT: &str = "assets/";
 /// Compressed forms, the smallest first: what a browser calls them, and how their names end.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// What the app may do: run and show what comes from here. No script stands in a page, and no text
-/// becomes markup.
+/// What the app may do but for pictures: run and show what comes from here. No script stands in a
+/// page, and no text becomes markup.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; worker-src 'self'; \
+    connect-src 'self'; font-src 'self'; worker-src 'self'; \
     manifest-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
     form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What the app may do, also with pictures that the operator allows.
+pub(super) fn policy(pictures: &[PictureSource]) -> HeaderValue {
+    let pictures: String = pictures.iter().map(|source| format!(" {}", source.as_str())).collect();
+    let policy = format!("{POLICY}; img-src 'self' data: blob:{pictures}");
+    HeaderValue::try_from(policy).expect("sources are of visible characters")
+}
+
 /// What calls need, and nothing else that a page could ask a person's machine for.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), \
     accelerometer=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), \
@@ -46,16 +56,24 @@ pub fn is_built() -> bool {
 
 /// A file of the app; the app itself for what a person typed or kept as a bookmark; and for
 /// everything else that there is no such page.
-pub async fn answer(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn answer(
+    State(door): State<Door>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let policy = &door.0.policy;
     let path = uri.path().trim_start_matches('/');
     let name = if path.is_empty() { APP } else { path };
     if method != Method::GET && method != Method::HEAD {
         return nowhere();
     }
     match File::find(name, &headers) {
-        Some(file) => file.answer(&headers),
+        Some(file) => file.answer(&headers, policy),
         None if name != APP && !is_page(path, &headers) => nowhere(),
-        None => File::find(APP, &headers).map_or_else(not_built, |app| app.answer(&headers)),
+        None => {
+            File::find(APP, &headers).map_or_else(not_built, |app| app.answer(&headers, policy))
+        }
     }
 }
 
@@ -107,7 +125,7 @@ impl File {
     }
 
     /// The file, or that the browser has it already.
-    fn answer(self, headers: &HeaderMap) -> Response<Body> {
+    fn answer(self, headers: &HeaderMap, policy: &HeaderValue) -> Response<Body> {
         let etag = self.etag();
         let fresh = has(headers, &etag);
         let mut response = Response::new(Body::empty());
@@ -115,6 +133,7 @@ impl File {
         for (name, text) in self.headers() {
             answered.insert(name, HeaderValue::from_static(text));
         }
+        answered.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         answered.insert(header::ETAG, etag);
         if fresh {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -131,7 +150,7 @@ impl File {
         response
     }
 
-    fn headers(&self) -> [(HeaderName, &'static str); 5] {
+    fn headers(&self) -> [(HeaderName, &'static str); 4] {
         let cache = if self.name.starts_with(NAMED_BY_CONTENT) {
             "public, max-age=31536000, immutable"
         } else {
@@ -143,7 +162,6 @@ impl File {
         [
             (header::CACHE_CONTROL, cache),
             (header::VARY, vary),
-            (header::CONTENT_SECURITY_POLICY, POLICY),
             (HeaderName::from_static("permissions-policy"), PERMISSIONS),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ]

@@ -14,8 +14,12 @@ import type { Shown } from './RowView.tsx'
 import { refusalOf, retry } from './refused.ts'
 import { Words } from './Words.tsx'
 
-/** Most messages are texts. */
-const Rich = lazy(() => import('../card/Rich.tsx'))
+/** Most messages are texts. Whoever cannot fetch the rest reads the words of it. */
+const Rich = lazy(() => import('../card/Rich.tsx').catch(() => ({ default: Plain })))
+
+function Plain({ message, shown }: { message: Message; shown: Shown }) {
+  return <Words message={message} me={shown.me} />
+}
 
 export interface MessageRowProps {
   message: Message
