@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod dead;
+mod generated;
 mod ledger;
 mod outbox;
 mod readers;
