@@ -98,6 +98,10 @@ pub(super) struct Seldom {
     pub(super) rooms: Vec<u32>,
     /// Those of them in which it hears of the people whom it watches.
     pub(super) follows: Box<[u32]>,
+    /// How far it had been told everything at its last heartbeat.
+    pub(super) has: u64,
+    /// The position of the newest token that a heartbeat brought it.
+    pub(super) token: u64,
     /// The second in which it last said something.
     pub(super) seen: u32,
     /// The second in which the socket last took something, or in which the end was said.
@@ -150,6 +154,8 @@ impl Conn {
             expires_at: i64::MAX,
             rooms: Vec::new(),
             follows: Box::default(),
+            has: 0,
+            token: 0,
             seen: second,
             progress: second,
             watched: false,

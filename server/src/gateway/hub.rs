@@ -123,6 +123,11 @@ impl Hub {
         let _gone = self.door(shard).inbox.send(cmd).await;
     }
 
+    /// The same without waiting; answers whether there was room.
+    pub(super) fn try_send(&self, shard: u16, cmd: Cmd) -> bool {
+        self.door(shard).inbox.try_send(cmd).is_ok()
+    }
+
     /// Counts a topic that a shard hosts from now on, or no longer.
     pub(super) fn host(&self, shard: u16, topic: &Topic, on: bool) {
         let count = &self.door(shard).interest[self.class(topic)];

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::{
     ConnId, HEARTBEAT_MS, Hub,
     delivery::framed,
+    progress::token_of,
     shard::{Attach, Cmd},
     windows::Window,
 };
@@ -126,7 +127,7 @@ impl Joining {
             missed.filter_map(|(listening, head)| Some(Missed { listening: listening?, head }));
         let missed: Vec<_> = missed.collect();
         let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
-        let synced = self.frame(&server::synced(self.codec, &format!("{epoch}.0.{pos}")));
+        let synced = self.frame(&server::synced(self.codec, &token_of(epoch, pos)));
         self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
         Ok(())
     }

@@ -17,6 +17,7 @@ mod hub;
 mod join;
 mod outbox;
 mod presence;
+mod progress;
 mod rooms;
 mod session;
 mod shard;

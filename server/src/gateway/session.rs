@@ -256,6 +256,7 @@ impl Shard {
                 if self.may_chat(id) {
                     let body = server::pong(codec, self.host.now());
                     self.send_frame(id.slot, framed(codec, &body));
+                    self.say_how_far(id.slot);
                 }
             }
         }

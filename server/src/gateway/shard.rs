@@ -27,6 +27,7 @@ use super::{
     conn::{Conn, Sent},
     delivery::Delivery,
     outbox::Kind,
+    progress::Progress,
     rooms::Room,
     session,
     timers::Check,
@@ -79,6 +80,8 @@ pub(super) enum Cmd {
     Page { conn: ConnId, frame: Bytes, done: oneshot::Sender<()> },
     /// The catch-up is complete, up to these heads.
     Release { conn: ConnId, sent: HashMap<Topic, u64>, synced: Bytes },
+    /// Everything up to this position in commit order came before.
+    Reached { position: u64 },
     /// The connection ends.
     Bye { conn: ConnId, code: CloseCode },
     /// The connection is refused, after one frame more.
@@ -123,6 +126,8 @@ pub(super) struct Shard {
     pub(super) ended: VecDeque<SessionId>,
     /// Whether the node goes down.
     pub(super) draining: bool,
+    /// How far everybody here has been told.
+    pub(super) progress: Progress,
 }
 
 /// A shard, as its tasks share it; borrowed for as long as nothing is awaited.
@@ -192,7 +197,11 @@ async fn run(shard: Shared, mut inbox: mpsc::Receiver<Cmd>) {
                 cmd => shard.borrow_mut().handle(cmd),
             }
         }
-        shard.borrow_mut().fan_out();
+        {
+            let mut shard = shard.borrow_mut();
+            shard.fan_out();
+            shard.everybody_has_it();
+        }
         settle(&shard);
         if active {
             tokio::task::yield_now().await;
@@ -239,6 +248,7 @@ impl Shard {
             too_slow: Vec::new(),
             ended: VecDeque::new(),
             draining: false,
+            progress: Progress::default(),
         }
     }
 
@@ -307,6 +317,7 @@ impl Shard {
                     self.send_frame(conn.slot, synced);
                 }
             }
+            Cmd::Reached { position } => self.progress.came(position),
             Cmd::Bye { conn, code } => {
                 if self.conn(conn).is_some() {
                     self.bye(conn.slot, code, None);

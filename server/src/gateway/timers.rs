@@ -39,6 +39,7 @@ impl Shard {
 
     /// A second passes.
     pub(super) fn tick(&mut self) {
+        self.ask_how_far();
         for check in self.wheel.tick() {
             match check {
                 Check::Alive(slot, generation) => self.check_alive(slot, generation),

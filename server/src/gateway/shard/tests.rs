@@ -2,6 +2,7 @@
 
 mod drain;
 mod rig;
+mod tokens;
 
 use carillon_protocol::{
     ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid,

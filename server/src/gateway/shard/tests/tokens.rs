@@ -1,0 +1,87 @@
+//! Tokens that heartbeats bring.
+
+use carillon_protocol::{Codec, ServerFrame};
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    DAY_MS, on_a_shard,
+    rig::{Client, Rig},
+    topic,
+};
+use crate::gateway::{ConnId, shard::Cmd};
+
+/// The next token.
+async fn token(client: &mut Client) -> String {
+    loop {
+        let Some(Ok(Message::Text(text))) = client.next().await else { panic!("no token") };
+        let frame = ServerFrame::decode(Codec::Json, text.as_bytes());
+        if let Ok(ServerFrame::Synced { sync }) = frame {
+            return sync;
+        }
+    }
+}
+
+/// Everything up to a position is committed and taken out of the inbox.
+fn reached(rig: &Rig, position: u64) {
+    rig.handle(Cmd::Reached { position });
+    rig.shard.borrow_mut().everybody_has_it();
+}
+
+fn beats(rig: &Rig, conn: ConnId) {
+    rig.shard.borrow_mut().say_how_far(conn.slot);
+}
+
+#[tokio::test]
+async fn a_heartbeat_brings_the_token_of_the_one_before_once() {
+    on_a_shard(async |rig| {
+        let (conn, mut client) = rig.join(DAY_MS).await;
+        reached(rig, 3);
+        beats(rig, conn);
+        rig.release(conn);
+        assert_eq!(token(&mut client).await, "1.0.0", "that of the catch-up");
+        let (_, epoch) = rig.shard.borrow().host.storage().position();
+        let of = |position| format!("{epoch}.0.{position}");
+        beats(rig, conn);
+        reached(rig, 5);
+        beats(rig, conn);
+        assert_eq!(token(&mut client).await, of(3));
+        reached(rig, 9);
+        beats(rig, conn);
+        assert_eq!(token(&mut client).await, of(5));
+        // Then nothing happens.
+        (0..4).for_each(|_| beats(rig, conn));
+        reached(rig, 12);
+        beats(rig, conn);
+        beats(rig, conn);
+        assert_eq!(token(&mut client).await, of(9));
+        assert_eq!(token(&mut client).await, of(12), "and none of them twice");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_a_listener_is_in_no_token() {
+    on_a_shard(async |rig| {
+        let (conn, mut client) = rig.join(DAY_MS).await;
+        let (done, _) = oneshot::channel();
+        rig.handle(Cmd::Subscribe { conn, topics: vec![topic()], done });
+        rig.release(conn);
+        reached(rig, 3);
+        rig.deliver(1);
+        // The event is with the listeners of its topic, who have not been written to.
+        reached(rig, 4);
+        beats(rig, conn);
+        beats(rig, conn);
+        assert_eq!(token(&mut client).await, "1.0.0");
+        let (_, epoch) = rig.shard.borrow().host.storage().position();
+        assert_eq!(token(&mut client).await, format!("{epoch}.0.3"));
+        rig.shard.borrow_mut().fan_out();
+        rig.shard.borrow_mut().everybody_has_it();
+        beats(rig, conn);
+        beats(rig, conn);
+        assert_eq!(token(&mut client).await, format!("{epoch}.0.4"));
+    })
+    .await;
+}
