@@ -1,6 +1,7 @@
 //! What the product promises, through the doors that people use.
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
+mod away;
 mod backups;
 mod bad_input;
 mod bot;
@@ -12,6 +13,7 @@ mod cluster;
 mod company;
 mod cut;
 mod doctor;
+mod documents;
 mod durable;
 mod exactly_once;
 mod going_down;
@@ -22,6 +24,7 @@ mod http;
 mod import;
 mod interposed;
 mod isolation;
+mod killed;
 mod kit;
 mod limits;
 mod page;
@@ -30,8 +33,8 @@ mod presence;
 mod process;
 mod receipts;
 mod resume;
-mod sessions;
 mod robots;
+mod sessions;
 mod shop;
 mod slow;
 mod stream;
