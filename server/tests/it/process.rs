@@ -96,6 +96,26 @@ impl Process {
         tokio::time::timeout(PATIENCE, ended).await.expect("it ends in time")
     }
 
+    /// Ends it between any two of its instructions once it has printed so many lines more, and
+    /// answers them and those that were still under way.
+    pub fn killed_after(mut self, lines: usize) -> Vec<String> {
+        tokio::task::block_in_place(|| {
+            let mut words = Vec::new();
+            let mut line = String::new();
+            while words.len() < lines && self.stdout.read_line(&mut line).unwrap() > 0 {
+                words.push(std::mem::take(&mut line));
+            }
+            self.child.kill().unwrap();
+            self.child.wait().unwrap();
+            while self.stdout.read_line(&mut line).unwrap() > 0 {
+                words.push(std::mem::take(&mut line));
+            }
+            // The last one may have been cut off.
+            let whole = words.iter().filter_map(|line| line.strip_suffix('\n'));
+            whole.map(str::to_owned).collect()
+        })
+    }
+
     /// Ends it between any two of its instructions (`SIGKILL`).
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -1,6 +1,10 @@
 //! A plugin that does all that a plugin can do besides answering, and writes down what it did.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fs::File,
+    io::Write,
+    sync::{Arc, Mutex},
+};
 
 use carillon_plugin::{
     Ctx, Decision, Delivery, Error, Period, Plugin, Result, Retries, Tx,
@@ -20,6 +24,8 @@ pub const MARKED: &str = "ledger.marked";
 pub struct World {
     /// The effects, with their keys: each as often as it was tried to the end.
     pub seen: Mutex<Vec<(String, String)>>,
+    /// Where the outside is a file, with a line an effect.
+    pub file: Option<Mutex<File>>,
     /// Texts whose handlers fail, and how.
     pub faults: Mutex<Vec<(String, Fault)>>,
 }
@@ -210,6 +216,10 @@ async fn write_one_down(ctx: Ctx, event: Event) -> Result<Tx> {
 async fn shout(ctx: Ctx, delivery: Delivery<String>) -> Result<Tx> {
     let world = ctx.state::<World>();
     world.meet(&delivery.payload).await?;
+    if let Some(file) = &world.file {
+        let line = format!("{}\n", delivery.key);
+        file.lock().unwrap().write_all(line.as_bytes()).map_err(Error::internal)?;
+    }
     world.seen.lock().unwrap().push((delivery.key, delivery.payload.clone()));
     let mut tx = ctx.tx();
     write(&mut tx, "shouted", &delivery.payload, ctx.now());
