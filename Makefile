@@ -15,6 +15,9 @@ DENY_VERSION := 0.20.2
 DENY_ROOT := target/tools/cargo-deny-$(DENY_VERSION)
 DENY := $(DENY_ROOT)/bin/cargo-deny
 
+# What node runs in the tests with programs of others.
+SLACK_WEBHOOK := @slack/webhook@8.0.2
+
 NPM := npm --prefix client-sdk
 # npm writes it last, so it is as new as what it installed.
 MODULES := client-sdk/node_modules/.package-lock.json
@@ -45,7 +48,7 @@ TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --tes
 	--test directory --test node -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
 endif
 
-.PHONY: help run build web test lint bench system services browser
+.PHONY: help run build web test lint interop bench system services browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +84,18 @@ lint: system $(MODULES) $(DENY) ## formatting, clippy, types, and what may be de
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	@echo "== licences, bans and sources of dependencies"
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
+
+interop: system ## unmodified programs of others post through the doors that they know
+	@missing=; \
+	command -v prometheus-alertmanager >/dev/null || missing+=" prometheus-alertmanager"; \
+	$(INSTALL)
+	@echo "== programs of others, in target/interop"
+	python3 -m venv target/interop
+	target/interop/bin/pip install --quiet --disable-pip-version-check \
+		-r server/tests/it/robots/requirements.txt
+	npm install --silent --no-audit --no-fund --prefix target/interop/node $(SLACK_WEBHOOK)
+	@echo "== what they post is seen"
+	cargo test $(LOCKED) -p carillon --test it -- --ignored robots::clients
 
 bench: system services $(WEB) browser ## figures of speed and memory, with the raw loop beside them
 	cargo bench --workspace --bench '*'
