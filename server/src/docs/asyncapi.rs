@@ -28,10 +28,9 @@ fn from_clients() -> [(&'static str, &'static str, Value, &'static str); 2] {
 /// fields.
 fn from_server() -> [(&'static str, &'static str, Value); 7] {
     let text = || json!({ "type": "string" });
-    let dirty = json!({
-        "type": "array",
-        "items": { "type": "array", "items": [named("Topic"), int()], "minItems": 2, "maxItems": 2 },
-    });
+    let pair = json!([named("Topic"), int()]);
+    let head = json!({ "type": "array", "items": pair, "minItems": 2, "maxItems": 2 });
+    let dirty = json!({ "type": "array", "items": head });
     let page = json!({ "type": "array", "items": named("TopicPage") });
     let code = json!({ "type": "integer", "enum": codes() });
     let bye = json!({

@@ -42,6 +42,7 @@ impl Written {
 pub fn routes() -> Router<Door> {
     Router::new()
         .route("/docs", get(page))
+        .route("/docs/", get(page))
         .route("/docs.css", get(async || typed("text/css; charset=utf-8", STYLE)))
         .route("/v1/openapi.json", get(openapi))
         .route("/v1/asyncapi.json", get(asyncapi))
