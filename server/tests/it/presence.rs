@@ -6,8 +6,9 @@ use carillon_protocol::{
     presence::{Person as Presence, Watch, ephemeral::PRESENCE},
     session,
 };
+use tokio::time::timeout;
 
-use crate::kit::{Person, TestClient, TestServer, new_id};
+use crate::kit::{PATIENCE, Person, TestClient, TestServer, new_id};
 
 fn on_another_device(person: &Person) -> Person {
     Person { device: DeviceId(new_id()), ..person.clone() }
@@ -18,6 +19,25 @@ async fn watch(client: &mut TestClient, users: &[UserId]) -> Vec<Option<bool>> {
     let watched = client.call(&Watch { users: users.to_vec() }).await.unwrap();
     assert!(watched.people.iter().map(|person| &person.user).eq(users), "in the order asked");
     watched.people.into_iter().map(|person| person.online).collect()
+}
+
+/// Watches some people until they are like this.
+async fn seen(client: &mut TestClient, users: &[UserId], how: &[Option<bool>]) {
+    let until = async { while watch(client, users).await != how {} };
+    timeout(PATIENCE, until).await.expect("they become so");
+}
+
+/// Waits until one's own sessions, the newest first, are connected or not like this.
+async fn connected(client: &mut TestClient, how: &[Option<bool>]) {
+    let until = async {
+        loop {
+            let listed = client.call(&session::Devices::default()).await.unwrap();
+            if listed.devices.iter().map(|device| &device.connected).eq(how) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, until).await.expect("they become so");
 }
 
 /// Waits for a word of somebody whom the connection watches; answers those before it.
@@ -69,7 +89,7 @@ async fn whoever_looks_at_somebody_sees_them_come_and_go() {
     let (server, bob) = (&world.servers[0], &world.bob);
     let mut amys = TestClient::connect(server, &world.amy).await;
     let mut with_others = TestClient::connect(server, bob).await;
-    while watch(&mut amys, &[bob.user]).await != [Some(true)] {}
+    seen(&mut amys, &[bob.user], &[Some(true)]).await;
     with_others.call(&session::Logout {}).await.unwrap();
     told(&mut amys, (bob.user, Some(false))).await;
     let bob = Person { token: server.token(bob.org, "bob", false).await, ..bob.clone() };
@@ -82,7 +102,7 @@ async fn whoever_looks_at_somebody_sees_them_come_and_go() {
     drop(phone);
     let desk = TestClient::connect(server, &bob).await;
     drop(carols);
-    assert_eq!(watch(&mut amys, &[world.carol.user, bob.user]).await, [Some(true); 2]);
+    seen(&mut amys, &[world.carol.user, bob.user], &[Some(true); 2]).await;
     let before = told(&mut amys, (world.carol.user, Some(false))).await;
     assert!(!before.contains(&(bob.user, Some(false))), "bob never went: {before:?}");
     drop((amys, with_others, desk));
@@ -104,6 +124,10 @@ async fn a_window_hears_of_those_whom_it_named_last_and_of_nobody_else() {
     told(&mut profile, (carol.user, Some(true))).await;
     let before = told(&mut list, (carol.user, Some(true))).await;
     assert_eq!(before, [], "bob is not on the screen there");
+    let elsewhere = server.org("Peak").await;
+    let zoe = server.person(elsewhere, "zoe").await.user;
+    let stranger = list.call(&Watch { users: vec![zoe] }).await.unwrap();
+    assert_eq!(stranger.people, [], "there is nobody else in the world");
     let too_many = Watch { users: (0..201).map(|_| UserId(new_id())).collect() };
     let refused = list.call(&too_many).await.unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("users"));
@@ -124,15 +148,11 @@ async fn people_of_all_nodes_see_each_other_and_where_they_are_signed_in() {
     let token = world.servers[0].token(world.carol.org, "carol", false).await;
     let phone = Person { token, ..on_another_device(&world.carol) };
     let mut phone = TestClient::connect(&world.servers[0], &phone).await;
-    let connected = async |client: &mut TestClient| {
-        let devices = client.call(&session::Devices::default()).await.unwrap().devices;
-        devices.into_iter().map(|device| device.connected).collect::<Vec<_>>()
-    };
-    while connected(&mut phone).await != [Some(true), Some(true)] {}
+    connected(&mut phone, &[Some(true), Some(true)]).await;
     drop((bobs, carols));
     world.servers.pop().unwrap().stop().await;
     told(&mut amys, (world.bob.user, Some(false))).await;
-    while connected(&mut phone).await != [Some(true), Some(false)] {}
+    connected(&mut phone, &[Some(true), Some(false)]).await;
     assert_eq!(watch(&mut amys, &[world.carol.user]).await, [Some(true)]);
     drop((amys, phone));
     world.stop().await;
@@ -154,7 +174,7 @@ async fn without_redis_a_node_says_what_it_sees_and_nothing_of_the_others() {
     let bobs = TestClient::connect(&world.servers[1], &world.bob).await;
     let carols = TestClient::connect(&world.servers[0], &world.carol).await;
     let both = [world.bob.user, world.carol.user];
-    while watch(&mut amys, &both).await != [Some(true), Some(true)] {}
+    seen(&mut amys, &both, &[Some(true), Some(true)]).await;
     tokio::task::block_in_place(|| redis.stop());
     told(&mut amys, (world.bob.user, None)).await;
     assert_eq!(watch(&mut amys, &both).await, [None, Some(true)]);
