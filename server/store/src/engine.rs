@@ -77,6 +77,15 @@ pub(crate) enum Fault {
     Database,
 }
 
+/// From where a batch is numbered.
+pub(crate) struct Standing {
+    pub(crate) last: Last,
+    /// Where topics stand, in the order asked.
+    pub(crate) places: Vec<Place>,
+    /// People's numbers, in the order asked; 0 for new ones.
+    pub(crate) authors: Vec<i64>,
+}
+
 /// A way for a batch into the database.
 pub(crate) trait Lane: Send {
     type Conn: Reading;
@@ -84,22 +93,13 @@ pub(crate) trait Lane: Send {
     /// What is read on the way.
     fn conn(&mut self) -> &mut Self::Conn;
 
-    /// Takes the right to give out numbers; the newest given out so far.
-    fn begin(&mut self, memory: &Memory) -> impl Future<Output = Result<Last>> + Send;
-
-    /// Where topics stand, in the order asked.
-    fn standing(
+    /// Takes the right to give out numbers, and says from where on.
+    fn begin(
         &mut self,
         memory: &Memory,
         topics: &[&Topic],
-    ) -> impl Future<Output = Result<Vec<Place>>> + Send;
-
-    /// People's numbers, in the order asked; 0 for new ones.
-    fn numbers(
-        &mut self,
-        memory: &Memory,
         users: &[UserId],
-    ) -> impl Future<Output = Result<Vec<i64>>> + Send;
+    ) -> impl Future<Output = Result<Standing>> + Send;
 
     /// Runs a plugin's statement once for a list of rows, or with one; says how many it changed.
     fn execute(
@@ -113,27 +113,32 @@ pub(crate) trait Lane: Send {
     fn undo(&mut self) -> impl Future<Output = Result<()>> + Send;
 
     /// Writes the log and commits. `opened` says whether a savepoint is open. After an error that
-    /// says that a `cid` exists already, all of the batch is undone.
+    /// says that a `cid` exists already, all of the batch is undone. If the log does not stand any
+    /// more where `begin` said, the answer is no, and nothing is written.
     fn finish(
         &mut self,
         draft: &mut Draft,
         opened: bool,
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = Result<bool>> + Send;
 
     /// Keeps what the batch taught, once it is on disk.
-    fn learn(&self, memory: &mut Memory, topics: Vec<(&Topic, Place)>, authors: Vec<(UserId, i64)>);
+    fn learn(
+        &mut self,
+        memory: &mut Memory,
+        topics: Vec<(&Topic, Place)>,
+        authors: Vec<(UserId, i64)>,
+    );
 
     /// Whose fault an error is.
     fn fault(error: &sqlx::Error) -> Fault;
 }
 
-/// People's numbers: from memory, and what it lacks in one query.
-pub(crate) async fn remembered_authors(
+/// People's numbers: what is known, and what is not in one query.
+pub(crate) async fn authors(
     lane: &mut impl Lane,
-    memory: &Memory,
     users: &[UserId],
+    known: Vec<Option<i64>>,
 ) -> Result<Vec<i64>> {
-    let known: Vec<_> = users.iter().map(|user| memory.authors.get(user).copied()).collect();
     let missing = users.iter().zip(&known).filter(|(_, id)| id.is_none());
     let missing: Vec<_> = missing.map(|(user, _)| *user).collect();
     let found = match missing.is_empty() {
@@ -143,10 +148,4 @@ pub(crate) async fn remembered_authors(
     let mut found = found.into_iter();
     let ids = known.into_iter().map(|id| id.or_else(|| found.next()).unwrap_or_default());
     Ok(ids.collect())
-}
-
-/// Remembers people's numbers, which never change.
-pub(crate) fn learn_authors(memory: &mut Memory, authors: Vec<(UserId, i64)>) {
-    let numbered = authors.into_iter().filter(|(_, id)| *id != 0);
-    numbered.for_each(|(user, id)| memory.authors.insert(user, id));
 }

@@ -8,9 +8,9 @@ use std::{
 use carillon_plugin::Transaction;
 use carillon_protocol::{Cid, Topic, UserId};
 
-use super::Memory;
+use super::{Last, Memory};
 use crate::{
-    engine::{Lane, Reading},
+    engine::{Lane, Reading, Standing},
     log::Place,
 };
 
@@ -33,8 +33,10 @@ impl<'a, T: Eq + Hash> Numbered<'a, T> {
     }
 }
 
-/// What a batch knows before it begins. Reading it costs nothing if memory has it all, as usual.
+/// What a batch knows when it begins. Reading it costs nothing if memory has it all, as usual.
 pub(super) struct Known<'a> {
+    /// The newest numbers given out before the batch.
+    pub(super) last: Last,
     /// The topics with where they stand.
     pub(super) topics: Vec<(&'a Topic, Place)>,
     /// The authors with their numbers; 0 for new ones.
@@ -65,13 +67,12 @@ impl<'a> Known<'a> {
             topic_of.push(numbers.collect());
             author_of.push(authors.number(&tx.by));
         }
-        let places = lane.standing(memory, &topics.list).await?;
-        let topics = topics.list.into_iter().zip(places).collect();
         let users: Vec<_> = authors.list.into_iter().copied().collect();
-        let numbers = lane.numbers(memory, &users).await?;
-        let authors = users.into_iter().zip(numbers).collect();
+        let Standing { last, places, authors } = lane.begin(memory, &topics.list, &users).await?;
+        let topics = topics.list.into_iter().zip(places).collect();
+        let authors = users.into_iter().zip(authors).collect();
         let (earlier, unasked) = earlier(lane, memory, txs).await?;
-        Ok(Known { topics, authors, earlier, unasked, topic_of, author_of })
+        Ok(Known { last, topics, authors, earlier, unasked, topic_of, author_of })
     }
 }
 

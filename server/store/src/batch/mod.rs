@@ -46,9 +46,8 @@ pub(crate) async fn commit<L: Lane>(
 ) -> sqlx::Result<Done> {
     let (mut duplicates, mut through) = (vec![None; txs.len()], 0);
     for _ in 0..ROUNDS_MAX {
-        let last = lane.begin(memory).await?;
         let known = Known::read(lane, memory, txs).await?;
-        let mut batch = Batch::new(last, known, txs.len());
+        let mut batch = Batch::new(known, txs.len());
         for (index, tx) in txs.iter().enumerate() {
             let verdict = match duplicates[index].take() {
                 Some(answer) => batch.answered(index, tx, answer),
@@ -57,20 +56,22 @@ pub(crate) async fn commit<L: Lane>(
             batch.verdicts.push(verdict);
         }
         // Nothing is remembered before this: a batch that fails leaves memory where the disk is.
-        let Err(error) = lane.finish(&mut batch.draft, batch.savepoint.is_some()).await else {
-            through = through.max(batch.draft.last.pos);
-            let first = batch.draft.rows.first().map_or(through, |row| row.pos);
-            return Ok(Done { answers: batch.answers(lane, memory, txs), first, through });
+        let error = match lane.finish(&mut batch.draft, batch.savepoint.is_some()).await {
+            Ok(true) => {
+                through = through.max(batch.draft.last.pos);
+                let first = batch.draft.rows.first().map_or(through, |row| row.pos);
+                return Ok(Done { answers: batch.answers(lane, memory, txs), first, through });
+            }
+            Ok(false) => continue,
+            Err(error) if !is_unique_violation(&error) => return Err(error),
+            Err(error) => error,
         };
-        if !is_unique_violation(&error) {
-            return Err(error);
-        }
         (duplicates, through) = take_out(lane, txs).await?;
         if duplicates.iter().all(Option::is_none) {
             return Err(error);
         }
     }
-    Err(sqlx::Error::Protocol("a batch has duplicates that cannot be found".to_owned()))
+    Err(sqlx::Error::Protocol("a batch cannot be numbered: others are always faster".to_owned()))
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
@@ -125,12 +126,12 @@ struct Before {
 }
 
 impl<'a> Batch<'a> {
-    fn new(last: Last, known: Known<'a>, len: usize) -> Batch<'a> {
+    fn new(known: Known<'a>, len: usize) -> Batch<'a> {
         let (newcomers, rows) = (Newcomers::default(), Vec::with_capacity(len));
         Batch {
-            known,
             intents: HashMap::with_capacity(len),
-            draft: Draft { newcomers, rows, last },
+            draft: Draft { newcomers, rows, last: known.last },
+            known,
             verdicts: Vec::with_capacity(len),
             savepoint: None,
         }
@@ -314,13 +315,13 @@ impl<'a> Batch<'a> {
     /// What became of each transaction, now that all of it is on disk.
     fn answers(
         self,
-        lane: &impl Lane,
+        lane: &mut impl Lane,
         memory: &mut Memory,
         txs: &[Transaction],
     ) -> Vec<Result<Committed>> {
+        memory.last = self.draft.last;
         lane.learn(memory, self.known.topics, self.known.authors);
         self.intents.into_keys().for_each(|intent| memory.recent.insert(intent, ()));
-        memory.last = self.draft.last;
 
         // Transactions were taken in order, so their rows lie in order, too.
         let mut events = self.draft.rows.into_iter().map(|row| row.event);

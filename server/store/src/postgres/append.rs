@@ -19,9 +19,6 @@ pub(super) async fn append(
     learned: &mut Learned,
     draft: &mut Draft,
 ) -> Result<()> {
-    if draft.rows.is_empty() {
-        return Ok(());
-    }
     let texts: Vec<String> = draft.rows.iter().map(open_text).collect();
     let (after, found) = call(conn, learned, draft, &texts).await?;
     for (row, text) in draft.rows.iter_mut().zip(texts) {
@@ -34,7 +31,7 @@ pub(super) async fn append(
         }
     }
     draft.last.pos += after.unsigned_abs();
-    learned.learn(after, found, draft);
+    learned.learn(after.unsigned_abs(), found, draft);
     Ok(())
 }
 
@@ -58,7 +55,7 @@ async fn call(
         .bind(topics.iter().zip(&known.topics).map(name).collect::<Vec<_>>())
         .bind(topics.iter().map(|(.., org)| org.0.to_bytes()).collect::<Vec<_>>())
         .bind(authors.iter().map(|(_, by)| by.0.to_bytes()).collect::<Vec<_>>())
-        .bind(learned.after)
+        .bind(learned.expected())
         .bind(known.topics)
         .bind(known.authors)
         .bind(known.seqs)
@@ -77,20 +74,28 @@ fn open_text(row: &NewEvent) -> String {
     }
 }
 
-/// Inserts a draft whose numbers are real, and says what the newest ones are now.
-pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<()> {
-    let sql = "WITH moved AS (UPDATE meta SET pos = $12, topics = $13, authors = $14)
+/// Inserts a draft whose numbers are real if the log still stands where they begin, and says
+/// whether it did. The counter's row is the first that is written, and nothing is read that others
+/// may change meanwhile: this also holds where it is the whole transaction.
+pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<bool> {
+    let sql = "WITH moved AS (
+             UPDATE meta SET pos = $12, topics = topics + $13, authors = authors + $14
+             WHERE pos = $12 - cardinality($1) RETURNING pos)
          INSERT INTO event (topic, by_id, seq, n, counts, k, id, at, cid, hash, data, pos)
          SELECT q.topic, q.author, q.seq, q.n, q.counts, q.k, q.id, q.at, q.cid, q.hash, q.data,
-                $12 - cardinality($1) + q.i
-         FROM unnest
+                moved.pos - cardinality($1) + q.i
+         FROM moved, unnest
              ($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[], $6::TEXT[],
               $7::BYTEA[], $8::BIGINT[], $9::BYTEA[], $10::BIGINT[], $11::TEXT[])
          WITH ORDINALITY q(topic, author, seq, n, counts, k, id, at, cid, hash, data, i)";
     let texts: Vec<_> = draft.rows.iter().map(|row| row.event.data.as_str()).collect();
     let query = columns(sqlx::query(sql), &draft.rows).bind(texts);
-    let query = query.bind(draft.last.pos as i64).bind(draft.last.topic).bind(draft.last.author);
-    query.execute(conn).await.map(drop)
+    let newcomers = &draft.newcomers;
+    let query = query
+        .bind(draft.last.pos as i64)
+        .bind(newcomers.topics.len() as i64)
+        .bind(newcomers.authors.len() as i64);
+    query.execute(conn).await.map(|done| done.rows_affected() > 0)
 }
 
 /// Inserts new topics and authors.

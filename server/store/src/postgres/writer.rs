@@ -12,7 +12,7 @@ use super::{append, dialect, is_lost, learned::Learned, patiently};
 use crate::{
     batch::{self, Done, Draft, Last, Memory, statement::ROWS},
     cells::{Cells, whole},
-    engine::{self, Fault, Lane, Opening, Reading},
+    engine::{self, Fault, Lane, Opening, Reading, Standing},
     log::{Place, Shared},
     queue::Engine,
 };
@@ -55,7 +55,7 @@ impl Writer {
             None => {
                 let conn = patiently(|| self.settings.connect()).await?;
                 let shared = Arc::clone(&self.memory.shared);
-                Link { conn, shared, alone: false, committing: false, learned: Learned::new() }
+                Link::new(conn, shared)
             }
         };
         Ok((self.link.insert(link), &mut self.memory))
@@ -147,27 +147,105 @@ impl Engine for Writer {
     }
 }
 
+/// Where the numbers of a batch come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    /// It has statements of its own: the counter is locked, and what is read then cannot change.
+    Locked,
+    /// It only appends: one statement takes the counter, finds the numbers and commits.
+    Given,
+    /// It only appends, and nobody else did since the last commit: one statement commits if the log
+    /// still stands where that left it.
+    Expected,
+}
+
 /// The connection, as a batch uses it.
 struct Link {
     conn: PgConnection,
     shared: Arc<Shared>,
-    /// The batch only appends: all of it is one statement, which counts for itself.
+    /// The batch only appends.
     alone: bool,
+    numbering: Numbering,
     /// The commit has been sent.
     committing: bool,
     learned: Learned,
 }
 
 impl Link {
-    /// Sends the rows of a draft whose numbers are real.
-    async fn insert(&mut self, draft: &Draft) -> sqlx::Result<()> {
+    fn new(conn: PgConnection, shared: Arc<Shared>) -> Link {
+        let (numbering, learned) = (Numbering::Locked, Learned::new());
+        Link { conn, shared, alone: false, numbering, committing: false, learned }
+    }
+
+    /// From where a batch is numbered without asking; where nothing is known, from 1.
+    fn without_asking(&mut self, topics: &[&Topic], users: &[UserId]) -> Standing {
+        let expected = self.expected(topics, users);
+        self.numbering = match expected {
+            Some(_) => Numbering::Expected,
+            None => Numbering::Given,
+        };
+        expected.unwrap_or_else(|| Standing {
+            last: Last::default(),
+            places: vec![Place::default(); topics.len()],
+            authors: vec![0; users.len()],
+        })
+    }
+
+    /// What the last commit left, if that is all that is needed and nobody was heard since.
+    fn expected(&self, topics: &[&Topic], users: &[UserId]) -> Option<Standing> {
+        let pos = self.learned.after().filter(|&pos| self.shared.line.spoken() <= pos)?;
+        let places = self.learned.places(topics)?;
+        let authors = users.iter().map(|user| self.learned.author(user));
+        let authors = authors.collect::<Option<_>>()?;
+        Some(Standing { last: Last { pos, ..Last::default() }, places, authors })
+    }
+
+    /// Locks the counter: what is read after it cannot change until the commit.
+    async fn locked(&mut self, topics: &[&Topic], users: &[UserId]) -> sqlx::Result<Standing> {
+        self.numbering = Numbering::Locked;
+        self.run("BEGIN").await?;
+        let sql = "SELECT pos, topics, authors FROM meta FOR UPDATE";
+        let row = sqlx::query(sql).fetch_one(self.conn()).await?;
+        let last = Last { pos: whole(&row, 0)?, topic: row.int(1)?, author: row.int(2)? };
+        self.learned.stands_at(last.pos);
+        let places = match self.learned.places(topics) {
+            Some(places) => places,
+            None => self.conn().places(topics).await?,
+        };
+        let known = users.iter().map(|user| self.learned.author(user)).collect();
+        let authors = engine::authors(self, users, known).await?;
+        Ok(Standing { last, places, authors })
+    }
+
+    /// Sends the rows of a draft whose numbers are real. Says whether they still are.
+    async fn insert(&mut self, draft: &mut Draft) -> sqlx::Result<bool> {
         if draft.rows.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
+        draft.seal();
         if !draft.newcomers.is_empty() {
             append::insert_newcomers(self.conn(), &draft.newcomers).await?;
         }
         append::insert(self.conn(), draft).await
+    }
+
+    /// Commits a batch that is one statement, which counts for itself.
+    async fn append(&mut self, draft: &mut Draft) -> sqlx::Result<bool> {
+        self.committing = true;
+        self.shared.asking.write();
+        append::append(&mut self.conn, &mut self.learned, draft).await.map(|()| true)
+    }
+
+    /// Commits a batch with statements of its own, or undoes it.
+    async fn commit(&mut self, draft: &mut Draft) -> sqlx::Result<bool> {
+        let inserted = self.insert(draft).await;
+        if !matches!(inserted, Ok(true)) {
+            // The next round finds out why, without the counter's row.
+            self.run("ROLLBACK").await?;
+            return inserted;
+        }
+        self.committing = true;
+        self.run("COMMIT").await.map(|()| true)
     }
 
     async fn run(&mut self, sql: &'static str) -> sqlx::Result<()> {
@@ -184,29 +262,16 @@ impl Lane for Link {
         &mut self.conn
     }
 
-    async fn begin(&mut self, _: &Memory) -> sqlx::Result<Last> {
+    async fn begin(
+        &mut self,
+        _: &Memory,
+        topics: &[&Topic],
+        users: &[UserId],
+    ) -> sqlx::Result<Standing> {
         self.committing = false;
-        if self.alone {
-            return Ok(Last::default());
-        }
-        // The counter first: what is read after it cannot change until the commit.
-        self.run("BEGIN").await?;
-        let sql = "SELECT pos, topics, authors FROM meta FOR UPDATE";
-        let row = sqlx::query(sql).fetch_one(self.conn()).await?;
-        Ok(Last { pos: whole(&row, 0)?, topic: row.int(1)?, author: row.int(2)? })
-    }
-
-    async fn standing(&mut self, _: &Memory, topics: &[&Topic]) -> sqlx::Result<Vec<Place>> {
-        match self.alone || topics.is_empty() {
-            true => Ok(vec![Place::default(); topics.len()]),
-            false => self.conn().places(topics).await,
-        }
-    }
-
-    async fn numbers(&mut self, memory: &Memory, users: &[UserId]) -> sqlx::Result<Vec<i64>> {
         match self.alone {
-            true => Ok(vec![0; users.len()]),
-            false => engine::remembered_authors(self, memory, users).await,
+            true => Ok(self.without_asking(topics, users)),
+            false => self.locked(topics, users).await,
         }
     }
 
@@ -240,26 +305,32 @@ impl Lane for Link {
         self.run("ROLLBACK TO SAVEPOINT tx").await
     }
 
-    async fn finish(&mut self, draft: &mut Draft, _: bool) -> sqlx::Result<()> {
-        if self.alone {
-            self.committing = true;
-            self.shared.asking.write();
-            return append::append(&mut self.conn, &mut self.learned, draft).await;
+    async fn finish(&mut self, draft: &mut Draft, _: bool) -> sqlx::Result<bool> {
+        let finished = match self.numbering {
+            Numbering::Locked => self.commit(draft).await,
+            Numbering::Given | Numbering::Expected if draft.rows.is_empty() => return Ok(true),
+            Numbering::Given => self.append(draft).await,
+            Numbering::Expected => {
+                self.committing = true;
+                self.insert(draft).await
+            }
+        };
+        if !matches!(finished, Ok(true)) {
+            self.learned.moved();
         }
-        draft.seal();
-        if let Err(error) = self.insert(draft).await {
-            // The next round finds out why, without the counter's row.
-            self.run("ROLLBACK").await?;
-            return Err(error);
-        }
-        self.committing = true;
-        self.run("COMMIT").await
+        finished
     }
 
     /// Where topics stand is learned from the log itself, which other nodes write too.
-    fn learn(&self, memory: &mut Memory, _: Vec<(&Topic, Place)>, authors: Vec<(UserId, i64)>) {
-        if !self.alone {
-            engine::learn_authors(memory, authors);
+    fn learn(
+        &mut self,
+        memory: &mut Memory,
+        topics: Vec<(&Topic, Place)>,
+        authors: Vec<(UserId, i64)>,
+    ) {
+        // What the database numbered is learned already.
+        if self.numbering != Numbering::Given {
+            self.learned.keep(memory.last.pos, topics, authors);
         }
     }
 

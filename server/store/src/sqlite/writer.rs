@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection, sqlite::Sqlit
 use super::{append, code, statement};
 use crate::{
     batch::{self, Done, Draft, Last, Memory},
-    engine::{self, Fault, Lane, Opening, Reading},
+    engine::{self, Fault, Lane, Opening, Reading, Standing},
     log::{Place, Shared},
     queue::Engine,
 };
@@ -116,8 +116,14 @@ impl Lane for SqliteConnection {
         self
     }
 
-    /// Where topics stand: from memory, and what it lacks in one query.
-    async fn standing(&mut self, memory: &Memory, topics: &[&Topic]) -> sqlx::Result<Vec<Place>> {
+    /// Nobody else gives out numbers; the transaction begins with the first statement. Where topics
+    /// stand is in memory, and what it lacks is read in one query.
+    async fn begin(
+        &mut self,
+        memory: &Memory,
+        topics: &[&Topic],
+        users: &[UserId],
+    ) -> sqlx::Result<Standing> {
         let known: Vec<_> = topics.iter().map(|topic| memory.shared.places.get(*topic)).collect();
         let missing = topics.iter().zip(&known).filter(|(_, place)| place.is_none());
         let missing: Vec<_> = missing.map(|(topic, _)| *topic).collect();
@@ -127,15 +133,14 @@ impl Lane for SqliteConnection {
         };
         let mut found = found.into_iter();
         let places = known.into_iter().map(|place| place.or_else(|| found.next()));
-        Ok(places.map(Option::unwrap_or_default).collect())
-    }
-
-    async fn numbers(&mut self, memory: &Memory, users: &[UserId]) -> sqlx::Result<Vec<i64>> {
-        engine::remembered_authors(self, memory, users).await
+        let places = places.map(Option::unwrap_or_default).collect();
+        let known = users.iter().map(|user| memory.authors.get(user).copied()).collect();
+        let authors = engine::authors(self, users, known).await?;
+        Ok(Standing { last: memory.last, places, authors })
     }
 
     fn learn(
-        &self,
+        &mut self,
         memory: &mut Memory,
         topics: Vec<(&Topic, Place)>,
         authors: Vec<(UserId, i64)>,
@@ -143,12 +148,9 @@ impl Lane for SqliteConnection {
         topics.into_iter().for_each(|(topic, place)| {
             memory.shared.places.insert(topic.clone(), place);
         });
-        engine::learn_authors(memory, authors);
-    }
-
-    /// Nobody else gives out numbers; the transaction begins with the first statement.
-    async fn begin(&mut self, memory: &Memory) -> sqlx::Result<Last> {
-        Ok(memory.last)
+        // Numbers never change.
+        let numbered = authors.into_iter().filter(|(_, id)| *id != 0);
+        numbered.for_each(|(user, id)| memory.authors.insert(user, id));
     }
 
     async fn execute(
@@ -164,7 +166,7 @@ impl Lane for SqliteConnection {
         sqlx::raw_sql("ROLLBACK TO tx").execute(self).await.map(drop)
     }
 
-    async fn finish(&mut self, draft: &mut Draft, opened: bool) -> sqlx::Result<()> {
+    async fn finish(&mut self, draft: &mut Draft, opened: bool) -> sqlx::Result<bool> {
         draft.seal();
         let mut begun = opened;
         if begun {
@@ -175,7 +177,7 @@ impl Lane for SqliteConnection {
             append::insert_newcomers(self, begun, &draft.newcomers).await?;
             begun = true;
         }
-        append::insert_and_commit(self, begun, &draft.rows).await
+        append::insert_and_commit(self, begun, &draft.rows).await.map(|()| true)
     }
 
     fn fault(error: &sqlx::Error) -> Fault {
