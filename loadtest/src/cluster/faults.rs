@@ -40,8 +40,8 @@ const CHANGE_S: u64 = 1;
 impl Lengths {
     /// Of a run of a minute: just long enough for clients to give a silent node up.
     pub const SHORT: Lengths = Lengths { quiet: 2, stopped: 8, frozen: 7, killed: 3, away: 3 };
-    /// Of a run of minutes: everything has time to notice, and to come back. Of five minutes two are
-    /// faults, whatever their order.
+    /// Of a run of minutes: everything has time to notice, and to come back. Of five minutes two
+    /// are faults, whatever their order.
     pub const LONG: Lengths = Lengths { quiet: 14, stopped: 20, frozen: 20, killed: 15, away: 10 };
 }
 
