@@ -162,9 +162,15 @@ impl Feed {
 
     fn mark(&mut self, number: u64, mark: Mark) {
         // Whoever stopped listening has not dealt with what came since.
-        if !self.queue.is_closed() {
-            self.marks.push_back((number, mark));
+        if self.queue.is_closed() {
+            return;
         }
+        // A program that takes its time is not followed by ever more tokens.
+        let is_newer = |(last, known): &mut (_, Mark)| {
+            *last == number && matches!((known, &mark), (Mark::Sync(_), Mark::Sync(_)))
+        };
+        self.marks.pop_back_if(is_newer);
+        self.marks.push_back((number, mark));
     }
 
     /// Gives out what may be missing.

@@ -124,6 +124,8 @@ impl Task {
                 sync::Effect::Synced(token) => {
                     self.feed.deliver(Update::Synced, Mark::Sync(token));
                 }
+                // Heartbeats bring newer tokens, which are nothing to the program.
+                sync::Effect::InStep(token) => self.feed.begin(Mark::Sync(token)),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! covers gaps, `dirty`, the catch-up after a reconnect and a program that reads its events too
 //! slowly: what is known to exist and not held is read from the log, in order.
 
+mod answers;
 mod catch_up;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -41,6 +42,8 @@ pub(crate) enum Effect {
     Repaired(Topic),
     /// Everything up to this token is delivered.
     Synced(String),
+    /// The same of a newer token, after the client had caught up.
+    InStep(String),
 }
 
 /// How a read of the log ended.
@@ -88,6 +91,8 @@ pub(crate) struct Sync {
     next_token: Option<String>,
     /// The client never caught up before: what exists is history.
     first: bool,
+    /// The client caught up on this connection.
+    in_step: bool,
     /// How many more events the program's queue takes.
     room: usize,
     effects: Vec<Effect>,
@@ -107,6 +112,7 @@ impl Sync {
             first: token.is_none(),
             token,
             next_token: None,
+            in_step: false,
             room: 0,
             effects: Vec::new(),
         }
@@ -125,6 +131,7 @@ impl Sync {
     /// The connection is gone, and with it what it had promised.
     pub fn offline(&mut self) {
         self.next_token = None;
+        self.in_step = false;
         self.topics.values_mut().for_each(|held| held.heard = false);
     }
 
@@ -153,7 +160,7 @@ impl Sync {
                 }
             }
             ServerFrame::Synced { sync } => {
-                if self.token.is_none() {
+                if self.token.is_none() && !self.in_step {
                     self.forget_unheard(now);
                 }
                 self.next_token = Some(sync);
@@ -168,6 +175,9 @@ impl Sync {
         self.room = room;
         match read {
             Read::Page(page) => self.log_page(topic, page, now),
+            Read::Gone if self.topics.get(topic).is_some_and(|held| held.stale) => {
+                self.outdated(topic, now);
+            }
             Read::Gone => self.forget(topic),
             Read::Failed => {
                 if let Some(held) = self.topics.get_mut(topic) {
@@ -236,55 +246,18 @@ impl Sync {
 
     /// Keeps an event for its turn, if it is new and there is a place for it.
     fn keep_early(&mut self, event: Event) {
+        let me = self.me;
         let Some(held) = self.topics.get_mut(&event.topic) else { return };
         let next = held.joining.is_none() && event.seq == held.have + 1;
         let full = held.early.len() >= EARLY_MAX || self.early_total >= EARLY_TOTAL_MAX;
+        // An answer on its way may be from before this person came back.
+        if event.seq > held.have && admits(&event, me) {
+            held.stale = held.reading.is_some();
+        }
         if event.seq > held.have && (next || !full) && held.early.insert(event.seq, event).is_none()
         {
             self.early_total += 1;
         }
-    }
-
-    fn log_page(&mut self, topic: &Topic, page: log::Page, now: u64) {
-        let me = self.me;
-        let Some(held) = self.topics.get_mut(topic) else { return };
-        let Some(asked) = held.reading.take() else { return };
-        held.due = now;
-        if std::mem::take(&mut held.stale) {
-            return self.settle(topic, now);
-        }
-        if held.joining.is_some() {
-            let joined = page.events.iter().rev().find(|event| admits(event, me));
-            match (joined, page.events.first()) {
-                (None, Some(oldest)) if page.more => {
-                    held.joining = Some(oldest.seq);
-                    return;
-                }
-                (Some(first), _) | (None, Some(first)) => held.have = first.seq - 1,
-                (None, None) => held.have = page.head.max(asked),
-            }
-            held.joining = None;
-            self.effects.push(Effect::Start(topic.clone(), held.have));
-            return self.settle(topic, now);
-        }
-        let complete = !page.more || page.events.is_empty();
-        for event in page.events {
-            if event.seq <= held.have {
-                continue;
-            }
-            if self.room == 0 {
-                // The rest is read again when the program has taken some.
-                return;
-            }
-            self.room -= 1;
-            held.have = event.seq;
-            self.effects.push(Effect::Deliver(event));
-        }
-        // What the log does not show up to its end is not for this person.
-        if complete {
-            held.have = held.have.max(page.head).max(asked);
-        }
-        self.settle(topic, now);
     }
 
     /// Delivers what is in its turn, and says whether the topic is behind.
@@ -359,7 +332,10 @@ impl Sync {
             self.room -= 1;
             self.first = false;
             self.token = Some(token.clone());
-            self.effects.push(Effect::Synced(token));
+            self.effects.push(match std::mem::replace(&mut self.in_step, true) {
+                false => Effect::Synced(token),
+                true => Effect::InStep(token),
+            });
         }
         std::mem::take(&mut self.effects)
     }

@@ -212,6 +212,8 @@ export class Feed {
   /** What is written down after an item in the queue, or what was taken, was dealt with. */
   #after(item: Item | undefined, marks: Mark[]): void {
     const before = item ?? this.#taken
+    // A program that takes its time is not followed by ever more tokens.
+    if (marks[0]?.at === 'sync' && before?.marks.at(-1)?.at === 'sync') before.marks.pop()
     if (before) before.marks.push(...marks)
     else for (const mark of marks) this.#write(mark)
   }

@@ -80,7 +80,9 @@ export function perform(task: Task, effects: Effect[]): void {
         task.feed.hint({ kind: 'repaired', topic: effect.topic })
         break
       case 'synced':
-        task.feed.deliver({ kind: 'synced' }, { at: 'sync', token: effect.token })
+        // Heartbeats bring newer tokens, which are nothing to the program.
+        if (effect.again) task.feed.begin({ at: 'sync', token: effect.token })
+        else task.feed.deliver({ kind: 'synced' }, { at: 'sync', token: effect.token })
         break
     }
   }

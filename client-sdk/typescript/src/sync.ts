@@ -44,8 +44,8 @@ export type Effect =
   | { do: 'read'; read: LogRead }
   /** Events that the server had left out are there. */
   | { do: 'repaired'; topic: Topic }
-  /** Everything up to this token is delivered. */
-  | { do: 'synced'; token: string }
+  /** Everything up to this token is delivered; `again` if it was before on this connection. */
+  | { do: 'synced'; token: string; again: boolean }
 
 /** How a read of the log ended. */
 export type Read =
@@ -69,6 +69,8 @@ export class Sync {
   #nextToken: string | undefined
   /** The client never caught up before: what exists is history. */
   #first: boolean
+  /** The client caught up on this connection. */
+  #inStep = false
   /** How many more events the program's queue takes. */
   #room = 0
   #effects: Effect[] = []
@@ -95,6 +97,7 @@ export class Sync {
   /** The connection is gone, and with it what it had promised. */
   offline(): void {
     this.#nextToken = undefined
+    this.#inStep = false
     for (const held of this.#topics.values()) held.heard = false
   }
 
@@ -114,7 +117,7 @@ export class Sync {
         for (const page of frame.topics) this.#page(page, now)
         break
       case 'synced':
-        if (this.#token === undefined) this.#forgetUnheard(now)
+        if (this.#token === undefined && !this.#inStep) this.#forgetUnheard(now)
         this.#nextToken = frame.sync
         break
     }
@@ -125,7 +128,8 @@ export class Sync {
   read(topic: Topic, read: Read, now: number, room: number): Effect[] {
     this.#room = room
     const held = this.#topics.get(topic)
-    if (read === 'gone') this.#forget(topic)
+    if (read === 'gone' && held?.stale) this.#outdated(topic, held, now)
+    else if (read === 'gone') this.#forget(topic)
     else if (read !== 'failed') this.#logPage(topic, read.page, now)
     else if (held) {
       held.reading = undefined
@@ -206,6 +210,8 @@ export class Sync {
   #keepEarly(held: Held, event: Event): void {
     const next = held.joining === undefined && event.seq === held.have + 1
     const full = held.early.size >= EARLY_MAX || this.earlyTotal >= EARLY_TOTAL_MAX
+    // An answer on its way may be from before this person came back.
+    if (event.seq > held.have && this.#admits(event)) held.stale = held.reading !== undefined
     if (event.seq <= held.have || held.early.has(event.seq) || (full && !next)) return
     held.early.set(event.seq, event)
     this.earlyTotal += 1
@@ -220,16 +226,25 @@ export class Sync {
     const held = this.#topics.get(topic)
     const asked = held?.reading
     if (!held || asked === undefined) return
+    if (held.stale) {
+      this.#outdated(topic, held, now)
+      return
+    }
     held.reading = undefined
     held.due = now
-    if (held.stale) {
-      held.stale = false
-      this.#settle(topic, held, now)
-    } else if (held.joining !== undefined) {
+    if (held.joining !== undefined) {
       this.#lookForBeginning(topic, held, page, asked, now)
     } else {
       this.#takePage(topic, held, page, asked, now)
     }
+  }
+
+  /** The answer to a question that was asked too early: it is asked again. */
+  #outdated(topic: Topic, held: Held, now: number): void {
+    held.reading = undefined
+    held.stale = false
+    held.due = now
+    this.#settle(topic, held, now)
   }
 
   #takePage(topic: Topic, held: Held, page: LogPage, asked: number, now: number): void {
@@ -330,7 +345,8 @@ export class Sync {
       this.#first = false
       this.#token = this.#nextToken
       this.#nextToken = undefined
-      this.#effects.push({ do: 'synced', token: this.#token })
+      this.#effects.push({ do: 'synced', token: this.#token, again: this.#inStep })
+      this.#inStep = true
     }
     return this.#effects.splice(0)
   }

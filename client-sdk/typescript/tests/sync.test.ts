@@ -116,6 +116,9 @@ describe('the state of topics', () => {
     expect(kinds(sync.apply(page(t, 9, 8), 0, ROOM))).toEqual(['start'])
     expect(kinds(sync.apply(synced('s1'), 0, ROOM))).toEqual(['synced'])
     expect(sync.token).toBe('s1')
+    const again = { do: 'synced', token: 's2', again: true }
+    expect(sync.apply(synced('s2'), 0, ROOM), 'a heartbeat').toEqual([again])
+    expect(sync.token).toBe('s2')
     sync.offline()
     // A conversation that began meanwhile: all of it, though the page shows its last event only.
     const first = theRead(sync.apply(page(fresh, 3, 3), 0, ROOM))
@@ -165,6 +168,21 @@ describe('the state of topics', () => {
     expect(kinds(sync.read(t, 'gone', 0, ROOM))).toEqual(['forget', 'synced'])
   })
 
+  it('does not take who came back for gone', () => {
+    const sync = at(t, 4)
+    sync.apply(dirty(t, 6), 0, ROOM)
+    const added: ServerFrame = {
+      t: 'ev',
+      ...event(t, 9, 'conv.members_changed', { added: [ME], removed: [] }),
+    }
+    sync.apply(added, 0, ROOM)
+    // The answer to what was asked while this person was out.
+    expect(theRead(sync.read(t, 'gone', 0, ROOM)).after).toBe(4)
+    const shown = { events: log(t, 5, 8), head: 9, more: true, floor: 1 }
+    const effects = sync.read(t, { page: shown }, 0, ROOM)
+    expect(seqs(effects)).toEqual([5, 6, 7, 8, 9])
+  })
+
   it('tries a failed read again later', () => {
     const sync = at(t, 4)
     sync.apply(dirty(t, 9), 0, ROOM)
@@ -179,7 +197,7 @@ describe('the state of topics', () => {
     expect(sync.token).toBe('s0')
     const effects = sync.read(t, { page: answer(log(t, 1, 9), read) }, 0, ROOM)
     expect(seqs(effects)).toEqual([5, 6, 7, 8, 9])
-    expect(effects.at(-1)).toEqual({ do: 'synced', token: 's1' })
+    expect(effects.at(-1)).toEqual({ do: 'synced', token: 's1', again: false })
   })
 
   it('keeps few events that wait for an earlier one, and reads the others', () => {

@@ -13,12 +13,8 @@ fn topic(id: u128) -> Topic {
 }
 
 fn event(topic: &Topic, seq: u64) -> Event {
-    event_of(
-        topic,
-        seq,
-        if seq == 1 { conv::kind::CREATED } else { msg::kind::SENT },
-        Json::default(),
-    )
+    let k = if seq == 1 { conv::kind::CREATED } else { msg::kind::SENT };
+    event_of(topic, seq, k, Json::default())
 }
 
 fn event_of(topic: &Topic, seq: u64, k: &str, data: Json) -> Event {
@@ -103,6 +99,8 @@ fn the_first_catch_up_is_history_and_later_ones_are_news() {
     assert!(matches!(&effects[..], [Effect::Start(_, 9)]));
     assert!(matches!(&sync.apply(synced("s1"), 0, ROOM)[..], [Effect::Synced(_)]));
     assert_eq!(sync.token(), Some("s1"));
+    assert!(matches!(&sync.apply(synced("s2"), 0, ROOM)[..], [Effect::InStep(_)]), "a heartbeat");
+    assert_eq!(sync.token(), Some("s2"));
     sync.offline();
     // A conversation that began meanwhile: all of it, though the page shows its last event only.
     let read = reads(&sync.apply(page(&new, 3, 3..=3), 0, ROOM)).remove(0);
@@ -151,6 +149,22 @@ fn what_the_log_does_not_show_is_passed_over() {
     assert_eq!(seqs(&effects), [6, 8]);
     assert!(matches!(effects.last(), Some(Effect::Repaired(_))));
     assert_eq!(seqs(&sync.apply(ev(&t, 10), 0, ROOM)), [10]);
+}
+
+#[test]
+fn who_came_back_is_not_taken_for_gone() {
+    let t = topic(1);
+    let mut sync = at(&t, 4);
+    sync.apply(ServerFrame::Dirty(vec![(t.clone(), 6)]), 0, ROOM);
+    let changed = conv::MembersChangedData { added: vec![ME], removed: Vec::new() };
+    let added = event_of(&t, 9, conv::kind::MEMBERS_CHANGED, Json::of(&changed));
+    sync.apply(ServerFrame::Ev(Box::new(added)), 0, ROOM);
+    // The answer to what was asked while this person was out.
+    let effects = sync.read(&t, Read::Gone, 0, ROOM);
+    assert!(matches!(&reads(&effects)[..], [again] if again.after == Some(4)), "{effects:?}");
+    let events = (5..=8).map(|seq| event(&t, seq)).collect();
+    let shown = log::Page { events, head: 9, more: true, floor: 1 };
+    assert_eq!(seqs(&sync.read(&t, Read::Page(shown), 0, ROOM)), [5, 6, 7, 8, 9]);
 }
 
 #[test]
@@ -292,7 +306,7 @@ impl World {
                     self.room = self.room.checked_sub(1).expect("no more than there is room for");
                 }
                 Effect::Read(read) => self.reads.push(read),
-                Effect::Synced(_) | Effect::Repaired(_) => self.room -= 1,
+                Effect::Synced(_) | Effect::InStep(_) | Effect::Repaired(_) => self.room -= 1,
                 Effect::Start(..) | Effect::Forget(_) => panic!("every topic is known"),
             }
         }
