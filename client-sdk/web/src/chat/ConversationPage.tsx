@@ -7,15 +7,22 @@ import { useLoad } from '../app/load.ts'
 import { useTitle } from '../app/title.ts'
 import type { Left } from '../model/chats.ts'
 import type { Conversation } from '../model/conversation.ts'
-import { useChats, useChatsState, useConversation, usePerson, useTalk } from '../model/hooks.ts'
+import {
+  useChats,
+  useChatsState,
+  useConversation,
+  useOnline,
+  usePerson,
+  useTalk,
+} from '../model/hooks.ts'
 import type { Person } from '../model/people.ts'
 import { useText } from '../texts/language.tsx'
-import { Avatar } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import { Composer } from './Composer.tsx'
 import './conversation.css'
 import { MessageList, WaitingMessages } from './MessageList.tsx'
+import { LiveAvatar } from './Online.tsx'
 import { useIsSheet } from './panels.ts'
 import { useTitleOf } from './titles.ts'
 
@@ -152,6 +159,7 @@ function Header({
   onDetails: () => void
 }) {
   const t = useText()
+  const online = useOnline(conv.peer)
   const left = peer && !peer.active
   const of = left ? t('people.left') : (peer?.title ?? '')
   const under = conv.kind === 'group' ? t('chat.members', { count: conv.members }) : of
@@ -160,12 +168,14 @@ function Header({
       <Link to="/" className="talk-back icon-button" aria-label={t('back')} title={t('back')}>
         <ArrowLeft aria-hidden="true" />
       </Link>
-      <Avatar id={conv.peer ?? conv.id} name={conv.title} />
+      <LiveAvatar user={conv.peer} id={conv.peer ?? conv.id} name={conv.title} />
       <div className="talk-name">
         <h1>
           <bdi>{title}</bdi>
         </h1>
         <p>
+          {online && <span className="online-word">{t('people.online')}</span>}
+          {online && under && ' · '}
           <bdi>{under}</bdi>
         </p>
       </div>

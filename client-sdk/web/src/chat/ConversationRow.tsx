@@ -7,7 +7,7 @@ import { activeAt, type Conversation, mentioned, unread } from '../model/convers
 import { useChats, useConversation, usePerson } from '../model/hooks.ts'
 import { lineOf, messageOf, messageOfPending } from '../model/message.ts'
 import { useText } from '../texts/language.tsx'
-import { Avatar } from '../ui/Avatar.tsx'
+import { LiveAvatar, OnlineWord } from './Online.tsx'
 import { useTitleOf } from './titles.ts'
 
 /** A larger number tells nobody more. */
@@ -49,10 +49,11 @@ function Row({
       data-conv={conv.id}
       onFocus={() => onFocus(conv.id)}
     >
-      <Avatar id={conv.peer ?? conv.id} name={conv.title} />
+      <LiveAvatar user={conv.peer} id={conv.peer ?? conv.id} name={conv.title} />
       <span className="conv-words">
         <span className="conv-line">
           <bdi className="conv-title">{title}</bdi>
+          <OnlineWord user={conv.peer} />
           <time className="conv-time" dateTime={new Date(activeAt(conv)).toISOString()}>
             {calendar.short(activeAt(conv), today)}
           </time>

@@ -9,9 +9,9 @@ import type { Conversation } from '../model/conversation.ts'
 import { useChats, usePerson } from '../model/hooks.ts'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
-import { Avatar } from '../ui/Avatar.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { toast } from '../ui/Toast.tsx'
+import { LiveAvatar, OnlineWord } from './Online.tsx'
 
 /** The members of a conversation, as many as there are. */
 export function MemberRows({
@@ -94,9 +94,10 @@ function MemberRow({
   }
   return (
     <div className={left ? 'talk-person talk-person-left' : 'talk-person'}>
-      <Avatar id={user} name={name} />
+      <LiveAvatar user={user} id={user} name={name} />
       <span className="talk-person-words">
         <bdi className="talk-person-name">{user === me ? t('chat.self', { name }) : name}</bdi>
+        <OnlineWord user={user} />
         {person?.title && <bdi className="soft">{person.title}</bdi>}
       </span>
       {left && <span className="talk-tag">{t('people.left')}</span>}

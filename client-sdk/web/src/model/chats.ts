@@ -25,6 +25,7 @@ import { findMentions } from './mentioned.ts'
 import { moved, sorted } from './order.ts'
 import { type Pending, Waiting } from './pending.ts'
 import { People } from './people.ts'
+import { Presence } from './presence.ts'
 import { Reading } from './reading.ts'
 import { Soon, spread } from './soon.ts'
 import { Talk } from './talk.ts'
@@ -67,6 +68,7 @@ export class Chats {
     stranded: [],
   }))
   readonly people: People
+  readonly presence: Presence
   readonly me: UserId
   readonly #door: Door
   /** The one that was used last is the last. */
@@ -82,7 +84,11 @@ export class Chats {
     this.me = me
     this.#door = door
     this.people = new People(door)
-    door.listen(update => this.#hear(update))
+    this.presence = new Presence(door)
+    door.listen(update => {
+      this.presence.hear(update)
+      this.#hear(update)
+    })
     this.#waiting.outbox(door.outbox)
     void this.load()
   }

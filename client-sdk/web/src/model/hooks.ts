@@ -68,6 +68,13 @@ export function usePerson(user: UserId | undefined): Person | undefined {
   return person
 }
 
+/** Whether somebody on the screen is known to be online. */
+export function useOnline(user: UserId | undefined): boolean {
+  const { presence } = useChats()
+  useEffect(() => (user === undefined ? undefined : presence.show(user)), [presence, user])
+  return useStore(presence.online, online => user !== undefined && online.has(user))
+}
+
 /** Several people, in the order asked; those who are not known yet are missing. */
 export function usePeople(users: readonly UserId[]): Person[] {
   const { people } = useChats()

@@ -8,9 +8,10 @@ import { useTask } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { clock } from '../app/when.ts'
 import { useClient, useMay, useMe } from '../app/workspace.ts'
+import { LiveAvatar } from '../chat/Online.tsx'
+import { useOnline } from '../model/hooks.ts'
 import { failure } from '../texts/failure.ts'
 import { useLanguage, useText } from '../texts/language.tsx'
-import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Banner, Empty } from '../ui/Notice.tsx'
 import type { Departments } from './departments.ts'
@@ -51,11 +52,12 @@ export function Card({
           return (
             <>
               <header className="card-head">
-                <Avatar id={member.user} name={member.name} size="l" />
+                <LiveAvatar user={member.user} id={member.user} name={member.name} size="l" />
                 <h2 ref={heading} tabIndex={-1}>
                   {member.name}
                 </h2>
                 {member.title && <p>{member.title}</p>}
+                <OnlineLine user={member.user} />
                 {!member.active && <p className="card-left">{t('people.left')}</p>}
               </header>
               <Actions member={member} />
@@ -66,6 +68,11 @@ export function Card({
       </Fetched>
     </section>
   )
+}
+
+function OnlineLine({ user }: { user: UserId }) {
+  const t = useText()
+  return useOnline(user) && <p className="online-word">{t('people.online')}</p>
 }
 
 async function withManager(

@@ -18,6 +18,9 @@ export function DeviceRow({ device, onLeave }: { device: Device; onLeave: () => 
       <div className="grow">
         <p className="device-name">{label}</p>
         {device.current && <p className="device-this">{t('settings.devices.this')}</p>}
+        {!device.current && device.connected && (
+          <p className="device-this">{t('settings.devices.connected')}</p>
+        )}
         <p className="soft">
           {t('settings.devices.seen', {
             since: when.day(device.created_at),
