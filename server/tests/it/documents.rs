@@ -86,6 +86,22 @@ async fn every_operation_is_described_with_all_that_may_come_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_shows_no_token_may_call_what_the_document_says_and_nothing_else() {
+    let here = "127.0.0.1".parse().unwrap();
+    let server = TestServer::with(|config| config.trusted_proxies = vec![here]).await;
+    let document = get(&server, "/v1/openapi.json").await;
+    for (index, (path, item)) in document["paths"].as_object().unwrap().iter().enumerate() {
+        // Each from elsewhere: strangers call seldom.
+        let address = format!("2001:db8:{index:x}::1");
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", &*address)];
+        let (status, _) = http(server.url(), "POST", path, &headers, b"{}".to_vec()).await;
+        let needs_none = item["post"]["security"] == json!([]);
+        assert_eq!(status != 401, needs_none, "{path} answers {status}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_call_event_and_ephemeral_is_described_on_the_socket() {
     struct Kinds(Vec<String>);
     impl Visitor for Kinds {
