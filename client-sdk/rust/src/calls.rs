@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{
-    Cid, Codec, Command, Effect, ErrorBody, ErrorCode, Json, Topic,
+    Cid, Codec, Command, Effect, ErrorBody, ErrorCode, Json, Topic, bot,
     frame::client,
     limits::{CALLS_IN_FLIGHT_MAX, FRAME_LEN_MAX, Limits},
     session,
@@ -17,7 +17,13 @@ pub(crate) const CALLS_MAX: usize = 256;
 
 /// Each of these makes a token, which nobody would know of if the answer was lost: asked again,
 /// there would be two.
-const NOT_REPEATED: [&str; 2] = [session::Issue::OP, session::Ticket::OP];
+const NOT_REPEATED: [&str; 5] = [
+    session::Issue::OP,
+    session::Ticket::OP,
+    bot::Create::OP,
+    bot::Rotate::OP,
+    bot::Update::OP,
+];
 
 /// Who waits for an answer.
 #[derive(Debug)]

@@ -18,7 +18,14 @@ export const CALLS_MAX = 256
  * Each of these makes a token or a link, which nobody would know of if the answer was lost: asked
  * again, there would be two.
  */
-const NOT_REPEATED = new Set(['session.issue', 'session.token', 'org.invite.create'])
+const NOT_REPEATED = new Set([
+  'session.issue',
+  'session.token',
+  'org.invite.create',
+  'bot.create',
+  'bot.rotate',
+  'bot.update',
+])
 
 /** Who waits for an answer. */
 export type To =

@@ -1,6 +1,6 @@
 import type { ConvMember } from '@carillon/client'
-import { LogOut, Pencil, UserPlus } from 'lucide-react'
-import { useEffect, useMemo, useState } from 'react'
+import { Bot, LogOut, Pencil, UserPlus } from 'lucide-react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { useLocation } from 'wouter'
 import { useStore } from 'zustand'
 import { Confirm } from '../app/Confirm.tsx'
@@ -21,7 +21,9 @@ import { Panel } from './Panel.tsx'
 import { Rename } from './Rename.tsx'
 import { useTitleOf } from './titles.ts'
 
-type Doing = 'rename' | 'add' | 'leave' | undefined
+const Robots = lazy(() => import('../robots/Robots.tsx'))
+
+type Doing = 'rename' | 'add' | 'robots' | 'leave' | undefined
 
 /** What a conversation is, who is in it, and what can be done about that. */
 export default function Details({
@@ -62,6 +64,9 @@ export default function Details({
               {t('chat.member.add')}
             </Button>
           )}
+          <Button icon={<Bot />} onClick={() => setDoing('robots')}>
+            {t('robots')}
+          </Button>
           <Button look="danger" icon={<LogOut />} onClick={() => setDoing('leave')}>
             {t('chat.leave')}
           </Button>
@@ -72,6 +77,9 @@ export default function Details({
       {members.length > 0 && <Members conv={conv} members={members} removes={isOwner && isGroup} />}
       {doing === 'rename' && <Rename conv={conv} onClose={done} />}
       {doing === 'add' && <AddMembers conv={conv} members={here} onClose={done} />}
+      <Suspense>
+        {doing === 'robots' && <Robots conv={conv} owner={isOwner} onClose={done} />}
+      </Suspense>
       {doing === 'leave' && <Leave conv={conv} owner={isOwner} onClose={done} />}
     </Panel>
   )
