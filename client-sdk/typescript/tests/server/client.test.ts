@@ -159,6 +159,22 @@ describe('talking', () => {
 })
 
 describe('coming back', () => {
+  it('to a group whose history is for all brings what was said without this person', async () => {
+    const { client } = await connected({ url: carillon.url, token: amy.token })
+    const { stream } = await connected({ url: carillon.url, token: bob.token })
+    await say(carillon, amy, conv, ['before'])
+    expect(await said(stream)).toBe('before')
+    const members = { conv, users: [bob.user] }
+    for (const round of ['1', '2']) {
+      await client.call('conv.member.remove', members)
+      await say(carillon, amy, conv, [`without ${round}`, `him ${round}`])
+      await client.call('conv.member.add', members)
+      await say(carillon, amy, conv, [`after ${round}`])
+      const words = [`without ${round}`, `him ${round}`, `after ${round}`]
+      expect(await allSaid(stream, 3)).toEqual(words)
+    }
+  })
+
   it('after the line was cut brings everything that was said meanwhile, once', async () => {
     const { client, stream } = await connected({ ...carillon.options(amy), url: line.url })
     await say(carillon, bob, conv, numbers(1, 5))
