@@ -114,6 +114,7 @@ pub struct Password {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Login {
     /// The sign-in name.
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub login: String,
     /// The password.
     pub password: String,
@@ -196,11 +197,11 @@ pub struct Device {
     pub seen_at: i64,
     /// Whether it is the caller's own.
     pub current: bool,
-}
     /// Whether a window of it is connected now, on whichever node; absent if that cannot be known
     /// now, because the nodes do not hear each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected: Option<bool>,
+}
 
 /// The answer of `session.devices`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -240,6 +241,7 @@ pub struct Issue {
     pub user: Option<String>,
     /// The name of a program; made if there is none of that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 64), regex(pattern = "^[A-Za-z0-9._@-]+$"))]
     pub app: Option<String>,
     /// What the token may do, of `read`, `write` and `admin`; `read` and `write` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
