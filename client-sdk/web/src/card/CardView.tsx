@@ -8,6 +8,7 @@ import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
+import { meant } from './answers.ts'
 import { CardForm } from './CardForm.tsx'
 import { Markdown } from './Markdown.tsx'
 import { Picture } from './Picture.tsx'
@@ -37,7 +38,11 @@ export const CardView = memo(function CardView({
   const [actedOn, setActedOn] = useState<Card>()
   const isOpen = (card.state ?? 'open') === 'open'
   const done = async ({ button, values }: Asked) => {
-    await act(button.act ?? '', values)
+    try {
+      await act(button.act ?? '', values)
+    } catch (error) {
+      throw meant(error)
+    }
     setActedOn(card)
   }
   const wanted = async (want: Asked) => (want.button.confirm ? setAsked(want) : done(want))

@@ -1,6 +1,12 @@
 /** What somebody fills into a card's form. The server has the same rules and the last word. */
 
-import { type CardForm, type CardInput, type CardValue, LIMITS } from '@carillon/client'
+import {
+  type CardForm,
+  type CardInput,
+  type CardValue,
+  CarillonError,
+  LIMITS,
+} from '@carillon/client'
 import { Refused } from '../texts/failure.ts'
 import type { Key } from '../texts/language.tsx'
 
@@ -30,6 +36,19 @@ export function answersOf(form: CardForm, values: Values): Record<string, CardVa
     if (value !== undefined && !isBlank(value)) answers[input.id] = value
   }
   return answers
+}
+
+/** What the server refuses an act with, as it is meant of a card. */
+const MEANT: Partial<Record<string, Key>> = {
+  E_BLOCKED: 'card.deaf',
+  E_CONFLICT: 'card.changed',
+  E_FORBIDDEN: 'card.forbidden',
+}
+
+/** An error of an act, in the words of cards. */
+export function meant(error: unknown): unknown {
+  const key = error instanceof CarillonError ? MEANT[error.code] : undefined
+  return key ? new Refused('', key) : error
 }
 
 function isBlank(value: CardValue): boolean {

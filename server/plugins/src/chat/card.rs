@@ -69,7 +69,7 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     }
     let Some(owner) = &found.owner else {
         let msg = "the program that this card belongs to takes no answers; ask whoever runs it";
-        return Err(Error::new(ErrorCode::Unavailable, msg));
+        return Err(Error::new(ErrorCode::Blocked, msg));
     };
     let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
     let row = ctx.query_one(sql, [id.into(), seq.into()]).await?;
