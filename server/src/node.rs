@@ -170,19 +170,13 @@ impl Node {
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
         let cluster = join(config, run, &store, (&hub, &presence))?;
-        let live: Arc<dyn Live> = match &cluster {
-            Some(elsewhere) => {
-                let (here, elsewhere) = (Arc::clone(&hub), elsewhere.clone());
-                Arc::new(Everywhere { here, elsewhere })
-            }
-            None => Arc::clone(&hub) as Arc<dyn Live>,
-        };
+        let live = live(&hub, cluster.as_ref());
         store.on_commit(Host::after_commit(&plugins, Arc::clone(&live)));
         let started_at = clock.now();
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
+        host.place_readers().await?;
         run_shards(host.clone())?;
         let beats = is_shared.then(|| {
-        host.place_readers().await?;
             let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
             let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
             let beats = Beats { run, name, started_at, store, hub, cluster };
@@ -264,6 +258,15 @@ fn join(
     };
     let ends = carillon_bus::connect(&address, options)?;
     Ok(Some(Cluster::join(ends, store, hub, presence)))
+}
+
+/// Whom what happens is told to: the connections here, and those of the others if there are any.
+fn live(hub: &Arc<Hub>, cluster: Option<&Cluster>) -> Arc<dyn Live> {
+    let here = Arc::clone(hub);
+    match cluster.cloned() {
+        Some(elsewhere) => Arc::new(Everywhere { here, elsewhere }),
+        None => here,
+    }
 }
 
 /// Makes the data folder, for its owner only, and locks it for this process.

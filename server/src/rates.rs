@@ -1,4 +1,19 @@
 //! How often a caller may call, over whatever door: by session, and by address for strangers.
+//!
+//! What protects a node is counted by the node, so that nobody waits for a database to be refused;
+//! what protects people or tables is counted for all nodes, in the tables. Of every limit:
+//!
+//! | limit | counted by | because |
+//! |---|---|---|
+//! | calls of a session; of strangers by network | node | it is the node's time that they take |
+//! | sockets and handshakes by network (`http/gate.rs`) | node | they cost its memory and cores |
+//! | catch-ups at once (`gateway/admission.rs`) | node | each node may ask the database so much |
+//! | passwords hashed at once (`directory/turns.rs`) | node | they take its cores |
+//! | windows of an installation; people and receipts watched | node | they lie in its memory |
+//! | wrong passwords (`directory/attempts.rs`) | tables | as many nodes must not mean more guesses |
+//! | sessions, unused tickets, invitations and their uses | tables | each of them is a row |
+//! | the first organisation | tables | of two at once one is refused, on whichever nodes |
+//! | imports | tables | of two at once the second looks again: the organisation's revision |
 
 mod bucket;
 mod networks;
