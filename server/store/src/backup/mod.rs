@@ -3,6 +3,8 @@
 //! The file is gzip over lines of JSON: what it is ([`Manifest`]), then each table with its rows,
 //! then the end with their number and a SHA-256 of all lines before. It is read within one
 //! snapshot of the database, while servers write on, and neither side holds more than a few rows.
+//! The log, which is most of it, comes last and in pages: it is the same at any time up to where
+//! the snapshot saw it, and a snapshot that stays open slows down all who write.
 
 mod check;
 mod file;
@@ -19,12 +21,14 @@ use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{Database, OpenError};
-use tables::Tables;
+use tables::{Cell, Table, Tables};
 
 /// The shape of the file. A program reads this and older ones.
 const FORMAT: u32 = 1;
 /// What is not carried over: another database has an epoch and counters of its own.
 const OWN: &str = "meta";
+/// What is read last, and by position.
+const LOG: &str = "event";
 
 /// What a backup is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,15 +124,40 @@ async fn write_from(
         plugins: from.plugins().await?,
     };
     let mut file = file::Writer::new(out, &manifest)?;
-    for table in from.tables().await? {
-        if table.table == OWN {
-            continue;
-        }
+    let tables = from.tables().await?.into_iter().filter(|table| table.table != OWN);
+    let (log, others): (Vec<_>, Vec<_>) = tables.partition(|table| table.table == LOG);
+    for table in others {
         file.table(&table)?;
         let mut rows = from.rows(&table);
         while let Some(row) = rows.try_next().await? {
             file.row(&row)?;
         }
     }
+    from.end_snapshot().await?;
+    for table in log {
+        write_log(from, &table, position, &mut file).await?;
+    }
     Ok((manifest, file.end()?))
+}
+
+/// Writes the log up to a position. Who rewrote a message meanwhile finds it as it is now.
+async fn write_log<W: io::Write>(
+    from: &mut impl Tables,
+    log: &Table,
+    position: u64,
+    file: &mut file::Writer<W>,
+) -> Result<(), BackupError> {
+    file.table(log)?;
+    let mut after = 0;
+    while after < position {
+        let page = from.page(log, after, position).await?;
+        page.iter().try_for_each(|row| file.row(row))?;
+        // It begins with its position.
+        let Some(Cell::Int(last)) = page.last().and_then(|row| row.first()) else {
+            let lost = format!("the log ends at {after}, before {position}");
+            return Err(sqlx::Error::Protocol(lost).into());
+        };
+        after = last.unsigned_abs();
+    }
+    Ok(())
 }

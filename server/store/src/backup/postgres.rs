@@ -31,6 +31,10 @@ impl Tables for Postgres {
         sqlx::raw_sql(sql).execute(&mut self.conn).await.map(drop)
     }
 
+    async fn end_snapshot(&mut self) -> sqlx::Result<()> {
+        sqlx::raw_sql("COMMIT").execute(&mut self.conn).await.map(drop)
+    }
+
     async fn log(&mut self) -> sqlx::Result<(u64, u64)> {
         let sql = "SELECT epoch, (SELECT coalesce(max(pos), 0) FROM event) FROM meta";
         let row = sqlx::query(sql).fetch_one(&mut self.conn).await?;

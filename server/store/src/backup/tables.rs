@@ -7,6 +7,9 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sqlx::Result;
 
+/// Events that are held at a time.
+const PAGE_LEN: usize = 500;
+
 /// A table, with the columns that its rows have here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Table {
@@ -39,6 +42,13 @@ pub(super) trait Tables: Send {
     /// All tables.
     async fn tables(&mut self) -> Result<Vec<Table>>;
 
+    /// Everything but the log has been read. Up to a position it changes no more, so it needs no
+    /// snapshot: what is long is not read in one that lets the database clean up nothing.
+    async fn end_snapshot(&mut self) -> Result<()>;
+
+    /// The log after a position and up to another, a page of it.
+    async fn page(&mut self, log: &Table, after: u64, through: u64) -> Result<Vec<Vec<Cell>>>;
+
     /// All rows of a table, by their first column.
     fn rows<'a>(&'a mut self, table: &Table) -> BoxStream<'a, Result<Vec<Cell>>>;
 
@@ -61,6 +71,14 @@ pub(super) trait Tables: Send {
 impl Table {
     pub(super) fn select(&self) -> String {
         format!("SELECT {} FROM {} ORDER BY 1", self.names(), quoted(&self.table))
+    }
+
+    pub(super) fn page(&self) -> String {
+        format!(
+            "SELECT {} FROM {} WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT {PAGE_LEN}",
+            self.names(),
+            quoted(&self.table)
+        )
     }
 
     pub(super) fn insert(&self) -> String {
@@ -140,6 +158,22 @@ macro_rules! rows_in_and_out {
                 (0..row.len()).map(|at| $cell(row.try_get_raw(at)?)).collect()
             });
             Box::pin(rows)
+        }
+
+        async fn page(
+            &mut self,
+            log: &Table,
+            after: u64,
+            through: u64,
+        ) -> sqlx::Result<Vec<Vec<Cell>>> {
+            use sqlx::Row as _;
+            let query = sqlx::query(sqlx::AssertSqlSafe(log.page()));
+            let query = query.bind(after.cast_signed()).bind(through.cast_signed());
+            let rows = query.fetch_all(&mut self.conn).await?;
+            let row = |row: &<$db as sqlx::Database>::Row| {
+                (0..row.len()).map(|at| $cell(row.try_get_raw(at)?)).collect()
+            };
+            rows.iter().map(row).collect()
         }
 
         async fn insert(&mut self, table: &Table, rows: &[Vec<Cell>]) -> sqlx::Result<()> {
