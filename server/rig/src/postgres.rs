@@ -121,6 +121,27 @@ impl Postgres {
     pub fn begin(&mut self) {
         self.child = run(self.folder.path(), self.port, &self.settings);
     }
+
+    /// Keeps a copy of all that it has, for [`Postgres::set_back`].
+    ///
+    /// # Panics
+    /// If it does not start again, or the disk is full.
+    pub fn keep(&mut self) {
+        self.stop();
+        copy(&self.folder.path().join("data"), &self.folder.path().join("kept"));
+        self.begin();
+    }
+
+    /// Begins again from the copy: what has been committed since is gone, as when a standby takes
+    /// over that had not got it yet.
+    ///
+    /// # Panics
+    /// If there is no copy, or it does not start.
+    pub fn set_back(&mut self) {
+        self.stop();
+        copy(&self.folder.path().join("kept"), &self.folder.path().join("data"));
+        self.begin();
+    }
 }
 
 /// A PostgreSQL that stands still; it goes on when this is dropped.
@@ -146,6 +167,15 @@ impl Drop for Stalled {
     fn drop(&mut self) {
         self.signal(Signal::CONT);
     }
+}
+
+/// Replaces a folder by a copy of another one, with its owner.
+fn copy(from: &Path, to: &Path) {
+    if to.exists() {
+        fs::remove_dir_all(to).expect("the folder is ours");
+    }
+    let copied = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} is copied", from.display());
 }
 
 impl Drop for Postgres {

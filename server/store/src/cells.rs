@@ -41,10 +41,10 @@ pub(crate) fn event(topic: Topic, row: &impl Cells, first: usize) -> Result<Even
         seq: whole(row, first)?,
         n: whole(row, first + 1)?,
         k: Arc::from(row.text(first + 2)?),
-        id: EventId(id(row.bytes(first + 3)?)?),
-        by: UserId(id(row.bytes(first + 4)?)?),
+        id: EventId(id(row, first + 3)?),
+        by: UserId(id(row, first + 4)?),
         at: row.int(first + 5)?,
-        cid: row.bytes(first + 6)?.map(|cid| id(Some(cid))).transpose()?.map(Cid),
+        cid: row.bytes(first + 6)?.map(|cid| ulid(Some(cid))).transpose()?.map(Cid),
         data: Json::trusted(row.text(first + 7)?),
     })
 }
@@ -59,7 +59,12 @@ pub(crate) fn topic(row: &impl Cells, column: usize) -> Result<Topic> {
     row.text(column)?.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-fn id(bytes: Option<&[u8]>) -> Result<Ulid> {
+/// The id that stands in a column.
+pub(crate) fn id(row: &impl Cells, column: usize) -> Result<Ulid> {
+    ulid(row.bytes(column)?)
+}
+
+fn ulid(bytes: Option<&[u8]>) -> Result<Ulid> {
     let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
     bytes.map(Ulid::from_bytes).ok_or_else(|| sqlx::Error::Decode("an id of 16 bytes".into()))
 }

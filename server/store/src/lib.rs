@@ -30,5 +30,6 @@ mod store;
 
 pub use asked::Asked;
 pub use line::{AfterCommit, OwnCommit, Tail};
+pub use log::Replaced;
 pub use open::{Database, Durability, OpenError, Options, without_password};
 pub use store::Store;

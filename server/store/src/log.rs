@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use carillon_plugin::{Committed, Emit, Error, Head, Result, Rewrite, Transaction};
-use carillon_protocol::{ErrorCode, Event, Json, Topic};
+use carillon_protocol::{ErrorCode, Event, EventId, Json, Topic};
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 
 use crate::{
     asked::Asking,
@@ -38,24 +39,62 @@ pub(crate) struct Shared {
     pub(crate) tail: Figures,
     pub(crate) asking: Asking,
     pub(crate) epoch: u64,
+    /// Why this node must end, once that is known.
+    pub(crate) replaced: watch::Sender<Option<Replaced>>,
+}
+
+/// Why the log is not the one any more that a node has followed. Whatever the node knows is of
+/// another log: it must end, and be started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Replaced {
+    /// A server took over that lacks commits.
+    #[error(
+        "the database lost commits: what this node saw at {applied} is not there any more; \
+         the log has a new epoch now, start this node again"
+    )]
+    SetBack {
+        /// The newest position that was seen.
+        applied: u64,
+    },
+    /// Another node found that, or the database was filled anew.
+    #[error("the log in the database has another epoch: start this node again")]
+    Renewed,
 }
 
 impl Shared {
     /// Of the one node that writes.
     pub(crate) fn new(position: u64, epoch: u64) -> Shared {
         let places = Arc::new(Cache::new(PLACES_MAX));
-        Shared::of(places, Line::new(position, None), epoch)
+        Shared::of(places, Line::new(position), epoch)
     }
 
     /// Of one of several nodes: where topics stand is learned from what all of them commit.
-    pub(crate) fn following(position: u64, epoch: u64) -> Shared {
+    pub(crate) fn following(position: u64, last: Option<EventId>, epoch: u64) -> Shared {
         let places = Arc::new(Cache::new(PLACES_MAX));
-        let line = Line::new(position, Some(Arc::clone(&places)));
+        let line = Line::following(position, last, Arc::clone(&places));
         Shared::of(places, line, epoch)
     }
 
+    /// The log is another one. What was found first counts.
+    pub(crate) fn is_replaced(&self, why: Replaced) {
+        self.replaced.send_if_modified(|known| {
+            let is_first = known.is_none();
+            known.get_or_insert(why);
+            is_first
+        });
+    }
+
+    /// Refuses if the log is another one.
+    pub(crate) fn refuse_replaced(&self) -> sqlx::Result<()> {
+        match *self.replaced.borrow() {
+            Some(why) => Err(sqlx::Error::Protocol(why.to_string())),
+            None => Ok(()),
+        }
+    }
+
     fn of(places: Arc<Places>, line: Line, epoch: u64) -> Shared {
-        Shared { places, line, tail: Figures::default(), asking: Asking::default(), epoch }
+        let (tail, asking) = (Figures::default(), Asking::default());
+        Shared { places, line, tail, asking, epoch, replaced: watch::Sender::default() }
     }
 }
 

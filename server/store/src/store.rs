@@ -9,7 +9,7 @@ use carillon_plugin::{
 use carillon_protocol::{Cid, Event, Topic, UserId};
 
 use crate::{
-    AfterCommit, Asked, Database, OpenError, Options, OwnCommit, Tail,
+    AfterCommit, Asked, Database, OpenError, Options, OwnCommit, Replaced, Tail,
     log::Shared,
     postgres::{self, Follower},
     queue::Queue,
@@ -110,6 +110,14 @@ impl Store {
     /// How often the database was asked.
     pub fn asked(&self) -> Asked {
         self.shared.asking.asked()
+    }
+
+    /// Waits until the log is not the one any more that this node has followed: for ever, if all is
+    /// well. The node must end then: it commits nothing any more, and what it knows is wrong.
+    pub async fn replaced(&self) -> Replaced {
+        let mut known = self.shared.replaced.subscribe();
+        let why = known.wait_for(Option::is_some).await.map(|why| *why);
+        why.ok().flatten().expect("the store keeps the sender, and waits for a reason")
     }
 
     /// Whether the writer and a reader answer, soon.

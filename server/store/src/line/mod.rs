@@ -10,7 +10,7 @@ use std::{
 };
 
 use carillon_plugin::Head;
-use carillon_protocol::Event;
+use carillon_protocol::{Event, EventId};
 use tokio::sync::{Notify, watch};
 
 use self::order::Order;
@@ -47,9 +47,20 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(position: u64, places: Option<Arc<Places>>) -> Line {
+    /// Of the one node that writes.
+    pub(crate) fn new(position: u64) -> Line {
+        Line::of(Order::new(position), None)
+    }
+
+    /// Of one of several nodes, with the event at the position.
+    pub(crate) fn following(position: u64, last: Option<EventId>, places: Arc<Places>) -> Line {
+        Line::of(Order::new(position).with_last(last), Some(places))
+    }
+
+    fn of(order: Order, places: Option<Arc<Places>>) -> Line {
+        let position = order.applied();
         Line {
-            order: Mutex::new(Order::new(position)),
+            order: Mutex::new(order),
             applied: watch::Sender::new(position),
             places,
             recent: Recent::new(position),
@@ -63,6 +74,12 @@ impl Line {
     /// The newest position whose event, and all before it, everybody here has seen.
     pub(crate) fn applied(&self) -> u64 {
         *self.applied.borrow()
+    }
+
+    /// The same with the event that is there, if there is one.
+    pub(crate) fn last(&self) -> (u64, Option<EventId>) {
+        let order = self.lock();
+        (order.applied(), order.last())
     }
 
     /// The newest position anybody spoke of.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, mem};
 
-use carillon_protocol::Event;
+use carillon_protocol::{Event, EventId};
 
 /// Events that may wait for those before them: seconds of what other nodes commit. What is more
 /// than that is read from the log when its turn comes.
@@ -14,6 +14,8 @@ pub(crate) type Run = (u64, Vec<Event>);
 /// What has been applied, and what waits for something before it.
 pub(super) struct Order {
     applied: u64,
+    /// The event that was applied last, if it is known.
+    last: Option<EventId>,
     held: BTreeMap<u64, Vec<Event>>,
     held_len: usize,
     /// The newest position anybody spoke of.
@@ -22,7 +24,18 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn new(applied: u64) -> Order {
-        Order { applied, held: BTreeMap::new(), held_len: 0, spoken: applied }
+        let held = BTreeMap::new();
+        Order { applied, last: None, held, held_len: 0, spoken: applied }
+    }
+
+    /// With the event at the position.
+    pub(super) fn with_last(mut self, last: Option<EventId>) -> Order {
+        self.last = last;
+        self
+    }
+
+    pub(super) fn last(&self) -> Option<EventId> {
+        self.last
     }
 
     pub(super) fn applied(&self) -> u64 {
@@ -117,6 +130,7 @@ impl Order {
         };
         let first = self.applied + 1;
         self.applied += fresh.len() as u64;
+        self.last = fresh.last().map(|event| event.id);
         Some((first, fresh))
     }
 

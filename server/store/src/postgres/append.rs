@@ -13,14 +13,16 @@ use crate::{
     log,
 };
 
-/// Commits a draft that is numbered from 1, and gives it its real numbers. One round trip.
+/// Commits a draft that is numbered from 1, and gives it its real numbers. One round trip, which
+/// fails if the log has another epoch.
 pub(super) async fn append(
     conn: &mut PgConnection,
+    epoch: u64,
     learned: &mut Learned,
     draft: &mut Draft,
 ) -> Result<()> {
     let texts: Vec<String> = draft.rows.iter().map(open_text).collect();
-    let (after, found) = call(conn, learned, draft, &texts).await?;
+    let (after, found) = call(conn, epoch, learned, draft, &texts).await?;
     for (row, text) in draft.rows.iter_mut().zip(texts) {
         let topic = row.topic as usize - 1;
         row.pos += after.unsigned_abs();
@@ -38,12 +40,13 @@ pub(super) async fn append(
 /// Says after which position the batch begins, and what its topics and authors are.
 async fn call(
     conn: &mut PgConnection,
+    epoch: u64,
     learned: &Learned,
     draft: &Draft,
     texts: &[String],
 ) -> Result<(i64, Numbers)> {
     let sql = "SELECT after_pos, topic_ids, author_ids, after_seqs, after_ns FROM append_batch(
-         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     let (topics, authors) = (&draft.newcomers.topics, &draft.newcomers.authors);
     let known = learned.numbers(draft);
     // Only what is not known needs its name.
@@ -55,6 +58,7 @@ async fn call(
         .bind(topics.iter().zip(&known.topics).map(name).collect::<Vec<_>>())
         .bind(topics.iter().map(|(.., org)| org.0.to_bytes()).collect::<Vec<_>>())
         .bind(authors.iter().map(|(_, by)| by.0.to_bytes()).collect::<Vec<_>>())
+        .bind(epoch as i64)
         .bind(learned.expected())
         .bind(known.topics)
         .bind(known.authors)
@@ -74,13 +78,13 @@ fn open_text(row: &NewEvent) -> String {
     }
 }
 
-/// Inserts a draft whose numbers are real if the log still stands where they begin, and says
-/// whether it did. The counter's row is the first that is written, and nothing is read that others
-/// may change meanwhile: this also holds where it is the whole transaction.
-pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<bool> {
+/// Inserts a draft whose numbers are real if the log of this epoch still stands where they begin,
+/// and says whether it did. The counter's row is the first that is written, and nothing is read
+/// that others may change meanwhile: this also holds where it is the whole transaction.
+pub(super) async fn insert(conn: &mut PgConnection, epoch: u64, draft: &Draft) -> Result<bool> {
     let sql = "WITH moved AS (
              UPDATE meta SET pos = $12, topics = topics + $13, authors = authors + $14
-             WHERE pos = $12 - cardinality($1) RETURNING pos)
+             WHERE pos = $12 - cardinality($1) AND epoch = $15 RETURNING pos)
          INSERT INTO event (topic, by_id, seq, n, counts, k, id, at, cid, hash, data, pos)
          SELECT q.topic, q.author, q.seq, q.n, q.counts, q.k, q.id, q.at, q.cid, q.hash, q.data,
                 moved.pos - cardinality($1) + q.i
@@ -94,7 +98,8 @@ pub(super) async fn insert(conn: &mut PgConnection, draft: &Draft) -> Result<boo
     let query = query
         .bind(draft.last.pos as i64)
         .bind(newcomers.topics.len() as i64)
-        .bind(newcomers.authors.len() as i64);
+        .bind(newcomers.authors.len() as i64)
+        .bind(epoch as i64);
     query.execute(conn).await.map(|done| done.rows_affected() > 0)
 }
 

@@ -7,6 +7,7 @@ mod migrate;
 mod open;
 mod read;
 mod rows;
+mod same;
 mod tail;
 mod writer;
 

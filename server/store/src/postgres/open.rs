@@ -3,19 +3,20 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use carillon_plugin::Migration;
+use carillon_protocol::EventId;
 use sqlx::{
     ConnectOptions, Connection, PgConnection, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use super::{
-    migrate, patiently,
+    migrate, patiently, same,
     tail::{Follower, Tail},
     writer::Writer,
 };
 use crate::{
     Database, Durability, OpenError, Options,
-    cells::whole,
+    cells::{self, Cells, whole},
     log::Shared,
     migrate::Stop,
     reading::{Pool, Readers},
@@ -69,12 +70,9 @@ pub(crate) async fn open(
     let settings = settings(url).map_err(failed)?;
     let mut conn = connected(&settings, &name).await?;
     migrate::migrate(&mut conn, &name, migrations).await.map_err(|stop| stopped(&name, stop))?;
-    let row = sqlx::query("SELECT pos, epoch FROM meta").fetch_one(&mut conn).await;
-    let row = row.and_then(|row| Ok((whole(&row, 0)?, whole(&row, 1)?)));
-    let (position, epoch) = row.map_err(failed)?;
+    let shared = Arc::new(found(&mut conn).await.map_err(failed)?);
     conn.close().await.map_err(failed)?;
 
-    let shared = Arc::new(Shared::following(position, epoch));
     let durability = match options.durability {
         Durability::Full => "on",
         Durability::Off => "off",
@@ -82,6 +80,7 @@ pub(crate) async fn open(
     let of_writer =
         settings.clone().options(OF_WRITER).options([("synchronous_commit", durability)]);
     let of_readers = settings.options(OF_READERS);
+    let asked = Arc::clone(&shared);
     let readers = PgPoolOptions::new()
         .max_connections(if options.readers == 0 { READERS } else { options.readers })
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -89,7 +88,10 @@ pub(crate) async fn open(
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(READER_AGE_MAX)
-        .after_connect(|conn, _| Box::pin(refuse_standby(conn)))
+        .after_connect(move |conn, _| {
+            let shared = Arc::clone(&asked);
+            Box::pin(async move { same::newest(conn, &shared).await.map(drop) })
+        })
         .connect_lazy_with(of_readers.clone());
     let follower = Tail::start(of_readers, Arc::clone(&shared));
     let readers = Readers { pool: Pool::Postgres(readers), shared: Arc::clone(&shared) };
@@ -121,9 +123,12 @@ async fn connected(settings: &PgConnectOptions, name: &str) -> Result<PgConnecti
     let settings = settings.clone().options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
     let look = async {
         let mut conn = patiently(|| settings.connect()).await?;
-        refuse_standby(&mut conn).await?;
-        let row = sqlx::query("SHOW server_encoding").fetch_one(&mut conn).await?;
-        Ok((conn, row.try_get::<String, _>(0)?))
+        let sql = "SELECT pg_is_in_recovery(), current_setting('server_encoding')";
+        let row = sqlx::query(sql).fetch_one(&mut conn).await?;
+        match row.try_get(0)? {
+            false => Ok((conn, row.try_get::<String, _>(1)?)),
+            true => Err(same::standby()),
+        }
     };
     match look.await {
         Ok((conn, encoding)) if encoding == "UTF8" => Ok(conn),
@@ -135,16 +140,12 @@ async fn connected(settings: &PgConnectOptions, name: &str) -> Result<PgConnecti
     }
 }
 
-/// Refuses a server that follows another one: it may be behind what this node has seen already.
-pub(super) async fn refuse_standby(conn: &mut PgConnection) -> sqlx::Result<()> {
-    let row = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(conn).await?;
-    match row.try_get(0)? {
-        false => Ok(()),
-        true => {
-            let why = "the server is a standby; give the address of the one that takes writes";
-            Err(sqlx::Error::Protocol(why.into()))
-        }
-    }
+/// Where the log stands, and with which event.
+async fn found(conn: &mut PgConnection) -> sqlx::Result<Shared> {
+    let sql = "SELECT epoch, pos, (SELECT id FROM event e WHERE e.pos = meta.pos) FROM meta";
+    let row = sqlx::query(sql).fetch_one(conn).await?;
+    let last = row.bytes(2)?.map(|_| cells::id(&row, 2)).transpose()?;
+    Ok(Shared::following(whole(&row, 1)?, last.map(EventId), whole(&row, 0)?))
 }
 
 fn stopped(name: &str, stop: Stop) -> OpenError {

@@ -114,11 +114,6 @@ impl Reading for PgConnection {
     }
 }
 
-/// The newest position of all.
-pub(super) async fn newest(conn: &mut PgConnection) -> Result<u64> {
-    whole(&sqlx::query("SELECT pos FROM meta").fetch_one(conn).await?, 0)
-}
-
 /// The log after a position and up to another, at most `limit` events of it.
 pub(super) async fn page(
     conn: &mut PgConnection,

@@ -57,7 +57,7 @@ CREATE UNIQUE INDEX event_cid ON event (cid, by_id) WHERE cid IS NOT NULL;
 -- (0 if not), which never change, and where topics stood (-1 if not) when the log was at
 -- expected_pos.
 CREATE FUNCTION append_batch(
-    names TEXT[], orgs BYTEA[], people BYTEA[], expected_pos BIGINT,
+    names TEXT[], orgs BYTEA[], people BYTEA[], of_epoch BIGINT, expected_pos BIGINT,
     INOUT topic_ids BIGINT[], INOUT author_ids BIGINT[],
     INOUT after_seqs BIGINT[], INOUT after_ns BIGINT[],
     topic_of BIGINT[], author_of BIGINT[], seqs BIGINT[], ns BIGINT[], count_of BIGINT[],
@@ -66,7 +66,11 @@ CREATE FUNCTION append_batch(
 ) LANGUAGE plpgsql AS $$
 BEGIN
     -- From here on nobody else appends. Each statement below sees what was committed until now.
-    UPDATE meta SET pos = pos + cardinality(ids) RETURNING pos - cardinality(ids) INTO after_pos;
+    UPDATE meta SET pos = pos + cardinality(ids) WHERE epoch = of_epoch
+    RETURNING pos - cardinality(ids) INTO after_pos;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the log has another epoch';
+    END IF;
 
     -- One look into an index for each: never a plan that was made when the tables were small.
     IF array_position(topic_ids, 0) IS NOT NULL THEN

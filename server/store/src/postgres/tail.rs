@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{open::refuse_standby, patiently, read};
+use super::{patiently, read, same};
 use crate::log::Shared;
 
 /// Events of one read.
@@ -82,6 +82,9 @@ impl Tail {
                 tracing::warn!(%error, "the log cannot be followed");
                 shared.tail.failed();
                 self.conn = None;
+                if shared.refuse_replaced().is_err() {
+                    return;
+                }
                 sleep(FAULT_PAUSE).await;
             }
         }
@@ -123,13 +126,9 @@ impl Tail {
     async fn newest(&mut self) -> sqlx::Result<u64> {
         let shared = Arc::clone(&self.shared);
         let line = &shared.line;
-        let (applied, spoken) = (line.applied(), line.spoken());
-        let newest = in_time(read::newest(self.conn().await?)).await?;
+        let spoken = line.spoken();
+        let newest = in_time(same::newest(self.conn().await?, &shared)).await?;
         shared.tail.newest.store(newest, Ordering::Relaxed);
-        if newest < applied {
-            let lost = format!("the database lost commits: it is at {newest}, not {applied}");
-            return Err(sqlx::Error::Protocol(lost));
-        }
         if newest < spoken {
             line.ends_at(newest, spoken);
         }
@@ -169,19 +168,17 @@ impl Tail {
         self.shared.asking.read();
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => patiently(|| connected(&self.settings)).await?,
+            None => {
+                let mut conn = patiently(|| self.settings.connect()).await?;
+                in_time(same::newest(&mut conn, &self.shared)).await?;
+                conn
+            }
         };
         Ok(self.conn.insert(conn))
     }
 }
 
-async fn connected(settings: &PgConnectOptions) -> sqlx::Result<PgConnection> {
-    let mut conn = settings.connect().await?;
-    in_time(refuse_standby(&mut conn)).await?;
-    Ok(conn)
-}
-
 /// What the server answers, unless it takes too long.
-async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+pub(super) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     timeout(READ_TIMEOUT, asked).await.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
 }

@@ -8,8 +8,9 @@ use carillon_protocol::{ErrorCode, Topic, UserId};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use super::{append, dialect, is_lost, learned::Learned, patiently};
+use super::{append, dialect, is_lost, learned::Learned, patiently, same, tail::in_time};
 use crate::{
+    Replaced,
     batch::{self, Done, Draft, Last, Memory, statement::ROWS},
     cells::{Cells, whole},
     engine::{self, Fault, Lane, Opening, Reading, Standing},
@@ -50,11 +51,13 @@ impl Writer {
 
     /// The connection, opened again if a fault closed it.
     async fn link(&mut self) -> sqlx::Result<(&mut Link, &mut Memory)> {
+        self.memory.shared.refuse_replaced()?;
         let link = match self.link.take() {
             Some(link) => link,
             None => {
-                let conn = patiently(|| self.settings.connect()).await?;
                 let shared = Arc::clone(&self.memory.shared);
+                let mut conn = patiently(|| self.settings.connect()).await?;
+                in_time(same::newest(&mut conn, &shared)).await?;
                 Link::new(conn, shared)
             }
         };
@@ -204,8 +207,12 @@ impl Link {
     async fn locked(&mut self, topics: &[&Topic], users: &[UserId]) -> sqlx::Result<Standing> {
         self.numbering = Numbering::Locked;
         self.run("BEGIN").await?;
-        let sql = "SELECT pos, topics, authors FROM meta FOR UPDATE";
+        let sql = "SELECT pos, topics, authors, epoch FROM meta FOR UPDATE";
         let row = sqlx::query(sql).fetch_one(self.conn()).await?;
+        if whole(&row, 3)? != self.shared.epoch {
+            self.shared.is_replaced(Replaced::Renewed);
+            self.shared.refuse_replaced()?;
+        }
         let last = Last { pos: whole(&row, 0)?, topic: row.int(1)?, author: row.int(2)? };
         self.learned.stands_at(last.pos);
         let places = match self.learned.places(topics) {
@@ -226,14 +233,16 @@ impl Link {
         if !draft.newcomers.is_empty() {
             append::insert_newcomers(self.conn(), &draft.newcomers).await?;
         }
-        append::insert(self.conn(), draft).await
+        let epoch = self.shared.epoch;
+        append::insert(self.conn(), epoch, draft).await
     }
 
     /// Commits a batch that is one statement, which counts for itself.
     async fn append(&mut self, draft: &mut Draft) -> sqlx::Result<bool> {
         self.committing = true;
         self.shared.asking.write();
-        append::append(&mut self.conn, &mut self.learned, draft).await.map(|()| true)
+        let epoch = self.shared.epoch;
+        append::append(&mut self.conn, epoch, &mut self.learned, draft).await.map(|()| true)
     }
 
     /// Commits a batch with statements of its own, or undoes it.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A connection of nobody's, to do harm with.
-async fn stranger(database: &Database) -> PgConnection {
+pub async fn stranger(database: &Database) -> PgConnection {
     let Database::Postgres(url) = database else { panic!("it is on a server") };
     PgConnection::connect(url).await.unwrap()
 }
