@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carillon_plugin::{Listening, Result, Window};
-use carillon_protocol::{ConvId, Topic, UserId};
+use carillon_protocol::{ConvId, OrgId, Topic, UserId};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
@@ -70,23 +70,30 @@ impl Entry {
     }
 }
 
-/// All of one person's, by conversation.
+/// All of one person's.
 #[derive(Debug)]
-pub(crate) struct List(Mutex<Vec<Entry>>, usize);
+pub(crate) struct List {
+    /// Of which organisation the conversations are.
+    org: OrgId,
+    /// By conversation.
+    entries: Mutex<Vec<Entry>>,
+    bytes: u64,
+}
 
 impl List {
-    fn new(mut listed: Vec<Listed>) -> List {
+    fn new(org: OrgId, mut listed: Vec<Listed>) -> List {
         listed.sort_unstable_by_key(|one| one.conv);
         let spans: usize = listed.iter().map(|one| one.window.0.len()).sum();
         let bytes =
             EMPTY_BYTES + listed.len() * size_of::<Entry>() + spans * size_of::<(u64, u64)>();
         let entry = |listed| Entry { listed, moved: Moved::No };
-        List(Mutex::new(listed.into_iter().map(entry).collect()), bytes)
+        let entries = Mutex::new(listed.into_iter().map(entry).collect());
+        List { org, entries, bytes: bytes as u64 }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         // Nothing in here panics half way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moved(&self, conv: ConvId, cursor: (u64, u64), moved: Moved) {
@@ -121,7 +128,7 @@ struct ByLength;
 
 impl Weighter<UserId, Arc<List>> for ByLength {
     fn weight(&self, _: &UserId, list: &Arc<List>) -> u64 {
-        list.1 as u64
+        list.bytes
     }
 }
 
@@ -143,15 +150,21 @@ impl Default for Lists {
 
 impl Lists {
     /// A person's list from memory, or as this loads it. Whoever asks meanwhile waits for that.
-    pub(crate) async fn of<F>(&self, user: UserId, load: impl FnOnce() -> F) -> Result<Arc<List>>
+    pub(crate) async fn of<F>(
+        &self,
+        (org, user): (OrgId, UserId),
+        load: impl FnOnce() -> F,
+    ) -> Result<Arc<List>>
     where
         F: Future<Output = Result<Vec<Listed>>>,
     {
         let guard = match self.0.get_value_or_guard_async(&user).await {
-            Ok(list) => return Ok(list),
+            Ok(list) if list.org == org => return Ok(list),
+            // Nobody is in two organisations; whoever says so is shown none of this.
+            Ok(_) => return Ok(Arc::new(List::new(org, load().await?))),
             Err(guard) => guard,
         };
-        let list = Arc::new(List::new(load().await?));
+        let list = Arc::new(List::new(org, load().await?));
         // Refused if something was committed meanwhile that it may not know: then it is not kept.
         let _ = guard.insert(list.clone());
         Ok(list)
@@ -189,6 +202,7 @@ mod tests {
 
     const AMY: UserId = UserId(Ulid(1));
     const SHOP: ConvId = ConvId(Ulid(2));
+    const OF_HARBOUR: (OrgId, UserId) = (OrgId(Ulid(3)), AMY);
 
     fn shop(cursor: u64) -> Vec<Listed> {
         let (window, cursor) = (Window::all(), (cursor, cursor));
@@ -196,7 +210,7 @@ mod tests {
     }
 
     async fn cursor(lists: &Lists, loaded: u64) -> Option<(u64, u64)> {
-        let list = lists.of(AMY, async || Ok(shop(loaded))).await.unwrap();
+        let list = lists.of(OF_HARBOUR, async || Ok(shop(loaded))).await.unwrap();
         list.listening(9)[0].read
     }
 
@@ -212,7 +226,7 @@ mod tests {
                 change(&lists);
                 Ok(shop(3))
             };
-            lists.of(AMY, load).await.unwrap();
+            lists.of(OF_HARBOUR, load).await.unwrap();
             assert_eq!(cursor(&lists, 7).await, Some((7, 7)), "it is loaded again");
             assert_eq!(cursor(&lists, 8).await, Some((7, 7)), "and then kept");
         }
@@ -230,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_cursor_that_moved_is_said_to_have_moved_no_earlier_than_it_did() {
         let lists = Lists::default();
-        let list = lists.of(AMY, async || Ok(shop(3))).await.unwrap();
+        let list = lists.of(OF_HARBOUR, async || Ok(shop(3))).await.unwrap();
         let changed = |position| list.listening(position)[0].changed_pos;
         assert_eq!((changed(9), changed(10)), (5, 5));
         lists.wrote(AMY, SHOP, (6, 6));

@@ -105,8 +105,9 @@ pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<C
     let known = People::ask(ctx, org, &users).await?;
     people.iter_mut().for_each(|person| person.away = known.has_left(person.user));
     let Head { head, n, .. } = ctx.head(&Topic::Conv(id)).await?;
-    chat.unsettled.recover(ctx, vec![(id, settled, n)]).await?;
-    let roster = Roster::new(people, changed_seq, head, n);
+    let own = chat.unsettled.known(ctx, vec![(id, settled, n)], None).await?;
+    let mut roster = Roster::new(people, changed_seq, head, n);
+    own.into_values().flatten().for_each(|(user, cursor)| roster.read_to(user, cursor));
     Ok(Conversation::new((id, org), (kind, history), roster))
 }
 
@@ -250,10 +251,12 @@ async fn seated(ctx: &Ctx, chat: &Chat, rows: Vec<Row>) -> Result<Vec<Seat>> {
     let heads = ctx.heads(seats.iter().map(|seat| Topic::Conv(seat.conv)).collect()).await?;
     let standing = seats.iter().zip(&heads).zip(settled);
     let standing = standing.map(|((seat, head), settled)| (seat.conv, settled, head.n)).collect();
-    chat.unsettled.recover(ctx, standing).await?;
+    let own = chat.unsettled.known(ctx, standing, Some(user)).await?;
     for (seat, head) in seats.iter_mut().zip(heads) {
         seat.head = head;
-        seat.cursor = seat.cursor.max(chat.unsettled.cursor(seat.conv, user).unwrap_or_default());
+        for (_, cursor) in own.get(&seat.conv).into_iter().flatten() {
+            seat.cursor = seat.cursor.max(*cursor);
+        }
     }
     Ok(seats)
 }

@@ -160,11 +160,12 @@ impl Chat {
             .build()
             .expect("both capacities are given");
         let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let is_shared = settings.node.is_some();
         Chat {
             settings,
             cache: Cache::with_options(options, ByWeight, hasher, lifecycle),
             loading: DashMap::new(),
-            unsettled: Unsettled::default(),
+            unsettled: Unsettled::new(is_shared),
             lane: Lane::default(),
             lists: Lists::default(),
             moves: Moves::default(),
@@ -210,9 +211,6 @@ impl Chat {
             {
                 let mut roster = conv.write();
                 missed.get().iter().try_for_each(|change| roster.apply(change))?;
-                for (user, cursor) in self.unsettled.cursors(id) {
-                    roster.read_to(user, cursor);
-                }
             }
             // Refused only if the entry was removed meanwhile, which nothing does; the caller has
             // the conversation in any case.
@@ -343,7 +341,7 @@ fn who(ctx: &Ctx) -> (OrgId, UserId) {
 /// believe to be among them.
 async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
     let chat = ctx.state::<Chat>();
-    let list = chat.lists.of(ctx.caller().user, || load::list(&ctx, &chat)).await?;
+    let list = chat.lists.of(who(&ctx), || load::list(&ctx, &chat)).await?;
     Ok(list.listening(ctx.position()))
 }
 

@@ -6,6 +6,9 @@
 //! in batches, at most once a second, together with a mark a conversation: own cursors of messages
 //! up to `settled_seq` are in `chat_cursor`. After a crash the events after the mark say the rest:
 //! of the conversations that were spoken in during the last second before it.
+//!
+//! Where nodes share the tables each hears all messages, and one through which nobody writes never
+//! settles. It need not: who writes does, and what is forgotten follows from the log.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +23,8 @@ use super::roster::Message;
 
 /// Cursors are settled when so many wait, however short the time: one statement's worth of rows.
 const WAITING_MAX: usize = 4_096;
-/// Beyond so many, sending waits: the database does not keep up.
+/// With so many, sending waits: the database does not keep up. Where nodes share it, all of them
+/// are forgotten instead: others may have settled them long ago.
 pub(super) const WAITING_LIMIT: usize = 8 * WAITING_MAX;
 /// Cursors are settled this often: a crash leaves no more than this to be read from the log.
 const SETTLE_EVERY_MS: u64 = 1_000;
@@ -97,6 +101,18 @@ impl Waiting {
         self.cursors += own.cursors.len() - before;
     }
 
+    /// Own cursors of a conversation, of one person or of all.
+    fn known(&self, conv: ConvId, whose: Option<UserId>) -> Known {
+        let Some(own) = self.convs.get(&conv) else { return Vec::new() };
+        let theirs = own.cursors.iter().filter(|(user, _)| whose.is_none_or(|one| one == **user));
+        theirs.map(|(&user, &cursor)| (user, cursor)).collect()
+    }
+
+    /// Whether memory holds every message after the settled ones.
+    fn covers(&self, (conv, (_, settled_n), head_n): Standing) -> bool {
+        head_n <= settled_n || self.convs.get(&conv).is_some_and(|own| own.from_n <= settled_n + 1)
+    }
+
     fn pressure(&self, now: i64) -> Pressure {
         let long_ago = self.settled_at.abs_diff(now) >= SETTLE_EVERY_MS;
         match self.cursors {
@@ -108,36 +124,40 @@ impl Waiting {
     }
 }
 
+/// Own cursors of a conversation.
+pub(crate) type Known = Vec<(UserId, (u64, u64))>;
+
 /// Own cursors that follow from the log.
 #[derive(Debug, Default)]
-pub(crate) struct Unsettled(Mutex<Waiting>);
+pub(crate) struct Unsettled {
+    waiting: Mutex<Waiting>,
+    /// Whether other nodes work on the same database.
+    shared: bool,
+}
 
 impl Unsettled {
+    /// Of a node that is alone, or of one of several.
+    pub(crate) fn new(shared: bool) -> Unsettled {
+        Unsettled { shared, ..Unsettled::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Nothing in here panics half way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message was committed.
     pub(crate) fn note(&self, conv: ConvId, message: Message) {
-        self.lock().change(conv, |own| own.note(message));
+        let mut waiting = self.lock();
+        waiting.change(conv, |own| own.note(message));
+        self.make_room(&mut waiting);
     }
 
-    /// The cursor of a person, where it follows from a message that is not settled.
-    pub(crate) fn cursor(&self, conv: ConvId, user: UserId) -> Option<(u64, u64)> {
-        self.lock().convs.get(&conv)?.cursors.get(&user).copied()
-    }
-
-    /// All of a conversation.
-    pub(crate) fn cursors(&self, conv: ConvId) -> Vec<(UserId, (u64, u64))> {
-        let waiting = self.lock();
-        let cursors = waiting.convs.get(&conv).map(|own| own.cursors.iter());
-        cursors.into_iter().flatten().map(|(&user, &cursor)| (user, cursor)).collect()
-    }
-
-    /// Whether memory holds every message after the settled ones.
-    fn covers(&self, conv: ConvId, settled_n: u64) -> bool {
-        self.lock().convs.get(&conv).is_some_and(|own| own.from_n <= settled_n + 1)
+    fn make_room(&self, waiting: &mut Waiting) {
+        if self.shared && waiting.cursors >= WAITING_LIMIT {
+            waiting.convs.clear();
+            waiting.cursors = 0;
+        }
     }
 
     /// How much waits.
@@ -177,35 +197,61 @@ impl Unsettled {
         waiting.cursors = waiting.convs.values().map(|own| own.cursors.len()).sum();
     }
 
-    /// Makes sure that memory holds the messages after the settled ones, which it does unless the
-    /// node started since. Somebody may be in thousands of conversations, so it asks for many at
-    /// once.
-    pub(crate) async fn recover(&self, ctx: &Ctx, mut convs: Vec<Standing>) -> Result<()> {
-        convs.retain(|&(conv, (_, settled_n), head_n)| {
-            head_n > settled_n && !self.covers(conv, settled_n)
-        });
-        for convs in convs.chunks(RECOVER_CONVS) {
-            let tail = |&(conv, (settled_seq, _), _): &Standing| Tail {
-                topic: Topic::Conv(conv),
-                window: Window(SmallVec::from_buf([(settled_seq + 1, INT_MAX)])),
-                limit: RECOVER_AT_ONCE,
-            };
-            let found = ctx.tails(convs.iter().map(tail).collect(), true).await?;
-            for (&(conv, (settled_seq, _), _), events) in convs.iter().zip(found) {
-                let mut own = Own::new();
-                if events.len() < RECOVER_AT_ONCE as usize {
-                    events.iter().filter_map(Message::of).for_each(|message| own.note(message));
-                } else {
-                    recover_many(ctx, conv, settled_seq, &mut own).await?;
+    /// Own cursors, of one person or of all, that are not in the tables as they were read. Those in
+    /// memory, unless the node started since or had no room: then the log says them. Somebody may
+    /// be in thousands of conversations, so it is asked for many at once.
+    pub(crate) async fn known(
+        &self,
+        ctx: &Ctx,
+        mut convs: Vec<Standing>,
+        whose: Option<UserId>,
+    ) -> Result<HashMap<ConvId, Known>> {
+        let mut known = HashMap::new();
+        {
+            // Looked at and taken under one lock, before they are forgotten.
+            let waiting = self.lock();
+            convs.retain(|&standing| {
+                let covers = waiting.covers(standing);
+                if covers {
+                    known.insert(standing.0, waiting.known(standing.0, whose));
                 }
+                !covers
+            });
+        }
+        for convs in convs.chunks(RECOVER_CONVS) {
+            for (conv, own) in recover(ctx, convs).await? {
+                let mut waiting = self.lock();
                 // Whole or not at all: who finds a part of it would take it for all.
                 if !own.cursors.is_empty() {
-                    self.lock().change(conv, |known| known.merge(own));
+                    waiting.change(conv, |known| known.merge(own));
                 }
+                known.insert(conv, waiting.known(conv, whose));
+                self.make_room(&mut waiting);
             }
         }
-        Ok(())
+        Ok(known)
     }
+}
+
+/// Reads of some conversations what was said after the settled messages.
+async fn recover(ctx: &Ctx, convs: &[Standing]) -> Result<Vec<(ConvId, Own)>> {
+    let tail = |&(conv, (settled_seq, _), _): &Standing| Tail {
+        topic: Topic::Conv(conv),
+        window: Window(SmallVec::from_buf([(settled_seq + 1, INT_MAX)])),
+        limit: RECOVER_AT_ONCE,
+    };
+    let found = ctx.tails(convs.iter().map(tail).collect(), true).await?;
+    let mut recovered = Vec::with_capacity(convs.len());
+    for (&(conv, (settled_seq, _), _), events) in convs.iter().zip(found) {
+        let mut own = Own::new();
+        if events.len() < RECOVER_AT_ONCE as usize {
+            events.iter().filter_map(Message::of).for_each(|message| own.note(message));
+        } else {
+            recover_many(ctx, conv, settled_seq, &mut own).await?;
+        }
+        recovered.push((conv, own));
+    }
+    Ok(recovered)
 }
 
 /// Recovers a conversation in which more was said than one query may bring.

@@ -75,11 +75,7 @@ impl Storage for Failing {
         self.store.tails(tails, counted)
     }
 
-    fn news(
-        &self,
-        tails: Vec<Tail>,
-        after: Option<u64>,
-    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
+    fn news(&self, tails: Vec<Tail>, after: Option<u64>) -> BoxFuture<'_, Result<Vec<Vec<Event>>>> {
         self.store.news(tails, after)
     }
 
@@ -195,6 +191,26 @@ async fn sending_goes_on_after_too_much_has_waited() {
     tokio::time::timeout(PATIENCE, again).await.expect("there is room again");
 }
 
+#[tokio::test]
+async fn a_node_that_nobody_writes_through_forgets_and_finds_it_in_the_log() {
+    let settings = super::Settings { node: Some("here".into()) };
+    let chat = Arc::new(Chat::new(settings, CACHE_BYTES));
+    let plugins = vec![directory::plugin(<_>::default()), super::of(chat.clone())];
+    let kit = Kit::new(plugins).await;
+    let (_, bob, conv) = group(kit.host()).await;
+    let last = says(kit.host(), bob, conv).await.unwrap();
+    // What others write through other nodes.
+    for number in 0..3 * super::unsettled::WAITING_LIMIT as u128 {
+        let (by, elsewhere) = (UserId(Ulid(number)), ConvId(Ulid(number / 1_000)));
+        chat.unsettled.note(elsewhere, Message { seq: 2, n: 1, by, at: 0 });
+        assert_ne!(chat.unsettled.pressure(0), super::unsettled::Pressure::Full);
+    }
+    chat.lists.forget(bob.user);
+    let mine = kit.host().listening(bob).await.unwrap();
+    assert_eq!(mine.into_iter().find_map(|it| it.read), Some((last, 1)));
+    says(kit.host(), bob, conv).await.expect("nobody waits");
+}
+
 #[test]
 fn what_is_recovered_while_newer_cursors_are_settled_waits_for_the_next_time() {
     let unsettled = super::Unsettled::default();
@@ -203,8 +219,11 @@ fn what_is_recovered_while_newer_cursors_are_settled_waits_for_the_next_time() {
     let taken = unsettled.take_due(1_000);
     unsettled.note(conv, Message { seq: 3, n: 2, by: bob, at: 0 });
     unsettled.settled(&taken);
-    assert_eq!(unsettled.cursor(conv, amy), None);
-    assert_eq!(unsettled.cursor(conv, bob), Some((3, 2)));
+    let [(_, waits)] = &unsettled.take_due(9_000)[..] else { panic!("one waits") };
+    let mut cursors = Cursors::default();
+    waits.add_to(conv, &mut cursors);
+    let row = vec![conv.into(), bob.into(), 3.into(), 2.into(), Value::Pos];
+    assert_eq!(cursors.rows(), [row]);
 }
 
 #[test]
