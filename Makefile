@@ -132,10 +132,13 @@ services: system
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=" postgresql"; \
 	$(INSTALL)
 
-# A browser for the tests, and fonts that have Chinese and emoji.
+# A browser for the tests, fonts that have Chinese and emoji, and what the commands that pages show
+# call.
 browser:
 	@missing=; \
-	command -v chromium >/dev/null || missing+=" chromium"; \
+	for tool in chromium curl openssl; do \
+		command -v $$tool >/dev/null || missing+=" $$tool"; \
+	done; \
 	for font in fonts-noto-cjk fonts-noto-color-emoji; do \
 		dpkg-query --show $$font >/dev/null 2>&1 || missing+=" $$font"; \
 	done; \

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { open as enter, message } from './chatting.ts'
 import { expect, type Page, PICTURES, test } from './kit.ts'
@@ -13,6 +14,13 @@ async function robots(page: Page) {
 /** What stands in a line that can be copied. */
 function copied(page: Page, label: string): Promise<string> {
   return page.getByLabel(label).inputValue()
+}
+
+/** Does what the page says to try; the answer. */
+function inShell(command: string): { errcode: number } {
+  return JSON.parse(
+    execFileSync('sh', ['-c', command.replace('curl ', 'curl --silent ')]).toString(),
+  )
 }
 
 /** What a program posts; its answer. */
@@ -45,7 +53,8 @@ test('a robot is made in a group, posts there, and says why it did not', async (
   await expect(shown.getByText('shown only now')).toBeVisible()
   const address = await copied(amy, 'As DingTalk’s')
   const hook = await copied(amy, 'As Slack’s, Mattermost’s and Alertmanager’s')
-  expect(await copied(amy, 'Try it in a terminal')).toContain(address)
+  expect(inShell(await copied(amy, 'Try it in a terminal'))).toEqual({ errcode: 0, errmsg: 'ok' })
+  await expect(message(bob, 'Hello, group disk')).toBeVisible()
   const text = { msgtype: 'text', text: { content: 'the disk is full' } }
   expect(await post(amy, address, text)).toEqual({ errcode: 0, errmsg: 'ok' })
   const quiet = { msgtype: 'text', text: { content: 'nothing to see' } }
@@ -59,7 +68,7 @@ test('a robot is made in a group, posts there, and says why it did not', async (
   await dialog.getByRole('button', { name: /^What to do with Disk alarm/ }).click()
   await amy.getByRole('menuitem', { name: 'Last calls' }).click()
   const calls = amy.getByRole('dialog', { name: 'Last calls' }).getByRole('listitem')
-  await expect(calls).toHaveCount(3)
+  await expect(calls).toHaveCount(4)
   await expect(calls.nth(1)).toContainText('No keyword in it')
   await expect(calls.nth(0)).toContainText('Posted')
 })
@@ -127,5 +136,7 @@ for (const size of [
     await form.getByRole('button', { name: 'Add a robot' }).click()
     await expect(amy.getByLabel('Secret')).toBeVisible()
     await look('address')
+    const answer = inShell(await copied(amy, 'Try it in a terminal'))
+    expect(answer).toEqual({ errcode: 0, errmsg: 'ok' })
   })
 }

@@ -35,7 +35,13 @@ export function Address({
     >
       <Banner tone="attention">{t('robots.once')}</Banner>
       {token !== '' && <CopyLink label={t('robots.dingtalk')} link={dingtalk} />}
-      {secret !== undefined && <CopyLink label={t('robots.secret')} link={secret} />}
+      {secret !== undefined && (
+        <CopyLink
+          label={t('robots.secret')}
+          link={secret}
+          words={{ copy: t('robots.secret.copy'), copied: t('robots.secret.copied') }}
+        />
+      )}
       {token !== '' && secret === undefined && <CopyLink label={t('robots.hook')} link={hook} />}
       {token !== '' && <Command text={commandOf(dingtalk, words, secret)} />}
     </Dialog>

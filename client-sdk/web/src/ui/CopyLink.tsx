@@ -4,8 +4,19 @@ import { useText } from '../texts/language.tsx'
 import { Button } from './Button.tsx'
 import { Field } from './Field.tsx'
 
-/** An address to give to somebody. */
-export function CopyLink({ label, hint, link }: { label: string; hint?: string; link: string }) {
+/** An address to give to somebody, or something else that is copied in one line. */
+export function CopyLink({
+  label,
+  hint,
+  link,
+  words,
+}: {
+  label: string
+  hint?: string
+  link: string
+  /** What the button says, before and after, if it is no link. */
+  words?: { copy: string; copied: string }
+}) {
   const t = useText()
   const [copied, setCopied] = useState(false)
   const around = useRef<HTMLDivElement>(null)
@@ -28,7 +39,7 @@ export function CopyLink({ label, hint, link }: { label: string; hint?: string; 
         onFocus={event => event.currentTarget.select()}
       />
       <Button look="primary" icon={copied ? <Check /> : <Copy />} onClick={() => void copy()}>
-        {copied ? t('link.copied') : t('link.copy')}
+        {copied ? (words?.copied ?? t('link.copied')) : (words?.copy ?? t('link.copy'))}
       </Button>
     </div>
   )
