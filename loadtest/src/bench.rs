@@ -8,6 +8,7 @@ use crate::{
     bars::{self, Verdict},
     fanout::{self, ConvArgs, LoadArgs},
     fleet::Failed,
+    hook::hook,
     idle::{self, IdleArgs},
     latency::latency,
     place::Place,
@@ -25,6 +26,8 @@ enum Matter {
     Idle,
     /// Time from an author to another socket.
     Latency,
+    /// Time from a program that posts to a robot to somebody's socket.
+    Hook,
     /// Durable sends through sockets.
     Throughput,
     /// Time until somebody with many conversations has the first of them.
@@ -63,6 +66,7 @@ pub fn bench(args: &BenchArgs) -> Result<(), Failed> {
             Matter::Fanout => verdicts.extend(fanout(&place, args)?),
             Matter::Idle => verdicts.push(idle(&place, args)?),
             Matter::Latency => verdicts.push(latency(&place, text_len, repetitions)?),
+            Matter::Hook => verdicts.push(hook(&place, text_len, repetitions)?),
             Matter::Throughput => {
                 let bench = args.store_bench.as_ref();
                 verdicts.extend(throughput(&place, text_len, repetitions, bench)?);

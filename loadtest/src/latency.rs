@@ -39,7 +39,7 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    fn of(delays: &Histogram<u64>) -> Delays {
+    pub(crate) fn of(delays: &Histogram<u64>) -> Delays {
         let ms = |quantile| delays.value_at_quantile(quantile) as f64 / 1e6;
         Delays { p50: ms(0.5), p99: ms(0.99), p999: ms(0.999) }
     }
@@ -112,17 +112,17 @@ pub(crate) fn measure(
 }
 
 /// The bare loop: what the file system takes for a record, with nothing around it.
-struct Disk {
+pub(crate) struct Disk {
     file: File,
 }
 
 impl Disk {
-    fn create(path: &Path) -> io::Result<Disk> {
+    pub(crate) fn create(path: &Path) -> io::Result<Disk> {
         Ok(Disk { file: OpenOptions::new().create_new(true).append(true).open(path)? })
     }
 
     /// Each record counts from when its own write begins: being late for it is not the disk's.
-    fn measure(&mut self, per_s: u64, time: Duration) -> io::Result<Delays> {
+    pub(crate) fn measure(&mut self, per_s: u64, time: Duration) -> io::Result<Delays> {
         let mut delays = no_delays();
         paced(per_s, per_s * time.as_millis() as u64 / 1_000, |_| {
             let start = now_ns();

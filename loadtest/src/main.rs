@@ -27,6 +27,7 @@ mod fleet;
 mod frames;
 mod herd;
 mod history;
+mod hook;
 mod http;
 mod idle;
 mod latency;
