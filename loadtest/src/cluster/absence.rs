@@ -56,7 +56,7 @@ impl Absence {
                 figure: s(&self.meanwhile, 0.99),
                 bar: Bar::AtMost(MEANWHILE_S_MAX),
                 from: format!(
-                    "{} arrivals; p50 {:.2} s, slowest {:.2} s",
+                    "{} arrivals; p50 {:.2} s, slowest {:.2} s, with what newcomers read of before",
                     self.meanwhile.len(),
                     s(&self.meanwhile, 0.5),
                     s(&self.meanwhile, 1.0)

@@ -331,7 +331,12 @@ impl Herd {
     fn synced(&mut self, number: usize, sync: String) {
         let now = now_ns();
         let member = &mut self.members[number];
-        (member.state, member.sync) = (State::Up, Some(sync));
+        member.sync = Some(sync);
+        if member.state == State::Up {
+            // A newer token for the next time.
+            return;
+        }
+        member.state = State::Up;
         self.up += 1;
         self.counts.joins += 1;
         let due = member.due;
