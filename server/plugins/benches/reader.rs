@@ -107,13 +107,13 @@ async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
     });
     let mut tx = ctx.tx();
     let rows = rows.collect::<Result<_>>()?;
-    tx.run_rows("INSERT INTO count_row (id, text, at) VALUES {rows}", rows);
+    tx.run_rows("INSERT INTO count_row (id, said, at) VALUES {rows}", rows);
     Ok(tx)
 }
 
 fn counting() -> Plugin {
     Plugin::new("count")
-        .migration(1, "CREATE TABLE count_row (id TEXT PRIMARY KEY, text TEXT, at BIGINT)")
+        .migration(1, "CREATE TABLE count_row (id TEXT PRIMARY KEY, said TEXT, at BIGINT)")
         .once(say, |_| Ok(Said {}))
 }
 

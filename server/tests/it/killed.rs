@@ -119,7 +119,7 @@ async fn what_plugins_owe_is_done_once_however_often_the_server_is_killed() {
     let (server, _) = serve(folder.path()).await;
     timeout(PATIENCE, until_done(&server)).await.expect("all is done in time");
     let mut done: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let sql = "SELECT what, text, COUNT(*) FROM ledger_row GROUP BY what, text";
+    let sql = "SELECT what, said, COUNT(*) FROM ledger_row GROUP BY what, said";
     for row in server.node.store.query(sql, vec![]).await.unwrap() {
         done.insert((row.get(0).unwrap(), row.get(1).unwrap()), row.get(2).unwrap());
     }

@@ -8,7 +8,7 @@ use carillon::{
     node::Start,
     server::Server,
 };
-use carillon_plugin::{Caller, Clock as _, Host};
+use carillon_plugin::{Caller, Clock as _, Host, Plugin};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -70,8 +70,17 @@ impl TestServer {
         TestServer::with(|_| ()).await
     }
 
+    /// A server with other plugins besides its own.
+    pub async fn with_plugins(plugins: Vec<fn() -> Plugin>) -> TestServer {
+        TestServer::made(|_| (), Start { plugins, ..Start::default() }).await
+    }
+
     /// A server whose configuration is changed first.
     pub async fn with(change: impl FnOnce(&mut Config)) -> TestServer {
+        TestServer::made(change, Start::default()).await
+    }
+
+    async fn made(change: impl FnOnce(&mut Config), start: Start) -> TestServer {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { data: folder.path().join("data"), ..Config::default() };
         config.limits.writes_per_s = 100_000.try_into().unwrap();
@@ -82,7 +91,7 @@ impl TestServer {
         if is_shared && config.database.is_none() && config.tls != Some(Tls::Own) {
             share(&mut config, &carillon_rig::database());
         }
-        TestServer::run(config, folder, Start::default()).await
+        TestServer::run(config, folder, start).await
     }
 
     /// Several servers that are one: they share a database and Redis.

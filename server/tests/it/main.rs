@@ -28,6 +28,7 @@ mod killed;
 mod kit;
 mod limits;
 mod page;
+mod noisy;
 mod panics;
 mod presence;
 mod process;

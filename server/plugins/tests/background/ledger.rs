@@ -199,7 +199,7 @@ async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
         rows.push(vec!["read".into(), note.text.into(), event.at.into()]);
     }
     let mut tx = ctx.tx();
-    tx.run_rows("INSERT INTO ledger_row (what, text, at) VALUES {rows}", rows);
+    tx.run_rows("INSERT INTO ledger_row (what, said, at) VALUES {rows}", rows);
     Ok(tx)
 }
 
@@ -237,6 +237,6 @@ async fn rows(ctx: Ctx, period: Period) -> Result<Fact> {
 }
 
 fn write(tx: &mut Tx, what: &str, text: &str, at: i64) {
-    let sql = "INSERT INTO ledger_row (what, text, at) VALUES ($1, $2, $3)";
+    let sql = "INSERT INTO ledger_row (what, said, at) VALUES ($1, $2, $3)";
     tx.run(sql, [what.into(), text.into(), at.into()]);
 }

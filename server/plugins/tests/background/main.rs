@@ -38,7 +38,7 @@ async fn note(kit: &Kit, text: &str) {
 
 /// What the ledger says it did of a kind, in order.
 async fn rows(kit: &Kit, what: &str) -> Vec<String> {
-    let sql = "SELECT text FROM ledger_row WHERE what = $1";
+    let sql = "SELECT said FROM ledger_row WHERE what = $1";
     let rows = kit.store().query(sql, vec![what.into()]).await.unwrap();
     let mut rows: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
     // A table without a key promises no order.
