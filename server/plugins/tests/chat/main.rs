@@ -3,6 +3,7 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod bodies;
 mod cards;
 mod conversations;
 mod history;
