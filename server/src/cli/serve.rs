@@ -39,8 +39,14 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Outcome {
     let server = Server::start(config, listener, start).await?;
     let scheme = if server.tls.is_some() { "https" } else { "http" };
     announce(&format!("{scheme}://{}", in_the_network(address)), &server)?;
+    let replaced = server.node.store.clone();
     loop {
         tokio::select! {
+            why = replaced.replaced() => {
+                // What clients were told is of another log: each moment more is wrong.
+                server.stop_unless(std::future::ready(())).await;
+                return Err(why.into());
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             // Whose terminal has gone ends with it; everybody else asks for the new certificate.
