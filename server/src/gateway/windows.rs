@@ -167,4 +167,21 @@ mod tests {
         }
         assert_eq!(windows.attach(window("one more", 2), SESSION, conn(999)).as_slice(), [conn(0)]);
     }
+    #[test]
+    fn whoever_has_no_window_left_has_no_session_that_is_connected() {
+        let windows = Windows::default();
+        let (user, device) = (UserId(Ulid(1)), DeviceId(Ulid(2)));
+        let connected = || windows.presence.sessions(user).0;
+        windows.attach(window("a", 10), SESSION, conn(1));
+        windows.attach(window("a", 11), SESSION, conn(2));
+        // The connection that was replaced ends only now.
+        windows.detach(user, device, conn(1));
+        assert_eq!(connected(), [SESSION]);
+        windows.attach(window("b", 12), SESSION, conn(3));
+        windows.moved(&window("a", 13));
+        windows.detach(user, device, conn(2));
+        assert_eq!(connected(), [SESSION], "b is still open");
+        windows.detach(user, device, conn(3));
+        assert_eq!(connected(), []);
+    }
 }
