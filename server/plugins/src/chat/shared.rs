@@ -5,6 +5,11 @@
 //! transaction that writes a batch of reads also appends what it came to, to a log that nobody
 //! listens to. Every node, the one that wrote it too, brings its memory up to date from there, in
 //! the order of the log; so all of them come to the same.
+//!
+//! These events stay, as all do: one takes 380 bytes on disk, indices included. A thousand people
+//! who read a hundred times on each working day leave 25 million a year if no two reads share a
+//! batch, which is 9.5 GB: of the order of what they write. Nobody needs one that all nodes have
+//! heard, since a node that starts reads the tables.
 
 use carillon_plugin::{Caller, Tx};
 use carillon_protocol::{ConvId, Event, Topic, UserId, topic::PluginTopic};
