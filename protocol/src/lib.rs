@@ -28,6 +28,7 @@ pub mod org;
 pub mod plugin;
 pub mod presence;
 pub mod receipt;
+pub mod program;
 pub mod role;
 pub mod schemas;
 pub mod session;

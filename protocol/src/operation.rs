@@ -69,6 +69,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::plugin::operations(visitor);
     crate::presence::operations(visitor);
     crate::receipt::operations(visitor);
+    crate::program::operations(visitor);
     crate::role::operations(visitor);
     crate::session::operations(visitor);
 }

@@ -34,11 +34,6 @@ operations! {
     "org.member.restore": RestoreMember => MemberUpdated, State, ADMIN;
     /// The names of some people of the organisation, and who of them left; asked by other plugins.
     "org.names": Names => Named, Read, Access::System;
-    /// Makes a program that cannot sign in, under an id that other plugins know it by; nothing if
-    /// it is there already.
-    "org.program.add": AddProgram => ProgramAdded, State, Access::System;
-    /// The people behind some sign-in names of the organisation; asked by other plugins.
-    "org.find": Find => Found, Read, Access::System;
 }
 
 /// `org.create`.
@@ -95,50 +90,6 @@ pub struct Update {
 /// The answer of `org.update`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Updated {}
-
-/// `org.program.add`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct AddProgram {
-    /// The organisation.
-    pub org: OrgId,
-    /// Its id.
-    pub user: UserId,
-    /// The name that people see, 1 to 100 characters.
-    #[schemars(length(min = 1, max = NAME_LEN_MAX))]
-    pub name: String,
-}
-
-/// The answer of `org.program.add`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProgramAdded {}
-
-/// `org.find`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Find {
-    /// The organisation.
-    pub org: OrgId,
-    /// The sign-in names, at most 500.
-    #[schemars(length(max = USERS_PER_CALL_MAX))]
-    pub logins: Vec<String>,
-}
-
-/// The answer of `org.find`: who is there and has not left, by the sign-in name as it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Found {
-    /// The people, with their names.
-    pub people: Vec<FoundPerson>,
-}
-
-/// Somebody who was found by a sign-in name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FoundPerson {
-    /// The sign-in name.
-    pub login: String,
-    /// Who.
-    pub user: UserId,
-    /// The name that people see.
-    pub name: String,
-}
 
 /// `org.member.add`.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]

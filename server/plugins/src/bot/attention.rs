@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_plugin::{Ctx, Result};
 use carillon_protocol::{
-    OrgId, UserId,
-    limits::MENTIONS_MAX,
-    msg::Body,
-    org::{Find, Names},
+    OrgId, UserId, limits::MENTIONS_MAX, msg::Body, org::Names, program::Find,
 };
 
 use super::post::Post;

@@ -65,11 +65,14 @@ fn blocks_are_read_and_the_text_beside_them_is_for_others() {
         {"type": "header", "text": {"type": "plain_text", "text": "Deploy"}},
         {"type": "section", "text": {"type": "mrkdwn", "text": "*done* <http://a.example|log>"},
             "fields": [{"type": "mrkdwn", "text": "*who*\namy"}]},
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": "by"}, {"type": "plain_text", "text": "ci"}]},
+        {"type": "context", "elements": [
+            {"type": "mrkdwn", "text": "by"}, {"type": "plain_text", "text": "ci"}]},
         {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [
-            {"type": "text", "text": "bold", "style": {"bold": true}}, {"type": "link", "url": "http://b.example"}]}]},
+            {"type": "text", "text": "bold", "style": {"bold": true}},
+            {"type": "link", "url": "http://b.example"}]}]},
         {"type": "actions", "elements": [
-            {"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": "http://a.example"},
+            {"type": "button", "url": "http://a.example",
+                "text": {"type": "plain_text", "text": "Open"}},
             {"type": "button", "text": {"type": "plain_text", "text": "Act"}, "value": "x"}]},
         {"type": "divider"}]}));
     assert_eq!(found.title.as_deref(), Some("Deploy"));
@@ -83,7 +86,8 @@ fn blocks_are_read_and_the_text_beside_them_is_for_others() {
 #[test]
 fn alerts_are_a_card_with_an_item_each() {
     let alert = |status: &str, host: u32| {
-        json!({"status": status, "labels": {"alertname": "Disk", "severity": "warning", "host": host},
+        json!({"status": status,
+            "labels": {"alertname": "Disk", "severity": "warning", "host": host},
             "annotations": {"summary": "nearly full"}, "generatorURL": "http://p.example/g"})
     };
     let many: Vec<Value> = (0..25).map(|host| alert("firing", host)).collect();
@@ -149,7 +153,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i32>().prop_map(|n| json!(n)),
         "[<>|*`a-z港 ]{0,20}".prop_map(|text| json!(text)),
     ];
-    let keys = "text|type|blocks|attachments|fields|elements|title|value|alerts|status|labels|actions|url|color";
+    let keys = "text|type|blocks|attachments|fields|elements|title|value|alerts|status|labels|\
+                actions|url|color";
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),

@@ -133,7 +133,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_too_strange_and_no_wrapping_stays(
-            before in ".{0,20}", url in "https?://[a-z]{1,9}\\.example/[a-z0-9?&=%]{0,20}", after in "[ )\n].{0,20}",
+            before in ".{0,20}",
+            url in "https?://[a-z]{1,9}\\.example/[a-z0-9?&=%]{0,20}",
+            after in "[ )\n].{0,20}",
         ) {
             prop_assume!(!after.contains(WRAPPED) && !before.contains("dingtalk"));
             let text = format!("{before}{}{after}", wrap(&url, true));
@@ -143,11 +145,14 @@ mod tests {
         }
 
         #[test]
-        fn whatever_leads_somewhere_begins_like_a_page(text in ".{0,60}", wrapped in any::<bool>()) {
+        fn whatever_leads_somewhere_begins_like_a_page(
+            text in ".{0,60}", wrapped in any::<bool>(),
+        ) {
             let text = if wrapped { wrap(&text, true) } else { text };
             if let Some(url) = link(&text) {
                 let lower = url.to_ascii_lowercase();
-                prop_assert!(["http://", "https://", "mailto:"].iter().any(|it| lower.starts_with(it)));
+                let known = ["http://", "https://", "mailto:"];
+                prop_assert!(known.iter().any(|it| lower.starts_with(it)));
             }
         }
     }

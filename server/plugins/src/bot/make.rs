@@ -6,7 +6,8 @@ use carillon_protocol::{
     bot::{Create, Granted, Remove, Removed, Rotate, Update, Updated},
     conv::{Get, Kind},
     limits::ROBOTS_PER_CONV_MAX,
-    org::{AddProgram, RemoveMember, UpdateMember},
+    org::{RemoveMember, UpdateMember},
+    program::AddProgram,
 };
 use serde::Serialize;
 

@@ -135,7 +135,9 @@ mod tests {
         }
 
         #[test]
-        fn one_letter_that_differs_is_a_forgery(at in NOW - APART_MAX_MS..NOW, place in 0_usize..42) {
+        fn one_letter_that_differs_is_a_forgery(
+            at in NOW - APART_MAX_MS..NOW, place in 0_usize..42,
+        ) {
             let Signature { timestamp, sign } = good(at);
             let mut letters: Vec<char> = sign.chars().collect();
             letters[place] = if letters[place] == 'A' { 'B' } else { 'A' };

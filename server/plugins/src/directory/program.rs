@@ -4,7 +4,7 @@
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     limits::USERS_PER_CALL_MAX,
-    org::{AddProgram, Find, Found, FoundPerson, ProgramAdded},
+    program::{AddProgram, Find, Found, FoundPerson, ProgramAdded},
 };
 
 use super::{member::NewAccount, rules};
