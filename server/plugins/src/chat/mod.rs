@@ -11,6 +11,7 @@ mod card;
 mod conv;
 #[cfg(test)]
 mod convergence_tests;
+mod fact;
 mod lists;
 mod load;
 mod member;
@@ -89,6 +90,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .migration(1, include_str!("chat_1.sql"))
         .migration(2, include_str!("chat_2.sql"))
         .migration(3, include_str!("chat_3.sql"))
+        .fact("chat.conversations", "Conversations begun on each day.", fact::conversations)
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)
         .command(conv::get)

@@ -6,6 +6,7 @@
 mod bodies;
 mod cards;
 mod conversations;
+mod facts;
 mod history;
 mod isolation;
 mod leavers;
