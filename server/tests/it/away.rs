@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carillon_client::{Client, Options, Update};
 use carillon_protocol::{
     Codec, ConvId, DeviceId, Topic,
     conv::{self, History},
@@ -217,6 +218,44 @@ async fn what_memory_answers_is_what_the_database_would() {
                 assert_eq!(read.get(&place), Some(&event), "seed {seed}");
             }
         }
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_added_again_gets_what_was_said_meanwhile_if_the_history_is_for_all() {
+    for history in [History::All, History::Joined] {
+        let server = TestServer::start().await;
+        let org = server.org("Harbour").await;
+        let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
+        let mut amys = TestClient::connect(&server, &amy).await;
+        let create = conv::Create { title: "Shop".into(), members: vec![bob.user], history };
+        let conv = amys.call(&create).await.unwrap().conv;
+        let client = Client::connect(Options::new(server.url(), &bob.token)).await.unwrap();
+        let mut events = client.events();
+        while !matches!(events.next().await, Some(Update::Synced)) {}
+
+        let (mut heard, mut due) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let users = vec![bob.user];
+            let remove = conv::RemoveMembers { conv, users: users.clone() };
+            due.push(amys.call(&remove).await.unwrap().seq);
+            for text in ["without", "him"] {
+                let seq = amys.say(conv, text).await.seq;
+                due.extend(Some(seq).filter(|_| history == History::All));
+            }
+            due.push(amys.call(&conv::AddMembers { conv, users }).await.unwrap().seq);
+            due.push(amys.say(conv, "with him").await.seq);
+            while heard.last() < due.last() {
+                if let Some(Update::Event(event)) = events.next().await
+                    && event.topic == Topic::Conv(conv)
+                {
+                    heard.push(event.seq);
+                }
+            }
+        }
+        assert_eq!(heard, due, "{history:?}");
+        drop((amys, client));
         server.stop().await;
     }
 }
