@@ -47,11 +47,11 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
 
 /// `card.set`.
 pub(super) async fn set(ctx: Ctx, args: Set) -> Result<Updated> {
-    bodies::card("card", &args.card)?;
     let (conv, found) = seen(&ctx, args.conv, args.seq).await?;
     if found.owner.is_some() || found.event.by != ctx.caller().user {
         return Err(Error::denied("only the program that sent a card changes it"));
     }
+    bodies::card("card", &args.card)?;
     found.say(&ctx, &conv, args.card).await
 }
 
