@@ -225,6 +225,21 @@ async fn a_page_runs_and_loads_only_what_is_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_in_messages_come_from_where_the_operator_allows() {
+    for (from, allowed) in
+        [(vec!["https://pictures.example.org"], " https://pictures.example.org"), (vec![], "")]
+    {
+        let sources = from.iter().map(|from| from.to_string().try_into().unwrap()).collect();
+        let server = TestServer::with(|config| config.pictures_from = sources).await;
+        let page = get(&server, "/", &[HTML]).await;
+        let policy = header(&page, "content-security-policy");
+        let images = policy.split("; ").find(|directive| directive.starts_with("img-src "));
+        assert_eq!(images, Some(format!("img-src 'self' data: blob:{allowed}").as_str()));
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_lines_say_where_to_click() {
     let (new, demo) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut serve = carillon();
