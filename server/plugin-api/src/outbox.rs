@@ -199,16 +199,15 @@ impl Host {
             let delivery = Delivery { key: it.key.clone(), payload, tries: it.failures };
             (outlet.handler)(ctx, delivery)?.await
         });
-        let done = match effect.await {
+        let error = match effect.await {
             Ok(mut tx) => {
                 it.done(owner.name, &mut tx);
-                self.commit(tx).await
+                match self.commit(tx).await {
+                    Ok(_) => return Ok(()),
+                    Err(error) => unless_busy(error)?,
+                }
             }
-            Err(error) => Err(error),
-        };
-        let error = match done {
-            Ok(_) => return Ok(()),
-            Err(error) => unless_busy(error)?,
+            Err(error) => error,
         };
         let retries = outlet.map_or_else(Retries::default, |outlet| outlet.retries);
         self.put_off(owner, retries, &it, error).await

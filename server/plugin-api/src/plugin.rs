@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// What a handler of an operation that takes effect once decided.
+#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would cost each message")]
 pub enum Decision<R> {
     /// Do this; the answer follows from what it becomes.
     Commit(Tx),

@@ -132,6 +132,11 @@ impl Host {
     pub async fn place_readers(&self) -> Result<()> {
         let (end, _) = self.storage().position();
         for duties in self.all_duties().filter(|duties| !duties.readers.is_empty()) {
+            let sql = "SELECT 1 FROM plugin_cursor WHERE plugin = $1";
+            let placed = self.storage().query(sql, vec![duties.owner.name.into()]).await?;
+            if !placed.is_empty() {
+                continue;
+            }
             let pos = if duties.from_the_beginning { 0 } else { end };
             let mut tx = self.reading(Caller::SYSTEM, &duties.owner).tx();
             tx.run(
@@ -226,18 +231,17 @@ impl Host {
             return Ok(Ok(cursor));
         };
         let events = batch.iter().map(|(_, event)| event.clone()).collect();
-        let done = match self.run_reader(owner, reader, events).await {
+        let error = match self.run_reader(owner, reader, events).await {
             Ok(mut tx) => {
-                let moved = Cursor { pos: last, failures: 0, retry_at: 0, ..cursor };
-                let moved = Cursor { size: (cursor.size * 2).min(BATCH_MAX), ..moved };
+                let size = (cursor.size * 2).min(BATCH_MAX);
+                let moved = Cursor { pos: last, size, failures: 0, retry_at: 0 };
                 tx.put_first(step_to(owner, cursor, moved, None));
-                self.commit(tx).await.map(|_| moved)
+                match self.commit(tx).await {
+                    Ok(_) => return Ok(Ok(moved)),
+                    Err(error) => unless_busy(error)?,
+                }
             }
-            Err(error) => Err(error),
-        };
-        let error = match done {
-            Ok(moved) => return Ok(Ok(moved)),
-            Err(error) => unless_busy(error)?,
+            Err(error) => error,
         };
         if error.is_raced() && self.cursor(owner.name).await?.pos != cursor.pos {
             return Ok(Err(Stop::Overtaken));

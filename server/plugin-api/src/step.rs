@@ -59,7 +59,8 @@ pub(crate) fn reason(error: &Error) -> String {
     text.replace('\0', "")
 }
 
-/// What is not the fault of what was tried: it is tried again, and nothing is counted.
+/// That the queue of commits is full is not the fault of what was tried: it is tried again, and
+/// nothing is counted.
 pub(crate) fn unless_busy(error: Error) -> Result<Error> {
     match error.code() {
         carillon_protocol::ErrorCode::Busy => Err(error),
