@@ -66,6 +66,12 @@ const WORDS = [
   '| shop | sold |\n|---|---|\n| 中環 Central | 12 |\n| 旺角 Mong Kok | 34 |',
 ].join('\n\n')
 
+/** The smallest picture. */
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+)
+
 const SIZES = [
   { width: 1440, height: 900 },
   { width: 390, height: 844 },
@@ -236,6 +242,35 @@ test('Markdown is drawn, and what is no Markdown stands there as it was written'
   await expect(links.getByRole('link')).toHaveCount(1)
   await expect(links).toContainText('bank.example (evil.example)')
   await expect(links).toContainText('[x](javascript:alert(1))')
+})
+
+test('a picture tells nobody where it is looked at, and is a link where there is none', async ({
+  open,
+  company,
+  server,
+  faults,
+}) => {
+  faults.allow(/Failed to load resource|Content Security Policy/)
+  const program = await Program.make(server, company, 'painter')
+  const conv = await company.group('Painted', 'amy', 'bob')
+  await company.as('amy', 'conv.member.add', { conv, users: [program.user] })
+  const from = 'https://pictures.example'
+  await program.markdown(conv, `![a cat](${from}/cat.png) and ![a dog](${from}/dog.png)`)
+  await program.card(conv, { title: 'Plain', image: 'http://pictures.example/old.png' })
+  const page = await open('amy', { path: 'about:blank' })
+  const told: (string | undefined)[] = []
+  await page.route(`${from}/**`, async route => {
+    told.push(route.request().headers().referer)
+    if (route.request().url().endsWith('dog.png')) return route.abort()
+    return route.fulfill({ contentType: 'image/png', body: PIXEL })
+  })
+  await page.goto(`/c/${conv}`)
+  await expect(page.getByRole('img', { name: 'a cat' })).toHaveJSProperty('naturalWidth', 1)
+  const dog = page.getByRole('link', { name: 'a dog' })
+  await expect(dog).toHaveAttribute('href', `${from}/dog.png`)
+  // The policy allows only what comes over TLS.
+  await expect(card(page, 'Plain').getByRole('link', { name: 'Picture' })).toBeVisible()
+  expect(told).toEqual([undefined, undefined])
 })
 
 test('who means harm is read, and does none', async ({ open, company, server, faults }) => {
