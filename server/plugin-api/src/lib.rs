@@ -3,6 +3,10 @@
 //! A plugin is a value ([`Plugin`]): a table of handlers, migrations and rules about who may
 //! listen. A handler reads through its [`Ctx`], decides, and returns a [`Tx`], which is a value
 //! too; the [`Host`] commits it. No handler holds a connection or a lock.
+//!
+//! What a plugin does besides answering goes the same way. It reads events ([`Plugin::reads`]), is
+//! owed calls ([`Tx::at`]) and has effects on the outside ([`Tx::outbox`]): each is a row that goes
+//! in the transaction which says that it is done, so a crash repeats nothing and loses nothing.
 
 mod call;
 mod caller;
