@@ -46,7 +46,8 @@ async fn call(
     texts: &[String],
 ) -> Result<(i64, Numbers)> {
     let sql = "SELECT after_pos, topic_ids, author_ids, after_seqs, after_ns FROM append_batch(
-         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+         $20)";
     let (topics, authors) = (&draft.newcomers.topics, &draft.newcomers.authors);
     let known = learned.numbers(draft);
     // Only what is not known needs its name.
