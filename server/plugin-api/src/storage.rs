@@ -118,11 +118,7 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The same for somebody who has everything up to a position in commit order: what came before
     /// it may be missing from the answer, so that a short absence is answered from memory.
-    fn news(
-        &self,
-        tails: Vec<Tail>,
-        after: Option<u64>,
-    ) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
+    fn news(&self, tails: Vec<Tail>, after: Option<u64>) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
 
     /// The oldest events of some kinds after a position in commit order and up to another, of all
     /// topics, each with its position. Where several nodes append they may be newer than what was
