@@ -66,7 +66,7 @@ pub enum Body {
         owner: Option<String>,
         /// What it says.
         #[serde(deserialize_with = "field::named")]
-        card: Card,
+        card: Box<Card>,
     },
 }
 

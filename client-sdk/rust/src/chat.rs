@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn send_card(&self, conv: ConvId, card: Card) -> Result<msg::Sent, Error> {
-        let body = msg::Body::Card { owner: None, card };
+        let body = msg::Body::Card { owner: None, card: Box::new(card) };
         self.queue(msg::Send { conv, body, reply_to: None }).await?.sent().await
     }
 

@@ -106,7 +106,7 @@ mod tests {
 
     fn card(body: Value) -> Card {
         match parse(&body.to_string()).unwrap().body {
-            Body::Card { card, owner: None } => card,
+            Body::Card { card, owner: None } => *card,
             other => panic!("not a card: {other:?}"),
         }
     }

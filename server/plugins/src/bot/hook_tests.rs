@@ -8,7 +8,7 @@ use super::*;
 
 fn card(value: Value) -> Card {
     match parse(&value.to_string()).unwrap().body {
-        Body::Card { card, owner: None } => card,
+        Body::Card { card, owner: None } => *card,
         other => panic!("not a card: {other:?}"),
     }
 }

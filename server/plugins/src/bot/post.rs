@@ -42,7 +42,7 @@ impl Post {
     /// A card. One of facts or a picture alone, which no card is, says the same as Markdown.
     pub(super) fn card(card: Card, at: At) -> Result<Post, Reason> {
         if card.title.is_some() || card.text.is_some() || !card.items.is_empty() {
-            return Ok(Post { body: Body::Card { owner: None, card }, at });
+            return Ok(Post { body: Body::Card { owner: None, card: card.into() }, at });
         }
         let facts = card.fields.iter().map(|fact| format!("**{}** {}", fact.label, fact.value));
         let picture = card.image.iter().map(|url| format!("![]({})", in_markdown(url.clone())));

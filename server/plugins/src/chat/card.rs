@@ -21,7 +21,7 @@ pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Decision<Sent>> {
     bodies::key("owner", &args.owner)?;
     bodies::key("key", &args.key)?;
     bodies::card("card", &args.card)?;
-    let body = Body::Card { owner: Some(args.owner.clone()), card: args.card };
+    let body = Body::Card { owner: Some(args.owner.clone()), card: Box::new(args.card) };
     let mut tx = written(&ctx, msg::Send { conv: args.conv, body, reply_to: None }).await?;
     tx.run(
         "INSERT INTO chat_card (owner, key, conv, seq) VALUES ($1, $2, $3, $4)",
@@ -126,7 +126,7 @@ async fn message(ctx: &Ctx, conv: &Conversation, seq: u64) -> Result<Found> {
     let Body::Card { owner, card } = data.body.clone() else {
         return Err(Error::not_found("card"));
     };
-    Ok(Found { event, data, owner, card })
+    Ok(Found { event, data, owner, card: *card })
 }
 
 impl Found {
@@ -142,7 +142,7 @@ impl Found {
         let of = self.event.seq;
         let change = UpdatedData { of, card: card.clone() };
         let emit = tx.emit(conv.topic(), kind::UPDATED, &change);
-        let body = Body::Card { owner: self.owner, card };
+        let body = Body::Card { owner: self.owner, card: Box::new(card) };
         tx.rewrite(emit, of, &SentData { body, rev: None, ..self.data });
         let done = ctx.commit(tx).await?;
         let event = done.events.first().ok_or_else(|| Error::not_found("card"))?;

@@ -61,7 +61,7 @@ fn act(conv: ConvId, seq: u64, act: &str) -> Act {
 }
 
 pub fn card_message(conv: ConvId, card: Card) -> Send {
-    Send { conv, body: Body::Card { owner: None, card }, reply_to: None }
+    Send { conv, body: Body::Card { owner: None, card: card.into() }, reply_to: None }
 }
 
 impl World {
@@ -82,7 +82,7 @@ impl World {
         let event = listed.events.iter().find(|event| event.seq == seq).unwrap();
         let data: SentData = event.data.to().unwrap();
         match data.body {
-            Body::Card { card, .. } => (card, data.rev),
+            Body::Card { card, .. } => (*card, data.rev),
             body => panic!("a card, not {body:?}"),
         }
     }

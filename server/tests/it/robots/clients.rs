@@ -58,7 +58,7 @@ fn run(mut command: Command) {
 
 fn card(body: Body) -> carillon_protocol::card::Card {
     match body {
-        Body::Card { card, owner: None } => card,
+        Body::Card { card, owner: None } => *card,
         other => panic!("not a card: {other:?}"),
     }
 }
