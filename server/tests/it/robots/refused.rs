@@ -258,6 +258,7 @@ async fn no_token_and_no_secret_is_ever_written_into_a_log() {
     let (token, secret) = (made["token"].as_str().unwrap(), made["secret"].as_str().unwrap());
     let at = Shop::now().to_string();
     let good = format!("&timestamp={at}&sign={}", sign(secret, &at).replace('+', "%2B"));
+    let other: String = token.chars().rev().collect();
     let body = text("hello").to_string();
     for (path, status) in [
         (format!("/robot/send?access_token={token}{good}"), 200),
@@ -265,7 +266,7 @@ async fn no_token_and_no_secret_is_ever_written_into_a_log() {
         (format!("/robot/send/{token}"), 404),
         (format!("/hook/{token}"), 403),
         (format!("/services/a/b/{token}"), 403),
-        (format!("/hooks/{}", token.replace('a', "b")), 404),
+        (format!("/hooks/{other}"), 404),
     ] {
         let body = body.clone().into_bytes();
         let (found, _) = http(&server.url, "POST", &path, &[], body).await;
@@ -277,7 +278,7 @@ async fn no_token_and_no_secret_is_ever_written_into_a_log() {
     assert!(server.status().await.success());
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(log.contains("bot.receive"), "it says what was called");
-    for kept in [token, secret, &token.replace('a', "b"), &sign(secret, &at)] {
+    for kept in [token, secret, &other, &sign(secret, &at)] {
         assert!(!log.contains(kept));
     }
 }
