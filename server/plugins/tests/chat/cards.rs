@@ -287,7 +287,7 @@ async fn only_programs_send_cards_and_each_changes_its_own() {
     let person = world.call(world.amy, card_message(conv, asking())).await;
     assert_eq!(code(person), ErrorCode::Forbidden);
     let seq = world.call(program, card_message(conv, asking())).await.unwrap().seq;
-    let pretends = Body::Card { owner: Some("quiz".into()), card: asking() };
+    let pretends = Body::Card { owner: Some("quiz".into()), card: asking().into() };
     let pretends = Send { conv, body: pretends, reply_to: None };
     let refused = field(world.call(program, pretends).await);
     assert_eq!(refused, (ErrorCode::BadArg, "body.owner".into()));
