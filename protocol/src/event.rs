@@ -67,6 +67,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::conv::ephemerals(visitor);
     crate::msg::events(visitor);
     crate::org::events(visitor);
+    crate::poll::events(visitor);
     crate::presence::ephemerals(visitor);
     crate::receipt::ephemerals(visitor);
     crate::session::events(visitor);

@@ -88,6 +88,8 @@ ids! {
     InviteId = "invite-id";
     /// A robot that posts into a conversation; as a person's id, the author of what it posts.
     RobotId = "robot-id";
+    /// A poll.
+    PollId = "poll-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
     /// Something that a plugin put aside after it failed for good.

@@ -26,9 +26,10 @@ pub mod node;
 pub mod operation;
 pub mod org;
 pub mod plugin;
+pub mod poll;
 pub mod presence;
-pub mod receipt;
 pub mod program;
+pub mod receipt;
 pub mod role;
 pub mod schemas;
 pub mod session;
@@ -39,8 +40,8 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, RobotId, RoleId,
-    RunId, SessionId, UserId,
+    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, PollId, RobotId,
+    RoleId, RunId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -45,6 +45,14 @@ limits! {
     CARD_ANSWER_LEN: u32 = 1_000;
     /// The longest address in a card, in bytes.
     URL_LEN_MAX: usize = 2_048;
+    /// The fewest options of a poll: of fewer there is nothing to choose.
+    POLL_OPTIONS_MIN: usize = 2;
+    /// The most options of a poll: each is a fact of its card.
+    POLL_OPTIONS_MAX: usize = 20;
+    /// The longest option of a poll, in characters: all of them, twice, fit into a card.
+    POLL_OPTION_LEN_MAX: usize = 80;
+    /// The longest time that a poll is open, in milliseconds, 90 days: none is open for ever.
+    POLL_LASTS_MS: i64 = 90 * 24 * 3_600_000;
     /// The most robots that post into one conversation.
     ROBOTS_PER_CONV_MAX: usize = 20;
     /// The most words of which a robot's messages must hold one, as DingTalk's.

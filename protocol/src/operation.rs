@@ -67,9 +67,10 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::node::operations(visitor);
     crate::org::operations(visitor);
     crate::plugin::operations(visitor);
+    crate::poll::operations(visitor);
     crate::presence::operations(visitor);
-    crate::receipt::operations(visitor);
     crate::program::operations(visitor);
+    crate::receipt::operations(visitor);
     crate::role::operations(visitor);
     crate::session::operations(visitor);
 }

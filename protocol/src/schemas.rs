@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Cid, ConvId, DepartmentId, DeviceId, Ephemeral, ErrorBody, Event, EventId, InviteId, OrgId,
-    RobotId, RoleId, SessionId, Topic, UserId,
+    PollId, RobotId, RoleId, SessionId, Topic, UserId,
     frame::{Hello, TopicPage, Welcome},
     limits::INT_MAX,
 };
@@ -52,6 +52,7 @@ impl Schemas {
         schemas.of::<RoleId>();
         schemas.of::<InviteId>();
         schemas.of::<RobotId>();
+        schemas.of::<PollId>();
         schemas.of::<SessionId>();
         schemas.of::<Cid>();
         schemas.of::<Topic>();

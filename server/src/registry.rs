@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use carillon_plugin::Plugin;
 use carillon_plugins::{
-    bot, chat, directory, log, node,
-    plugin,
+    bot, chat, directory, log, node, plugin, poll,
     presence::{self, Presence},
 };
 
@@ -22,6 +21,7 @@ pub fn plugins(
         log::plugin(),
         node::plugin(),
         plugin::plugin(),
+        poll::plugin(),
         presence::plugin(presence),
     ]
 }

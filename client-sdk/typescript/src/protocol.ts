@@ -40,6 +40,9 @@ export type InviteId = string
 /** A robot that posts into a conversation; as a person's id, the author of what it posts. */
 export type RobotId = string
 
+/** A poll. */
+export type PollId = string
+
 /** A signed-in session of a person, or a token of a program. */
 export type SessionId = string
 
@@ -1337,6 +1340,118 @@ export interface OrgRestoreMember {
   user: UserId
 }
 
+/** `poll.open`. */
+export interface PollOpen {
+  /**
+   * Whether the poll is secret: what somebody voted for is not kept, so a vote is final; and how
+   * the votes stand is shown only when it is closed.
+   */
+  anonymous?: boolean | undefined
+  /**
+   * When it closes by itself, in milliseconds since the epoch, at most 90 days ahead; absent, then.
+   */
+  closes_at?: number | undefined
+  /** Where. */
+  conv: ConvId
+  /** Whether a vote may be for several of them. */
+  multiple?: boolean | undefined
+  /** What can be voted for, 2 to 20, each one once and in one line of 1 to 80 characters. */
+  options: string[]
+  /** What is asked, in one line of 1 to 200 characters. */
+  question: string
+}
+
+/** The answer of `poll.open`. */
+export interface PollOpened {
+  /** The poll; its card is in the conversation in a moment. */
+  poll: PollId
+}
+
+/** `poll.vote`. */
+export interface PollVote {
+  /** What for: places in `options`, counted from 0; one, or several if the poll allows it. */
+  choices: number[]
+  /** Which poll. */
+  poll: PollId
+}
+
+/** The answer of `poll.vote`. */
+export interface PollVoted {
+  /** Whether an earlier try had done it already. */
+  dup: boolean
+}
+
+/** `poll.close`. */
+export interface PollClose {
+  /** Which poll. */
+  poll: PollId
+}
+
+/** The answer of `poll.close`, also if it was closed before. */
+export type PollClosed = Record<string, never>
+
+/** `poll.get`. */
+export interface PollGet {
+  /** Which poll. */
+  poll: PollId
+}
+
+/** A poll as one of the members of its conversation sees it. */
+export interface Poll {
+  /** Whether it is secret. */
+  anonymous: boolean
+  /** Who opened it. */
+  by: UserId
+  /** When it was closed; absent, it is open. */
+  closed_at?: number
+  /** When it closes by itself, in milliseconds since the epoch. */
+  closes_at: number
+  /** Where. */
+  conv: ConvId
+  /** How many votes each option has, in their order; absent while a secret poll is open. */
+  counts?: number[]
+  /** What the caller voted for; absent if for nothing yet, and of a secret poll. */
+  mine?: number[]
+  /** Whether a vote may be for several of them. */
+  multiple: boolean
+  /** What can be voted for. */
+  options: string[]
+  /** Which. */
+  poll: PollId
+  /** What is asked. */
+  question: string
+  /** Whether the caller has voted. */
+  voted: boolean
+  /** How many people have voted. */
+  voters: number
+}
+
+/** `poll.votes`. */
+export interface PollVotes {
+  /** The last person of the page before. */
+  after?: UserId | undefined
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
+  /** Which poll. */
+  poll: PollId
+}
+
+/** The answer of `poll.votes`. */
+export interface PollVotesListed {
+  /** Whether there are more. */
+  more: boolean
+  /** By the voters' ids. */
+  votes: PollBallot[]
+}
+
+/** What somebody voted for. */
+export interface PollBallot {
+  /** What for: places in `options`, counted from 0. */
+  choices: number[]
+  /** Who. */
+  user: UserId
+}
+
 /** `presence.watch`. */
 export interface PresenceWatch {
   /** Who is on the screen, at most 200; nobody to watch no more. */
@@ -1760,6 +1875,17 @@ export interface OrgRoleChangedData {
   role: RoleId
 }
 
+/**
+ * `data` of `poll.opened` and `poll.closed`, in the poll's own topic, which other plugins read and
+ * no client listens to.
+ */
+export interface PollData {
+  /** Where. */
+  conv: ConvId
+  /** Which poll. */
+  poll: PollId
+}
+
 /** `data` of the ephemeral `receipts`: which one tells the name of its field. */
 export type ReceiptsData =
   /** To everybody in a conversation of up to 50 members. */
@@ -1843,6 +1969,10 @@ export interface EventData {
   'org.department_changed': OrgDepartmentChangedData
   /** A role was made, changed or removed. */
   'org.role_changed': OrgRoleChangedData
+  /** Somebody asks the members of a conversation. */
+  'poll.opened': PollData
+  /** A poll was closed, by whoever opened it or because its time was over. */
+  'poll.closed': PollData
   /** A session was signed out. */
   'session.ended': SessionEndedData
 }
@@ -1993,6 +2123,19 @@ export interface Operations {
   'org.member.remove': { args: OrgRemoveMember; reply: OrgMemberUpdated; effect: 'state' }
   /** Takes a person back who had left; needs `people`. */
   'org.member.restore': { args: OrgRestoreMember; reply: OrgMemberUpdated; effect: 'state' }
+  /** Asks the members of a conversation: a card appears there. */
+  'poll.open': { args: PollOpen; reply: PollOpened; effect: 'once' }
+  /**
+   * Votes, or votes otherwise than before; in a secret poll a vote is final. Members may, until the
+   * poll is closed.
+   */
+  'poll.vote': { args: PollVote; reply: PollVoted; effect: 'once' }
+  /** Closes a poll; whoever opened it may. */
+  'poll.close': { args: PollClose; reply: PollClosed; effect: 'once' }
+  /** How a poll stands; members of its conversation may look. */
+  'poll.get': { args: PollGet; reply: Poll; effect: 'read' }
+  /** Who voted for what, by their ids; of a secret poll nobody is told. */
+  'poll.votes': { args: PollVotes; reply: PollVotesListed; effect: 'read' }
   /**
    * Says who of some people is online. On a socket it also tells this connection by the ephemeral
    * `presence` when one of them comes or goes, until it is called again, which replaces whom it
@@ -2102,6 +2245,11 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.member.update': 'state',
   'org.member.remove': 'state',
   'org.member.restore': 'state',
+  'poll.open': 'once',
+  'poll.vote': 'once',
+  'poll.close': 'once',
+  'poll.get': 'read',
+  'poll.votes': 'read',
   'presence.watch': 'state',
   'receipt.counts': 'read',
   'receipt.watch': 'read',
@@ -2217,6 +2365,14 @@ export const LIMITS = {
   CARD_ANSWER_LEN: 1000,
   /** The longest address in a card, in bytes. */
   URL_LEN_MAX: 2048,
+  /** The fewest options of a poll: of fewer there is nothing to choose. */
+  POLL_OPTIONS_MIN: 2,
+  /** The most options of a poll: each is a fact of its card. */
+  POLL_OPTIONS_MAX: 20,
+  /** The longest option of a poll, in characters: all of them, twice, fit into a card. */
+  POLL_OPTION_LEN_MAX: 80,
+  /** The longest time that a poll is open, in milliseconds, 90 days: none is open for ever. */
+  POLL_LASTS_MS: 7776000000,
   /** The most robots that post into one conversation. */
   ROBOTS_PER_CONV_MAX: 20,
   /** The most words of which a robot's messages must hold one, as DingTalk's. */

@@ -8,4 +8,5 @@ pub mod log;
 pub mod node;
 mod plain;
 pub mod plugin;
+pub mod poll;
 pub mod presence;

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use carillon_plugin::{BoxFuture, Caller, Ctx, Error, Host, Operation, Plugin, Request};
 use carillon_protocol::{
-    Access, Cid, Codec, ConvId, DepartmentId, Effect, ErrorCode, Event, InviteId, Json, Raw,
-    RobotId, RoleId, SessionId, Topic, UserId, bot,
+    Access, Cid, Codec, ConvId, DepartmentId, Effect, ErrorCode, Event, InviteId, Json, PollId,
+    Raw, RobotId, RoleId, SessionId, Topic, UserId, bot,
     card::{self, Button, Card},
-    conv, department, invite, msg, role, session,
+    conv, department, invite, msg, poll, role, session,
 };
 use carillon_store::kit::Kit;
 use schemars::SchemaGenerator;
@@ -33,6 +33,7 @@ struct Tenant {
     role: RoleId,
     invite: InviteId,
     robot: RobotId,
+    poll: PollId,
 }
 
 /// A small tree: one department at the top, and another one with one below it.
@@ -54,6 +55,7 @@ impl Tenant {
             (_, "role-id") => json!(self.role),
             (_, "invite-id") => json!(self.invite),
             (_, "robot-id") => json!(self.robot),
+            (_, "poll-id") => json!(self.poll),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
             (_, "org-id") => json!(self.owner.org),
@@ -103,6 +105,10 @@ async fn holes(
         if operation.op == "session.issue" {
             args["app"] = json!("bot");
             args["scopes"] = json!(["read"]);
+        }
+        if operation.op == "poll.open" {
+            args["options"] = json!(["yes", "no"]);
+            args["closes_at"] = Value::Null;
         }
         // A link is for one person or into a department: both are known before that is refused.
         if let ("org.invite.create", None, Some(args)) =
@@ -208,9 +214,19 @@ async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let link = server.host().call_typed(administering(&owner), None, &link).await.unwrap();
     let robot = bot::Create { conv, name: "alarm".into(), rules: None };
     let robot = server.host().call_typed(owner.caller(), None, &robot).await.unwrap().robot;
+    let options = ["yes", "no"].map(String::from).into();
+    let open = poll::Open {
+        conv,
+        question: "Lunch?".into(),
+        options,
+        multiple: false,
+        anonymous: false,
+        closes_at: None,
+    };
+    let poll = server.host().call_typed(owner.caller(), Some(cid()), &open).await.unwrap().poll;
     let departments = Departments { top, other, below_other };
     let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
-    Tenant { owner, colleague, conv, seq, departments, role, invite, robot }
+    Tenant { owner, colleague, conv, seq, departments, role, invite, robot, poll }
 }
 
 async fn make_department(
@@ -367,6 +383,7 @@ async fn a_planted_hole_is_found() {
         colleague: UserId(crate::kit::new_id()),
         invite: InviteId(crate::kit::new_id()),
         robot: RobotId(crate::kit::new_id()),
+        poll: PollId(crate::kit::new_id()),
         conv: ConvId(crate::kit::new_id()),
         seq: number,
         departments: Departments {

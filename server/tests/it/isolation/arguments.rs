@@ -123,6 +123,7 @@ impl Generator<'_> {
         match path.last().map(String::as_str) {
             Some("ttl_ms") => 60_000,
             Some("uses") => 1,
+            Some("choices") => 0,
             _ => self.own.seq,
         }
     }

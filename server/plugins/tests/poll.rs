@@ -1,0 +1,445 @@
+//! What polls promise, through the host as every caller meets it.
+
+// Clippy knows `#[test]` functions as tests, not what they share.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use carillon_plugin::{
+    Caller, Clock as _, Error, Plugin, Result,
+    protocol::{
+        Cid, Command, ConvId, ErrorCode, Event, OrgId, PollId, SessionId, Topic,
+        card::{self, Act, Card, Input, State, Value},
+        conv::{Create, History, RemoveMembers},
+        id::Ulid,
+        limits::{POLL_LASTS_MS, POLL_OPTION_LEN_MAX, POLL_OPTIONS_MAX},
+        log,
+        msg::{self, Body, SentData},
+        org,
+        plugin::ListDead,
+        poll::{Ballot, Close, Get, Open, Poll, Vote, Votes},
+    },
+};
+use carillon_plugins::{chat, directory, log as logs, node, plugin, poll};
+use carillon_store::kit::Kit;
+use proptest::{collection::vec, prelude::*};
+
+fn plugins() -> Vec<Plugin> {
+    vec![
+        directory::plugin(<_>::default()),
+        chat::plugin(<_>::default()),
+        logs::plugin(),
+        node::plugin(),
+        plugin::plugin(),
+        poll::plugin(),
+    ]
+}
+
+/// An organisation whose `amy`, `bob` and `carol` are in a conversation and `dan` is not, and
+/// another one with `zoe`.
+struct World {
+    kit: Kit,
+    conv: ConvId,
+    amy: Caller,
+    bob: Caller,
+    carol: Caller,
+    dan: Caller,
+    zoe: Caller,
+}
+
+async fn organisation(kit: &Kit) -> OrgId {
+    let args = org::Create { name: "Harbour".into() };
+    let cid = Some(Cid(kit.host().new_id()));
+    kit.host().call_typed(Caller::SYSTEM, cid, &args).await.unwrap().org
+}
+
+async fn person(kit: &Kit, org: OrgId, login: &str) -> Caller {
+    let args = org::AddMember {
+        org: Some(org),
+        login: login.into(),
+        name: login.into(),
+        password: None,
+        title: None,
+        admin: false,
+        locale: Some("en".into()),
+        tz: Some("Asia/Hong_Kong".into()),
+        departments: Vec::new(),
+    };
+    let cid = Some(Cid(kit.host().new_id()));
+    let user = kit.host().call_typed(Caller::SYSTEM, cid, &args).await.unwrap().user;
+    Caller::signed_in(user, org, SessionId(Ulid::nil()), ["read", "write"])
+}
+
+impl World {
+    async fn new() -> World {
+        let kit = Kit::new(plugins()).await;
+        let (org, elsewhere) = (organisation(&kit).await, organisation(&kit).await);
+        let [amy, bob, carol, dan] = [
+            person(&kit, org, "amy").await,
+            person(&kit, org, "bob").await,
+            person(&kit, org, "carol").await,
+            person(&kit, org, "dan").await,
+        ];
+        let zoe = person(&kit, elsewhere, "zoe").await;
+        let members = vec![bob.user, carol.user];
+        let create = Create { title: "Lunch".into(), members, history: History::All };
+        let cid = Some(Cid(kit.host().new_id()));
+        let conv = kit.host().call_typed(amy, cid, &create).await.unwrap().conv;
+        World { kit, conv, amy, bob, carol, dan, zoe }
+    }
+
+    fn cid(&self) -> Cid {
+        Cid(self.kit.host().new_id())
+    }
+
+    async fn call<C: Command>(&self, caller: Caller, args: C) -> Result<C::Reply> {
+        self.kit.host().call_typed(caller, Some(self.cid()), &args).await
+    }
+
+    fn lunch(&self) -> Open {
+        Open {
+            conv: self.conv,
+            question: "Lunch?".into(),
+            options: ["Rice", "Noodles", "*Soup*"].map(String::from).into(),
+            multiple: false,
+            anonymous: false,
+            closes_at: None,
+        }
+    }
+
+    /// A poll of `amy`'s, whose card is there.
+    async fn opens(&self, open: Open) -> PollId {
+        let poll = self.call(self.amy, open).await.unwrap().poll;
+        self.kit.settle().await;
+        poll
+    }
+
+    async fn votes(&self, who: Caller, poll: PollId, choices: &[u32]) -> Result<bool> {
+        Ok(self.call(who, Vote { poll, choices: choices.into() }).await?.dup)
+    }
+
+    async fn poll(&self, who: Caller, poll: PollId) -> Poll {
+        self.call(who, Get { poll }).await.unwrap()
+    }
+
+    async fn closes(&self, who: Caller, poll: PollId) -> Result<()> {
+        self.call(who, Close { poll }).await.map(drop)
+    }
+
+    /// The log of the conversation.
+    async fn events(&self) -> Vec<Event> {
+        let topic = Topic::Conv(self.conv);
+        let read = log::Read { topic, after: Some(0), before: None, limit: Some(200) };
+        self.call(self.amy, read).await.unwrap().events
+    }
+
+    /// The last message, which is a card, and where it is.
+    async fn card(&self) -> (u64, Card) {
+        self.kit.settle().await;
+        let events = self.events().await;
+        let event = events.iter().rev().find(|event| &*event.k == msg::kind::SENT).unwrap();
+        let data: SentData = event.data.to().unwrap();
+        match data.body {
+            Body::Card { owner, card } => {
+                assert_eq!(owner.as_deref(), Some("poll"));
+                (event.seq, *card)
+            }
+            body => panic!("a card, not {body:?}"),
+        }
+    }
+
+    /// What the card says of each option.
+    async fn shown(&self) -> Vec<String> {
+        self.card().await.1.fields.into_iter().map(|fact| fact.value).collect()
+    }
+
+    /// Sends the form of the card.
+    async fn presses(&self, who: Caller, cid: Cid, value: Value) -> Result<bool> {
+        let (seq, _) = self.card().await;
+        let values = BTreeMap::from([("vote".to_owned(), value)]);
+        let act = Act { conv: self.conv, seq, act: "vote".into(), values };
+        Ok(self.kit.host().call_typed(who, Some(cid), &act).await?.dup)
+    }
+
+    async fn nothing_failed(&self) {
+        let dead = self.kit.host().call_typed(Caller::SYSTEM, None, &ListDead::default()).await;
+        assert_eq!(dead.unwrap().dead, []);
+    }
+}
+
+fn code<T>(result: Result<T>) -> ErrorCode {
+    result.err().map(|error| error.code()).expect("a refusal")
+}
+
+fn field<T>(result: Result<T>) -> (ErrorCode, String) {
+    let error: Error = result.err().expect("a refusal");
+    (error.code(), error.body().field.clone().unwrap_or_default())
+}
+
+fn inputs(card: &Card) -> &[Input] {
+    &card.form.as_ref().expect("a form").inputs
+}
+
+#[tokio::test]
+async fn a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end() {
+    let world = World::new().await;
+    let poll = world.opens(world.lunch()).await;
+    let (seq, card) = world.card().await;
+    assert_eq!(card.title.as_deref(), Some("Lunch?"));
+    assert_eq!(inputs(&card)[0].options.len(), 3);
+    assert_eq!(world.events().await[seq as usize - 1].by, world.amy.user);
+    assert_eq!(world.shown().await, ["**0** · 0%"; 3]);
+
+    let text = |text: &str| Value::Text(text.into());
+    assert!(!world.presses(world.bob, world.cid(), text("1")).await.unwrap());
+    assert!(!world.votes(world.carol, poll, &[1]).await.unwrap());
+    assert!(!world.votes(world.amy, poll, &[0]).await.unwrap());
+    assert_eq!(world.shown().await, ["**1** · 33%", "**2** · 67%", "**0** · 0%"]);
+    world.votes(world.bob, poll, &[0]).await.unwrap();
+    assert_eq!(world.shown().await, ["**2** · 67%", "**1** · 33%", "**0** · 0%"]);
+
+    let seen = world.poll(world.bob, poll).await;
+    assert_eq!((seen.voters, seen.counts, seen.mine), (3, Some(vec![2, 1, 0]), Some(vec![0])));
+    let page = world.call(world.bob, Votes { poll, after: None, limit: Some(2) }).await.unwrap();
+    assert_eq!((page.votes.len(), page.more), (2, true));
+    let after = Some(page.votes[1].user);
+    let rest = world.call(world.bob, Votes { poll, after, limit: None }).await.unwrap();
+    let ballot = Ballot { user: world.carol.user, choices: vec![1] };
+    assert_eq!((rest.votes, rest.more), (vec![ballot], false));
+
+    assert_eq!(code(world.closes(world.bob, poll).await), ErrorCode::Forbidden);
+    world.closes(world.amy, poll).await.unwrap();
+    world.closes(world.amy, poll).await.unwrap();
+    let (_, card) = world.card().await;
+    assert_eq!((card.state, card.form), (State::Done, None));
+    assert_eq!(world.shown().await, ["**2** · 67%", "**1** · 33%", "**0** · 0%"]);
+    assert_eq!(code(world.votes(world.bob, poll, &[1]).await), ErrorCode::Conflict);
+    assert_eq!(code(world.presses(world.bob, world.cid(), text("1")).await), ErrorCode::Conflict);
+    world.nothing_failed().await;
+}
+
+#[tokio::test]
+async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then() {
+    let world = World::new().await;
+    for anonymous in [false, true] {
+        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
+        let (pressed, called) = (world.cid(), world.cid());
+        let text = || Value::Text("2".into());
+        assert!(!world.presses(world.bob, pressed, text()).await.unwrap());
+        assert!(world.presses(world.bob, pressed, text()).await.unwrap());
+        let vote = Vote { poll, choices: vec![2] };
+        let again = || world.kit.host().call_typed(world.carol, Some(called), &vote);
+        assert!(!again().await.unwrap().dup);
+        world.closes(world.amy, poll).await.unwrap();
+        assert!(again().await.unwrap().dup);
+        assert_eq!(world.poll(world.amy, poll).await.counts, Some(vec![0, 0, 2]));
+    }
+    let open = world.lunch();
+    let cid = world.cid();
+    let call = || world.kit.host().call_typed(world.amy, Some(cid), &open);
+    assert_eq!(call().await.unwrap(), call().await.unwrap());
+    world.kit.settle().await;
+    let cards = world.events().await.into_iter().filter(|event| &*event.k == msg::kind::SENT);
+    assert_eq!(cards.count(), 3);
+}
+
+#[tokio::test]
+async fn a_poll_closes_by_itself_once_its_time_is_over() {
+    let world = World::new().await;
+    let closes_at = Some(world.kit.clock().now() + 60_000);
+    let poll = world.opens(Open { closes_at, ..world.lunch() }).await;
+    let text = world.card().await.1.text.unwrap();
+    assert!(text.contains("(UTC+08:00)"), "{text}");
+    world.kit.clock().advance(59_999);
+    world.votes(world.bob, poll, &[0]).await.unwrap();
+    world.kit.clock().advance(1);
+    let late = world.votes(world.carol, poll, &[0]).await;
+    assert_eq!(code(late), ErrorCode::Conflict, "also before it has closed itself");
+    assert_eq!(world.card().await.1.state, State::Done);
+    let seen = world.poll(world.bob, poll).await;
+    assert_eq!((seen.closed_at, seen.voters), (closes_at, 1));
+
+    // One that was closed by hand, and one that nobody closes.
+    let poll = world.opens(Open { closes_at: closes_at.map(|at| at + 9), ..world.lunch() }).await;
+    world.closes(world.amy, poll).await.unwrap();
+    let forgotten = world.opens(world.lunch()).await;
+    world.kit.clock().advance(POLL_LASTS_MS);
+    world.kit.settle().await;
+    assert!(world.poll(world.bob, forgotten).await.closed_at.is_some());
+    world.nothing_failed().await;
+}
+
+#[tokio::test]
+async fn nobody_learns_what_somebody_voted_for_in_a_secret_poll() {
+    let world = World::new().await;
+    let multiple = true;
+    let poll = world.opens(Open { anonymous: true, multiple, ..world.lunch() }).await;
+    world.kit.committed();
+    let choices = Value::Choices(vec!["0".into(), "2".into()]);
+    world.presses(world.bob, world.cid(), choices).await.unwrap();
+    world.votes(world.carol, poll, &[2]).await.unwrap();
+    world.card().await;
+
+    let changes = world.kit.committed();
+    assert!(!changes.is_empty());
+    for (event, _) in changes {
+        let data: card::UpdatedData = event.data.to().unwrap();
+        assert_eq!((event.by, event.cid), (world.amy.user, None), "not by who voted");
+        assert_eq!(data.card.fields, [], "and says nothing of the votes");
+    }
+    for who in [world.amy, world.bob] {
+        let seen = world.poll(who, poll).await;
+        assert_eq!((seen.voters, seen.counts, seen.mine), (2, None, None));
+        let votes = Votes { poll, after: None, limit: None };
+        assert_eq!(code(world.call(who, votes).await), ErrorCode::Forbidden);
+    }
+    // Nothing that is kept of a person says what the vote was for, nor does any intent.
+    let rows = async |sql: &str| world.kit.host().storage().query(sql, vec![]).await.unwrap();
+    for row in rows("SELECT choices FROM poll_vote").await {
+        assert_eq!(row.get::<Option<i64>>(0).unwrap(), None);
+    }
+    for caller in [world.bob, world.carol] {
+        let topic = Topic::User(caller.user);
+        let read = log::Read { topic, after: Some(0), before: None, limit: None };
+        assert_eq!(world.call(caller, read).await.unwrap().events, []);
+    }
+    let changed = world.votes(world.bob, poll, &[1]).await;
+    assert_eq!(code(changed), ErrorCode::Conflict, "a vote is final");
+
+    world.closes(world.amy, poll).await.unwrap();
+    assert_eq!(world.shown().await, ["**1** · 50%", "**0** · 0%", "**2** · 100%"]);
+    assert_eq!(world.poll(world.dan_joined().await, poll).await.counts, Some(vec![1, 0, 2]));
+}
+
+impl World {
+    async fn dan_joined(&self) -> Caller {
+        let users = vec![self.dan.user];
+        let add = carillon_plugin::protocol::conv::AddMembers { conv: self.conv, users };
+        self.call(self.amy, add).await.unwrap();
+        self.dan
+    }
+
+    async fn leaves(&self, who: Caller) {
+        let leave = RemoveMembers { conv: self.conv, users: vec![who.user] };
+        self.call(who, leave).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote() {
+    let world = World::new().await;
+    let poll = world.opens(world.lunch()).await;
+    for stranger in [world.dan, world.zoe] {
+        let vote = world.votes(stranger, poll, &[0]).await;
+        assert_eq!(code(vote), ErrorCode::NotFound);
+        assert_eq!(code(world.call(stranger, Get { poll }).await), ErrorCode::NotFound);
+        assert_eq!(code(world.closes(stranger, poll).await), ErrorCode::NotFound);
+        let votes = Votes { poll, after: None, limit: None };
+        assert_eq!(code(world.call(stranger, votes).await), ErrorCode::NotFound);
+        assert_eq!(code(world.call(stranger, world.lunch()).await), ErrorCode::NotFound);
+    }
+    let poll_act = world.call(world.bob, carillon_plugin::protocol::poll::Refresh { poll }).await;
+    assert_eq!(code(poll_act), ErrorCode::UnknownOp);
+    world.votes(world.bob, poll, &[1]).await.unwrap();
+    world.leaves(world.bob).await;
+    assert_eq!(code(world.votes(world.bob, poll, &[0]).await), ErrorCode::NotMember);
+    assert_eq!(world.poll(world.carol, poll).await.counts, Some(vec![0, 1, 0]));
+    // Who opened it may still close it.
+    world.leaves(world.amy).await;
+    world.closes(world.amy, poll).await.unwrap();
+    assert!(world.poll(world.carol, poll).await.closed_at.is_some());
+}
+
+#[tokio::test]
+async fn a_vote_that_races_with_the_end_does_not_count() {
+    let world = World::new().await;
+    for anonymous in [false, true] {
+        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
+        let (host, amy, cid) = (world.kit.host().clone(), world.amy, Some(world.cid()));
+        world.kit.before_next_commit(async move {
+            host.call_typed(amy, cid, &Close { poll }).await.unwrap();
+        });
+        assert_eq!(code(world.votes(world.bob, poll, &[0]).await), ErrorCode::Conflict);
+        assert_eq!(world.poll(world.bob, poll).await.counts, Some(vec![0; 3]));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_poll_or_a_vote_is_refused_with_where() {
+    let world = World::new().await;
+    let refused = async |open| field(world.call(world.amy, open).await);
+    let bad = |name: &str| (ErrorCode::BadArg, name.to_owned());
+    let options = |all: &[&str]| all.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
+    let lunch = || world.lunch();
+    assert_eq!(refused(Open { question: " ".into(), ..lunch() }).await, bad("question"));
+    assert_eq!(refused(Open { question: "a\nb".into(), ..lunch() }).await, bad("question"));
+    assert_eq!(refused(Open { options: options(&["a"]), ..lunch() }).await, bad("options"));
+    let twice = options(&["a", " a"]);
+    assert_eq!(refused(Open { options: twice, ..lunch() }).await, bad("options[1]"));
+    let long = vec!["a".into(), "b".repeat(POLL_OPTION_LEN_MAX + 1)];
+    let too_large = (ErrorCode::TooLarge, "options[1]".to_owned());
+    assert_eq!(refused(Open { options: long, ..lunch() }).await, too_large);
+    let now = world.kit.clock().now();
+    for at in [now, 0, now + POLL_LASTS_MS + 1] {
+        assert_eq!(refused(Open { closes_at: Some(at), ..lunch() }).await, bad("closes_at"));
+    }
+    let poll = world.opens(lunch()).await;
+    for choices in [&[][..], &[3], &[0, 1], &[u32::MAX]] {
+        assert_eq!(field(world.votes(world.bob, poll, choices).await), bad("choices"));
+    }
+    assert_eq!(world.poll(world.bob, poll).await.voters, 0);
+    // The largest poll fits into a card.
+    let option = |place| format!("{place:02}{}", "\u{1f600}".repeat(POLL_OPTION_LEN_MAX - 2));
+    let largest = Open {
+        question: "\u{1f600}".repeat(200),
+        options: (0..POLL_OPTIONS_MAX).map(option).collect(),
+        ..lunch()
+    };
+    world.opens(largest).await;
+    assert_eq!(inputs(&world.card().await.1)[0].options.len(), POLL_OPTIONS_MAX);
+    world.nothing_failed().await;
+}
+
+/// What the people do: who, and for which options, as bits.
+fn ballots() -> impl Strategy<Value = Vec<(usize, u32)>> {
+    vec((0..3_usize, 1..8_u32), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_counts_are_the_votes_whatever_their_order(
+        ballots in ballots(), anonymous: bool, restart in 0..12_usize
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(counts_equal_votes(ballots, anonymous, restart));
+    }
+}
+
+async fn counts_equal_votes(ballots: Vec<(usize, u32)>, anonymous: bool, restart: usize) {
+    let mut world = World::new().await;
+    let poll = world.opens(Open { anonymous, multiple: true, ..world.lunch() }).await;
+    let people = [world.amy, world.bob, world.carol];
+    let mut votes = BTreeMap::new();
+    for (step, (who, bits)) in ballots.into_iter().enumerate() {
+        if step == restart {
+            world = World { kit: world.kit.restarted(plugins()).await, ..world };
+        }
+        let choices: Vec<u32> = (0..3).filter(|place| (bits >> place) & 1 == 1).collect();
+        let voted = world.votes(people[who], poll, &choices).await;
+        match anonymous && votes.contains_key(&who) {
+            true => assert_eq!(code(voted), ErrorCode::Conflict),
+            false => drop((voted.unwrap(), votes.insert(who, choices))),
+        }
+    }
+    world.closes(world.amy, poll).await.unwrap();
+    let count = |option| votes.values().filter(|choices| choices.contains(&option)).count() as u64;
+    let counts: Vec<u64> = (0..3).map(count).collect();
+    let shown = world.shown().await;
+    for (count, shown) in counts.iter().zip(shown) {
+        assert!(shown.starts_with(&format!("**{count}** ")), "{shown}");
+    }
+    let seen = world.poll(world.bob, poll).await;
+    assert_eq!((seen.voters, seen.counts), (votes.len() as u64, Some(counts)));
+}
