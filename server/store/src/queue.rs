@@ -1,10 +1,19 @@
 //! The queue in front of the writer, and the task that empties it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use carillon_plugin::{BoxFuture, Committed, Error, Result, Transaction};
 use carillon_protocol::ErrorCode;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
     batch::Done,
@@ -16,6 +25,11 @@ use crate::{
 const QUEUE_MAX: usize = 4_096;
 /// How long to wait when the queue is full, in milliseconds: it is emptied in about that time.
 const BUSY_RETRY_MS: u64 = 250;
+/// When the database has not answered for so long, nobody else is made to wait for it: what is
+/// under way may still succeed, and what comes can be sent again elsewhere.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// When to try again then, in milliseconds.
+const STALLED_RETRY_MS: u64 = 1_000;
 /// How often the writer lets others run while they bring more: with every core at work, a few
 /// turns gather nearly all. A lone transaction waits for one turn.
 const YIELDS_MAX: u32 = 4;
@@ -42,23 +56,58 @@ enum Job {
     Close(oneshot::Sender<()>),
 }
 
+/// Since when the database owes an answer.
+struct Asked {
+    begun: Instant,
+    /// Milliseconds after `begun`; 0 if it owes none.
+    since: AtomicU64,
+}
+
+impl Asked {
+    fn elapsed_ms(&self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
+    }
+
+    /// Waits for what the database is asked for.
+    async fn of<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.since.store(self.elapsed_ms().max(1), Ordering::Relaxed);
+        let answer = answer.await;
+        self.since.store(0, Ordering::Relaxed);
+        answer
+    }
+
+    fn is_stalled(&self) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+        since != 0 && self.elapsed_ms().saturating_sub(since) > STALLED_AFTER.as_millis() as u64
+    }
+}
+
 /// The way to the writer. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Queue(mpsc::Sender<Job>);
+pub(crate) struct Queue {
+    jobs: mpsc::Sender<Job>,
+    asked: Arc<Asked>,
+}
 
 impl Queue {
     /// Starts the task.
     pub(crate) fn start(engine: impl Engine, shared: Arc<Shared>, batch_max: usize) -> Queue {
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(work(engine, shared, jobs, batch_max));
-        Queue(sender)
+        let asked = Arc::new(Asked { begun: Instant::now(), since: AtomicU64::new(0) });
+        tokio::spawn(work(engine, shared, (jobs, Arc::clone(&asked)), batch_max));
+        Queue { jobs: sender, asked }
     }
 
     /// The transaction has its place when this returns.
     pub(crate) fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
         let (reply, answer) = oneshot::channel();
         let queued = log::check(&tx).and_then(|()| {
-            self.0.try_send(Job::Commit(tx, reply)).map_err(|refused| match refused {
+            if self.asked.is_stalled() {
+                let msg = "the database does not answer; nothing was written, try again";
+                let error = Error::new(ErrorCode::Unavailable, msg);
+                return Err(error.retry_ms(STALLED_RETRY_MS));
+            }
+            self.jobs.try_send(Job::Commit(tx, reply)).map_err(|refused| match refused {
                 mpsc::error::TrySendError::Full(_) => {
                     let msg = "the server has too much to do; wait a moment";
                     Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS)
@@ -74,14 +123,14 @@ impl Queue {
 
     pub(crate) async fn ping(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Job::Ping(reply)).await.map_err(|_| closed())?;
+        self.jobs.send(Job::Ping(reply)).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Waits until everything that is queued is committed and the database is closed.
     pub(crate) async fn close(&self) {
         let (reply, answer) = oneshot::channel();
-        if self.0.send(Job::Close(reply)).await.is_ok() {
+        if self.jobs.send(Job::Close(reply)).await.is_ok() {
             // An error means that the task ended by itself: then it is closed too.
             answer.await.unwrap_or_default();
         }
@@ -96,7 +145,7 @@ fn closed() -> Error {
 async fn work(
     mut engine: impl Engine,
     shared: Arc<Shared>,
-    mut jobs: mpsc::Receiver<Job>,
+    (mut jobs, asked): (mpsc::Receiver<Job>, Arc<Asked>),
     batch_max: usize,
 ) {
     let (mut closers, waiting) = (Vec::new(), Arc::new(Semaphore::new(WAITING_MAX as usize)));
@@ -130,11 +179,12 @@ async fn work(
             }
         }
         if !txs.is_empty() {
-            commit(&mut engine, &shared, &waiting, txs, replies).await;
+            let done = asked.of(engine.commit(&txs)).await;
+            settle(&shared, &waiting, done, replies).await;
         }
         // After the transactions, which must not wait for it; and once for all who ask.
         if !pings.is_empty() {
-            let works = engine.ping().await;
+            let works = asked.of(engine.ping()).await;
             pings.into_iter().for_each(|reply| answer(reply, works.clone()));
         }
     }
@@ -150,15 +200,14 @@ fn cost_of(tx: &Transaction) -> usize {
     (tx.emits.len() + tx.rewrites.len() + rows).max(1)
 }
 
-/// Commits a batch, tells the host, answers everybody; in this order.
-async fn commit(
-    engine: &mut impl Engine,
+/// Tells the host of a batch that is committed, then answers everybody.
+async fn settle(
     shared: &Arc<Shared>,
     waiting: &Arc<Semaphore>,
-    txs: Vec<Transaction>,
+    done: Result<Done>,
     replies: Vec<oneshot::Sender<Result<Committed>>>,
 ) {
-    let done = match engine.commit(&txs).await {
+    let done = match done {
         Ok(done) => done,
         Err(error) => {
             replies.into_iter().for_each(|reply| answer(reply, Err(error.clone())));
@@ -226,6 +275,42 @@ mod tests {
             emits: Vec::new(),
             rewrites: Vec::new(),
         }
+    }
+
+    /// Answers nothing until it is let go.
+    struct Stuck(Arc<Semaphore>);
+
+    impl Engine for Stuck {
+        async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
+            drop(self.0.acquire().await);
+            let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
+            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, through: 0 })
+        }
+
+        async fn ping(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn close(self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_made_to_wait_for_a_database_that_does_not_answer() {
+        let letting = Arc::new(Semaphore::new(0));
+        let shared = Arc::new(Shared::new(0, 0));
+        let queue = Queue::start(Stuck(Arc::clone(&letting)), shared, 1_000);
+        let under_way = tokio::spawn(queue.commit(nothing()));
+        tokio::time::sleep(STALLED_AFTER / 2).await;
+        let queued = tokio::spawn(queue.commit(nothing()));
+        tokio::time::sleep(STALLED_AFTER).await;
+        let refused = queue.commit(nothing()).await.expect_err("the database does not answer");
+        assert_eq!(refused.code(), ErrorCode::Unavailable);
+        assert_eq!(refused.body().retry_ms, Some(STALLED_RETRY_MS));
+        letting.add_permits(1);
+        for earlier in [under_way, queued] {
+            earlier.await.expect("it does not panic").expect("it was committed");
+        }
+        queue.commit(nothing()).await.expect("it answers again");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use carillon::config::Redis;
 use carillon_plugin::Caller;
 use carillon_protocol::{
-    Codec, Command as _, ConvId, DeviceId, Retry, ServerFrame, Topic, UserId,
+    Codec, Command as _, ConvId, DeviceId, ErrorBody, Retry, ServerFrame, Topic, UserId,
     conv::{Read, ReadData, RemoveMembers, ephemeral::READ, kind},
     msg,
     node::List,
@@ -303,6 +303,18 @@ async fn until_says(server: &TestServer, wanted: u16) {
     }
 }
 
+/// Sends until one is refused; those before may be written later.
+async fn refusal(client: &mut TestClient, conv: ConvId) -> ErrorBody {
+    loop {
+        let send = crate::kit::text_message(conv, "waits or is refused");
+        let asked = client.begin(msg::Send::OP, Some(cid()), None, &send).await;
+        let answer = tokio::time::timeout(Duration::from_millis(200), client.answer(asked)).await;
+        if let Ok(Err(error)) = answer {
+            return error;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_stands_still_the_node_says_so_and_acknowledges_nothing() {
     let postgres = carillon_rig::Postgres::start();
@@ -325,6 +337,8 @@ async fn while_the_database_stands_still_the_node_says_so_and_acknowledges_nothi
     tokio::time::timeout(RED_WITHIN, until_says(&server, 503)).await.expect("it says so in time");
     let early = tokio::time::timeout(Duration::ZERO, amys.answer(asked)).await.ok();
     assert!(!matches!(early, Some(Ok(_))), "nothing is in the log: {early:?}");
+    let refused = tokio::time::timeout(PATIENCE, refusal(&mut amys, conv)).await;
+    assert_eq!(refused.expect("nobody is made to wait for long").retry, Retry::After);
     drop(stalled);
 
     tokio::time::timeout(PATIENCE, until_says(&server, 200)).await.expect("it is ready again");
