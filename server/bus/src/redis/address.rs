@@ -1,11 +1,16 @@
 //! Which Redis: the text of an operator's setting.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 use redis::{
     Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates,
     io::tcp::TcpSettings,
 };
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem, pem::PemObject},
+};
+use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::{
     line::Server,
@@ -123,6 +128,7 @@ impl Address {
         let unusable = |error: &dyn fmt::Display| BadAddress::Authorities(error.to_string());
         let root_cert =
             authorities.map(std::fs::read).transpose().map_err(|error| unusable(&error))?;
+        let tls = Arc::new(tls(root_cert.as_deref()).map_err(|error| unusable(&error))?);
         let certificates = TlsCertificates { client_tls: None, root_cert };
         let mut servers = Vec::new();
         for info in &self.servers {
@@ -131,10 +137,35 @@ impl Address {
                 Some(_) => Client::build_with_tls(info, certificates.clone()),
                 None => Client::open(info),
             };
-            servers.push(Server::new(client.map_err(|error| unusable(&error))?));
+            servers.push(Server::new(client.map_err(|error| unusable(&error))?, Arc::clone(&tls)));
         }
         Ok(Sources::new(self.kind.clone(), servers))
     }
+}
+
+/// Whom a server's certificate may be signed by: these, or who the system says.
+fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig, BadAuthorities> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config?;
+    let Some(pem) = authorities else {
+        return Ok(config.with_platform_verifier()?.with_no_client_auth());
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate?)?;
+    }
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+enum BadAuthorities {
+    #[error(transparent)]
+    Pem(#[from] pem::Error),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
 }
 
 impl fmt::Display for Address {

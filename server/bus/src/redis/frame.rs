@@ -37,14 +37,13 @@ pub(super) enum Kind {
 }
 
 impl Header {
-    /// The bytes of a frame.
-    pub fn frame(&self, payload: &[u8]) -> Vec<u8> {
-        let mut frame = Vec::with_capacity(HEADER + payload.len());
-        frame.extend(self.node.0.to_bytes());
-        frame.extend([self.kind as u8, self.part.number()]);
-        frame.extend(self.number.to_be_bytes());
-        frame.extend(payload);
-        frame
+    /// The bytes that stand before the payload.
+    pub fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..16].copy_from_slice(&self.node.0.to_bytes());
+        bytes[16..18].copy_from_slice(&[self.kind as u8, self.part.number()]);
+        bytes[18..].copy_from_slice(&self.number.to_be_bytes());
+        bytes
     }
 
     /// Takes a frame apart, if it is one.
@@ -107,7 +106,7 @@ mod tests {
         let part = Part::new(63).unwrap();
         let node = NodeId(Ulid::from_parts(1_790_000_000_000, 9));
         let header = Header { node, kind: Kind::Payload, part, number: u64::MAX };
-        let frame = Bytes::from(header.frame(b"\0payload"));
+        let frame = Bytes::from([&header.to_bytes()[..], b"\0payload"].concat());
         assert_eq!(Header::read(&frame), Some((header, Bytes::from_static(b"\0payload"))));
         assert_eq!(Header::read(&frame.slice(..HEADER - 1)), None);
         for (place, value) in [(16, 2), (17, 64)] {

@@ -115,7 +115,7 @@ fn follow(shared: &Arc<Shared>, mut running: Vec<Running>, plan: Plan) -> Vec<Ru
 
 fn start(shared: &Arc<Shared>, line: Line) -> Running {
     let line = Arc::new(line);
-    shared.outbox.route(&line.parts, &line.wake);
+    shared.outbox.route(&line);
     let mut tasks = JoinSet::new();
     tasks.spawn(publisher::publish(shared.clone(), line.clone()));
     tasks.spawn(listener::listen(shared.clone(), line.clone()));

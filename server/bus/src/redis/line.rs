@@ -6,12 +6,13 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisError,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisConnectionInfo, RedisError,
     aio::MultiplexedConnection,
 };
+use rustls::ClientConfig;
 use tokio::sync::Notify;
 
-use super::{ANSWER_PATIENCE, CONNECT_PATIENCE};
+use super::{ANSWER_PATIENCE, CONNECT_PATIENCE, Shared, outlet::Slot, wire::Wire};
 use crate::{Part, Suspect};
 
 /// Why a connection is of no use.
@@ -21,6 +22,14 @@ pub(super) enum Fault {
     Redis(#[from] RedisError),
     #[error("no connection within {} s", .0.as_secs())]
     Slow(Duration),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    #[error("the server ended the connection")]
+    Closed,
+    #[error("no answer within {} s", .0.as_secs())]
+    Mute(Duration),
     #[error("the subscription ended")]
     Ended,
     #[error("no probe came back for {} s", .0.as_secs())]
@@ -31,20 +40,33 @@ pub(super) enum Fault {
 
 /// A server that can be connected to.
 #[derive(Debug, Clone)]
-pub(super) struct Server(Client);
+pub(super) struct Server {
+    /// What is asked who has which part goes through connections of redis-rs.
+    client: Client,
+    tls: Arc<ClientConfig>,
+}
 
 impl Server {
-    pub fn new(client: Client) -> Server {
-        Server(client)
+    pub fn new(client: Client, tls: Arc<ClientConfig>) -> Server {
+        Server { client, tls }
+    }
+
+    /// A connection to publish through or to listen on.
+    pub async fn open(&self) -> Result<Wire, Fault> {
+        Wire::open(self.client.get_connection_info(), &self.tls).await
+    }
+
+    fn with(&self, info: ConnectionInfo) -> Result<Server, RedisError> {
+        Ok(Server { client: Client::open(info)?, tls: Arc::clone(&self.tls) })
     }
 
     /// Host and port.
     pub fn name(&self) -> String {
-        self.0.get_connection_info().addr().to_string()
+        self.client.get_connection_info().addr().to_string()
     }
 
     pub fn host(&self) -> &str {
-        match self.0.get_connection_info().addr() {
+        match self.client.get_connection_info().addr() {
             ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
             // An address with a scheme of ours has a host.
             _ => "",
@@ -53,7 +75,7 @@ impl Server {
 
     /// Another one that takes the same user, password and authorities.
     pub fn at(&self, host: &str, port: u16) -> Result<Server, RedisError> {
-        let info = self.0.get_connection_info().clone();
+        let info = self.client.get_connection_info().clone();
         let host = host.to_owned();
         let addr = match info.addr().clone() {
             ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
@@ -61,15 +83,15 @@ impl Server {
             }
             _ => ConnectionAddr::Tcp(host, port),
         };
-        Client::open(info.set_addr(addr)).map(Server)
+        self.with(info.set_addr(addr))
     }
 
     /// The same, without user and password.
     pub fn anonymous(&self) -> Result<Server, RedisError> {
-        let info = self.0.get_connection_info().clone();
+        let info = self.client.get_connection_info().clone();
         let protocol = info.redis_settings().protocol();
         let settings = RedisConnectionInfo::default().set_protocol(protocol);
-        Client::open(info.set_redis_settings(settings.set_skip_set_lib_name())).map(Server)
+        self.with(info.set_redis_settings(settings.set_skip_set_lib_name()))
     }
 
     pub async fn connect(
@@ -79,7 +101,7 @@ impl Server {
         let config = config
             .set_connection_timeout(Some(CONNECT_PATIENCE))
             .set_response_timeout(Some(ANSWER_PATIENCE));
-        let connected = self.0.get_multiplexed_async_connection_with_config(&config);
+        let connected = self.client.get_multiplexed_async_connection_with_config(&config);
         // A server that is stopped accepts, and then says nothing.
         match tokio::time::timeout(CONNECT_PATIENCE, connected).await {
             Ok(connection) => Ok(connection?),
@@ -93,8 +115,10 @@ impl Server {
 pub(super) struct Line {
     pub server: Server,
     pub parts: Vec<Part>,
-    /// Rung when there is something to publish.
-    pub wake: Arc<Notify>,
+    /// The connection that publishes, if there is one.
+    pub outlet: Slot,
+    /// Rung when there is something to publish, and whoever published it could not.
+    pub wake: Notify,
     trouble: Mutex<Trouble>,
 }
 
@@ -109,7 +133,14 @@ impl Line {
     pub fn new(server: Server, parts: Vec<Part>) -> Line {
         let begins = || Some("not connected yet".to_owned());
         let trouble = Mutex::new(Trouble { publisher: begins(), listener: begins() });
-        Line { server, parts, wake: Arc::new(Notify::new()), trouble }
+        Line { server, parts, outlet: Slot::default(), wake: Notify::new(), trouble }
+    }
+
+    /// Something of this part was put into the outbox: it leaves at once, or soon.
+    pub fn publish(&self, shared: &Shared, part: Part) {
+        if !self.outlet.try_with(|outlet| outlet.publish(shared, part)) {
+            self.wake.notify_one();
+        }
     }
 
     /// Publishing works, or does not.

@@ -2,18 +2,16 @@
 
 use std::{convert::Infallible, sync::Arc, sync::atomic::Ordering};
 
-use bytes::Bytes;
-use redis::{
-    AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection, pipe,
-};
-use tokio::sync::Notify;
+use bytes::{Bytes, BytesMut};
 
 use super::{
-    PROBE_EVERY, SILENCE_MAX, Shared,
+    ANSWER_PATIENCE, PROBE_EVERY, SILENCE_MAX, Shared,
     backoff::Backoff,
     frame::{Header, Kind},
     line::{Fault, Line},
     now,
+    resp::{self, Reply},
+    wire::{Wire, within},
 };
 
 /// Runs until it is aborted.
@@ -39,65 +37,75 @@ pub(super) async fn listen(shared: Arc<Shared>, line: Arc<Line>) {
 }
 
 /// One subscription, for as long as it is heard. Says when it stands.
-async fn session(shared: &Arc<Shared>, line: &Line, stood: &mut bool) -> Result<Infallible, Fault> {
-    let ended = Arc::new(Notify::new());
-    let (ear, end) = (shared.clone(), ended.clone());
-    // Called by the task that reads the socket, so nothing waits between the socket and the inbox.
-    let hear = move |push: PushInfo| {
-        match push.kind {
-            PushKind::Message | PushKind::SMessage => hear(&ear, push.data),
-            // A Cluster ends a subscription when the slot moves to another server.
-            PushKind::Disconnection | PushKind::Unsubscribe | PushKind::SUnsubscribe => {
-                end.notify_one();
-            }
-            _ => {}
-        }
-        Ok::<_, Infallible>(())
-    };
-    let config = AsyncConnectionConfig::new().set_push_sender(hear);
-    let mut connection = line.server.connect(config).await?;
-    subscribe(shared, line, &mut connection).await?;
+async fn session(shared: &Shared, line: &Line, stood: &mut bool) -> Result<Infallible, Fault> {
+    let mut wire = line.server.open().await?;
+    within(ANSWER_PATIENCE, Fault::Mute, subscribe(shared, line, &mut wire)).await?;
     shared.pulse.begin(&line.parts, now());
     // Whatever was published until the subscription stood was not heard.
     shared.inbox.interrupt();
     line.listening(None);
     *stood = true;
+    let mut looks = tokio::time::interval(PROBE_EVERY / 4);
     loop {
+        // Nothing waits between the socket and the inbox but this task.
         tokio::select! {
-            () = ended.notified() => return Err(Fault::Ended),
-            () = tokio::time::sleep(PROBE_EVERY / 4) => {}
-        }
-        if shared.pulse.quiet(line.parts.iter().copied(), now()) > SILENCE_MAX {
-            return Err(Fault::Silent(SILENCE_MAX));
+            biased;
+            _ = looks.tick() => {
+                if shared.pulse.quiet(line.parts.iter().copied(), now()) > SILENCE_MAX {
+                    return Err(Fault::Silent(SILENCE_MAX));
+                }
+            }
+            reply = wire.next() => {
+                take(shared, reply?)?;
+            }
         }
     }
 }
 
-async fn subscribe(
-    shared: &Shared,
-    line: &Line,
-    connection: &mut MultiplexedConnection,
-) -> Result<(), Fault> {
-    let channels = line.parts.iter().map(|part| shared.channels[part.index()].as_str());
-    if !shared.sharded {
-        return Ok(connection.subscribe(channels.collect::<Vec<_>>()).await?);
+async fn subscribe(shared: &Shared, line: &Line, wire: &mut Wire) -> Result<(), Fault> {
+    let channels = line.parts.iter().map(|part| shared.channels[part.index()].as_bytes());
+    let mut commands = BytesMut::new();
+    if shared.sharded {
+        // Channels of different slots cannot share a command.
+        channels.for_each(|channel| resp::command(&mut commands, &[b"SSUBSCRIBE", channel]));
+    } else {
+        resp::begin(&mut commands, 1 + line.parts.len());
+        resp::word(&mut commands, &[b"SUBSCRIBE"]);
+        channels.for_each(|channel| resp::word(&mut commands, &[channel]));
     }
-    // Channels of different slots cannot share a command.
-    let mut commands = pipe();
-    for channel in channels {
-        commands.cmd("SSUBSCRIBE").arg(channel);
+    wire.say(&commands).await?;
+    let mut missing = line.parts.len();
+    while missing > 0 {
+        missing -= usize::from(take(shared, wire.next().await?)? == Taken::Subscribed);
     }
-    commands.ignore_errors();
-    let answers: Vec<RedisResult<Value>> = commands.query_async(connection).await?;
-    answers.into_iter().collect::<RedisResult<Vec<_>>>()?;
     Ok(())
 }
 
-/// Takes a message: `[channel, frame]`.
-fn hear(shared: &Shared, mut data: Vec<Value>) {
-    let Some(Value::BulkString(frame)) = data.pop() else { return };
+/// What a subscription brought.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    Message,
+    /// A channel is listened to from now on.
+    Subscribed,
+}
+
+fn take(shared: &Shared, reply: Reply) -> Result<Taken, Fault> {
+    match reply {
+        Reply::Heard([kind, _, frame]) => match &kind[..] {
+            b"message" | b"smessage" => hear(shared, &frame),
+            b"subscribe" | b"ssubscribe" => return Ok(Taken::Subscribed),
+            // A Cluster ends a subscription when the slot moves to another server.
+            _ => return Err(Fault::Ended),
+        },
+        Reply::Refused(why) => return Err(Fault::Refused(why)),
+        Reply::Done => {}
+    }
+    Ok(Taken::Message)
+}
+
+fn hear(shared: &Shared, frame: &Bytes) {
     // Others may publish to these channels what is no frame.
-    let Some((header, payload)) = Header::read(&Bytes::from(frame)) else { return };
+    let Some((header, payload)) = Header::read(frame) else { return };
     let now = now();
     if header.node == shared.node {
         if header.kind == Kind::Probe {

@@ -7,8 +7,11 @@
 //! the newest number: so whatever is lost on the way, a receiver finds the hole (`ledger`), a
 //! second later at the latest.
 //!
-//! `redis-rs` has connections to Clusters and Sentinels of its own. They are not used, because they
-//! hide which connection carries a subscription: a silent one could not be found or torn down.
+//! A hint leaves from whoever publishes it and arrives where the socket is read: no task and no
+//! channel stands between (`outlet`, `listener`), because each would cost as much as Redis does. So
+//! these connections are ours (`wire`, `resp`). `redis-rs` reads addresses, and asks who has which
+//! part. It has connections to Clusters and Sentinels too; they would also hide which connection
+//! carries a subscription: a silent one could not be found or torn down.
 
 mod address;
 mod backoff;
@@ -18,9 +21,12 @@ mod ledger;
 mod line;
 mod listener;
 mod outbox;
+mod outlet;
 mod plan;
 mod publisher;
 mod pulse;
+mod resp;
+mod wire;
 
 use std::{
     path::PathBuf,
@@ -124,7 +130,9 @@ impl std::fmt::Debug for Redis {
 
 impl Bus for Redis {
     fn publish(&self, part: Part, payload: Bytes) {
-        self.shared.outbox.push(part, payload, now());
+        if let Some(line) = self.shared.outbox.push(part, payload, now()) {
+            line.publish(&self.shared, part);
+        }
     }
 
     fn health(&self) -> Health {

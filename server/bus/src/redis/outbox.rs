@@ -7,8 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
+use super::line::Line;
 use crate::Part;
 
 /// Payloads that may wait for a server.
@@ -38,7 +39,7 @@ struct Queue {
     /// The number of the newest that came in.
     newest: u64,
     /// The line that the part goes through.
-    line: Option<Arc<Notify>>,
+    line: Option<Arc<Line>>,
 }
 
 /// A payload on its way out.
@@ -58,14 +59,14 @@ impl Default for State {
 }
 
 impl Outbox {
-    /// Adds a payload and wakes the line that it goes through. One that is too big for an empty
+    /// Adds a payload, and answers the line that it goes through. One that is too big for an empty
     /// outbox is dropped.
-    pub fn push(&self, part: Part, payload: Bytes, now: Instant) {
+    pub fn push(&self, part: Part, payload: Bytes, now: Instant) -> Option<Arc<Line>> {
         let mut state = self.lock();
         state.queues[part.index()].newest += 1;
         if payload.len() > OUTBOX_BYTES_MAX {
             state.dropped += 1;
-            return;
+            return None;
         }
         state.make_room(payload.len(), now);
         state.messages += 1;
@@ -73,9 +74,7 @@ impl Outbox {
         let queue = &mut state.queues[part.index()];
         queue.bytes += payload.len();
         queue.items.push_back(Item { part, number: queue.newest, payload, since: now });
-        if let Some(line) = &queue.line {
-            line.notify_one();
-        }
+        queue.line.clone()
     }
 
     /// Takes up to so many payloads of these parts, and drops those that waited too long. The part
@@ -103,13 +102,12 @@ impl Outbox {
         queue.items.front().map_or(queue.newest, |first| first.number - 1)
     }
 
-    /// From now on these parts go through the line that this wakes.
-    pub fn route(&self, parts: &[Part], line: &Arc<Notify>) {
+    /// From now on the parts of a line go through it.
+    pub fn route(&self, line: &Arc<Line>) {
         let mut state = self.lock();
-        for part in parts {
+        for part in &line.parts {
             state.queues[part.index()].line = Some(line.clone());
         }
-        line.notify_one();
     }
 
     /// Counts what did not reach a server.
