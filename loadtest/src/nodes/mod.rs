@@ -2,6 +2,7 @@
 //! as in production, a Redis, and nodes without anything in between.
 
 mod across;
+mod bare;
 mod million;
 mod site;
 mod stall;
