@@ -207,14 +207,12 @@ async fn who_may_act_is_the_owners_rule_and_only_members_may_ask() {
     assert_eq!(field(world.call(world.amy, with).await), (ErrorCode::BadArg, "values".into()));
 }
 
-#[tokio::test]
-async fn a_form_takes_what_it_asks_for() {
+/// A question of each kind.
+fn one_of_each() -> Vec<Input> {
     use InputKind::{Choice, Choices, Date, Long, Number, Text, Toggle};
-    let world = World::new().await;
-    let conv = world.group(&[world.bob], History::All).await;
     let mut name = Input::new(Text, "name", "Who?").required();
     name.max_len = Some(5);
-    let inputs = vec![
+    vec![
         name,
         Input::new(Long, "more", "More?"),
         Input::new(Number, "n", "How many?"),
@@ -222,8 +220,14 @@ async fn a_form_takes_what_it_asks_for() {
         Input::new(Choice, "one", "Which?").option("a", "A").option("b", "B"),
         Input::new(Choices, "some", "Which ones?").option("a", "A").option("b", "B"),
         Input::new(Toggle, "sure", "Sure?").required(),
-    ];
-    let seq = world.posts(conv, "1", form(inputs)).await.unwrap().seq;
+    ]
+}
+
+#[tokio::test]
+async fn a_form_takes_what_it_asks_for() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let seq = world.posts(conv, "1", form(one_of_each())).await.unwrap().seq;
     let text = |text: &str| Value::Text(text.into());
     let some = |chosen: &[&str]| Value::Choices(chosen.iter().map(|&it| it.into()).collect());
     let least =
