@@ -2,10 +2,7 @@
 
 use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
-use redis::{
-    Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates,
-    io::tcp::TcpSettings,
-};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates, io::tcp::TcpSettings};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem, pem::PemObject},
@@ -113,9 +110,7 @@ fn with_port(host: &str, kind: &Kind) -> String {
 /// What redis-rs makes of the address of one server.
 fn server(url: &str) -> Option<ConnectionInfo> {
     let info = redis::parse_redis_url(url)?.into_connection_info().ok()?;
-    // Pushes, which subscriptions are read by, need version 3.
-    let settings = info.redis_settings().clone();
-    let settings = settings.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
     let tcp = TcpSettings::default().set_nodelay(true);
     Some(info.set_redis_settings(settings).set_tcp_settings(tcp))
 }

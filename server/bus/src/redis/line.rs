@@ -89,8 +89,7 @@ impl Server {
     /// The same, without user and password.
     pub fn anonymous(&self) -> Result<Server, RedisError> {
         let info = self.client.get_connection_info().clone();
-        let protocol = info.redis_settings().protocol();
-        let settings = RedisConnectionInfo::default().set_protocol(protocol);
+        let settings = RedisConnectionInfo::default();
         self.with(info.set_redis_settings(settings.set_skip_set_lib_name()))
     }
 

@@ -72,7 +72,10 @@ impl Wire {
             if let Some(reply) = resp::read(&mut self.incoming)? {
                 return Ok(reply);
             }
-            self.incoming.reserve(READ_LEN);
+            // What was heard stays in its buffer until it is read: one is used up before the next.
+            if self.incoming.capacity() - self.incoming.len() < READ_LEN / 4 {
+                self.incoming.reserve(READ_LEN);
+            }
             if self.socket.read_buf(&mut self.incoming).await? == 0 {
                 return Err(Fault::Closed);
             }
@@ -102,4 +105,29 @@ async fn connect(addr: &ConnectionAddr, tls: &Arc<ClientConfig>) -> Result<Box<d
     let name = ServerName::try_from(host.clone());
     let name = name.map_err(|_| Fault::Unknown("a certificate cannot be for this host"))?;
     Ok(Box::new(TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_read_yet_keeps_no_more_memory_than_it_needs() {
+        const MESSAGES: usize = 1_000;
+        let (mut server, socket) = tokio::io::duplex(1 << 20);
+        let mut wire = Wire { socket: Box::new(socket), incoming: BytesMut::new() };
+        let mut message = BytesMut::new();
+        resp::command(&mut message, &[b"message", b"channel", &[7; 100]]);
+        let mut heard = Vec::new();
+        for _ in 0..MESSAGES {
+            server.write_all(&message).await.unwrap();
+            let Reply::Heard(words) = wire.next().await.unwrap() else { panic!("it was heard") };
+            heard.push(words[2].clone());
+        }
+        let follows = |pair: &[bytes::Bytes]| {
+            pair[1].as_ptr() as usize == pair[0].as_ptr() as usize + message.len()
+        };
+        let buffers = heard.windows(2).filter(|pair| !follows(pair)).count();
+        assert!(buffers <= 2 * MESSAGES * message.len() / READ_LEN, "{buffers}");
+    }
 }

@@ -34,6 +34,35 @@ pub async fn a_part_keeps_its_order(bed: &impl Bed) {
     }
 }
 
+/// Whoever publishes may write to the socket itself: all of them at once, and in one part.
+pub async fn many_who_publish_at_once_are_heard_without_a_hole(bed: &impl Bed) {
+    const SPEAKERS: usize = 4;
+    const MESSAGES: usize = 1_000;
+    let [one, mut two] = nodes(bed).await;
+    let before = two.health().interrupted;
+    let speakers: Vec<_> = (0..SPEAKERS)
+        .map(|speaker| {
+            let bus = one.bus.clone();
+            std::thread::spawn(move || {
+                for n in 0..MESSAGES {
+                    let words = [speaker.to_be_bytes(), n.to_be_bytes()].concat();
+                    bus.publish(part((n % 3) as u8), words.into());
+                }
+            })
+        })
+        .collect();
+    let mut heard = [[0; 3]; SPEAKERS];
+    for _ in 0..SPEAKERS * MESSAGES {
+        let (part, payload) = two.hear().await;
+        let word = |i: usize| usize::from_be_bytes(payload[8 * i..8 * i + 8].try_into().unwrap());
+        let heard = &mut heard[word(0)][usize::from(part.number())];
+        assert!(word(1) >= *heard, "a part keeps the order of each");
+        *heard = word(1) + 1;
+    }
+    speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
+    assert_eq!(two.health().interrupted, before);
+}
+
 pub async fn all_parts_carry_in_all_directions(bed: &impl Bed) {
     let mut nodes: [Node; 3] = nodes(bed).await;
     for (i, node) in nodes.iter().enumerate() {

@@ -44,6 +44,7 @@ conformance! {
     what_a_node_publishes_arrives_at_the_others_as_it_was
     nobody_hears_themselves
     a_part_keeps_its_order
+    many_who_publish_at_once_are_heard_without_a_hole
     all_parts_carry_in_all_directions
     who_does_not_read_is_told_that_something_is_missing
     who_leaves_is_missed_by_nobody
