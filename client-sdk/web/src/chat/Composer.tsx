@@ -1,6 +1,6 @@
 import type { ConvId } from '@carillon/client'
-import { AtSign, SendHorizontal, Smile } from 'lucide-react'
-import { type KeyboardEvent, memo, useId, useState } from 'react'
+import { AtSign, SendHorizontal, Smile, Vote } from 'lucide-react'
+import { type KeyboardEvent, lazy, memo, Suspense, useId, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
 import type { Draft } from '../model/drafts.ts'
 import { completed, mentionsIn } from '../model/mention.ts'
@@ -17,6 +17,8 @@ import { notKept } from './refused.ts'
 import { useDraft } from './useDraft.ts'
 import { useMentioning } from './useMentioning.ts'
 import { type TextBox, useTextBox } from './useTextBox.ts'
+
+const PollForm = lazy(() => import('./PollForm.tsx'))
 
 export interface ComposerProps {
   id: ConvId
@@ -89,7 +91,7 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
           onCompositionEnd={box.onCompositionEnd}
           onKeyDown={onKeyDown}
         />
-        <Tools emoji={emoji} box={box} onEmoji={showEmoji} onPut={put} />
+        <Tools id={id} emoji={emoji} box={box} onEmoji={showEmoji} onPut={put} />
         <SendButton disabled={!canSend} onSend={send} />
       </div>
       <Hint id={hint} phone={phone} />
@@ -97,19 +99,22 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
   )
 })
 
-/** What is put into the text without a keyboard for it. */
+/** What is put into the text without a keyboard for it, and what else can be begun here. */
 function Tools({
+  id,
   emoji,
   box,
   onEmoji,
   onPut,
 }: {
+  id: ConvId
   emoji: boolean
   box: TextBox
   onEmoji: (open: boolean) => void
   onPut: (what: string) => void
 }) {
   const t = useText()
+  const [asking, setAsking] = useState(false)
   return (
     <div className="composer-tools">
       <IconButton
@@ -123,6 +128,12 @@ function Tools({
         icon={<AtSign />}
         onClick={() => onPut(needsSpace(box) ? ' @' : '@')}
       />
+      <IconButton label={t('polls.open')} icon={<Vote />} onClick={() => setAsking(true)} />
+      {asking && (
+        <Suspense>
+          <PollForm conv={id} onClose={() => setAsking(false)} />
+        </Suspense>
+      )}
     </div>
   )
 }

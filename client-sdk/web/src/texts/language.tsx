@@ -5,6 +5,7 @@ import type app from '../../texts/app.json'
 import type chat from '../../texts/chat.json'
 import type people from '../../texts/people.json'
 import type { Language } from '../../texts/plugin.ts'
+import type polls from '../../texts/polls.json'
 import type robots from '../../texts/robots.json'
 import type settings from '../../texts/settings.json'
 import type signin from '../../texts/signin.json'
@@ -13,6 +14,7 @@ type Files = typeof admin &
   typeof app &
   typeof chat &
   typeof people &
+  typeof polls &
   typeof robots &
   typeof settings &
   typeof signin

@@ -61,12 +61,12 @@ impl Words {
         match locale {
             "zh-HK" => &Words {
                 vote: "投票",
-                one: "選一項",
-                some: "選一項或多項",
-                voted: "{n} 人已投票",
+                one: "揀一項",
+                some: "揀一項或者多項",
+                voted: "{n} 人投咗票",
                 closes: "{at} 截止",
-                closed: "投票已結束",
-                secret: "不記名投票：沒有人會看到誰投了甚麼，投票後不能更改，結束時才顯示結果。",
+                closed: "投票結束咗",
+                secret: "唔記名投票：冇人會見到邊個投咗乜，投咗唔改得，結束先有結果。",
             },
             "zh-CN" => &Words {
                 vote: "投票",
