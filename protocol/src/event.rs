@@ -62,6 +62,7 @@ pub trait Visitor {
 /// Shows a visitor every kind of this crate: for documents, types and tests that must leave none
 /// out.
 pub fn each(visitor: &mut impl Visitor) {
+    crate::audit::events(visitor);
     crate::card::events(visitor);
     crate::conv::events(visitor);
     crate::conv::ephemerals(visitor);

@@ -4,6 +4,7 @@
 //! share it, and the documents are generated from it. The contract in prose is the protocol page
 //! in `server/ARCHITECTURE.md`.
 
+pub mod audit;
 pub mod bot;
 pub mod card;
 pub mod codec;

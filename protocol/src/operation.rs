@@ -55,6 +55,7 @@ pub trait Visitor {
 /// Shows a visitor every operation of this crate: for documents, types and tests that must leave
 /// none out.
 pub fn each(visitor: &mut impl Visitor) {
+    crate::audit::operations(visitor);
     crate::bot::operations(visitor);
     crate::card::operations(visitor);
     crate::conv::operations(visitor);

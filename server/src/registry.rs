@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carillon_plugin::Plugin;
 use carillon_plugins::{
-    bot, chat, directory, log, node, plugin, poll,
+    audit, bot, chat, directory, log, node, plugin, poll,
     presence::{self, Presence},
 };
 
@@ -15,6 +15,7 @@ pub fn plugins(
     presence: Arc<Presence>,
 ) -> Vec<Plugin> {
     vec![
+        audit::plugin(),
         directory::plugin(directory),
         chat::plugin(chat),
         bot::plugin(),

@@ -243,6 +243,71 @@ export interface TopicPage {
   topic: Topic
   /** How much the person has not read; conversations only. */
   unread?: number
+/** `audit.list`. */
+export interface AuditList {
+  /** Only what this person or program did. */
+  actor?: UserId | undefined
+  /** Rows before this one. */
+  below?: number | undefined
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
+  /** Only what was done to this. */
+  object?: string | undefined
+  /** Only this operation, or with a dot at its end those that begin like this: `org.member.`. */
+  op?: string | undefined
+  /** The organisation; only the command line may name one. */
+  org?: OrgId | undefined
+  /** Not earlier, in milliseconds since the epoch. */
+  since?: number | undefined
+  /** Earlier than this, in milliseconds since the epoch. */
+  until?: number | undefined
+}
+
+/** The answer of `audit.list`. */
+export interface AuditListed {
+  /** Whether there are older ones. */
+  more: boolean
+  /** The newest first. */
+  rows: AuditRow[]
+}
+
+/** How it ended. */
+export type AuditOutcome =
+  /** It was done. */
+  | 'done'
+  /** It was refused. */
+  | 'refused'
+
+/** The data of `audit.recorded`. */
+export interface AuditRecordedData {
+  /** Who; nil for the server itself, its command line and strangers. */
+  actor: UserId
+  /** The network that the call came from, if it is known. */
+  address?: string
+  /** The same of what is there now. */
+  after?: string
+  /** SHA-256 of what was there before, in hexadecimal, over JSON with sorted names. */
+  before?: string
+  /** What it was done to, as `member:ID`; empty if that is not known. */
+  object: string
+  /** The operation. */
+  op: string
+  /** How it ended. */
+  outcome: AuditOutcome
+  /** How often: what is refused again and again is written down together. */
+  times: number
+}
+
+/** A row of the audit log. */
+export interface AuditRow {
+  /** When, in milliseconds since the epoch, UTC. */
+  at: number
+  /** Its number: 1, 2, 3 … of the whole server, without gaps. */
+  n: number
+  /** The organisation; absent if it concerns the server as a whole. */
+  org?: OrgId
+  /** What happened. */
+  what: AuditRecordedData
 }
 
 /** `bot.create`. */
@@ -1939,6 +2004,8 @@ export type ServerFrame =
 
 /** The `data` of durable events, by `k`. */
 export interface EventData {
+  /** Somebody administered something, or was refused. */
+  'audit.recorded': AuditRecordedData
   /** A card in the conversation says something else now. */
   'card.updated': CardUpdatedData
   /** A conversation begins. */
@@ -2005,6 +2072,11 @@ export type Effect = 'read' | 'state' | 'once'
 
 /** What can be asked. */
 export interface Operations {
+  /**
+   * What was administered in the organisation, the newest first; needs the permission
+   * `organisation`. The command line sees all organisations.
+   */
+  'audit.list': { args: AuditList; reply: AuditListed; effect: 'read' }
   /** Makes a robot that posts into a group; its owner may. The address is shown once. */
   'bot.create': { args: BotCreate; reply: BotGranted; effect: 'state' }
   /** Changes what a robot is called and what it accepts; the group's owner may. */
@@ -2203,6 +2275,7 @@ export interface Operations {
 
 /** The effect of every operation. */
 export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'] } = {
+  'audit.list': 'read',
   'bot.create': 'state',
   'bot.update': 'state',
   'bot.rotate': 'state',

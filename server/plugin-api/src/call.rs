@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    BoxFuture, Caller, Committed, Ctx, Error, Expect, Host, Result, Statement,
+    Asked, BoxFuture, Caller, Committed, Ctx, Error, Expect, Host, Result, Statement,
     duties::Owner,
     plugin::{Entry, Ran},
 };
@@ -32,6 +32,15 @@ pub struct Request<'a> {
 
 /// A result, written in the codec of the request.
 pub type Answer = Vec<u8>;
+
+/// What is known of a call before it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Called {
+    pub(crate) op: &'static str,
+    pub(crate) effect: Effect,
+    pub(crate) access: Access,
+    pub(crate) caller: Caller,
+}
 
 /// A call in two steps, so that a connection can keep the order of its calls without waiting for
 /// each commit.
@@ -106,12 +115,17 @@ impl Host {
         #[allow(clippy::disallowed_methods)]
         let started = std::time::Instant::now();
         let Some((entry, owner)) = self.0.entries.get(request.op) else {
+            if Asked::is_programs(request.op) {
+                return self.ask(caller, request);
+            }
             let msg = format!("there is no operation `{}`", request.op.escape_debug());
             return Outcome::Done(Err(Error::new(ErrorCode::UnknownOp, msg)));
         };
+        let called = Called { op: entry.op, effect: entry.effect, access: entry.access, caller };
         let (op, live) = (entry.op, self.0.live.clone());
         let host = self.clone();
         let finish = move |result: Result<Answer>| {
+            let result = result.inspect_err(|error| host.note_refusal(&called, error));
             let result = result.map_err(|error| host.log_failure(op, error));
             let (code, took) = (result.as_ref().err().map(Error::code), started.elapsed());
             tracing::debug!(op, code = code.map_or("ok", ErrorCode::as_str), ?took, "called");
@@ -166,8 +180,10 @@ impl Host {
             Effect::Once => (request.cid, request.prev),
             Effect::Read | Effect::State => (None, None),
         };
-        let ctx_of =
-            |hash| Ctx::new(self.clone(), caller, self.now(), (cid, prev, hash), owner.clone());
+        let ctx_of = |hash| {
+            let owner = (owner.clone(), entry.op);
+            Ctx::new(self.clone(), caller, self.now(), (cid, prev, hash), owner)
+        };
         for races in 0.. {
             let error =
                 match self.attempt(entry, (caller, cid), &ctx_of, (request.args, with)).await {

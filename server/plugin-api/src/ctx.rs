@@ -24,6 +24,8 @@ struct Inner {
     prev: Option<Cid>,
     hash: i64,
     owner: Arc<Owner>,
+    /// The operation; empty outside of one.
+    op: &'static str,
 }
 
 impl fmt::Debug for Ctx {
@@ -38,9 +40,9 @@ impl Ctx {
         caller: Caller,
         now: i64,
         (cid, prev, hash): (Option<Cid>, Option<Cid>, i64),
-        owner: Arc<Owner>,
+        (owner, op): (Arc<Owner>, &'static str),
     ) -> Ctx {
-        Ctx(Arc::new(Inner { host, caller, now, cid, prev, hash, owner }))
+        Ctx(Arc::new(Inner { host, caller, now, cid, prev, hash, owner, op }))
     }
 
     /// Who calls.
@@ -74,6 +76,11 @@ impl Ctx {
     /// The name of the plugin whose handler this is.
     pub fn plugin(&self) -> &'static str {
         self.0.owner.name
+    }
+
+    /// The name of the operation that runs; the plugin's, where it acts by itself.
+    pub fn op(&self) -> &'static str {
+        if self.0.op.is_empty() { self.plugin() } else { self.0.op }
     }
 
     /// What all plugins stand on: for those that show it.

@@ -9,21 +9,25 @@ use std::{
     time::Duration,
 };
 
-use carillon_protocol::{Access, Effect, ErrorCode, Event, Topic, event::Ephemeral, id::Ulid};
+use carillon_protocol::{Access, Effect, ErrorCode, Event, Json, Topic, event::Ephemeral, id::Ulid};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin, Result,
+    Asked, BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin, Result,
     Storage, Tx, Window,
     call::bounded,
     duties::{Duties, Owner},
     plugin::{Entry, Topics},
+    refusals::Refusals,
     step::{WakeAfter, Wakes},
 };
 
 /// The host's own tables.
 const TABLES: Migration =
     Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") };
+
+/// When to ask again for a program that is not connected: it may be about to come back.
+const NOBODY_RETRY_MS: u64 = 2_000;
 
 /// Time and ids come only from here.
 pub trait Clock: Send + Sync + 'static {
@@ -59,6 +63,16 @@ pub trait Live: Send + Sync + 'static {
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration);
     /// Something of a plugin failed for good and was put aside, for metrics.
     fn buried(&self, _plugin: &'static str) {}
+    /// Asks the program that answers an operation.
+    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
+        Box::pin(async move { Err(nobody(&asked.op)) })
+    }
+}
+
+/// No program answers this operation.
+pub fn nobody(op: &str) -> Error {
+    let msg = format!("no program answers `{}` now; see that it runs", op.escape_debug());
+    Error::new(ErrorCode::Unavailable, msg).retry_ms(NOBODY_RETRY_MS)
 }
 
 /// An operation as documents and tests see it.
@@ -103,6 +117,7 @@ pub(crate) struct Inner {
     pub(crate) storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     pub(crate) live: Arc<dyn Live>,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl fmt::Debug for Host {
@@ -141,7 +156,8 @@ impl Host {
             }
         }
         let duties = Arc::new(duties);
-        Host(Arc::new(Inner { entries, topics, duties, storage, clock, live }))
+        let refusals = Arc::default();
+        Host(Arc::new(Inner { entries, topics, duties, storage, clock, live, refusals }))
     }
 
     /// The steps of the host's own and all plugins' tables, in order.
@@ -224,7 +240,8 @@ impl Host {
         &*self.0.live
     }
 
-    pub(crate) fn commit(&self, tx: Tx) -> BoxFuture<'static, Result<Committed>> {
+    pub(crate) fn commit(&self, mut tx: Tx) -> BoxFuture<'static, Result<Committed>> {
+        tx.seal();
         if !tx.touched.any() {
             return self.0.storage.commit(tx.value);
         }
@@ -261,7 +278,7 @@ impl Host {
 
     /// What a handler sees that no command called.
     pub(crate) fn reading(&self, caller: Caller, owner: &Arc<Owner>) -> Ctx {
-        Ctx::new(self.clone(), caller, self.now(), (None, None, 0), owner.clone())
+        Ctx::new(self.clone(), caller, self.now(), (None, None, 0), (owner.clone(), ""))
     }
 }
 

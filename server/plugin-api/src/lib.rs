@@ -8,6 +8,7 @@
 //! owed calls ([`Tx::at`]) and has effects on the outside ([`Tx::outbox`]): each is a row that goes
 //! in the transaction which says that it is done, so a crash repeats nothing and loses nothing.
 
+mod audit;
 mod call;
 mod caller;
 mod ctx;
@@ -19,12 +20,15 @@ mod fact;
 mod host;
 mod outbox;
 mod plugin;
+mod program;
 mod reader;
+mod refusals;
 mod step;
 mod storage;
 mod timer;
 mod tx;
 
+pub use audit::Audited;
 pub use call::{Answer, Outcome, Request};
 pub use caller::Caller;
 pub use carillon_protocol as protocol;
@@ -34,9 +38,10 @@ pub use duties::Portrait;
 pub use error::{Error, Result};
 pub use fact::Period;
 pub use futures_util::future::BoxFuture;
-pub use host::{Clock, Host, Live, Operation};
+pub use host::{Clock, Host, Live, Operation, nobody};
 pub use outbox::Delivery;
 pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
+pub use program::Asked;
 pub use reader::Behind;
 pub use step::{Duty, Next, Retries};
 pub use storage::{Committed, Head, Look, Migration, Storage, Tail};

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
 use serde::Serialize;
 
-use crate::{Ctx, Value, step::Touched};
+use crate::{Audited, Ctx, Value, step::Touched};
 
 /// How many rows a statement must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl Transaction {
 pub struct Tx {
     pub(crate) value: Transaction,
     pub(crate) touched: Touched,
+    pub(crate) audited: Vec<Audited>,
     ctx: Ctx,
 }
 
@@ -107,7 +108,7 @@ impl Tx {
             emits: Vec::new(),
             rewrites: Vec::new(),
         };
-        Tx { value, touched: Touched::default(), ctx: ctx.clone() }
+        Tx { value, touched: Touched::default(), audited: Vec::new(), ctx: ctx.clone() }
     }
 
     /// The context that it was begun in.
@@ -164,8 +165,7 @@ impl Tx {
     }
 
     fn append<T: Serialize>(&mut self, topic: Topic, k: &str, data: &T, counts: bool) -> usize {
-        let id = EventId(self.ctx.new_id());
-        self.value.emits.push(Emit { topic, k: k.into(), id, data: Json::of(data), counts });
+        self.value.emits.push(Emit { counts, ..emit_of(&self.ctx, topic, k, data) });
         self.value.emits.len() - 1
     }
 
@@ -177,4 +177,10 @@ impl Tx {
         self.value.org = org;
         self
     }
+}
+
+/// An event that does not count.
+pub(crate) fn emit_of<T: Serialize>(ctx: &Ctx, topic: Topic, k: &str, data: &T) -> Emit {
+    let id = EventId(ctx.new_id());
+    Emit { topic, k: k.into(), id, data: Json::of(data), counts: false }
 }

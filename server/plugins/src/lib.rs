@@ -1,6 +1,7 @@
 //! The plugins that ship with Carillon. None of them uses another: they call each other's
 //! operations and listen to each other's events, with the types of the protocol.
 
+pub mod audit;
 pub mod bot;
 pub mod chat;
 pub mod directory;

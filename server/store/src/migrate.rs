@@ -1,6 +1,6 @@
 //! The tables: the store's own, then each plugin's, forward only. Which steps are to be done.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use carillon_plugin::Migration;
 
@@ -48,4 +48,20 @@ pub(crate) fn refuse_newer(
 
 pub(crate) fn newer(what: &str, found: u32, known: u32) -> Stop {
     Stop::Refused(OpenError::Newer { what: what.to_owned(), found, known })
+}
+
+/// How a line of a step begins that says that rows of a table are never changed nor taken away.
+/// Engines have no words in common for that.
+const INSERT_ONLY: &str = "INSERT ONLY ";
+
+/// A step in which such lines are what an engine says for them.
+pub(crate) fn with_insert_only<'a>(sql: &'a str, says: fn(&str) -> String) -> Cow<'a, str> {
+    if !sql.contains(INSERT_ONLY) {
+        return Cow::Borrowed(sql);
+    }
+    let lines = sql.lines().map(|line| match line.strip_prefix(INSERT_ONLY) {
+        Some(table) => says(table.trim_end_matches(';')),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n").into()
 }

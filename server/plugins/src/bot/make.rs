@@ -1,6 +1,6 @@
 //! How robots are made, changed and taken away.
 
-use carillon_plugin::{Ctx, Error, Result};
+use carillon_plugin::{Audited, Ctx, Error, Result};
 use carillon_protocol::{
     RobotId,
     bot::{Create, Granted, Remove, Removed, Rotate, Update, Updated},
@@ -52,6 +52,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
             ctx.now().into(),
         ],
     );
+    tx.audit(Audited::of("robot", robot).after(&args.conv));
     ctx.commit(tx).await?;
     Ok(granted)
 }
@@ -83,6 +84,7 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
             args.enabled.unwrap_or(robot.enabled).into(),
         ],
     );
+    tx.audit(Audited::of("robot", robot.id));
     ctx.commit(tx).await?;
     Ok(Updated { secret: fresh })
 }
@@ -97,6 +99,7 @@ pub(super) async fn rotate(ctx: Ctx, args: Rotate) -> Result<Granted> {
         "UPDATE bot_robot SET digest = $2, secret = $3 WHERE id = $1",
         [robot.id.into(), digest(&granted.token).into(), granted.secret.clone().into()],
     );
+    tx.audit(Audited::of("robot", robot.id));
     ctx.commit(tx).await?;
     Ok(granted)
 }
@@ -107,6 +110,7 @@ pub(super) async fn remove(ctx: Ctx, args: Remove) -> Result<Removed> {
     let mut tx = ctx.tx();
     tx.run("DELETE FROM bot_robot WHERE id = $1", [robot.id.into()]);
     tx.run("DELETE FROM bot_delivery WHERE robot = $1", [robot.id.into()]);
+    tx.audit(Audited::of("robot", robot.id));
     ctx.commit(tx).await?;
     // The address is worth nothing by now; the name stays, for what it wrote.
     ctx.call(&RemoveMember { user: robot.user() }).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use carillon_plugin::{Ctx, Error, Result, Tx, Value};
+use carillon_plugin::{Audited, Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
     OrgId, RoleId, Topic, UserId,
     org::{Member, MemberChangedData, MemberUpdated, UpdateMember, kind},
@@ -46,6 +46,7 @@ pub(super) async fn update(ctx: Ctx, args: UpdateMember) -> Result<MemberUpdated
         revision.next(&mut tx);
     }
     write(&mut tx, org, &before, &after);
+    tx.audit(Audited::of("member", user).before(&before).after(&after));
     tell(&mut tx, org, kind::MEMBER_UPDATED, &after);
     ctx.commit(tx).await?;
     Ok(MemberUpdated { member: list::person(&ctx, user).await? })

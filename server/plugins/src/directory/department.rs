@@ -1,6 +1,6 @@
 //! Departments, and who is in them.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Row, Tx};
 use carillon_protocol::{
     DepartmentId, OrgId, Topic, UserId,
     department::{
@@ -89,6 +89,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Created>> 
     let department = DepartmentId(ctx.new_id());
     let mut tx = found.tx(&ctx);
     insert(&mut tx, found.org, department, args.parent, &name, args.head);
+    tx.audit(Audited::of("department", department).after(&name));
     found.tell(&mut tx, department, Some(name));
     Ok(tx.into())
 }
@@ -136,6 +137,11 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Changed> {
         "UPDATE directory_department SET name = $2, head = $3 WHERE id = $1",
         [args.department.into(), name.as_str().into(), head.into()],
     );
+    tx.audit(
+        Audited::of("department", args.department)
+            .before(&(&before.name, before.head))
+            .after(&(&name, head)),
+    );
     found.tell(&mut tx, args.department, Some(name));
     ctx.commit(tx).await?;
     Ok(Changed {})
@@ -160,6 +166,11 @@ pub(super) async fn relocate(ctx: Ctx, args: Move) -> Result<Changed> {
             [(*sibling).into(), position.into()],
         );
     }
+    tx.audit(
+        Audited::of("department", args.department)
+            .before(&(before.parent, found.tree.children(args.parent)))
+            .after(&(args.parent, &siblings)),
+    );
     found.tell(&mut tx, args.department, Some(before.name.clone()));
     ctx.commit(tx).await?;
     Ok(Changed {})
@@ -190,6 +201,7 @@ pub(super) async fn remove(ctx: Ctx, args: Remove) -> Result<Changed> {
         "UPDATE directory_invite SET department = $2 WHERE department = $1",
         [id.into(), parent.into()],
     );
+    tx.audit(Audited::of("department", id).before(&found.tree.get(id)?.name));
     found.tell(&mut tx, id, None);
     ctx.commit(tx).await?;
     Ok(Changed {})

@@ -1,6 +1,6 @@
 //! How sessions end, with their sockets.
 
-use carillon_plugin::{Ctx, Error, LiveChange, Result, Tx};
+use carillon_plugin::{Audited, Ctx, Error, LiveChange, Result, Tx};
 use carillon_protocol::{
     Event, OrgId, SessionId, Topic, UserId,
     role::SESSIONS,
@@ -38,6 +38,7 @@ pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Ended> {
         let covered = org == caller.org && held.cover(rights_of(&ctx, org, owner).await?);
         // Whoever may not end it does not learn that it is there.
         if !held.has(SESSIONS) || !covered {
+            ctx.refused(caller.org, format!("session:{}", args.session));
             return Err(unknown());
         }
         revision.hold(&mut tx);
@@ -46,6 +47,7 @@ pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Ended> {
         return Ok(Ended {});
     }
     end(&ctx, &mut tx, owner, args.session);
+    tx.audit(Audited::of("session", args.session));
     ctx.commit(tx).await?;
     Ok(Ended {})
 }

@@ -8,7 +8,7 @@ mod table;
 
 use std::collections::HashMap;
 
-use carillon_plugin::{Ctx, Error, Result, Row, Tx, Value};
+use carillon_plugin::{Audited, Ctx, Error, Result, Row, Tx, Value};
 use carillon_protocol::{
     DepartmentId, OrgId, Topic, UserId,
     import::{Apply, Check, ImportedData, Report},
@@ -47,6 +47,7 @@ pub(super) async fn apply(ctx: Ctx, args: Apply) -> Result<Report> {
         found.revision.next(&mut tx);
         Writing::begin(&ctx, &found, &plan).write(&mut tx, &plan);
         tx.emit(Topic::Org(found.org), kind::IMPORTED, &ImportedData {});
+        tx.audit(Audited::of("org", found.org).after(&args.csv));
         ctx.commit(tx).await?;
     }
     Ok(report(plan, true))

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use carillon_plugin::{Caller, Ctx, Error, Result, Row, Tx};
+use carillon_plugin::{Audited, Caller, Ctx, Error, Result, Row, Tx};
 use carillon_protocol::{
     ErrorCode, InviteId, OrgId, Topic, UserId,
     invite::{Accept, Create, Created, Invite, List, Listed, Look, Revoke, Revoked, Seen},
@@ -82,6 +82,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Created> {
             expires_at.into(),
         ],
     );
+    tx.audit(Audited::of("invite", invite).after(&(args.user, args.department, uses)));
     ctx.commit(tx).await?;
     Ok(Created { invite, token, expires_at })
 }
@@ -140,6 +141,7 @@ pub(super) async fn revoke(ctx: Ctx, args: Revoke) -> Result<Revoked> {
         "UPDATE directory_invite SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
         [args.invite.into(), ctx.now().into()],
     );
+    tx.audit(Audited::of("invite", args.invite));
     ctx.commit(tx).await?;
     Ok(Revoked {})
 }
@@ -344,6 +346,7 @@ async fn signed_in(
     label: &str,
 ) -> Result<Grant> {
     revision.hold(&mut tx);
+    tx.audit(Audited::of("member", user));
     let account = Account { user, app: false };
     let grant = open(ctx, &mut tx, &account, &rules::SCOPES, label, LOGIN_TTL_MS)?;
     ctx.commit(tx).await?;

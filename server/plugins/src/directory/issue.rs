@@ -1,6 +1,6 @@
 //! Tokens for programs and devices, made by an administrator or on the command line.
 
-use carillon_plugin::{Ctx, Error, Result, Tx};
+use carillon_plugin::{Audited, Ctx, Error, Result, Tx};
 use carillon_protocol::{
     OrgId, UserId,
     operation::Access,
@@ -47,6 +47,7 @@ pub(super) async fn issue(ctx: Ctx, args: Issue) -> Result<Grant> {
         permit_giving(&ctx, Rights::ADMINISTRATOR).await?;
     }
     let grant = open(&ctx, &mut tx, &account, &scopes, &label, ttl_ms)?;
+    tx.audit(Audited::of("session", grant.session).after(&(account.user, &scopes)));
     ctx.commit(tx).await?;
     Ok(grant)
 }

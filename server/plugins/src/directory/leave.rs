@@ -1,6 +1,6 @@
 //! How people leave an organisation, and come back.
 
-use carillon_plugin::{Ctx, Error, Result};
+use carillon_plugin::{Audited, Ctx, Error, Result};
 use carillon_protocol::{
     org::{MemberUpdated, RemoveMember, RestoreMember, kind},
     role::PEOPLE,
@@ -44,6 +44,7 @@ pub(super) async fn remove(ctx: Ctx, args: RemoveMember) -> Result<MemberUpdated
         [user(), ctx.now().into()],
     );
     tell(&mut tx, revision.org, kind::MEMBER_LEFT, &person);
+    tx.audit(Audited::of("member", person.user).before(&person));
     end_all(&ctx, &mut tx, (revision.org, person.user), None).await?;
     ctx.commit(tx).await?;
     Ok(MemberUpdated { member: list::person(&ctx, args.user).await? })
@@ -61,6 +62,7 @@ pub(super) async fn restore(ctx: Ctx, args: RestoreMember) -> Result<MemberUpdat
     revision.next(&mut tx);
     tx.run("UPDATE directory_user SET left_at = NULL WHERE id = $1", [args.user.into()]);
     tell(&mut tx, revision.org, kind::MEMBER_RETURNED, &person);
+    tx.audit(Audited::of("member", person.user).after(&person));
     ctx.commit(tx).await?;
     Ok(MemberUpdated { member: list::person(&ctx, args.user).await? })
 }

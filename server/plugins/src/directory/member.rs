@@ -1,6 +1,6 @@
 //! How people and programs come into an organisation.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tx};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Tx};
 use carillon_protocol::{
     DepartmentId, Event, OrgId, Topic, UserId,
     org::{AddMember, MemberAdded, MemberAddedData, MemberChangedData, kind},
@@ -123,6 +123,7 @@ pub(super) async fn add(ctx: Ctx, args: AddMember) -> Result<Decision<MemberAdde
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org);
     revision.hold(&mut tx);
     person.insert(&ctx, &mut tx);
+    tx.audit(Audited::of("member", person.id));
     Ok(tx.into())
 }
 

@@ -1,6 +1,6 @@
 //! Organisations.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Row, Tx};
 use carillon_protocol::{
     ErrorCode, OrgId, Topic, UserId,
     org::{Create, Created, CreatedData, Get, Org, Update, Updated, UpdatedData, kind},
@@ -133,6 +133,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Created>> 
     let org = NewOrg { id: OrgId(ctx.new_id()), name: rules::name("name", &args.name)? };
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, org.id);
     org.insert(&ctx, &mut tx);
+    tx.audit(Audited::of("org", org.id).after(&org.name));
     Ok(tx.into())
 }
 
@@ -170,6 +171,11 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
     }
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, before.org);
     revision.next(&mut tx);
+    tx.audit(
+        Audited::of("org", before.org)
+            .before(&(&before.name, &before.locale, &before.tz))
+            .after(&(&name, &locale, &tz)),
+    );
     tx.run(
         "UPDATE directory_org SET name = $2, locale = $3, tz = $4 WHERE id = $1",
         [before.org.into(), name.as_str().into(), locale.into(), tz.into()],

@@ -1,7 +1,7 @@
 //! What other plugins need of the directory: programs that speak for them, and whom a sign-in name
 //! belongs to.
 
-use carillon_plugin::{Ctx, Error, Result};
+use carillon_plugin::{Audited, Ctx, Error, Result};
 use carillon_protocol::{
     limits::USERS_PER_CALL_MAX,
     program::{AddProgram, Find, Found, FoundPerson, ProgramAdded},
@@ -22,6 +22,7 @@ pub(super) async fn add(ctx: Ctx, args: AddProgram) -> Result<ProgramAdded> {
     let program = NewAccount { name, app: true, ..person };
     let mut tx = ctx.tx().on_behalf_of(ctx.caller().user, args.org);
     program.insert(&ctx, &mut tx);
+    tx.audit(Audited::of("member", args.user));
     ctx.commit(tx).await?;
     Ok(ProgramAdded {})
 }

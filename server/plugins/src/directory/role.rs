@@ -1,6 +1,6 @@
 //! Roles: what people may administer.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Row, Tx};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Row, Tx};
 use carillon_protocol::{
     OrgId, RoleId, Topic,
     org::kind,
@@ -75,6 +75,7 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Created>> 
     }
     let role = RoleId(ctx.new_id());
     let mut tx = begin(&ctx, org, &revision);
+    tx.audit(Audited::of("role", role).after(&(&name, &permissions)));
     tx.run(
         "INSERT INTO directory_role (id, org, name, permissions) VALUES ($1, $2, $3, $4)",
         [role.into(), org.into(), name.as_str().into(), permissions.into()],
@@ -110,6 +111,11 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Changed> {
         return Ok(Changed {});
     }
     let mut tx = begin(&ctx, org, &revision);
+    tx.audit(
+        Audited::of("role", args.role)
+            .before(&(&before.name, &before.permissions))
+            .after(&(&name, &permissions)),
+    );
     tx.run(
         "UPDATE directory_role SET name = $2, permissions = $3 WHERE id = $1",
         [args.role.into(), name.as_str().into(), permissions.into()],
@@ -124,6 +130,7 @@ pub(super) async fn remove(ctx: Ctx, args: Remove) -> Result<Changed> {
     let (org, revision, before) = changeable(&ctx, args.role).await?;
     permit_giving(&ctx, Rights::read(&before.permissions)).await?;
     let mut tx = begin(&ctx, org, &revision);
+    tx.audit(Audited::of("role", args.role).before(&(&before.name, &before.permissions)));
     tx.run("DELETE FROM directory_role_member WHERE role = $1", [args.role.into()]);
     tx.run("DELETE FROM directory_role WHERE id = $1", [args.role.into()]);
     tell(&mut tx, org, args.role, None);

@@ -1,8 +1,9 @@
 //! Signing in.
 
-use carillon_plugin::{Ctx, Error, Result, Tx};
+use carillon_plugin::{Audited, Ctx, Error, Result, Tx};
 use carillon_protocol::{
     ErrorCode, OrgId, SessionId, UserId,
+    id::Ulid,
     operation::Access,
     session::{Ended, Grant, Identity, Login, Password, Ticket, Ticketed, Whoami},
 };
@@ -76,7 +77,15 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
     let label = rules::name_if_any("label", args.label.as_deref())?.unwrap_or_default();
     let known = is_known(&ctx, &name).await?;
     let wrong = || Error::new(ErrorCode::Unauth, "the name or password is wrong");
-    let (person, rehashed) = attempt(&ctx, &name, args.password, known).await?.ok_or_else(wrong)?;
+    let checked = match attempt(&ctx, &name, args.password, known).await {
+        Ok(Some(checked)) => Ok(checked),
+        Ok(None) => Err(wrong()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &checked {
+        refused(&ctx, &name, error).await?;
+    }
+    let (person, rehashed) = checked?;
 
     let mut tx = ctx.tx().on_behalf_of(person.user, person.org);
     let password = rehashed.unwrap_or_else(|| person.password.clone());
@@ -89,8 +98,23 @@ pub(super) async fn login(ctx: Ctx, args: Login) -> Result<Grant> {
     make_room(&ctx, &mut tx, person.user).await?;
     let account = Account { user: person.user, app: false };
     let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, &label, LOGIN_TTL_MS)?;
+    tx.audit(Audited::of("session", grant.session));
     ctx.commit(tx).await?;
     Ok(grant)
+}
+
+/// Writes down soon that somebody was not let in. What is nobody's name may be a password that was
+/// typed into the wrong field, and is not kept. Both cost the same.
+async fn refused(ctx: &Ctx, login: &str, error: &Error) -> Result<()> {
+    if !matches!(error.code(), ErrorCode::Unauth | ErrorCode::Rate) {
+        return Ok(());
+    }
+    let sql = "SELECT id, org FROM directory_user WHERE login = $1 AND app = 0";
+    match ctx.query_one(sql, [login.into()]).await? {
+        Some(row) => ctx.refused(row.get(1)?, format!("member:{}", row.get::<UserId>(0)?)),
+        None => ctx.refused(OrgId(Ulid::nil()), "member:unknown"),
+    }
+    Ok(())
 }
 
 /// A person who may sign in by password.
@@ -159,7 +183,12 @@ pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
     // Who found a screen unlocked guesses no faster here than at the door, and who guesses at the
     // door holds up nobody here.
     let wrong = || Error::bad_arg("old", "that is not the present password");
-    let (person, _) = attempt(&ctx, &login, args.old, true).await?.ok_or_else(wrong)?;
+    let checked = attempt(&ctx, &login, args.old, true).await;
+    let is_busy = |error: &Error| error.code() != ErrorCode::Rate;
+    if !matches!(&checked, Ok(Some(_))) && !checked.as_ref().is_err_and(is_busy) {
+        ctx.refused(caller.org, format!("member:{}", caller.user));
+    }
+    let (person, _) = checked?.ok_or_else(wrong)?;
     let hashed = directory.passwords.hash(Source::of(caller), args.new).await?;
     let mut tx = ctx.tx();
     tx.run_one(
@@ -167,6 +196,7 @@ pub(super) async fn password(ctx: Ctx, args: Password) -> Result<Ended> {
         [hashed.into(), person.user.into(), person.password.into()],
     );
     withdraw_for(&ctx, &mut tx, person.user);
+    tx.audit(Audited::of("member", person.user));
     end_all(&ctx, &mut tx, (person.org, person.user), caller.session).await?;
     ctx.commit(tx).await?;
     Ok(Ended {})

@@ -1,8 +1,9 @@
 //! The first organisation and its administrator.
 
-use carillon_plugin::{Ctx, Error, Result};
+use carillon_plugin::{Audited, Ctx, Error, Result};
 use carillon_protocol::{
     ErrorCode, OrgId, UserId,
+    id::Ulid,
     session::{Grant, Setup},
 };
 
@@ -24,6 +25,7 @@ pub(super) async fn setup(ctx: Ctx, args: Setup) -> Result<Grant> {
     let directory = ctx.state::<Directory>();
     let shown = token_digest(&args.token);
     if !directory.setup_token.is_some_and(|expected| same(expected, shown)) {
+        ctx.refused(OrgId(Ulid::nil()), "");
         let msg = "the setup token is wrong; the server prints it at its first start";
         return Err(Error::new(ErrorCode::Unauth, msg));
     }
@@ -51,6 +53,7 @@ pub(super) async fn setup(ctx: Ctx, args: Setup) -> Result<Grant> {
     admin.insert(&ctx, &mut tx);
     let account = Account { user: admin.id, app: false };
     let grant = open(&ctx, &mut tx, &account, &rules::SCOPES, LABEL, LOGIN_TTL_MS)?;
+    tx.audit(Audited::of("org", org.id));
     ctx.commit(tx).await?;
     Ok(grant)
 }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 use super::dialect;
 use crate::{
     OpenError,
-    migrate::{Stop, due, newer, refuse_newer},
+    migrate::{Stop, due, newer, refuse_newer, with_insert_only},
 };
 
 /// The store's own steps; `meta` says how many are done.
@@ -76,7 +76,7 @@ pub(super) async fn look(
 
 async fn apply(conn: &mut PgConnection, step: &Migration) -> sqlx::Result<()> {
     let mut tx = conn.begin().await?;
-    let sql = dialect::migration(step.sql);
+    let sql = with_insert_only(&dialect::migration(step.sql), insert_only).into_owned();
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     sqlx::query("INSERT INTO migration (plugin, number) VALUES ($1, $2)")
         .bind(step.plugin)
@@ -84,4 +84,16 @@ async fn apply(conn: &mut PgConnection, step: &Migration) -> sqlx::Result<()> {
         .execute(&mut *tx)
         .await?;
     tx.commit().await
+}
+
+/// What refuses to change the rows of a table, or to take them away.
+fn insert_only(table: &str) -> String {
+    format!(
+        "CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE EXCEPTION 'rows of {table} are only added'; END $$;
+         CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table}
+             FOR EACH ROW EXECUTE FUNCTION {table}_refuse();
+         CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+             FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse();"
+    )
 }

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
 use crate::{
     OpenError,
-    migrate::{Stop, due, newer, refuse_newer},
+    migrate::{Stop, due, newer, refuse_newer, with_insert_only},
 };
 
 /// The store's own steps; the number of the last one stands in the file's header.
@@ -57,7 +57,8 @@ pub(super) async fn look(
 
 async fn apply(conn: &mut SqliteConnection, step: &Migration) -> sqlx::Result<()> {
     let mut tx = conn.begin().await?;
-    sqlx::raw_sql(step.sql).execute(&mut *tx).await?;
+    let sql = with_insert_only(step.sql, insert_only).into_owned();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
     sqlx::query("INSERT INTO migration (plugin, number) VALUES ($1, $2)")
         .bind(step.plugin)
         .bind(step.number)
@@ -71,4 +72,15 @@ async fn plugins(conn: &mut SqliteConnection) -> sqlx::Result<BTreeMap<String, i
     let sql = "SELECT plugin, max(number) FROM migration GROUP BY plugin";
     let rows = sqlx::query(sql).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// What refuses to change the rows of a table, or to take them away.
+fn insert_only(table: &str) -> String {
+    let refuse = |what: &str| {
+        format!(
+            "CREATE TRIGGER {table}_no_{what} BEFORE {what} ON {table} BEGIN
+                 SELECT RAISE(ABORT, 'rows of {table} are only added'); END;"
+        )
+    };
+    [refuse("UPDATE"), refuse("DELETE")].join("\n")
 }

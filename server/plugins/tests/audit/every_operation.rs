@@ -1,0 +1,118 @@
+//! Every operation that changes something is in the audit log, or stands here with the reason why
+//! it is not: a new one is asked for.
+
+use std::collections::BTreeSet;
+
+use carillon_plugin::protocol::{Effect, audit::Outcome};
+use serde_json::{Value, json};
+
+use super::{Caller, PASSWORD, World, named};
+
+/// What is not in the log, and why.
+const NOT_IN_IT: [(&str, &[&str]); 5] = [
+    (
+        "people talk: the conversation's own log says who did it",
+        &[
+            "msg.send",
+            "msg.post",
+            "conv.open",
+            "conv.create",
+            "conv.update",
+            "conv.member.add",
+            "conv.member.remove",
+            "conv.read",
+            "card.post",
+            "card.update",
+            "card.set",
+            "card.act",
+        ],
+    ),
+    ("only looks, and counts that it did", &["org.invite.look", "session.resolve"]),
+    ("lasts a minute and is of use to nobody else", &["session.token", "presence.watch"]),
+    ("nodes tell each other how they are", &["node.beat", "node.lease"]),
+    (
+        "repeats or gives up what is in the log of the plugin, for the operator",
+        &["plugin.dead.retry", "plugin.dead.drop", "bot.receive"],
+    ),
+];
+
+/// Calls everything that administers, once.
+async fn administer(world: &World) {
+    let call = async |caller: Caller, op: &str, args: Value| -> Value {
+        let answer = named(&world.kit, caller, op, &args).await;
+        answer.unwrap_or_else(|error| panic!("{op} {args}: {error}"))
+    };
+    let amy = world.amy;
+    let login = async |name: &str| {
+        let args = json!({ "login": name, "password": PASSWORD });
+        call(Caller::STRANGER, "session.login", args).await
+    };
+    call(Caller::SYSTEM, "org.create", json!({ "name": "Peak" })).await;
+    call(Caller::SYSTEM, "audit.note", json!({ "op": "audit.note", "object": "" })).await;
+    call(amy, "org.update", json!({ "name": "Harbour Ltd" })).await;
+
+    let bob = call(amy, "org.member.add", json!({ "login": "bob", "name": "Bob" })).await;
+    let bob = &bob["user"];
+    call(amy, "org.member.update", json!({ "user": bob, "name": "Bobby" })).await;
+    let department = call(amy, "org.department.create", json!({ "name": "Deck" })).await;
+    let department = &department["department"];
+    let args = json!({ "department": department, "name": "Upper deck" });
+    call(amy, "org.department.update", args).await;
+    let other = call(amy, "org.department.create", json!({ "name": "Engine" })).await;
+    let args = json!({ "department": department, "parent": other["department"] });
+    call(amy, "org.department.move", args).await;
+    call(amy, "org.department.remove", json!({ "department": department })).await;
+    let args = json!({ "name": "Front desk", "permissions": ["people"] });
+    let role = &call(amy, "org.role.create", args).await["role"];
+    call(amy, "org.role.update", json!({ "role": role, "name": "Reception" })).await;
+    call(amy, "org.role.remove", json!({ "role": role })).await;
+    let invite = call(amy, "org.invite.create", json!({ "user": bob })).await;
+    let args = json!({ "token": invite["token"], "password": PASSWORD });
+    call(Caller::STRANGER, "org.invite.accept", args).await;
+    let invite = call(amy, "org.invite.create", json!({})).await;
+    call(amy, "org.invite.revoke", json!({ "invite": invite["invite"] })).await;
+    let csv = "login,name\ncarol,Carol\n";
+    call(amy, "org.import.apply", json!({ "csv": csv })).await;
+    let program = world.kit.host().new_id().to_string();
+    let args = json!({ "org": world.org, "user": program, "name": "Weather" });
+    call(Caller::SYSTEM, "org.program.add", args).await;
+
+    call(amy, "session.issue", json!({ "app": "buildbot" })).await;
+    let session = &login("bob").await["session"];
+    call(amy, "session.revoke", json!({ "session": session })).await;
+    let args = json!({ "old": PASSWORD, "new": "battery staple" });
+    call(amy, "session.password", args).await;
+    call(amy, "org.member.remove", json!({ "user": bob })).await;
+    call(amy, "org.member.restore", json!({ "user": bob })).await;
+    robots(world, &call).await;
+    call(amy, "session.logout", json!({})).await;
+}
+
+async fn robots(world: &World, call: &impl AsyncFn(Caller, &str, Value) -> Value) {
+    let args = json!({ "title": "Bridge", "members": [] });
+    let conv = call(world.amy, "conv.create", args).await["conv"].clone();
+    let args = json!({ "conv": conv, "name": "Alerts", "words": ["alert"] });
+    let robot = call(world.amy, "bot.create", args).await["robot"].clone();
+    call(world.amy, "bot.update", json!({ "robot": robot, "name": "Alarms" })).await;
+    call(world.amy, "bot.rotate", json!({ "robot": robot })).await;
+    call(world.amy, "bot.remove", json!({ "robot": robot })).await;
+}
+
+#[tokio::test]
+async fn every_operation_that_administers_leaves_a_row() {
+    let world = World::new().await;
+    administer(&world).await;
+    let rows = world.rows().await;
+    assert!(rows.iter().all(|row| row.what.outcome == Outcome::Done), "{rows:?}");
+    let written: BTreeSet<&str> = rows.iter().map(|row| &*row.what.op).collect();
+    let reasons: BTreeSet<&str> = NOT_IN_IT.iter().flat_map(|(_, ops)| *ops).copied().collect();
+    for operation in world.kit.host().operations() {
+        let op = operation.op;
+        if operation.effect == Effect::Read {
+            continue;
+        }
+        let (is_written, has_reason) = (written.contains(op), reasons.contains(op));
+        assert!(is_written || has_reason, "{op} leaves no row: see `Tx::audit`");
+        assert!(!(is_written && has_reason), "{op} leaves a row, and says that it does not");
+    }
+}
