@@ -19,6 +19,7 @@ mod exactly_once;
 mod failover;
 mod going_down;
 mod guessing;
+mod guides;
 mod hello;
 mod history;
 mod http;
