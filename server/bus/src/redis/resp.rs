@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn replies_are_read_wherever_they_are_cut() {
-        let bytes = "+OK\r\n:12\r\n-NOPERM no\r\n*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\n\r\n\r\n\r\n\
+        let bytes = "+OK\r\n:12\r\n-NOPERM no\r\n\
+                     *3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\n\r\n\r\n\r\n\
                      *3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n";
         let heard = |words: [&'static str; 3]| Reply::Heard(words.map(Bytes::from));
         let wanted = [
