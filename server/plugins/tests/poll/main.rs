@@ -3,13 +3,16 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod counting;
+mod secret;
+
 use std::collections::BTreeMap;
 
 use carillon_plugin::{
     Caller, Clock as _, Error, Plugin, Result,
     protocol::{
         Cid, Command, ConvId, ErrorCode, Event, OrgId, PollId, SessionId, Topic,
-        card::{self, Act, Card, Input, State, Value},
+        card::{Act, Card, Input, State, Value},
         conv::{Create, History, RemoveMembers},
         id::Ulid,
         limits::{POLL_LASTS_MS, POLL_OPTION_LEN_MAX, POLL_OPTIONS_MAX},
@@ -22,7 +25,6 @@ use carillon_plugin::{
 };
 use carillon_plugins::{chat, directory, log as logs, node, plugin, poll};
 use carillon_store::kit::Kit;
-use proptest::{collection::vec, prelude::*};
 
 fn plugins() -> Vec<Plugin> {
     vec![
@@ -161,6 +163,11 @@ impl World {
         Ok(self.kit.host().call_typed(who, Some(cid), &act).await?.dup)
     }
 
+    async fn leaves(&self, who: Caller) {
+        let leave = RemoveMembers { conv: self.conv, users: vec![who.user] };
+        self.call(who, leave).await.unwrap();
+    }
+
     async fn nothing_failed(&self) {
         let dead = self.kit.host().call_typed(Caller::SYSTEM, None, &ListDead::default()).await;
         assert_eq!(dead.unwrap().dead, []);
@@ -270,62 +277,6 @@ async fn a_poll_closes_by_itself_once_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn nobody_learns_what_somebody_voted_for_in_a_secret_poll() {
-    let world = World::new().await;
-    let multiple = true;
-    let poll = world.opens(Open { anonymous: true, multiple, ..world.lunch() }).await;
-    world.kit.committed();
-    let choices = Value::Choices(vec!["0".into(), "2".into()]);
-    world.presses(world.bob, world.cid(), choices).await.unwrap();
-    world.votes(world.carol, poll, &[2]).await.unwrap();
-    world.card().await;
-
-    let changes = world.kit.committed();
-    assert!(!changes.is_empty());
-    for (event, _) in changes {
-        let data: card::UpdatedData = event.data.to().unwrap();
-        assert_eq!((event.by, event.cid), (world.amy.user, None), "not by who voted");
-        assert_eq!(data.card.fields, [], "and says nothing of the votes");
-    }
-    for who in [world.amy, world.bob] {
-        let seen = world.poll(who, poll).await;
-        assert_eq!((seen.voters, seen.counts, seen.mine), (2, None, None));
-        let votes = Votes { poll, after: None, limit: None };
-        assert_eq!(code(world.call(who, votes).await), ErrorCode::Forbidden);
-    }
-    // Nothing that is kept of a person says what the vote was for, nor does any intent.
-    let rows = async |sql: &str| world.kit.host().storage().query(sql, vec![]).await.unwrap();
-    for row in rows("SELECT choices FROM poll_vote").await {
-        assert_eq!(row.get::<Option<i64>>(0).unwrap(), None);
-    }
-    for caller in [world.bob, world.carol] {
-        let topic = Topic::User(caller.user);
-        let read = log::Read { topic, after: Some(0), before: None, limit: None };
-        assert_eq!(world.call(caller, read).await.unwrap().events, []);
-    }
-    let changed = world.votes(world.bob, poll, &[1]).await;
-    assert_eq!(code(changed), ErrorCode::Conflict, "a vote is final");
-
-    world.closes(world.amy, poll).await.unwrap();
-    assert_eq!(world.shown().await, ["**1** · 50%", "**0** · 0%", "**2** · 100%"]);
-    assert_eq!(world.poll(world.dan_joined().await, poll).await.counts, Some(vec![1, 0, 2]));
-}
-
-impl World {
-    async fn dan_joined(&self) -> Caller {
-        let users = vec![self.dan.user];
-        let add = carillon_plugin::protocol::conv::AddMembers { conv: self.conv, users };
-        self.call(self.amy, add).await.unwrap();
-        self.dan
-    }
-
-    async fn leaves(&self, who: Caller) {
-        let leave = RemoveMembers { conv: self.conv, users: vec![who.user] };
-        self.call(who, leave).await.unwrap();
-    }
-}
-
-#[tokio::test]
 async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote() {
     let world = World::new().await;
     let poll = world.opens(world.lunch()).await;
@@ -348,20 +299,6 @@ async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote() {
     world.leaves(world.amy).await;
     world.closes(world.amy, poll).await.unwrap();
     assert!(world.poll(world.carol, poll).await.closed_at.is_some());
-}
-
-#[tokio::test]
-async fn a_vote_that_races_with_the_end_does_not_count() {
-    let world = World::new().await;
-    for anonymous in [false, true] {
-        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
-        let (host, amy, cid) = (world.kit.host().clone(), world.amy, Some(world.cid()));
-        world.kit.before_next_commit(async move {
-            host.call_typed(amy, cid, &Close { poll }).await.unwrap();
-        });
-        assert_eq!(code(world.votes(world.bob, poll, &[0]).await), ErrorCode::Conflict);
-        assert_eq!(world.poll(world.bob, poll).await.counts, Some(vec![0; 3]));
-    }
 }
 
 #[tokio::test]
@@ -398,48 +335,4 @@ async fn what_cannot_be_a_poll_or_a_vote_is_refused_with_where() {
     world.opens(largest).await;
     assert_eq!(inputs(&world.card().await.1)[0].options.len(), POLL_OPTIONS_MAX);
     world.nothing_failed().await;
-}
-
-/// What the people do: who, and for which options, as bits.
-fn ballots() -> impl Strategy<Value = Vec<(usize, u32)>> {
-    vec((0..3_usize, 1..8_u32), 0..12)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_counts_are_the_votes_whatever_their_order(
-        ballots in ballots(), anonymous: bool, restart in 0..12_usize
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(counts_equal_votes(ballots, anonymous, restart));
-    }
-}
-
-async fn counts_equal_votes(ballots: Vec<(usize, u32)>, anonymous: bool, restart: usize) {
-    let mut world = World::new().await;
-    let poll = world.opens(Open { anonymous, multiple: true, ..world.lunch() }).await;
-    let people = [world.amy, world.bob, world.carol];
-    let mut votes = BTreeMap::new();
-    for (step, (who, bits)) in ballots.into_iter().enumerate() {
-        if step == restart {
-            world = World { kit: world.kit.restarted(plugins()).await, ..world };
-        }
-        let choices: Vec<u32> = (0..3).filter(|place| (bits >> place) & 1 == 1).collect();
-        let voted = world.votes(people[who], poll, &choices).await;
-        match anonymous && votes.contains_key(&who) {
-            true => assert_eq!(code(voted), ErrorCode::Conflict),
-            false => drop((voted.unwrap(), votes.insert(who, choices))),
-        }
-    }
-    world.closes(world.amy, poll).await.unwrap();
-    let count = |option| votes.values().filter(|choices| choices.contains(&option)).count() as u64;
-    let counts: Vec<u64> = (0..3).map(count).collect();
-    let shown = world.shown().await;
-    for (count, shown) in counts.iter().zip(shown) {
-        assert!(shown.starts_with(&format!("**{count}** ")), "{shown}");
-    }
-    let seen = world.poll(world.bob, poll).await;
-    assert_eq!((seen.voters, seen.counts), (votes.len() as u64, Some(counts)));
 }

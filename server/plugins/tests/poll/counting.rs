@@ -1,0 +1,65 @@
+//! Every vote counts once, whatever else happens.
+
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, prelude::*};
+
+use crate::*;
+
+#[tokio::test]
+async fn a_vote_that_races_with_the_end_does_not_count() {
+    let world = World::new().await;
+    for anonymous in [false, true] {
+        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
+        let (host, amy, cid) = (world.kit.host().clone(), world.amy, Some(world.cid()));
+        world.kit.before_next_commit(async move {
+            host.call_typed(amy, cid, &Close { poll }).await.unwrap();
+        });
+        assert_eq!(code(world.votes(world.bob, poll, &[0]).await), ErrorCode::Conflict);
+        assert_eq!(world.poll(world.bob, poll).await.counts, Some(vec![0; 3]));
+    }
+}
+
+/// What the people do: who, and for which options, as bits.
+fn ballots() -> impl Strategy<Value = Vec<(usize, u32)>> {
+    vec((0..3_usize, 1..8_u32), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_counts_are_the_votes_whatever_their_order(
+        ballots in ballots(), anonymous: bool, restart in 0..12_usize
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(counts_equal_votes(ballots, anonymous, restart));
+    }
+}
+
+async fn counts_equal_votes(ballots: Vec<(usize, u32)>, anonymous: bool, restart: usize) {
+    let mut world = World::new().await;
+    let poll = world.opens(Open { anonymous, multiple: true, ..world.lunch() }).await;
+    let people = [world.amy, world.bob, world.carol];
+    let mut votes = BTreeMap::new();
+    for (step, (who, bits)) in ballots.into_iter().enumerate() {
+        if step == restart {
+            world = World { kit: world.kit.restarted(plugins()).await, ..world };
+        }
+        let choices: Vec<u32> = (0..3).filter(|place| (bits >> place) & 1 == 1).collect();
+        let voted = world.votes(people[who], poll, &choices).await;
+        match anonymous && votes.contains_key(&who) {
+            true => assert_eq!(code(voted), ErrorCode::Conflict),
+            false => drop((voted.unwrap(), votes.insert(who, choices))),
+        }
+    }
+    world.closes(world.amy, poll).await.unwrap();
+    let count = |option| votes.values().filter(|choices| choices.contains(&option)).count() as u64;
+    let counts: Vec<u64> = (0..3).map(count).collect();
+    let shown = world.shown().await;
+    for (count, shown) in counts.iter().zip(shown) {
+        assert!(shown.starts_with(&format!("**{count}** ")), "{shown}");
+    }
+    let seen = world.poll(world.bob, poll).await;
+    assert_eq!((seen.voters, seen.counts), (votes.len() as u64, Some(counts)));
+}
