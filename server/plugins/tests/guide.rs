@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -28,15 +30,22 @@ fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Makes one folder like the other; what is not in that one any more goes.
 fn copy(from: &Path, to: &Path) {
     if from.is_file() {
         return put(to, &fs::read(from).unwrap());
     }
-    for entry in fs::read_dir(from).unwrap() {
-        let name = entry.unwrap().file_name();
-        if !SKIPPED.contains(&name.to_str().unwrap()) {
-            copy(&from.join(&name), &to.join(&name));
-        }
+    let names = |folder: &Path| -> BTreeSet<OsString> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let (kept, there) = (names(from), names(to));
+    for name in there.difference(&kept) {
+        let gone = to.join(name);
+        if gone.is_dir() { fs::remove_dir_all(gone) } else { fs::remove_file(gone) }.unwrap();
+    }
+    for name in kept.iter().filter(|name| !SKIPPED.contains(&name.to_str().unwrap())) {
+        copy(&from.join(name), &to.join(name));
     }
 }
 
