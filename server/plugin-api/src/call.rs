@@ -87,7 +87,7 @@ impl Host {
         Ok(Codec::Json.decode(&answer)?)
     }
 
-    /// Calls an operation; if it takes effect once, what it commits contains these statements.
+    /// Calls an operation; if it takes effect once, what it commits begins with these statements.
     pub(crate) async fn call_with(
         &self,
         caller: Caller,
@@ -218,7 +218,8 @@ impl Host {
             }
             Ran::Commit(tx) => tx,
         };
-        tx.value.statements.extend_from_slice(with);
+        // Before the handler's own, which may put something new in the place of what goes.
+        tx.value.statements.splice(0..0, with.iter().cloned());
         let replier = entry.replier.clone().expect("an operation that commits has a reply");
         let can_race = !tx.value.rewrites.is_empty()
             || tx.value.statements.iter().any(|statement| statement.expect == Expect::One);

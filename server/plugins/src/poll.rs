@@ -142,10 +142,7 @@ async fn close(ctx: Ctx, args: Close) -> Result<Decision<Closed>> {
     );
     tx.emit(topic(poll)?, kind::CLOSED, &PollData { poll, conv });
     tx.after(0, &refreshing(poll), &Refresh { poll });
-    // The timer itself goes when this is committed, and misses nothing of its own.
-    if !ctx.caller().is_system() {
-        tx.cancel(&closing(poll));
-    }
+    tx.cancel(&closing(poll));
     Ok(tx.into())
 }
 

@@ -12,7 +12,7 @@ use proptest::{prelude::*, test_runner::Config};
 
 use super::{
     call, count,
-    ledger::{self, Plan, World},
+    ledger::{self, Chain, Link, Plan, World},
     now, rows,
 };
 
@@ -22,6 +22,8 @@ const KEYS: u8 = 4;
 #[derive(Debug, Clone)]
 enum Action {
     Set(u8, i64),
+    /// What is called then sets its own key again, or takes it back.
+    Chain(u8, i64, Option<i64>),
     TakeBack(u8),
     /// The clock goes on, or is set back.
     Clock(i64),
@@ -43,6 +45,8 @@ fn action() -> impl Strategy<Value = Action> {
     let nodes = prop_oneof![Just(Nodes::First), Just(Nodes::Second), Just(Nodes::Both)];
     prop_oneof![
         6 => (0..KEYS, -500_i64..3_000).prop_map(|(key, delay)| Action::Set(key, delay)),
+        3 => (0..KEYS, -500_i64..3_000, prop::option::of(1_i64..1_000))
+            .prop_map(|(key, delay, again)| Action::Chain(key, delay, again)),
         2 => (0..KEYS).prop_map(Action::TakeBack),
         4 => (-2_000_i64..3_000).prop_map(Action::Clock),
         6 => nodes.prop_map(Action::Step),
@@ -52,12 +56,20 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// What a key is set to.
+struct Setting {
+    /// Names it.
+    text: String,
+    due_at: i64,
+    /// After how long its call sets the key again.
+    again_ms: Option<i64>,
+}
+
 /// Two nodes on one database, and what should be.
 struct Bed {
     kit: Kit,
     second: Host,
-    /// What is set: the text that names this setting, and when it is due.
-    set: BTreeMap<u8, (String, i64)>,
+    set: BTreeMap<u8, Setting>,
     fired: BTreeSet<String>,
     settings: u32,
 }
@@ -75,15 +87,26 @@ impl Bed {
     }
 
     /// The call that sets a key, or takes it back; what is set then.
-    fn plan(&mut self, key: u8, delay: Option<i64>) -> (Plan, Option<(String, i64)>) {
-        self.settings += 1;
-        let text = format!("{key}: {}", self.settings);
+    fn plan(&mut self, key: u8, delay: Option<i64>) -> (Plan, Option<Setting>) {
+        let text = self.name(key);
         let due_at = delay.map(|delay| now(&self.kit) + delay);
         let plan = Plan { key: key.to_string(), due_at, text: text.clone(), state: false };
-        (plan, due_at.map(|due_at| (text, due_at)))
+        (plan, due_at.map(|due_at| Setting { text, due_at, again_ms: None }))
     }
 
-    fn put(&mut self, key: u8, setting: Option<(String, i64)>) {
+    fn name(&mut self, key: u8) -> String {
+        self.settings += 1;
+        format!("{key}: {}", self.settings)
+    }
+
+    async fn chain(&mut self, key: u8, delay: i64, again_ms: Option<i64>) {
+        let (text, due_at) = (self.name(key), now(&self.kit) + delay);
+        let link = Link { key: key.to_string(), text: text.clone(), again_ms };
+        call(&self.kit, Chain { due_at, link }).await.unwrap();
+        self.put(key, Some(Setting { text, due_at, again_ms }));
+    }
+
+    fn put(&mut self, key: u8, setting: Option<Setting>) {
         match setting {
             Some(setting) => drop(self.set.insert(key, setting)),
             None => drop(self.set.remove(&key)),
@@ -97,6 +120,7 @@ impl Bed {
                 call(&self.kit, plan).await.unwrap();
                 self.put(key, setting);
             }
+            Action::Chain(key, delay, again) => self.chain(key, delay, again).await,
             Action::TakeBack(key) => {
                 let (plan, setting) = self.plan(key, None);
                 call(&self.kit, plan).await.unwrap();
@@ -133,14 +157,20 @@ impl Bed {
 
     fn fire_due(&mut self) {
         let now = now(&self.kit);
-        let due = self.set.extract_if(.., |_, (_, due_at)| *due_at <= now);
-        self.fired.extend(due.map(|(_, (text, _))| text));
+        let due: Vec<_> = self.set.extract_if(.., |_, setting| setting.due_at <= now).collect();
+        for (key, Setting { text, again_ms, .. }) in due {
+            if let Some(ms) = again_ms {
+                let (text, due_at) = (format!("{text} again"), now + ms);
+                self.put(key, Some(Setting { text, due_at, again_ms: None }));
+            }
+            self.fired.insert(text);
+        }
     }
 
     /// The old setting may have fired before, or not, since other keys fire at the same time; the
     /// new one has not.
     async fn meanwhile(&mut self, key: u8, delay: Option<i64>) {
-        if !self.set.values().any(|(_, due_at)| *due_at <= now(&self.kit)) {
+        if !self.set.values().any(|setting| setting.due_at <= now(&self.kit)) {
             return;
         }
         let (plan, setting) = self.plan(key, delay);
@@ -151,7 +181,7 @@ impl Bed {
         self.step(Nodes::First).await;
         let old = self.set.remove(&key);
         self.fire_due();
-        if let Some((text, due_at)) = old
+        if let Some(Setting { text, due_at, .. }) = old
             && rows(&self.kit, "fired").await.contains(&text)
         {
             assert!(due_at <= now(&self.kit), "{text} was not due");
@@ -162,9 +192,12 @@ impl Bed {
 
     /// The time comes for everything.
     async fn end(mut self) {
-        self.kit.clock().advance(1_000_000);
-        while self.second.timer_step("ledger").await.unwrap() == Next::Now {}
-        self.fire_due();
+        // Twice: what is due then may set its key again.
+        for _ in 0..2 {
+            self.kit.clock().advance(1_000_000);
+            while self.second.timer_step("ledger").await.unwrap() == Next::Now {}
+            self.fire_due();
+        }
         assert_eq!(rows(&self.kit, "fired").await, Vec::from_iter(self.fired.clone()));
         assert_eq!(count(&self.kit, "plugin_timer").await, 0);
         assert_eq!(count(&self.kit, "plugin_dead").await, 0);

@@ -101,7 +101,25 @@ pub struct Fire {
 }
 command!("ledger.fire", Fire, Once, Access::System);
 
-/// The same without an intent.
+/// Sets a timer whose call sets its own key again, or takes it back.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Chain {
+    pub due_at: i64,
+    pub link: Link,
+}
+command!("ledger.chain", Chain, State, Access::System);
+
+/// What a timer calls that has something to do with its own key.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Link {
+    pub key: String,
+    pub text: String,
+    /// After how long the key is due again; absent to take it back.
+    pub again_ms: Option<i64>,
+}
+command!("ledger.link", Link, Once, Access::System);
+
+/// What a timer calls without an intent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Show {
     pub text: String,
@@ -129,8 +147,10 @@ pub fn plugin(world: Arc<World>) -> Plugin {
         .state(world)
         .once(note, |_| Ok(Done {}))
         .once(fire, |_| Ok(Done {}))
+        .once(link, |_| Ok(Done {}))
         .forward(pass)
         .command(plan)
+        .command(chain)
         .command(show)
         .command(tell)
         .reads(&[NOTED], write_down)
@@ -171,6 +191,24 @@ async fn fire(ctx: Ctx, args: Fire) -> Result<Decision<Done>> {
     let mut tx = ctx.tx();
     write(&mut tx, "fired", &args.text, ctx.now());
     tx.emit(topic(), "ledger.fired", &args);
+    Ok(tx.into())
+}
+
+async fn chain(ctx: Ctx, args: Chain) -> Result<Done> {
+    let mut tx = ctx.tx();
+    tx.at(args.due_at, &args.link.key, &args.link);
+    ctx.commit(tx).await?;
+    Ok(Done {})
+}
+
+async fn link(ctx: Ctx, args: Link) -> Result<Decision<Done>> {
+    let mut tx = ctx.tx();
+    write(&mut tx, "fired", &args.text, ctx.now());
+    match args.again_ms {
+        Some(ms) => tx.after(ms, &args.key, &Fire { text: format!("{} again", args.text) }),
+        None => tx.cancel(&args.key),
+    }
+    tx.emit(topic(), "ledger.linked", &args);
     Ok(tx.into())
 }
 

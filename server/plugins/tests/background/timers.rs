@@ -6,7 +6,7 @@ use carillon_plugin::{Caller, Next};
 
 use super::{
     call, count, ledger,
-    ledger::{Fault, Plan, World},
+    ledger::{Chain, Fault, Link, Plan, World},
     note, now, pass, rows,
 };
 
@@ -60,6 +60,21 @@ async fn a_timer_that_is_taken_back_while_it_fires_happens_or_not_and_leaves_not
     assert!(rows(&kit, "fired").await.is_empty(), "it was taken back first");
     assert_eq!(count(&kit, "plugin_timer").await, 0);
     assert_eq!(count(&kit, "plugin_dead").await, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_sets_its_own_key_or_takes_it_back_takes_effect_once() {
+    let (kit, _) = ledger().await;
+    for (key, again_ms) in [("a", Some(1_000)), ("b", None)] {
+        let link = Link { key: key.into(), text: key.into(), again_ms };
+        call(&kit, Chain { due_at: now(&kit), link }).await.unwrap();
+    }
+    kit.settle().await;
+    assert_eq!(rows(&kit, "fired").await, ["a", "b"]);
+    assert_eq!(count(&kit, "plugin_timer").await, 1, "the one that was set again");
+    pass(&kit, 1_000).await;
+    assert_eq!(rows(&kit, "fired").await, ["a", "a again", "b"]);
+    assert_eq!(count(&kit, "plugin_timer").await, 0);
 }
 
 #[tokio::test]
