@@ -172,6 +172,7 @@ pub fn hello(token: &Token, sync: Option<&str>) -> Vec<u8> {
         tab: None,
         sync: sync.map(str::to_owned),
         caps: Vec::new(),
+        handles: Vec::new(),
     };
     client::hello(Codec::Json, &hello)
 }

@@ -40,6 +40,7 @@ pub fn server_frame(bytes: &[u8]) {
                 ServerFrame::Welcome(welcome) => server::welcome(other, welcome),
                 ServerFrame::Ok { re, data } => server::ok(other, *re, &other.encode(data)),
                 ServerFrame::Err { re, error } => server::err(other, *re, error),
+                ServerFrame::Call(asked) => server::call(other, asked),
                 ServerFrame::Pong { now } => server::pong(other, *now),
                 ServerFrame::Ev(event) => server::ev(other, event),
                 ServerFrame::Eph(eph) => server::eph(other, eph),

@@ -7,8 +7,8 @@ use crate::{Codec, msgpack};
 pub mod client;
 pub mod server;
 
-pub use client::{Call, ClientFrame, Hello};
-pub use server::{ServerFrame, TopicPage, Welcome};
+pub use client::{Call, ClientFrame, HANDLES_MAX, Hello};
+pub use server::{Asked, Asker, ServerFrame, TopicPage, Welcome};
 
 /// A value under its tag: `{"t": …, …value}`. The value must be a map.
 fn tagged<T: Serialize>(codec: Codec, t: &str, value: &T) -> Vec<u8> {

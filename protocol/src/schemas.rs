@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     Cid, ConvId, DepartmentId, DeviceId, Ephemeral, ErrorBody, Event, EventId, InviteId, OrgId,
     PollId, RobotId, RoleId, SessionId, Topic, UserId,
-    frame::{Hello, TopicPage, Welcome},
+    frame::{Asked, Hello, TopicPage, Welcome},
     limits::INT_MAX,
 };
 
@@ -62,6 +62,7 @@ impl Schemas {
         schemas.of::<Hello>();
         schemas.of::<Welcome>();
         schemas.of::<TopicPage>();
+        schemas.of::<Asked>();
         schemas
     }
 

@@ -14,9 +14,9 @@ use std::{
 };
 
 use carillon_bus::{Bus, Health, Part, Signal, Subscription};
-use carillon_plugin::{Live, LiveChange};
+use carillon_plugin::{Asked, BoxFuture, Live, LiveChange, Result};
 use carillon_plugins::presence::Presence;
-use carillon_protocol::{ErrorCode, Event, Topic, event::Ephemeral};
+use carillon_protocol::{ErrorCode, Event, Json, Topic, event::Ephemeral};
 use carillon_store::Store;
 use tokio::task::AbortHandle;
 
@@ -125,5 +125,9 @@ impl Live for Everywhere {
 
     fn buried(&self, plugin: &'static str) {
         self.here.buried(plugin);
+    }
+
+    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
+        self.here.ask(asked)
     }
 }

@@ -66,6 +66,8 @@ impl Task {
             self.refused(call, ErrorBody { retry: Retry::No, ..error });
         }
         self.outbox.offline();
+        // What they come to is for a connection that is gone.
+        self.answering.detach_all();
         self.feed.state(Update::Offline { retry_in: Duration::from_millis(wait), reason });
         None
     }
@@ -80,6 +82,10 @@ impl Task {
                 // not pass concerns a single frame, and the connection stays.
                 let down = Down::refused(*error, &mut self.chance);
                 return if let Down::Final(_) = down { None } else { self.down(down) };
+            }
+            ServerFrame::Call(asked) => {
+                self.asked(*asked);
+                return None;
             }
             ServerFrame::Eph(eph) => {
                 self.feed.hint(Update::Ephemeral(eph));

@@ -20,6 +20,7 @@ mod clock;
 mod disk;
 mod error;
 mod events;
+mod handlers;
 mod http;
 mod inbound;
 mod journal;

@@ -53,6 +53,7 @@ impl Link {
             tab: options.tab.clone(),
             sync: sync.map(str::to_owned),
             caps: vec!["dirty".to_owned()],
+            handles: options.handlers.names(),
         };
         Box::pin(Socket::connect(address.clone(), options.codec, hello, chance))
     }

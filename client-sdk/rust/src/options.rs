@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use carillon_protocol::{Codec, DeviceId};
+use carillon_protocol::{Codec, DeviceId, ErrorBody, Json, frame::Asked};
 
-use crate::Server;
+use crate::{Server, handlers::Handlers};
 
 /// Where to connect, as whom, and how.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Options {
     pub(crate) device: Option<DeviceId>,
     pub(crate) tab: Option<String>,
     pub(crate) seed: Option<u64>,
+    pub(crate) handlers: Handlers,
 }
 
 impl Options {
@@ -29,6 +30,7 @@ impl Options {
             device: None,
             tab: None,
             seed: None,
+            handlers: Handlers::default(),
         }
     }
 
@@ -63,6 +65,25 @@ impl Options {
         self
     }
 
+    /// Answers an operation of the program's own, `app.{name}.{verb}`, that others of its
+    /// organisation call; `app.{name}.act` is told what people do with the program's cards, as
+    /// [`carillon_protocol::card::Acting`].
+    ///
+    /// The same intent, as `cid` names it, may come more than once. An error with a code like
+    /// `E_BAD_ARG`, `E_NOT_FOUND`, `E_CONFLICT` or `E_FORBIDDEN` is told to the caller; any other
+    /// one says that the program failed. An answer takes at most 10 seconds and fits into a frame.
+    pub fn handle<F>(
+        mut self,
+        op: impl Into<String>,
+        handler: impl Fn(Asked) -> F + Send + Sync + 'static,
+    ) -> Options
+    where
+        F: Future<Output = Result<Json, ErrorBody>> + Send + 'static,
+    {
+        self.handlers.add(op.into(), handler);
+        self
+    }
+
     /// Makes jitter and the random part of new ids repeatable, for tests. Clients of one person
     /// need different seeds.
     pub fn seed(mut self, seed: u64) -> Options {
@@ -80,6 +101,7 @@ impl std::fmt::Debug for Options {
             .field("codec", &self.codec)
             .field("device", &self.device)
             .field("tab", &self.tab)
+            .field("handlers", &self.handlers)
             .finish_non_exhaustive()
     }
 }

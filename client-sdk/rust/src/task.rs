@@ -22,6 +22,7 @@ use crate::{
     clock::{Chance, Clock},
     disk::{Before, Disk, Written},
     events::Feed,
+    handlers::Answering,
     journal::{Line, Progress},
     link::{self, Link},
     outbox::{Entry, OUTBOX_LEN_MAX, Outbox},
@@ -81,6 +82,7 @@ pub(crate) struct Task {
     pub progress: Progress,
     pub unsaved: bool,
     pub save_at: Option<u64>,
+    pub answering: Answering,
 }
 
 /// Connects for the first time and starts the task.
@@ -132,6 +134,7 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         // The device and the person are to be kept from the start.
         unsaved: true,
         save_at: None,
+        answering: Answering::new(),
         options,
     };
     task.up(Box::new(socket), welcome);
@@ -149,6 +152,10 @@ impl Task {
                 heard = self.link.next() => self.heard(heard),
                 request = self.requests.recv() => self.request(request),
                 written = self.disk.written(), if self.disk.busy() => self.written(written),
+                Some(done) = self.answering.join_next() => {
+                    self.answers(done);
+                    None
+                }
                 () = self.feed.ready(), if starved => None,
                 () = sleep_until(wake_at), if wake.is_some() => None,
             };

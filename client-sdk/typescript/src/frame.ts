@@ -70,6 +70,12 @@ const FRAMES: Record<Exclude<ServerFrame['t'], 'err'>, Check> = {
     server: text,
   }),
   ok: object({ re: whole }),
+  call: object({
+    id: whole,
+    op: text,
+    cid: maybe(text),
+    caller: object({ user: text, org: text }),
+  }),
   pong: object({ now: integer }),
   ev: event,
   eph: object({ k: text, topic: maybe(topic) }),

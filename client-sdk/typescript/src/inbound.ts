@@ -24,6 +24,11 @@ export function onFrame(task: Task, frame: ServerFrame): void {
       else onAnswer(task, re, undefined, error)
       break
     }
+    case 'call': {
+      const { t: _, ...asked } = frame
+      task.answer(asked)
+      break
+    }
     case 'eph': {
       const { t: _, ...ephemeral } = frame
       task.feed.hint({ kind: 'ephemeral', ephemeral })

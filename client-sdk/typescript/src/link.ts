@@ -23,6 +23,7 @@ export interface LinkHearer {
 /** What a link needs to know to connect. */
 export interface LinkOptions extends Pick<Options, 'token'> {
   tab: string | undefined
+  handles: string[]
   address: Address
   device: DeviceId
   webSocket: typeof WebSocket
@@ -82,7 +83,7 @@ export class Link {
   }
 
   #open(token: string): void {
-    const { address, device, tab, webSocket } = this.#options
+    const { address, device, handles, tab, webSocket } = this.#options
     const sync = this.#sync()
     const hello = {
       v: VERSION,
@@ -91,6 +92,7 @@ export class Link {
       ...(tab !== undefined && { tab }),
       ...(sync !== undefined && { sync }),
       caps: ['dirty'],
+      ...(handles.length > 0 && { handles }),
     }
     const hearer: Hearer = {
       up: welcome => {

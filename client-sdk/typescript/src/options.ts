@@ -1,6 +1,7 @@
 /** How a client is set up. */
 
 import { CarillonError } from './error.ts'
+import type { Handlers } from './handlers.ts'
 import type { UserId } from './protocol.ts'
 import type { State } from './state.ts'
 
@@ -27,6 +28,11 @@ export interface Options {
   state?: State
   /** Tells the windows of one installation apart; if they share a state, a new one for each. */
   tab?: string
+  /**
+   * What the program answers when others of its organisation call `app.{name}.{verb}`;
+   * `app.{name}.act` is told what people do with the program's cards, as `CardActing`.
+   */
+  handles?: Handlers
   /** The WebSocket to use, where the platform has none. The Node entry brings one. */
   webSocket?: typeof WebSocket
 }

@@ -181,6 +181,8 @@ export interface Hello {
   caps?: string[]
   /** The installation. */
   device: DeviceId
+  /** The operations that it answers, if it is a program: `app.{name}.{verb}`, at most 64. */
+  handles?: string[]
   /** What `synced` said last. */
   sync?: string
   /** Tells several windows of one installation apart. */
@@ -243,6 +245,30 @@ export interface TopicPage {
   topic: Topic
   /** How much the person has not read; conversations only. */
   unread?: number
+}
+
+/** A call that the server hands to the program that answers it. */
+export interface Asked {
+  /** The arguments. */
+  args?: unknown
+  /** Who calls. */
+  caller: Asker
+  /** The caller's intent, if it named one. The same intent may come more than once. */
+  cid?: Cid
+  /** Chosen by the server; the answer's `re`. */
+  id: number
+  /** The operation, one of the program's own. */
+  op: string
+}
+
+/** Who calls a program: somebody of its own organisation. */
+export interface Asker {
+  /** The organisation. */
+  org: OrgId
+  /** The person or program. */
+  user: UserId
+}
+
 /** `audit.list`. */
 export interface AuditList {
   /** Only what this person or program did. */
@@ -1984,6 +2010,9 @@ export type ClientFrame =
       prev?: Cid
       args: unknown
     }
+  /** The answer to a call of the server. */
+  | { t: 'ok'; re: number; data: unknown }
+  | ({ t: 'err'; re: number } & ErrorBody)
   | { t: 'ping' }
 
 /** What the server sends. A `t` that is not here comes from a newer server: pass over it. */
@@ -1991,6 +2020,8 @@ export type ServerFrame =
   | ({ t: 'welcome' } & Welcome)
   | { t: 'ok'; re: number; data: unknown }
   | ({ t: 'err'; re?: number } & ErrorBody)
+  /** A call that this client answers with `ok` or `err`. */
+  | ({ t: 'call' } & Asked)
   | { t: 'pong'; now: number }
   | ({ t: 'ev' } & Event)
   | ({ t: 'eph' } & Ephemeral)

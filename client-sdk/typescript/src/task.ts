@@ -8,13 +8,14 @@ import { Calls } from './calls.ts'
 import { after, now, type Timer } from './clock.ts'
 import { CarillonError, local } from './error.ts'
 import { type Connection, Feed } from './events.ts'
+import { answer, type Handlers } from './handlers.ts'
 import type { Op } from './http.ts'
 import { newId } from './id.ts'
 import { callLost, callRefused, onFrame, perform } from './inbound.ts'
 import { Link } from './link.ts'
 import { address, type Options } from './options.ts'
 import { Outbox, storageError } from './outbox.ts'
-import { type Cid, EFFECTS, type UserId, type Welcome } from './protocol.ts'
+import { type Asked, type Cid, EFFECTS, LIMITS, type UserId, type Welcome } from './protocol.ts'
 import { type Down, platform } from './socket.ts'
 import type { Store } from './state.ts'
 import { Sync } from './sync.ts'
@@ -41,6 +42,9 @@ export class Task {
   welcome: Welcome | undefined
   /** Who the client is to be, if the program said so. */
   readonly #user: UserId | undefined
+  readonly #handlers: Handlers
+  /** How many connections are gone: an answer is for the one that asked. */
+  #lost = 0
   /** Why the client has ended. */
   ended: CarillonError | undefined
   /** Resolves with the first `welcome`; rejects if the client ends before. */
@@ -80,7 +84,9 @@ export class Task {
     })
     const tab = options.tab ?? (store.shared ? newId() : undefined)
     const { device } = store
-    const linked = { address: address(options.url), token, tab, device, webSocket }
+    this.#handlers = options.handles ?? {}
+    const handles = Object.keys(this.#handlers)
+    const linked = { address: address(options.url), token, tab, device, handles, webSocket }
     this.link = new Link(
       linked,
       {
@@ -134,6 +140,7 @@ export class Task {
 
   #down(down: Down): void {
     if (down.why === 'resync') this.sync.forgetToken()
+    this.#lost += 1
     this.sync.offline()
     this.outbox.offline()
     for (const call of this.calls.offline()) callLost(this, call)
@@ -152,6 +159,15 @@ export class Task {
     this.outbox.end(error)
     this.#onEnd(error)
     this.feed.end(error.code === 'E_STOPPED' ? undefined : error)
+  }
+
+  /** Answers a call of the server, if the connection that it came by is still there then. */
+  answer(asked: Asked): void {
+    const lost = this.#lost
+    const bytes = this.welcome?.limits.frame ?? LIMITS.FRAME_LEN_MAX
+    void answer(this.#handlers, asked, bytes).then(frame => {
+      if (lost === this.#lost) this.link.send(frame)
+    })
   }
 
   /** Asks an operation; see `Client.call`. */

@@ -19,6 +19,9 @@ use crate::{
     msgpack,
 };
 
+/// The most operations that one connection answers.
+pub const HANDLES_MAX: usize = 64;
+
 /// The first frame of a client: who it is and what it has.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
@@ -38,6 +41,14 @@ pub struct Hello {
     /// What the client can do beyond version 1.
     #[serde(default, deserialize_with = "field::or_default")]
     pub caps: Vec<String>,
+    /// The operations that it answers, if it is a program: `app.{name}.{verb}`, at most 64.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "Option<Vec<String>>", length(max = HANDLES_MAX))]
+    pub handles: Vec<String>,
 }
 
 /// A command: asks, and gets `ok` or `err`.
@@ -56,12 +67,26 @@ pub struct Call<'a> {
 }
 
 /// A frame from a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ClientFrame<'a> {
     /// The first one.
     Hello(Box<Hello>),
     /// A command.
     Call(Call<'a>),
+    /// The answer to a call of the server that succeeded.
+    Ok {
+        /// The call's id.
+        re: u64,
+        /// The result, where it lies in the frame.
+        data: Raw<'a>,
+    },
+    /// The answer to a call of the server that did not.
+    Err {
+        /// The call's id.
+        re: u64,
+        /// What is wrong.
+        error: Box<ErrorBody>,
+    },
     /// A sign of life.
     Ping,
     /// A `t` that this version does not know: ignored.
@@ -80,6 +105,14 @@ impl<'a> ClientFrame<'a> {
             Some("hello") => read_hello(codec, bytes).map(ClientFrame::Hello),
             Some("call") => header.call().map(ClientFrame::Call),
             Some("ping") => Ok(ClientFrame::Ping),
+            Some("ok") => {
+                let data = header.value(header.data).unwrap_or(Raw { codec, bytes: &[] });
+                Ok(ClientFrame::Ok { re: header.re()?, data })
+            }
+            Some("err") => {
+                let error = codec.decode(bytes).map_err(bad_value)?;
+                Ok(ClientFrame::Err { re: header.re()?, error })
+            }
             Some(_) => Ok(ClientFrame::Unknown),
             None => Err(wrong("t", "expected a plain string")),
         }
@@ -117,12 +150,23 @@ struct Header<'a> {
     cid: Option<&'a [u8]>,
     prev: Option<&'a [u8]>,
     args: Option<&'a [u8]>,
+    re: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
 }
 
 impl<'a> Header<'a> {
     fn read(codec: Codec, bytes: &'a [u8]) -> Result<Self, ErrorBody> {
-        let mut header =
-            Header { codec, t: None, id: None, op: None, cid: None, prev: None, args: None };
+        let mut header = Header {
+            codec,
+            t: None,
+            id: None,
+            op: None,
+            cid: None,
+            prev: None,
+            args: None,
+            re: None,
+            data: None,
+        };
         match codec {
             Codec::Json => {
                 if !codec.depth_ok(bytes) {
@@ -154,6 +198,8 @@ impl<'a> Header<'a> {
             "cid" => &mut self.cid,
             "prev" => &mut self.prev,
             "args" => &mut self.args,
+            "re" => &mut self.re,
+            "data" => &mut self.data,
             _ => return Ok(()),
         };
         match place.replace(value) {
@@ -170,6 +216,12 @@ impl<'a> Header<'a> {
         };
         let bytes = field.filter(|&bytes| bytes != null)?;
         Some(Raw { codec: self.codec, bytes })
+    }
+
+    /// Which call of the server is answered.
+    fn re(&self) -> Result<u64, ErrorBody> {
+        let number = required("re", self.value(self.re))?;
+        id(number).ok_or_else(|| wrong("re", "expected 0 to 2^53 - 1"))
     }
 
     fn call(&self) -> Result<Call<'a>, ErrorBody> {

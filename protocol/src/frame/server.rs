@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tagged;
 use crate::{
-    Codec, ErrorBody, ErrorCode, Event, Json, OrgId, Raw, SessionId, Topic, UserId,
+    Cid, Codec, ErrorBody, ErrorCode, Event, Json, OrgId, Raw, SessionId, Topic, UserId,
     codec::BadValue, event::Ephemeral, limits::Limits, msgpack,
 };
 
@@ -49,6 +49,32 @@ pub struct TopicPage {
     pub last: Vec<Event>,
 }
 
+/// A call that the server hands to the program that answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Asked {
+    /// Chosen by the server; the answer's `re`.
+    pub id: u64,
+    /// The operation, one of the program's own.
+    pub op: String,
+    /// The caller's intent, if it named one. The same intent may come more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cid: Option<Cid>,
+    /// The arguments.
+    #[serde(default)]
+    pub args: Json,
+    /// Who calls.
+    pub caller: Asker,
+}
+
+/// Who calls a program: somebody of its own organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Asker {
+    /// The person or program.
+    pub user: UserId,
+    /// The organisation.
+    pub org: OrgId,
+}
+
 /// A frame from the server, as a client reads it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerFrame {
@@ -68,6 +94,8 @@ pub enum ServerFrame {
         /// What is wrong.
         error: Box<ErrorBody>,
     },
+    /// A call that the client answers with `ok` or `err`.
+    Call(Box<Asked>),
     /// The answer to `ping`.
     Pong {
         /// The server's clock, in milliseconds since the epoch.
@@ -163,6 +191,7 @@ impl ServerFrame {
                 let ErrHead { re } = codec.decode(bytes)?;
                 ServerFrame::Err { re, error: codec.decode(bytes)? }
             }
+            "call" => ServerFrame::Call(codec.decode(bytes)?),
             "pong" => ServerFrame::Pong { now: codec.decode::<PongBody>(bytes)?.now },
             "ev" => ServerFrame::Ev(codec.decode(bytes)?),
             "eph" => ServerFrame::Eph(codec.decode(bytes)?),
@@ -236,6 +265,11 @@ pub fn err(codec: Codec, re: Option<u64>, error: &ErrorBody) -> Vec<u8> {
         data: error.data.as_ref(),
     };
     tagged(codec, "err", &body)
+}
+
+/// `call`.
+pub fn call(codec: Codec, asked: &Asked) -> Vec<u8> {
+    tagged(codec, "call", asked)
 }
 
 /// `pong`.

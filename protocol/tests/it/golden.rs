@@ -44,6 +44,9 @@ fn what_clients_send_is_read_and_written_to_the_byte() {
                 ClientFrame::Ping => frame::client::ping(codec),
                 ClientFrame::Call(call) => (operations[call.op].recode_call)(&call)
                     .unwrap_or_else(|error| panic!("{} in {codec:?}: {error}", vector.name)),
+                // An answer is written alike in both directions.
+                ClientFrame::Ok { re, data } => frame::server::ok(codec, re, data.bytes),
+                ClientFrame::Err { re, error } => frame::server::err(codec, Some(re), &error),
                 ClientFrame::Unknown => panic!("{}: not a frame of version 1", vector.name),
             };
             assert_eq!(show(codec, &written), show(codec, &bytes), "{} in {codec:?}", vector.name);
@@ -74,6 +77,7 @@ fn write(codec: Codec, vector: &Vector, frame: &ServerFrame) -> Vec<u8> {
             None => server::ok(codec, *re, &codec.encode(data)),
         },
         ServerFrame::Err { re, error } => server::err(codec, *re, error),
+        ServerFrame::Call(asked) => server::call(codec, asked),
         ServerFrame::Pong { now } => server::pong(codec, *now),
         ServerFrame::Ev(event) => {
             let mut event = event.clone();
@@ -123,6 +127,10 @@ fn both_codecs_mean_the_same() {
                 let args = |raw: carillon_protocol::Raw<'_>| raw.decode::<Json>().expect("args");
                 assert_eq!(args(one.args), args(two.args), "{}", vector.name);
             }
+            (ClientFrame::Ok { re: one, data }, ClientFrame::Ok { re: two, data: again }) => {
+                let read = |raw: carillon_protocol::Raw<'_>| raw.decode::<Json>().expect("data");
+                assert_eq!((one, read(data)), (two, read(again)), "{}", vector.name);
+            }
             (one, two) => assert_eq!(one, two, "{}", vector.name),
         }
     }
@@ -131,11 +139,11 @@ fn both_codecs_mean_the_same() {
 #[test]
 fn every_frame_has_a_vector() {
     let client: BTreeSet<_> = of(Direction::Client).map(|vector| tag(&vector)).collect();
-    assert_eq!(client, ["call", "hello", "ping"].map(String::from).into());
+    assert_eq!(client, ["call", "err", "hello", "ok", "ping"].map(String::from).into());
     let server: BTreeSet<_> = of(Direction::Server).map(|vector| tag(&vector)).collect();
     // `write` matches every variant of `ServerFrame`: whoever adds one meets this test's files.
-    let known = ["bye", "dirty", "eph", "err", "ev", "ok", "page", "pong", "synced", "welcome"];
-    assert_eq!(server, known.map(String::from).into());
+    let known = "bye call dirty eph err ev ok page pong synced welcome";
+    assert_eq!(server, known.split(' ').map(String::from).collect());
 }
 
 fn value(vector: &Vector) -> serde_json::Value {

@@ -38,6 +38,9 @@ export type ClientFrame =
       prev?: Cid
       args: unknown
     }
+  /** The answer to a call of the server. */
+  | { t: 'ok'; re: number; data: unknown }
+  | ({ t: 'err'; re: number } & ErrorBody)
   | { t: 'ping' }
 
 /** What the server sends. A `t` that is not here comes from a newer server: pass over it. */
@@ -45,6 +48,8 @@ export type ServerFrame =
   | ({ t: 'welcome' } & Welcome)
   | { t: 'ok'; re: number; data: unknown }
   | ({ t: 'err'; re?: number } & ErrorBody)
+  /** A call that this client answers with `ok` or `err`. */
+  | ({ t: 'call' } & Asked)
   | { t: 'pong'; now: number }
   | ({ t: 'ev' } & Event)
   | ({ t: 'eph' } & Ephemeral)

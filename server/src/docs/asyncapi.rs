@@ -15,8 +15,8 @@ events as they happen. A message holds one frame, a map with `t`: JSON in text m
 MessagePack with the same keys in binary ones. A `t`, a kind or a field that is not known comes \
 from a newer server and is passed over.";
 
-/// The frames of a client besides its calls: their tags, what they are for, their fields, and the
-/// tag of the answer.
+/// The frames of a client besides its calls and answers: their tags, what they are for, their
+/// fields, and the tag of the answer.
 fn from_clients() -> [(&'static str, &'static str, Value, &'static str); 2] {
     [
         ("hello", "The first frame: who it is and what it has.", named("Hello"), "welcome"),
@@ -62,6 +62,7 @@ pub fn document(tables: &Tables) -> Value {
             socket.sends(t, doc, t);
         }
     }
+    socket.asks();
     tables.operations.iter().for_each(|operation| socket.call(operation));
     tables.events.iter().for_each(|kind| socket.kind("ev", "Event", kind));
     tables.ephemerals.iter().for_each(|kind| socket.kind("eph", "Ephemeral", kind));
@@ -175,6 +176,20 @@ impl Socket {
         self.receives(op, &doc, &call, &[&ok, "err"]);
         let scope = operation.scope().map_or("none", |scope| scope);
         self.operations[op]["x-scope"] = json!(scope);
+    }
+
+    /// What the server asks of a program, and how that answers.
+    fn asks(&mut self) {
+        let doc = "A call of an operation that the client said in `hello` it answers.";
+        self.message("asked", "call", doc, &named("Asked"));
+        let data = fields(&[("re", int()), ("data", json!({}))]);
+        self.message("answer.ok", "ok", "What a program answers.", &data);
+        let refusal = json!({ "allOf": [fields(&[("re", int())]), named("ErrorBody")] });
+        self.message("answer.err", "err", "Why a program refuses.", &refusal);
+        self.sends("asked", doc, "asked");
+        let answers = [on_socket("answer.ok"), on_socket("answer.err")];
+        let channel = json!({ "$ref": "#/channels/socket" });
+        self.operations["asked"]["reply"] = json!({ "channel": channel, "messages": answers });
     }
 
     /// A kind of events or ephemerals.

@@ -1,5 +1,7 @@
 //! A call on its way from a shard to the main runtime, and its answer on the way back.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use carillon_plugin::{Request, Result};
 use carillon_protocol::{Cid, Codec, Command, Raw, frame::server, presence::Watch};
@@ -10,7 +12,7 @@ use super::{ConnId, Hub, delivery::framed, shard::Cmd};
 #[derive(Debug)]
 pub(super) struct OwnedCall {
     pub(super) id: u64,
-    pub(super) op: &'static str,
+    pub(super) op: Cow<'static, str>,
     pub(super) cid: Option<Cid>,
     pub(super) prev: Option<Cid>,
     pub(super) args: Bytes,
@@ -20,7 +22,7 @@ pub(super) struct OwnedCall {
 impl OwnedCall {
     pub(super) fn request(&self) -> Request<'_> {
         let args = Raw { codec: self.codec, bytes: &self.args };
-        Request { op: self.op, cid: self.cid, prev: self.prev, args }
+        Request { op: &self.op, cid: self.cid, prev: self.prev, args }
     }
 }
 

@@ -127,6 +127,7 @@ impl Shard {
         self.stalled.retain(|slot| *slot != id.slot);
         self.too_slow.retain(|slot| *slot != id.slot);
         if let Some(device) = conn.device {
+            self.hub.links.detach(id);
             self.hub.windows.detach(conn.caller.user, device, id);
             if let Some(slots) = self.users.get_mut(&conn.caller.user) {
                 slots.retain(|slot| *slot != id.slot);

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use carillon_plugin::{Live, LiveChange};
+use carillon_plugin::{Asked, BoxFuture, Live, LiveChange, Result};
 use carillon_plugins::presence::Presence;
-use carillon_protocol::{CloseCode, ErrorCode, Event, Topic, event::Ephemeral};
+use carillon_protocol::{CloseCode, ErrorCode, Event, Json, Topic, event::Ephemeral};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     ConnId,
     admission::Admission,
     delivery::Delivery,
+    link::Links,
     shard::Cmd,
     windows::{Announce, Window, Windows},
 };
@@ -48,6 +49,8 @@ pub struct Hub {
     hasher: std::hash::RandomState,
     /// The live windows of each installation.
     pub(super) windows: Windows,
+    /// The programs that answer operations.
+    pub(super) links: Links,
     /// Whether the node is gone: shards hold the hub as the hub holds them, so somebody must say.
     closed: AtomicBool,
     /// How many catch up at once.
@@ -75,6 +78,7 @@ impl Hub {
             doors,
             hasher,
             windows: Windows::new(presence),
+            links: Links::default(),
             closed: AtomicBool::new(false),
             admission: Admission::new(),
             metrics,
@@ -202,5 +206,9 @@ impl Live for Hub {
 
     fn buried(&self, plugin: &'static str) {
         self.metrics.buried(plugin);
+    }
+
+    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
+        Box::pin(self.ask_program(asked))
     }
 }

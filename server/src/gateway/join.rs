@@ -13,6 +13,7 @@ use carillon_protocol::{
     frame::{Hello, TopicPage, Welcome, server},
     limits::{Limits, PAGE_LEN_MAX},
     operation::READ,
+    org::GetMembers,
     session::{Resolve, Resolved},
 };
 use tokio::sync::oneshot;
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 use super::{
     ConnId, HEARTBEAT_MS, Hub,
     delivery::framed,
+    link,
     progress::token_of,
     shard::{Attach, Cmd},
     windows::Window,
@@ -92,6 +94,7 @@ impl Joining {
             self.host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
+        self.check_handles(caller, &hello.handles).await?;
         let since = self.since(hello.sync.as_deref())?;
         if since > Some(self.host.storage().position().0) {
             // It comes from a node that is ahead, or from nowhere: nobody else waits for it.
@@ -130,6 +133,20 @@ impl Joining {
         let synced = self.frame(&server::synced(self.codec, &token_of(epoch, pos)));
         self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
         Ok(())
+    }
+
+    /// Refuses operations that are not this program's own.
+    async fn check_handles(&self, caller: Caller, handles: &[String]) -> Result<()> {
+        if handles.is_empty() {
+            return Ok(());
+        }
+        let asks = Caller::on_behalf_of(caller.user, caller.org);
+        let got = GetMembers { users: vec![caller.user] };
+        let got = self.host.call_typed(asks, None, &got).await?;
+        match got.members.first().filter(|member| member.app) {
+            Some(program) => link::check(&program.login, handles),
+            None => Err(Error::bad_arg("handles", "only programs answer operations")),
+        }
     }
 
     /// Waits until the hub was told of everything up to a position that was read.
@@ -187,6 +204,7 @@ impl Joining {
             device: hello.device,
             expires_at: who.expires_at,
             dirty_ok,
+            handles: hello.handles.clone(),
             welcome: self.frame(&server::welcome(self.codec, &welcome)),
             done,
         };

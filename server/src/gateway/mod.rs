@@ -15,6 +15,7 @@ pub mod frame;
 pub mod handshake;
 mod hub;
 mod join;
+mod link;
 mod outbox;
 mod presence;
 mod progress;

@@ -1,6 +1,7 @@
 //! What a client says: from bytes to calls, and back to the socket.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     io,
     ops::ControlFlow::{self, Break, Continue},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use carillon_plugin::Outcome;
+use carillon_plugin::{Asked, Outcome};
 use carillon_protocol::{
     CloseCode, Codec, Effect, ErrorBody, ErrorCode,
     frame::{Call, ClientFrame, server},
@@ -24,6 +25,7 @@ use super::{
     delivery::framed,
     frame::{self, Message, Reader, Violation},
     join,
+    link::Answer,
     shard::{Adopted, Cmd, Shard, Shared, settle},
     tls::Tls,
 };
@@ -252,6 +254,10 @@ impl Shard {
                 self.bye(id.slot, CloseCode::Protocol, None);
             }
             (Ok(ClientFrame::Call(call)), _) => self.on_call(id, call),
+            (Ok(ClientFrame::Ok { re, data }), _) => {
+                self.on_answer(id, re, Ok(Bytes::copy_from_slice(data.bytes)));
+            }
+            (Ok(ClientFrame::Err { re, error }), _) => self.on_answer(id, re, Err(error)),
             (Ok(ClientFrame::Ping), _) => {
                 if self.may_chat(id) {
                     let body = server::pong(codec, self.host.now());
@@ -262,8 +268,24 @@ impl Shard {
         }
     }
 
+    /// An answer to what was asked of a program costs nothing: there are as many as calls.
+    fn on_answer(&mut self, id: ConnId, re: u64, answer: Answer) {
+        if !self.hub.links.answered(id, re, answer) {
+            self.may_chat(id);
+        }
+    }
+
+    /// What an operation is called, and what it does to the world: nobody knows what a program
+    /// does.
+    fn operation(&self, op: &str) -> Option<(Cow<'static, str>, Effect)> {
+        match self.host.lookup(op) {
+            Some((op, effect)) => Some((op.into(), effect)),
+            None => Asked::is_programs(op).then(|| (op.to_owned().into(), Effect::Once)),
+        }
+    }
+
     fn on_call(&mut self, id: ConnId, call: Call<'_>) {
-        let Some((op, effect)) = self.host.lookup(call.op) else {
+        let Some((op, effect)) = self.operation(call.op) else {
             self.strike(id);
             let name: String = call.op.chars().take(OP_SHOWN_MAX).collect();
             let msg = format!("there is no operation `{}`", name.escape_debug());

@@ -68,6 +68,8 @@ pub(super) enum Cmd {
     Deliver { delivery: Arc<Delivery>, changes: Vec<LiveChange> },
     /// The answer to a call.
     Reply { conn: ConnId, frame: Bytes },
+    /// A call for a program.
+    Ask { conn: ConnId, frame: Bytes },
     /// The answer to a `presence.watch`, of these people, as they are when it is sent.
     Follow { conn: ConnId, re: u64, users: Vec<UserId> },
     /// The ordered calls that were handed out have their places.
@@ -98,6 +100,8 @@ pub(super) struct Attach {
     pub(super) device: DeviceId,
     pub(super) expires_at: i64,
     pub(super) dirty_ok: bool,
+    /// The operations that it answers.
+    pub(super) handles: Vec<String>,
     pub(super) welcome: Bytes,
     pub(super) done: oneshot::Sender<()>,
 }
@@ -290,6 +294,11 @@ impl Shard {
             Cmd::Adopt(_) => unreachable!("adopting needs the shard as its tasks share it"),
             Cmd::Deliver { delivery, changes } => self.deliver(delivery, &changes),
             Cmd::Reply { conn, frame } => self.reply(conn, frame),
+            Cmd::Ask { conn, frame } => {
+                if self.conn(conn).is_some() {
+                    self.send_frame(conn.slot, frame);
+                }
+            }
             Cmd::Follow { conn, re, users } => self.follow(conn, re, &users),
             Cmd::LaneIdle { conn } => self.lane_idle(conn),
             Cmd::Attach(attach) => self.attach(*attach),
@@ -357,7 +366,11 @@ impl Shard {
         if attach.caller.may(READ) {
             self.users.entry(attach.caller.user).or_default().push(id.slot);
         }
+        let codec = conn.codec;
         self.send_frame(id.slot, attach.welcome);
+        if !attach.handles.is_empty() {
+            self.hub.links.attach(id, codec, (attach.caller.org, attach.handles));
+        }
         let _gone = attach.done.send(());
         self.lane_idle(id);
     }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
-use carillon_plugin::{Caller, Request as Call, Result};
+use carillon_plugin::{Asked, Caller, Request as Call, Result};
 use carillon_protocol::{
     Cid, Codec, Command as _, Effect, ErrorBody, ErrorCode, Raw, import, invite,
     limits::{FRAME_LEN_MAX, TABLE_LEN_MAX},
@@ -125,7 +125,9 @@ impl Door {
             // window's sign-in, and no answer can say which cookie it means to clear.
             Err(error) => return (Err(error.into_body()), None),
         };
-        let effect = self.0.host.lookup(call.op).map_or(Effect::Read, |(_, effect)| effect);
+        // Nobody knows what a program does.
+        let unknown = if Asked::is_programs(call.op) { Effect::Once } else { Effect::Read };
+        let effect = self.0.host.lookup(call.op).map_or(unknown, |(_, effect)| effect);
         if let Err(error) = self.0.rates.take(caller, address, effect, self.0.host.now()) {
             return (Err(error), None);
         }

@@ -117,6 +117,7 @@ async fn a_client_notices_that_a_backup_was_restored() {
         tab: None,
         sync,
         caps: Vec::new(),
+        handles: Vec::new(),
     };
     client.hello(&hello(sync)).await;
     let frames = client.until_closed().await.0;

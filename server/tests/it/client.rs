@@ -63,6 +63,7 @@ impl TestClient {
             tab: None,
             sync,
             caps: vec!["dirty".into()],
+            handles: Vec::new(),
         };
         client.hello(&hello).await;
         client.synced().await;

@@ -1,6 +1,7 @@
 //! What the product promises, through the doors that people use.
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
+mod audit;
 mod away;
 mod backups;
 mod bad_input;
@@ -34,6 +35,7 @@ mod page;
 mod panics;
 mod presence;
 mod process;
+mod programs;
 mod receipts;
 mod resume;
 mod robots;

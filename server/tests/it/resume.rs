@@ -168,6 +168,7 @@ async fn a_token_of_another_life_is_told_to_start_again() {
             tab: None,
             sync: Some(sync.into()),
             caps: Vec::new(),
+            handles: Vec::new(),
         };
         client.hello(&hello).await;
         let (frames, closed) = client.until_closed().await;

@@ -51,7 +51,8 @@ impl Shop {
 
     pub fn hello(&self, token: Option<String>) -> Hello {
         let device = self.device().device;
-        Hello { v: 1, token, device, tab: None, sync: None, caps: Vec::new() }
+        let (caps, handles) = (Vec::new(), Vec::new());
+        Hello { v: 1, token, device, tab: None, sync: None, caps, handles }
     }
 
     /// A WebSocket by its bytes that is signed in.

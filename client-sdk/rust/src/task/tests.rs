@@ -49,6 +49,7 @@ async fn offline(dir: &Path) -> Task {
         progress: Progress { device, user: None, sync: None, topics: HashMap::new() },
         unsaved: true,
         save_at: Some(0),
+        answering: Answering::new(),
     }
 }
 

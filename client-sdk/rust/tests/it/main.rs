@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
 mod cuts;
+mod handlers;
 mod kit;
 mod model;
 mod outbox;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use carillon_plugin::{Caller, Ctx, Decision, Error, Result, Value};
+use carillon_plugin::{Asked, Caller, Ctx, Decision, Error, Result, Value};
 use carillon_protocol::{
     ConvId, ErrorCode, Event, Json,
     card::{Act, Acted, Acting, Card, Post, Set, Update, Updated, UpdatedData, kind},
@@ -67,19 +67,36 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     {
         return Err(refused);
     }
-    let Some(owner) = &found.owner else {
-        let msg = "the program that this card belongs to takes no answers; ask whoever runs it";
-        return Err(Error::new(ErrorCode::Blocked, msg));
+    let (op, key) = match &found.owner {
+        Some(owner) => {
+            let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
+            let row = ctx.query_one(sql, [id.into(), seq.into()]).await?;
+            let key = row.ok_or_else(|| Error::not_found("card"))?.get(0)?;
+            (format!("{owner}.act"), key)
+        }
+        None => of_program(&ctx, &found.event).await?,
     };
-    let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
-    let row = ctx.query_one(sql, [id.into(), seq.into()]).await?;
-    let key = row.ok_or_else(|| Error::not_found("card"))?.get(0)?;
     let acting = Acting { conv: id, seq, key, act, values };
     let (org, user) = who(&ctx);
     let caller = Caller::for_plugin(user, org);
-    let op = format!("{owner}.act");
     let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await?;
-    answer.to().map_err(Error::internal)
+    // What a program answers is its own.
+    let of_plugin = found.owner.is_some();
+    if of_plugin { answer.to().map_err(Error::internal) } else { Ok(Acted { dup: false }) }
+}
+
+/// The operation of the program that sent a card, and what the program knows the card by: the
+/// intent under which it was sent.
+async fn of_program(ctx: &Ctx, event: &Event) -> Result<(String, String)> {
+    let (org, user) = who(ctx);
+    let caller = Caller::on_behalf_of(user, org);
+    let got = ctx.call_as(caller, None, &GetMembers { users: vec![event.by] }).await?;
+    let program = got.members.into_iter().find(|member| member.app && member.active);
+    let op = program.and_then(|program| Asked::op_of(&program.login, "act")).ok_or_else(|| {
+        let msg = "the program that this card belongs to takes no answers; ask whoever runs it";
+        Error::new(ErrorCode::Blocked, msg)
+    })?;
+    Ok((op, event.cid.map(|cid| cid.to_string()).unwrap_or_default()))
 }
 
 /// Refuses cards of people: what can be pressed in a conversation comes from programs.
