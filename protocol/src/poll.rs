@@ -29,7 +29,7 @@ operations! {
     "poll.get": Get => Poll, Read, READ;
     /// Who voted for what, by their ids; of a secret poll nobody is told.
     "poll.votes": Votes => VotesListed, Read, READ;
-    /// Votes by way of a poll's card.
+    /// Votes by way of a poll's card, or closes the poll.
     "poll.act": Act => Acted, Once, Access::System;
     /// Lets a poll's card show how the poll stands by now.
     "poll.refresh": Refresh => Refreshed, State, Access::System;
@@ -175,6 +175,8 @@ pub struct Ballot {
 pub struct Act {
     /// Which poll: what its card is known by.
     pub key: PollId,
+    /// What is to be done: `vote` or `close`.
+    pub act: String,
     /// What was filled in, by the ids of the inputs.
     #[serde(
         default,

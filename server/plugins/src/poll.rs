@@ -33,8 +33,10 @@ use carillon_protocol::{
 use self::question::{NO_OPTION, Question, own_vote, places};
 use crate::plain::plain;
 
-/// What the button of the card does, and what the answer in its form is called.
+/// What the form of the card does, and what the answer in it is called.
 const VOTE: &str = "vote";
+/// What the other button of the card does.
+const CLOSE: &str = "close";
 /// How many votes a page has if the caller does not say.
 const PAGE_LEN: u32 = 50;
 
@@ -110,8 +112,12 @@ async fn vote(ctx: Ctx, args: Vote) -> Result<Voted> {
     Ok(Voted { dup })
 }
 
-/// `poll.act`: the form of the card was sent.
+/// `poll.act`: the form of the card was sent, or its button was pressed.
 async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
+    if args.act == CLOSE {
+        ctx.call_as(ctx.caller(), ctx.cid(), &Close { poll: args.key }).await?;
+        return Ok(Acted { dup: false });
+    }
     let chosen = match args.values.get(VOTE) {
         Some(Value::Text(choice)) => std::slice::from_ref(choice),
         Some(Value::Choices(choices)) => choices,

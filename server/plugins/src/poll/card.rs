@@ -4,7 +4,7 @@ use carillon_plugin::{Error, Result};
 use carillon_protocol::card::{Button, Card, Input, InputKind, State, Style};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{VOTE, question::Question};
+use super::{CLOSE, VOTE, question::Question};
 
 impl Question {
     /// The card, of so many voters and so many votes an option.
@@ -34,7 +34,8 @@ impl Question {
             input = input.option(place.to_string(), option);
         }
         let submit = Button::act(words.vote, VOTE).style(Style::Primary);
-        Ok(card.text(lines.join("\n\n")).form(vec![input], submit))
+        let close = Button::act(words.close, CLOSE).confirm(words.sure);
+        Ok(card.text(lines.join("\n\n")).form(vec![input], submit).button(close))
     }
 
     /// When it closes, on the clock of whoever opened it.
@@ -52,6 +53,8 @@ struct Words {
     some: &'static str,
     voted: &'static str,
     closes: &'static str,
+    close: &'static str,
+    sure: &'static str,
     closed: &'static str,
     secret: &'static str,
 }
@@ -65,6 +68,8 @@ impl Words {
                 some: "揀一項或者多項",
                 voted: "{n} 人投咗票",
                 closes: "{at} 截止",
+                close: "結束投票",
+                sure: "為所有人結束投票？只有開投票嘅人可以。",
                 closed: "投票結束咗",
                 secret: "唔記名投票：冇人會見到邊個投咗乜，投咗唔改得，結束先有結果。",
             },
@@ -74,6 +79,8 @@ impl Words {
                 some: "选一项或多项",
                 voted: "{n} 人已投票",
                 closes: "{at} 截止",
+                close: "结束投票",
+                sure: "为所有人结束投票？只有发起人可以。",
                 closed: "投票已结束",
                 secret: "匿名投票：没有人会看到谁投了什么，投票后不能更改，结束时才显示结果。",
             },
@@ -83,6 +90,8 @@ impl Words {
                 some: "Choose one or more",
                 voted: "Voted: {n}",
                 closes: "Closes {at}",
+                close: "Close the poll",
+                sure: "Close it for everybody? Only who opened it can.",
                 closed: "The poll is closed",
                 secret: "A secret poll: nobody sees who voted for what, a vote is final, and the \
                          result is shown at the end.",

@@ -157,9 +157,19 @@ impl World {
 
     /// Sends the form of the card.
     async fn presses(&self, who: Caller, cid: Cid, value: Value) -> Result<bool> {
-        let (seq, _) = self.card().await;
         let values = BTreeMap::from([("vote".to_owned(), value)]);
-        let act = Act { conv: self.conv, seq, act: "vote".into(), values };
+        self.acts(who, cid, "vote", values).await
+    }
+
+    async fn acts(
+        &self,
+        who: Caller,
+        cid: Cid,
+        act: &str,
+        values: BTreeMap<String, Value>,
+    ) -> Result<bool> {
+        let (seq, _) = self.card().await;
+        let act = Act { conv: self.conv, seq, act: act.into(), values };
         Ok(self.kit.host().call_typed(who, Some(cid), &act).await?.dup)
     }
 
@@ -248,6 +258,23 @@ async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then() {
     world.kit.settle().await;
     let cards = world.events().await.into_iter().filter(|event| &*event.k == msg::kind::SENT);
     assert_eq!(cards.count(), 3);
+}
+
+#[tokio::test]
+async fn whoever_opened_a_poll_closes_it_on_its_card() {
+    let world = World::new().await;
+    let poll = world.opens(world.lunch()).await;
+    let closes = async |who, cid| world.acts(who, cid, "close", BTreeMap::new()).await;
+    assert_eq!(code(closes(world.bob, world.cid()).await), ErrorCode::Forbidden);
+    let cid = world.cid();
+    closes(world.amy, cid).await.unwrap();
+    assert_eq!(world.card().await.1.state, State::Done);
+    assert!(world.poll(world.bob, poll).await.closed_at.is_some());
+    closes(world.amy, cid).await.expect("the same intent is answered as before");
+    assert_eq!(code(closes(world.amy, world.cid()).await), ErrorCode::Conflict);
+    world.kit.clock().advance(POLL_LASTS_MS);
+    world.kit.settle().await;
+    world.nothing_failed().await;
 }
 
 #[tokio::test]
