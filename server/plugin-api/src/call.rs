@@ -15,7 +15,7 @@ use crate::{
 /// How often a handler runs again because somebody else was faster.
 const RACES_MAX: u32 = 3;
 /// How long a call may take: longer, and its outcome is unknown.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which operation, and how.
 #[derive(Debug, Clone, Copy)]

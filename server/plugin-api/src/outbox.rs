@@ -1,17 +1,18 @@
-//! The outbox: effects on the world outside, which happen at least once.
+//! The outbox: effects on the world outside, which happen at least once. Each try is written down
+//! before it is made, so that what cannot be written down afterwards is not repeated for ever.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use carillon_protocol::{Json, OrgId, UserId, id::Ulid};
+use carillon_protocol::{ErrorCode, Json, OrgId, UserId, id::Ulid};
 use futures_util::{StreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     BoxFuture, Caller, Ctx, Error, Host, Next, Plugin, Result, Retries, Row, Tx,
-    call::bounded,
+    call::{CALL_TIMEOUT, bounded},
     dead::{Dead, Source},
     duties::Owner,
-    step::{reason, unless_busy},
+    step::reason,
     timer::KEY_LEN_MAX,
 };
 
@@ -19,6 +20,8 @@ use crate::{
 const DUE_MAX: usize = 64;
 /// Effects of a plugin that are under way at the same time.
 const AT_ONCE: usize = 8;
+/// For so long nobody else tries an effect: until then its handler was cut off.
+const CLAIM_MS: i64 = CALL_TIMEOUT.as_millis() as i64;
 
 /// An effect that is to happen now.
 #[derive(Debug, Clone)]
@@ -82,7 +85,8 @@ impl Tx {
 impl Plugin {
     /// Carries out effects of a kind on the outside. What it returns is committed together with
     /// the end of the effect; if the process dies between the two, the effect is tried again with
-    /// the same key. What fails is tried ten times within two minutes, and then put aside.
+    /// the same key, ten seconds later. What fails is tried ten times within two minutes, and then
+    /// put aside.
     ///
     /// # Panics
     /// If the kind is carried out twice.
@@ -121,6 +125,7 @@ impl Plugin {
 }
 
 /// A row of `plugin_outbox`.
+#[derive(Clone)]
 struct Waiting {
     kind: String,
     key: String,
@@ -152,6 +157,25 @@ impl Waiting {
                 self.kind.as_str().into(),
                 self.key.as_str().into(),
                 self.intent.as_str().into(),
+            ],
+        );
+    }
+
+    /// Writes down how often it was tried, and when it is tried again, unless something else has
+    /// been put in its place or somebody else tries it.
+    fn tried(&self, tx: &mut Tx, failures: u32, retry_at: i64, error: Option<&Error>) {
+        tx.run_one(
+            "UPDATE plugin_outbox SET retry_at = $1, failures = $2, error = COALESCE($3, error)
+             WHERE plugin = $4 AND kind = $5 AND key = $6 AND intent = $7 AND failures = $8",
+            [
+                retry_at.into(),
+                failures.into(),
+                error.map(reason).into(),
+                tx.ctx().plugin().into(),
+                self.kind.as_str().into(),
+                self.key.as_str().into(),
+                self.intent.as_str().into(),
+                self.failures.into(),
             ],
         );
     }
@@ -192,6 +216,11 @@ impl Host {
         outlet: Option<&Outlet>,
         it: Waiting,
     ) -> Result<()> {
+        let retries = outlet.map_or_else(Retries::default, |outlet| outlet.retries);
+        if it.failures >= retries.tries {
+            return self.give_up(owner, &it, &untold()).await;
+        }
+        let Some(claimed) = self.claim(owner, &it).await? else { return Ok(()) };
         let ctx = self.background(owner, it.org);
         let effect = bounded(async {
             let outlet = outlet.ok_or_else(|| Error::not_found("effect"))?;
@@ -204,13 +233,25 @@ impl Host {
                 it.done(owner.name, &mut tx);
                 match self.commit(tx).await {
                     Ok(_) => return Ok(()),
-                    Err(error) => unless_busy(error)?,
+                    Err(error) => error,
                 }
             }
             Err(error) => error,
         };
-        let retries = outlet.map_or_else(Retries::default, |outlet| outlet.retries);
-        self.put_off(owner, retries, &it, error).await
+        self.put_off(owner, retries, &claimed, &error).await
+    }
+
+    /// Writes down that it is tried, before it is: until the try must have come to its end, nobody
+    /// else tries it. Nothing if somebody else was faster, or it was replaced.
+    async fn claim(&self, owner: &Arc<Owner>, it: &Waiting) -> Result<Option<Waiting>> {
+        let claimed = Waiting { failures: it.failures + 1, ..it.clone() };
+        let mut tx = self.background(owner, it.org).tx();
+        it.tried(&mut tx, claimed.failures, self.now() + CLAIM_MS, None);
+        match self.commit(tx).await {
+            Ok(_) => Ok(Some(claimed)),
+            Err(error) if error.is_raced() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes down that an effect failed; the last time, puts it aside.
@@ -219,39 +260,41 @@ impl Host {
         owner: &Arc<Owner>,
         retries: Retries,
         it: &Waiting,
-        error: Error,
+        error: &Error,
     ) -> Result<()> {
-        let failures = it.failures + 1;
-        tracing::warn!(plugin = owner.name, kind = it.kind, failures, %error, "an effect failed");
-        let mut tx = self.background(owner, it.org).tx();
+        let (kind, failures) = (&it.kind, it.failures);
+        tracing::warn!(plugin = owner.name, kind, failures, %error, "an effect failed");
         let Some(pause) = retries.pause(failures) else {
-            it.done(owner.name, &mut tx);
-            let what = serde_json::json!({
-                "kind": it.kind, "key": it.key, "payload": it.payload, "org": it.org,
-            });
-            Dead { source: Source::Outbox, what, tries: failures, error: &error }.bury(&mut tx);
-            return self.bury(owner, tx).await;
+            return self.give_up(owner, it, error).await;
         };
         let asked = error.body().retry_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
         let pause = pause.max(asked.min(retries.longest_ms));
-        tx.run(
-            "UPDATE plugin_outbox SET retry_at = $1, failures = $2, error = $3
-             WHERE plugin = $4 AND kind = $5 AND key = $6 AND intent = $7",
-            [
-                (self.now() + pause).into(),
-                failures.into(),
-                reason(&error).into(),
-                owner.name.into(),
-                it.kind.as_str().into(),
-                it.key.as_str().into(),
-                it.intent.as_str().into(),
-            ],
-        );
-        self.commit(tx).await.map(drop)
+        let mut tx = self.background(owner, it.org).tx();
+        it.tried(&mut tx, failures, self.now() + pause, Some(error));
+        match self.commit(tx).await {
+            Err(error) if !error.is_raced() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn give_up(&self, owner: &Arc<Owner>, it: &Waiting, error: &Error) -> Result<()> {
+        let mut tx = self.background(owner, it.org).tx();
+        it.done(owner.name, &mut tx);
+        let what = serde_json::json!({
+            "kind": it.kind, "key": it.key, "payload": it.payload, "org": it.org,
+        });
+        Dead { source: Source::Outbox, what, tries: it.failures, error }.bury(&mut tx);
+        self.bury(owner, tx).await
     }
 
     /// What a plugin's steps see and write with, for an organisation.
     pub(crate) fn background(&self, owner: &Arc<Owner>, org: OrgId) -> Ctx {
         self.reading(Caller::for_plugin(UserId(Ulid::nil()), org), owner)
     }
+}
+
+/// What is said of an effect whose last try nobody could write down the end of.
+fn untold() -> Error {
+    let msg = "it may have happened: each try began, and how it ended could not be written down";
+    Error::new(ErrorCode::TimeoutUnknown, msg)
 }
