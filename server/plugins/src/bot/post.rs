@@ -1,9 +1,11 @@
 //! What a call asks to be posted, whatever shape it came in; and how loosely typed JSON is read.
 
+use carillon_plugin::Error;
 use carillon_protocol::{
+    Json,
     bot::Reason,
     card::Card,
-    limits::{CARD_LABEL_LEN_MAX, CARD_TITLE_LEN_MAX},
+    limits::{CARD_LABEL_LEN_MAX, CARD_LEN_MAX, CARD_TITLE_LEN_MAX, TEXT_LEN_MAX},
     msg::Body,
 };
 use serde_json::Value;
@@ -54,6 +56,22 @@ impl Post {
     pub(super) fn says_one_of(&self, words: &[String]) -> bool {
         let said = said(&self.body);
         words.iter().any(|word| said.iter().any(|text| text.contains(word.as_str())))
+    }
+
+    /// So many bytes of JSON may be added to [`words`](Post::words).
+    pub(super) fn room(&self) -> carillon_plugin::Result<usize> {
+        let (text, card) = match &self.body {
+            Body::Text { text, .. } | Body::Markdown { text, .. } => (text.len(), 0),
+            Body::Card { card, .. } => {
+                (card.text.as_ref().map_or(0, String::len), Json::of(card).as_str().len())
+            }
+        };
+        let left = TEXT_LEN_MAX.checked_sub(text).zip(CARD_LEN_MAX.checked_sub(card));
+        let (text, card) = left.ok_or_else(|| {
+            let msg = format!("at most {TEXT_LEN_MAX} bytes; put the rest behind a link");
+            Error::too_large("body", msg)
+        })?;
+        Ok(text.min(card))
     }
 
     /// What may name those to whose attention it is.

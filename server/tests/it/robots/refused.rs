@@ -3,7 +3,9 @@
 use carillon_protocol::{
     ErrorCode,
     bot::{self, Reason, Rules},
-    conv, msg,
+    conv,
+    limits::TEXT_LEN_MAX,
+    msg,
     msg::Body,
     org, receipt,
 };
@@ -206,6 +208,43 @@ async fn a_robot_counts_among_nobody_and_calls_those_whom_it_names() {
     let all = json!({"msgtype": "text", "text": {"content": "fire"}, "at": {"isAtAll": true}});
     assert_eq!(shop.send(&all).await["errcode"], 0);
     assert_eq!(shop.said().await, Body::Text { text: "fire @all".into(), mentions: both });
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_put_in_once_where_its_owner_is_called_and_says_nothing_but_a_name() {
+    let mut shop = Shop::open(often()).await;
+    let org = shop.amy.org;
+    for (login, name) in [("138", "@ann @ann"), ("1380", "*Bo*"), ("ann", "@138 @138")] {
+        let add = org::AddMember {
+            org: Some(org),
+            login: login.into(),
+            name: name.into(),
+            password: None,
+            title: None,
+            admin: false,
+            locale: None,
+            tz: None,
+            departments: Vec::new(),
+        };
+        shop.server.system(&add).await;
+    }
+    let called = json!({"atUserIds": ["ann", "138", "1380"]});
+    let body = json!({"msgtype": "text", "at": called,
+        "text": {"content": "@1380 and @138请看 @13800 @ann"}});
+    assert_eq!(shop.send(&body).await["errcode"], 0);
+    let Body::Text { text, .. } = shop.said().await else { panic!("not a text") };
+    assert_eq!(text, "@*Bo* and @@ann @ann请看 @13800 @@138 @138");
+    let body = json!({"msgtype": "markdown", "at": called,
+        "markdown": {"title": "t", "text": "**@1380**"}});
+    assert_eq!(shop.send(&body).await["errcode"], 0);
+    let Body::Markdown { text, .. } = shop.said().await else { panic!("not Markdown") };
+    assert_eq!(text, r"**@\*Bo\*** @\@ann \@ann @\@138 \@138");
+    let full = "@ann ".repeat(3_200);
+    let body = json!({"msgtype": "text", "at": called, "text": {"content": &full}});
+    assert_eq!(shop.send(&body).await["errcode"], 0, "names are left out, not the message");
+    let Body::Text { text, .. } = shop.said().await else { panic!("not a text") };
+    assert!(full.len() < text.len() && text.len() <= TEXT_LEN_MAX, "{}", text.len());
     shop.close().await;
 }
 
