@@ -1,4 +1,5 @@
 import { expect, type Page } from './kit.ts'
+import { barriers, overflowing, small } from './places/measure.ts'
 import { test } from './unhurried.ts'
 
 const shown = (page: Page) => page.getByRole('region', { name: 'Lunch on Friday?' })
@@ -46,4 +47,28 @@ test('three people vote on a card that one of them opens, and see how the votes 
   for (const page of [amy, bob, carol]) await expect(shown(page)).toContainText('2 · 67%')
   await bob.reload()
   await expect(shown(bob)).toContainText('2 · 67%')
+
+  const close = { name: /^(Close the poll|結束投票|结束投票)$/ }
+  await shown(amy).getByRole('button', close).click()
+  await amy.getByRole('dialog').getByRole('button', close).click()
+  for (const page of [amy, bob, carol]) {
+    await expect(shown(page)).toContainText('Done')
+    await expect(shown(page)).toContainText('2 · 67%')
+    await expect(shown(page).getByRole('button')).toHaveCount(0)
+  }
+})
+
+test('the form for a poll is in nobody’s way on a phone', async ({ open, company }) => {
+  const conv = await company.group('On the way', 'amy', 'bob')
+  const page = await open('amy', { path: `/c/${conv}` })
+  await page.getByRole('button', { name: 'Ask for votes' }).click()
+  await expect(page.getByRole('textbox', { name: 'Question' })).toBeVisible()
+  for (const size of [
+    { width: 390, height: 844 },
+    { width: 320, height: 640 },
+  ]) {
+    await page.setViewportSize(size)
+    const wrong = [await barriers(page), await overflowing(page), await small(page)]
+    expect(wrong.flat()).toEqual([])
+  }
 })
