@@ -75,8 +75,21 @@ pub struct Config {
     pub shards: u8,
     /// What one caller may take of the server.
     pub limits: Limits,
+    /// What is signed of the audit log.
+    pub audit: Audit,
     /// What the server says about itself on its standard error.
     pub log: Log,
+}
+
+/// What is signed of the audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// The file that this node adds signatures to, `audit-roots.jsonl` in the data folder if
+    /// nothing is said. They prove more where whoever has the database cannot write; two nodes
+    /// never have the same file.
+    #[schemars(with = "Option<String>", example = &"/var/lib/witness/east.jsonl")]
+    pub roots: Option<PathBuf>,
 }
 
 /// What one caller may take of the server.
@@ -200,6 +213,7 @@ impl Default for Config {
             pictures_from: vec![PictureSource::https()],
             shards: 0,
             limits: Limits::default(),
+            audit: Audit::default(),
             log: Log::default(),
         }
     }

@@ -16,6 +16,7 @@ use carillon_store::{Database, OpenError, Options, Store};
 use tokio::task::AbortHandle;
 
 use crate::{
+    audit::AuditError,
     clock::SystemClock,
     cluster::{Beats, Cluster, Everywhere, Presences},
     config::{Config, NodeName, Tls},
@@ -64,6 +65,9 @@ pub enum StartError {
     /// There is no HTTPS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// What is signed of the audit log cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A thread or socket cannot be had.
     #[error("the server cannot start: {0}")]
     Io(#[from] io::Error),

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use crate::{
+    audit::{Signer, Witness},
     config::Config,
     demo,
     gateway::Hub,
@@ -48,6 +49,7 @@ pub struct Server {
     /// HTTPS, if it is spoken.
     pub tls: Option<Arc<Tls>>,
     runner: Runner,
+    witness: Witness,
     door: Door,
     down: watch::Sender<bool>,
     http: AbortOnDrop,
@@ -67,6 +69,7 @@ impl Server {
     ) -> Result<Server, StartError> {
         let demo = start.demo;
         let node = Node::open(config, start).await?;
+        let signer = Signer::open(config)?;
         let tls = Tls::open(config, listener.local_addr()?, node.host.now() / 1000)?;
         let door = Door::new(&node, config, demo);
         let demo = if demo { Some(demo::seed(&node.host).await?) } else { None };
@@ -90,7 +93,20 @@ impl Server {
             AbortOnDrop(tokio::spawn(tls::keep(Arc::clone(tls), move || host.now() / 1000)))
         });
         let runner = Runner::start(&node.host, node.lease);
-        Ok(Server { node, setup_path, demo, tls, runner, door, down, http, socket, _certificate })
+        let witness = Witness::start(&node.host, signer);
+        Ok(Server {
+            node,
+            setup_path,
+            demo,
+            tls,
+            runner,
+            witness,
+            door,
+            down,
+            http,
+            socket,
+            _certificate,
+        })
     }
 
     /// Takes a new certificate now, if the server speaks HTTPS; the old one stays if there is no
@@ -110,13 +126,13 @@ impl Server {
 
     /// The same, but waits for no connection any more once `hurry` is over.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) {
-        let Server { node, runner, door, down, http, socket, .. } = self;
+        let Server { node, runner, witness, door, down, http, socket, .. } = self;
         door.drain();
         tokio::select! {
             () = drain(&node.hub, &down, (http, socket)) => {}
             () = hurry => tracing::warn!("in a hurry: connections are not waited for"),
         }
-        runner.stop().await;
+        tokio::join!(runner.stop(), witness.stop());
         // Whatever was acknowledged is on disk already.
         if timeout(CLOSE_TIMEOUT, node.store.close()).await.is_err() {
             tracing::error!("the database did not close in time");

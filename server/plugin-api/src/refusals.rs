@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     fn refusal(actor: u128, object: usize) -> Refusal {
-        let caller = Caller { user: UserId(Ulid(actor)), ..Caller::STRANGER };
+        let caller = Caller::on_behalf_of(UserId(Ulid(actor)), OrgId(Ulid(1)));
         Refusal::new(caller, "session.login", OrgId(Ulid(1)), object.to_string())
     }
 

@@ -4,11 +4,15 @@ use std::{
     fs::{self, File},
     io::{self, BufReader},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
-use carillon_plugin::{Clock as _, Host, Migration};
+use carillon_plugin::{Caller, Clock as _, Host, Live, LiveChange, Migration, Plugin};
+use carillon_plugins::audit::verify::RESTORE;
+use carillon_protocol::{ErrorCode, Event, Topic, audit::Note, event::Ephemeral};
 use carillon_store::{
-    Database,
+    Database, Options, Store,
     backup::{self, End, Manifest},
 };
 use clap::Args;
@@ -74,8 +78,34 @@ pub(super) async fn restore(config: &Config, args: &RestoreArgs) -> Outcome {
         Database::Sqlite(path) => replace(config, &path, args.force, input).await?,
         database => backup::fill(&database, &migrations(), input).await?,
     };
+    note(config, &manifest).await?;
     say(&summary(&manifest, &end))?;
     say("restored, with a new epoch: clients notice, and ask for everything again")
+}
+
+/// Says in the audit log of the new database what it was made of. Nobody hears of it yet.
+async fn note(config: &Config, manifest: &Manifest) -> Outcome {
+    let _lock = node::lock(&config.data)?;
+    let object = format!("backup:{}@{}", manifest.epoch, manifest.position);
+    let store = Store::open(&node::database(config), &migrations(), Options::default()).await?;
+    let (storage, clock) = (Arc::new(store.clone()), Arc::new(SystemClock::default()));
+    let host = Host::new(plugins(), storage, clock, Arc::new(Nobody));
+    let note = Note { op: RESTORE.to_owned(), object };
+    let noted = host.call_typed(Caller::SYSTEM, None, &note).await;
+    store.close().await;
+    noted?;
+    Ok(())
+}
+
+/// The connections of a database that no server has.
+struct Nobody;
+
+impl Live for Nobody {
+    fn committed(&self, _: &[(Event, Vec<LiveChange>)]) {}
+
+    fn push(&self, _: &Topic, _: Ephemeral) {}
+
+    fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
 }
 
 /// Fills a file beside the database, which takes its place when it is complete.
@@ -130,8 +160,12 @@ pub(super) async fn verify(config: &Config, args: &VerifyArgs) -> Outcome {
     Err(Failure("this is not what was written: restore the last good backup".into()))
 }
 
+fn plugins() -> Vec<Plugin> {
+    registry::plugins(<_>::default(), <_>::default(), <_>::default())
+}
+
 fn migrations() -> Vec<Migration> {
-    Host::migrations(&registry::plugins(<_>::default(), <_>::default(), <_>::default()))
+    Host::migrations(&plugins())
 }
 
 fn summary(manifest: &Manifest, end: &End) -> String {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod audit;
 mod backup;
 mod doctor;
 mod nodes;
@@ -88,6 +89,11 @@ enum Command {
         #[command(subcommand)]
         command: Option<plugins::PluginsCommand>,
     },
+    /// Show who administered what, and prove it
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Show the nodes that share the database, and how each is
     Nodes,
     /// Look at everything that the server needs, and say what is wrong
@@ -166,6 +172,7 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Restore(args) => backup::restore(&config, &args).await,
             Command::Verify(args) => backup::verify(&config, &args).await,
             Command::Plugins { command } => plugins::plugins(&config, command).await,
+            Command::Audit { command } => audit::audit(&config, command).await,
             Command::Nodes => nodes::nodes(&config).await,
             Command::Doctor(_) => doctor::doctor(&config).await,
             Command::Config { .. } => Ok(()),

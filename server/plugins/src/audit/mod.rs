@@ -9,7 +9,7 @@ mod chain;
 mod list;
 pub mod verify;
 
-use carillon_plugin::{Audited, Ctx, Error, Plugin, Result, Tx, Value};
+use carillon_plugin::{Audited, Ctx, Error, Host, Plugin, Result, Tx, Value};
 use carillon_protocol::{
     Event, Topic,
     audit::{Link, Note, Noted, RecordedData, Walk, Walked, kind},
@@ -36,11 +36,7 @@ pub fn plugin() -> Plugin {
 
 /// Makes rows of events. Nobody else does: of two nodes that both try, one loses the cursor.
 async fn write(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
-    let sql = "SELECT n, hash FROM audit_row ORDER BY n DESC LIMIT 1";
-    let (mut n, mut prev) = match ctx.query_one(sql, []).await? {
-        Some(row) => (row.get::<u64>(0)?, row.get(1)?),
-        None => (0, BEGINNING.to_owned()),
-    };
+    let (mut n, mut prev) = last(ctx.host()).await?.unwrap_or((0, BEGINNING.to_owned()));
     let mut rows = Vec::with_capacity(events.len());
     for event in &events {
         n += 1;
@@ -52,6 +48,16 @@ async fn write(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
     let sql = format!("INSERT INTO audit_row ({}) VALUES {{rows}}", COLUMNS.join(", "));
     tx.run_rows(sql, rows);
     Ok(tx)
+}
+
+/// The number and the hash of the last row, for the node that signs it.
+///
+/// # Errors
+/// `E_UNAVAILABLE` if the database cannot answer.
+pub async fn last(host: &Host) -> Result<Option<(u64, String)>> {
+    let sql = "SELECT n, hash FROM audit_row ORDER BY n DESC LIMIT 1";
+    let rows = host.storage().query(sql, Vec::new()).await?;
+    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 /// A new row.

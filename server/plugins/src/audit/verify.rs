@@ -5,10 +5,7 @@
 //! by the next one; whoever writes all of them anew, or takes away the last ones, by what was
 //! signed. What was never signed, the last minute, can be taken away unseen.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::audit::Link;
 
@@ -76,33 +73,33 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Broken::Changed(n) => write!(f, "row {n} was changed: it does not fit its hash"),
+impl Broken {
+    /// What is said of it, with times as a function writes them.
+    pub fn sentence(&self, time: fn(i64) -> String) -> String {
+        match *self {
+            Broken::Changed(n) => format!("row {n} was changed: it does not fit its hash"),
             Broken::Unreadable(n) => {
-                write!(f, "row {n} was changed: it holds something that is no text")
+                format!("row {n} was changed: it holds something that is no text")
             }
-            Broken::Missing(from, to) if from == to => write!(f, "row {from} is missing"),
-            Broken::Missing(from, to) => write!(f, "rows {from} to {to} are missing"),
-            Broken::Replaced(n) => write!(
-                f,
+            Broken::Missing(from, to) if from == to => format!("row {from} is missing"),
+            Broken::Missing(from, to) => format!("rows {from} to {to} are missing"),
+            Broken::Replaced(n) => format!(
                 "row {n} was replaced: row {} was written after one with another hash",
                 n + 1
             ),
-            Broken::CutOff { rows: (from, to), signed_at } => write!(
-                f,
-                "rows {from} to {to} are missing at the end: row {to} was signed at {signed_at}"
+            Broken::CutOff { rows: (from, to), signed_at } => format!(
+                "rows {from} to {to} are missing at the end: row {to} was signed at {}; the \
+                 table is older than that, or was cut off",
+                time(signed_at)
             ),
-            Broken::Rewritten { rows: (from, to), signed_at } => write!(
-                f,
+            Broken::Rewritten { rows: (from, to), signed_at } => format!(
                 "rows {from} to {to} were written anew: row {to} is not the one that was signed \
-                 at {signed_at}"
+                 at {}",
+                time(signed_at)
             ),
-            Broken::Restored { row, lost } => write!(
-                f,
+            Broken::Restored { row, lost } => format!(
                 "row {row} says that the database was restored from a backup: what was signed \
-                 before as rows {row} to {lost} is not in it"
+                 before, up to row {lost}, is not in it"
             ),
         }
     }
@@ -133,15 +130,20 @@ struct Last {
 }
 
 impl Verifier {
-    /// A verifier that knows what was signed, in the order in which that was.
+    /// A verifier of the whole log that knows what was signed, in the order in which that was.
     pub fn new(roots: Vec<Root>) -> Verifier {
-        let beginning = [BEGINNING.to_owned(), BEGINNING.to_owned()];
+        Verifier::after(0, BEGINNING, roots)
+    }
+
+    /// One that begins after a row with this hash.
+    pub fn after(n: u64, hash: &str, roots: Vec<Root>) -> Verifier {
+        let hashes = Some([hash.to_owned(), hash.to_owned()]);
         Verifier {
             signed: roots.iter().map(|root| root.n).collect(),
             roots,
             hashes: BTreeMap::new(),
             restores: BTreeSet::new(),
-            last: Last { n: 0, hashes: Some(beginning), at: None },
+            last: Last { n, hashes, at: None },
             broken: Vec::new(),
             rows: 0,
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use carillon_plugin::{
-    Caller,
+    Caller, Expect, Statement, Storage as _, Transaction,
     protocol::audit::{Link, Note},
 };
 use carillon_plugins::audit::verify::{Broken, RESTORE, Root, Verifier};
@@ -209,4 +209,94 @@ fn any_tampering_with_any_row_is_located() {
             "{:?}", broken
         );
     });
+}
+
+/// Runs statements of somebody who has the database.
+async fn run(world: &World, statements: &[&str]) -> Result<(), carillon_plugin::Error> {
+    let statement = |sql: &&str| Statement {
+        sql: (*sql).to_owned().into(),
+        rows: vec![Vec::new()],
+        expect: Expect::Any,
+    };
+    let tx = Transaction {
+        org: world.org,
+        by: world.amy.user,
+        at: 0,
+        cid: None,
+        prev: None,
+        hash: 0,
+        statements: statements.iter().map(statement).collect(),
+        emits: Vec::new(),
+        rewrites: Vec::new(),
+    };
+    world.kit.store().commit(tx).await.map(drop)
+}
+
+async fn broken(world: &World, roots: Vec<Root>) -> Vec<Broken> {
+    verify(&world.links().await, roots)
+}
+
+/// Takes away what keeps the rows as they are, as whoever has the database can.
+async fn open(world: &World) {
+    let dropped: &[&str] = match std::env::var("TEST_ENGINE").as_deref() {
+        Ok("postgres") => &["ALTER TABLE audit_row DISABLE TRIGGER USER"],
+        _ => &["DROP TRIGGER audit_row_no_UPDATE", "DROP TRIGGER audit_row_no_DELETE"],
+    };
+    run(world, dropped).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_refuses_to_change_rows_and_to_take_them_away() {
+    let world = World::new().await;
+    world.add("bob").await;
+    let before = world.links().await;
+    for sql in [
+        "UPDATE audit_row SET op = 'x' WHERE n = 1",
+        "UPDATE audit_row SET n = 9 WHERE n = 1",
+        "DELETE FROM audit_row WHERE n = 2",
+        "DELETE FROM audit_row",
+    ] {
+        run(&world, &[sql]).await.unwrap_err();
+    }
+    assert_eq!(world.links().await, before);
+    world.add("carol").await;
+    assert_eq!(world.links().await.len(), before.len() + 1, "and goes on");
+}
+
+#[tokio::test]
+async fn what_is_changed_in_the_tables_is_found() {
+    let world = World::new().await;
+    for name in ["bo", "cy", "di", "ed"] {
+        world.add(name).await;
+    }
+    let roots = signed(&world.links().await, [3, 5]);
+    assert_eq!(broken(&world, roots.clone()).await, []);
+    open(&world).await;
+    run(&world, &["UPDATE audit_row SET at = at + 1 WHERE n = 2"]).await.unwrap();
+    assert_eq!(broken(&world, roots.clone()).await, [Broken::Changed(2)]);
+    let mended = "UPDATE audit_row SET at = at - 1 WHERE n = 2";
+    run(&world, &[mended, "UPDATE audit_row SET address = 'x' WHERE n = 4"]).await.unwrap();
+    assert_eq!(broken(&world, roots.clone()).await, [Broken::Changed(4)]);
+    let mended = "UPDATE audit_row SET address = NULL WHERE n = 4";
+    run(&world, &[mended, "DELETE FROM audit_row WHERE n = 5"]).await.unwrap();
+    assert_eq!(broken(&world, roots.clone()).await, [cut((5, 5))]);
+    run(&world, &["DELETE FROM audit_row WHERE n = 2"]).await.unwrap();
+    assert_eq!(broken(&world, roots.clone()).await, [Broken::Missing(2, 2), cut((5, 5))]);
+    run(&world, &["DELETE FROM audit_row"]).await.unwrap();
+    assert_eq!(broken(&world, roots).await, [cut((1, 5))]);
+}
+
+#[tokio::test]
+async fn a_row_that_holds_no_text_is_named_and_hides_no_other() {
+    // PostgreSQL keeps nothing else in such a column.
+    if std::env::var("TEST_ENGINE").as_deref() == Ok("postgres") {
+        return;
+    }
+    let world = World::new().await;
+    world.add("bob").await;
+    world.add("carol").await;
+    world.links().await;
+    open(&world).await;
+    run(&world, &["UPDATE audit_row SET op = x'FF00' WHERE n = 2"]).await.unwrap();
+    assert_eq!(broken(&world, Vec::new()).await, [Broken::Unreadable(2)]);
 }
