@@ -5,7 +5,7 @@ use std::sync::Arc;
 use carillon_protocol::{DeadLetterId, Json, OrgId, Topic, UserId};
 use serde::Deserialize;
 
-use crate::{Error, Host, Result, Tx, duties::Owner, step::reason};
+use crate::{Error, Host, Result, Tx, duties::Owner, step::reason, timer::ALWAYS};
 
 /// Where something failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +119,7 @@ impl Host {
 
     fn timer_again(&self, owner: &Arc<Owner>, it: DeadTimer) -> Tx {
         let mut tx = self.background(owner, it.org).tx().on_behalf_of(it.user, it.org);
-        let now = self.now();
-        tx.set_timer(now, &it.key, (&it.op, it.args), false);
+        tx.set_timer(ALWAYS, &it.key, (&it.op, it.args), false);
         tx
     }
 

@@ -23,8 +23,10 @@ use crate::{
 };
 
 /// The host's own tables.
-const TABLES: Migration =
-    Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") };
+const TABLES: [Migration; 2] = [
+    Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") },
+    Migration { plugin: "plugin", number: 2, sql: include_str!("tables/2_retries.sql") },
+];
 
 /// When to ask again for a program that is not connected: it may be about to come back.
 const NOBODY_RETRY_MS: u64 = 2_000;
@@ -163,7 +165,7 @@ impl Host {
     /// The steps of the host's own and all plugins' tables, in order.
     pub fn migrations(plugins: &[Plugin]) -> Vec<Migration> {
         let theirs = plugins.iter().flat_map(|plugin| plugin.migrations.iter().copied());
-        std::iter::once(TABLES).chain(theirs).collect()
+        TABLES.into_iter().chain(theirs).collect()
     }
 
     /// What the storage calls after each commit, before it answers: observers first, so that who

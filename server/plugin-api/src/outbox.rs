@@ -190,9 +190,13 @@ impl Host {
         let Some(duties) = self.duties(plugin) else { return Ok(Next::Idle) };
         let sql = format!(
             "SELECT kind, key, payload, org, intent, failures FROM plugin_outbox
-             WHERE plugin = $1 AND retry_at <= $2 ORDER BY retry_at, kind, key LIMIT {DUE_MAX}"
+             WHERE plugin = $1 AND (retry_at <= $2 OR retry_at > $3)
+             ORDER BY retry_at, kind, key LIMIT {DUE_MAX}"
         );
-        let rows = self.storage().query(&sql, vec![plugin.into(), self.now().into()]).await?;
+        // A pause that is longer than the longest was begun before the clock was set back.
+        let (now, longest) = (self.now(), longest_pause(&duties.outlets));
+        let row = vec![plugin.into(), now.into(), now.saturating_add(longest).into()];
+        let rows = self.storage().query(&sql, row).await?;
         if rows.is_empty() {
             let sql =
                 "SELECT retry_at FROM plugin_outbox WHERE plugin = $1 ORDER BY retry_at LIMIT 1";
@@ -291,6 +295,12 @@ impl Host {
     pub(crate) fn background(&self, owner: &Arc<Owner>, org: OrgId) -> Ctx {
         self.reading(Caller::for_plugin(UserId(Ulid::nil()), org), owner)
     }
+}
+
+/// The longest time that any effect of these kinds waits for its next try.
+fn longest_pause(outlets: &Outlets) -> i64 {
+    let longest = outlets.values().map(|outlet| outlet.retries.longest_ms);
+    longest.fold(CLAIM_MS.max(Retries::default().longest_ms), i64::max)
 }
 
 /// What is said of an effect whose last try nobody could write down the end of.

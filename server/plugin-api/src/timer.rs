@@ -18,13 +18,15 @@ pub(crate) const KEY_LEN_MAX: usize = 200;
 const DUE_MAX: usize = 64;
 /// Timers of a plugin that are called at the same time: a hundredth of a queue of commits.
 const AT_ONCE: usize = 16;
+/// When it is due that is due at once: by every clock, also one that is set back.
+pub(crate) const ALWAYS: i64 = 0;
 
 const SET: &str = "INSERT INTO plugin_timer
-         (plugin, key, due_at, op, args, org, user_id, intent, failures, error)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, NULL)";
+         (plugin, key, due_at, op, args, org, user_id, intent, failures, retry_at, error)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, NULL)";
 const OR_REPLACE: &str = " ON CONFLICT (plugin, key) DO UPDATE SET due_at = excluded.due_at,
          op = excluded.op, args = excluded.args, org = excluded.org, user_id = excluded.user_id,
-         intent = excluded.intent, failures = 0, error = NULL";
+         intent = excluded.intent, failures = 0, retry_at = 0, error = NULL";
 
 impl Tx {
     /// Calls an operation at a time, in milliseconds since the epoch: as the plugin, in the name
@@ -47,7 +49,11 @@ impl Tx {
     /// # Panics
     /// As [`Tx::at`].
     pub fn after<C: Command>(&mut self, delay_ms: i64, key: &str, command: &C) {
-        self.at(self.ctx().now().saturating_add(delay_ms), key, command);
+        let due_ms = match delay_ms {
+            ..=0 => ALWAYS,
+            delay_ms => self.ctx().now().saturating_add(delay_ms),
+        };
+        self.at(due_ms, key, command);
     }
 
     /// Takes back what is not called yet.
@@ -121,16 +127,18 @@ impl Host {
     /// If the database cannot answer: nothing is lost, and the next step tries again.
     pub async fn timer_step(&self, plugin: &str) -> Result<Next> {
         let Some(duties) = self.duties(plugin) else { return Ok(Next::Idle) };
+        let now = self.now();
         let sql = format!(
             "SELECT key, op, args, org, user_id, intent, failures FROM plugin_timer
-             WHERE plugin = $1 AND due_at <= $2 ORDER BY due_at, key LIMIT {DUE_MAX}"
+             WHERE plugin = $1 AND due_at <= $2 AND (retry_at <= $2 OR retry_at > $3)
+             ORDER BY due_at, intent LIMIT {DUE_MAX}"
         );
-        let rows = self.storage().query(&sql, vec![plugin.into(), self.now().into()]).await?;
+        // A pause that is longer than the longest was begun before the clock was set back.
+        let longest = now + Retries::default().longest_ms;
+        let row = vec![plugin.into(), now.into(), longest.into()];
+        let rows = self.storage().query(&sql, row).await?;
         if rows.is_empty() {
-            let sql = "SELECT due_at FROM plugin_timer WHERE plugin = $1 ORDER BY due_at LIMIT 1";
-            let first = self.storage().query(sql, vec![plugin.into()]).await?;
-            let due = first.first().map(|row| row.get(0)).transpose()?;
-            return Ok(due.map_or(Next::Idle, Next::At));
+            return self.next_timer(plugin, now).await;
         }
         let timers = rows.iter().map(Timer::read).collect::<Result<Vec<_>>>()?;
         let calls = stream::iter(timers).map(|timer| self.fire(&duties.owner, timer));
@@ -138,6 +146,19 @@ impl Host {
         let done: Vec<_> = calls.buffer_unordered(AT_ONCE).collect().await;
         done.into_iter().collect::<Result<Vec<()>>>()?;
         Ok(Next::Now)
+    }
+
+    /// When the first timer is due, if none is now.
+    async fn next_timer(&self, plugin: &str, now: i64) -> Result<Next> {
+        let sql = "SELECT MIN(at) FROM (
+                       SELECT MIN(due_at) AS at FROM plugin_timer
+                       WHERE plugin = $1 AND retry_at = 0
+                       UNION ALL
+                       SELECT MIN(CASE WHEN due_at > $2 THEN due_at ELSE retry_at END)
+                       FROM plugin_timer WHERE plugin = $1 AND retry_at > 0) AS first";
+        let rows = self.storage().query(sql, vec![plugin.into(), now.into()]).await?;
+        let due: Option<i64> = rows.first().map(|row| row.get(0)).transpose()?.flatten();
+        Ok(due.map_or(Next::Idle, Next::At))
     }
 
     /// Calls what a timer names, and takes the timer away: in the operation's own transaction, if
@@ -183,7 +204,7 @@ impl Host {
             return self.bury(owner, tx).await;
         };
         tx.run(
-            "UPDATE plugin_timer SET due_at = $1, failures = $2, error = $3
+            "UPDATE plugin_timer SET retry_at = $1, failures = $2, error = $3
              WHERE plugin = $4 AND key = $5 AND intent = $6",
             [
                 (self.now() + pause).into(),

@@ -6,12 +6,14 @@ use carillon_plugin::{Caller, Next};
 
 use super::{
     call, count, ledger,
-    ledger::{Chain, Fault, Link, Plan, World},
+    ledger::{Chain, Fault, Link, Plan, Tell, World},
     note, now, pass, rows,
 };
 
 /// Longer than a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(11);
+
+const DAY_MS: i64 = 86_400_000;
 
 fn plan(key: &str, due_at: i64, text: &str) -> Plan {
     Plan { key: key.into(), due_at: Some(due_at), text: text.into(), state: false }
@@ -155,4 +157,33 @@ async fn a_timer_that_hangs_is_cut_off_and_holds_up_no_other() {
     world.mends();
     pass(&kit, 200).await;
     assert_eq!(rows(&kit, "fired").await, ["good", "hangs"]);
+}
+
+#[tokio::test]
+async fn what_is_due_at_once_or_tried_again_does_not_wait_for_a_time_that_was_set_back() {
+    let (kit, world) = ledger().await;
+    let start = now(&kit);
+    kit.clock().advance(DAY_MS);
+    // A reader owes a call and an effect at once; a call of before fails, and another effect.
+    note(&kit, "mark").await;
+    kit.host().read_step("ledger").await.unwrap();
+    world.breaks("bad", Fault::Refuse);
+    call(&kit, plan("bad", start, "bad")).await.unwrap();
+    call(&kit, Tell { key: "bad".into(), text: "bad".into() }).await.unwrap();
+    let host = kit.host();
+    kit.clock().advance(-DAY_MS);
+    assert_eq!(host.timer_step("ledger").await.unwrap(), Next::Now);
+    assert_eq!(host.outbox_step("ledger").await.unwrap(), Next::Now);
+    assert_eq!(rows(&kit, "fired").await, ["mark"]);
+    assert_eq!(rows(&kit, "shouted").await, ["mark"]);
+
+    kit.clock().advance(DAY_MS);
+    kit.settle().await;
+    world.mends();
+    kit.settle().await;
+    assert_eq!(rows(&kit, "fired").await, ["mark"], "they wait for their pause");
+    kit.clock().advance(-DAY_MS);
+    kit.settle().await;
+    assert_eq!(rows(&kit, "fired").await, ["bad", "mark"]);
+    assert_eq!(rows(&kit, "shouted").await, ["bad", "mark"]);
 }
