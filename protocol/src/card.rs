@@ -25,7 +25,8 @@ pub use form::{Choice, Form, Input, InputKind, Value};
 operations! {
     /// Writes a plugin's card as a message of the person on whose behalf the plugin works.
     "card.post": Post => Sent, Once, Access::System;
-    /// Puts another card in place of a plugin's own, for everybody; the last one wins.
+    /// Puts another card in place of a plugin's own, for everybody; the last one wins, or the one
+    /// with the highest `version`.
     "card.update": Update => Updated, State, Access::System;
     /// Puts another card in place of one that the caller, a program, has sent; the last one wins.
     "card.set": Set => Updated, State, WRITE;
@@ -232,6 +233,11 @@ pub struct Update {
     /// What it says now.
     #[serde(deserialize_with = "field::named")]
     pub card: Card,
+    /// Which state of the plugin's it shows, where several may be shown at the same time: an update
+    /// changes nothing unless its version is higher than any before. A card begins with 0. Absent,
+    /// the last update wins.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }
 
 /// `card.set`.

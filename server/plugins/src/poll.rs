@@ -78,6 +78,7 @@ async fn open(ctx: Ctx, args: Open) -> Result<Decision<Opened>> {
         tz,
         closes_at,
         closed_at: None,
+        rev: 0,
     };
     let mut tx = ctx.tx();
     tx.run(
@@ -143,7 +144,8 @@ async fn close(ctx: Ctx, args: Close) -> Result<Decision<Closed>> {
     let (poll, conv) = (question.poll, question.conv);
     let mut tx = ctx.tx();
     tx.run_one(
-        "UPDATE poll_question SET closed_at = $1 WHERE id = $2 AND closed_at IS NULL",
+        "UPDATE poll_question SET closed_at = $1, rev = rev + 1
+         WHERE id = $2 AND closed_at IS NULL",
         [ctx.now().into(), poll.into()],
     );
     tx.emit(topic(poll)?, kind::CLOSED, &PollData { poll, conv });
@@ -201,7 +203,10 @@ async fn refresh(ctx: Ctx, args: Refresh) -> Result<Refreshed> {
     let question = question::load(&ctx, args.poll).await?;
     let (voters, counts) = question.counts(&ctx).await?;
     let card = question.card(voters, &counts)?;
-    let update = Update { owner: "poll".into(), key: args.poll.to_string(), card };
+    // The votes were counted after the question was read: they are of this version or a newer one,
+    // which then shows them again.
+    let version = Some(question.rev);
+    let update = Update { owner: "poll".into(), key: args.poll.to_string(), card, version };
     ctx.call_as(ctx.caller(), None, &update).await?;
     Ok(Refreshed {})
 }

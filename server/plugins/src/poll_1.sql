@@ -13,7 +13,7 @@ CREATE TABLE poll_question (
     tz TEXT NOT NULL,
     closes_at BIGINT NOT NULL,
     closed_at BIGINT,
-    -- Rises with every vote: none comes after the end.
+    -- Rises with every vote and at the end: no vote comes after that, and no older card.
     rev BIGINT NOT NULL
 );
 

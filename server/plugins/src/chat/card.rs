@@ -33,16 +33,19 @@ pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Decision<Sent>> {
 /// `card.update`.
 pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
     bodies::card("card", &args.card)?;
-    let sql = "SELECT conv, seq FROM chat_card WHERE owner = $1 AND key = $2";
+    let sql = "SELECT conv, seq, version FROM chat_card WHERE owner = $1 AND key = $2";
     let row = ctx.query_one(sql, [args.owner.into(), args.key.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("card"))?;
-    let (id, seq): (ConvId, u64) = (row.get(0)?, row.get(1)?);
+    let (id, seq, shown): (ConvId, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     let conv = ctx.state::<Chat>().conversation(&ctx, id).await?;
     let found = message(&ctx, &conv, seq).await?;
     if ctx.caller().org != conv.org {
         return Err(Error::not_found("card"));
     }
-    found.say(&ctx, &conv, args.card).await
+    if args.version.is_some_and(|version| version <= shown) {
+        return Ok(found.said());
+    }
+    found.say(&ctx, &conv, (args.card, args.version)).await
 }
 
 /// `card.set`.
@@ -52,7 +55,7 @@ pub(super) async fn set(ctx: Ctx, args: Set) -> Result<Updated> {
         return Err(Error::denied("only the program that sent a card changes it"));
     }
     bodies::card("card", &args.card)?;
-    found.say(&ctx, &conv, args.card).await
+    found.say(&ctx, &conv, (args.card, None)).await
 }
 
 /// `card.act`: takes effect by what the card's owner commits for it.
@@ -147,16 +150,35 @@ async fn message(ctx: &Ctx, conv: &Conversation, seq: u64) -> Result<Found> {
 }
 
 impl Found {
-    /// Says something else from now on.
-    async fn say(self, ctx: &Ctx, conv: &Conversation, card: Card) -> Result<Updated> {
-        if self.card == card {
-            return Ok(Updated { rev: self.data.rev.unwrap_or(self.event.seq) });
-        }
+    /// What it says was said here.
+    fn said(&self) -> Updated {
+        Updated { rev: self.data.rev.unwrap_or(self.event.seq) }
+    }
+
+    /// Says something else from now on, in a newer version if it has versions.
+    async fn say(
+        self,
+        ctx: &Ctx,
+        conv: &Conversation,
+        (card, version): (Card, Option<u64>),
+    ) -> Result<Updated> {
         let (org, user) = who(ctx);
         // What nobody in particular caused is said by whoever said it first.
         let by = if user.0 == Ulid::nil() { self.event.by } else { user };
-        let mut tx = ctx.tx().on_behalf_of(by, org);
-        let of = self.event.seq;
+        let (mut tx, of) = (ctx.tx().on_behalf_of(by, org), self.event.seq);
+        if let Some(version) = version {
+            // Whoever is overtaken looks again, and finds the newer one.
+            tx.run_one(
+                "UPDATE chat_card SET version = $1 WHERE conv = $2 AND seq = $3 AND version < $1",
+                [version.into(), conv.id.into(), of.into()],
+            );
+        }
+        if self.card == card {
+            if version.is_some() {
+                ctx.commit(tx).await?;
+            }
+            return Ok(self.said());
+        }
         let change = UpdatedData { of, card: card.clone() };
         let emit = tx.emit(conv.topic(), kind::UPDATED, &change);
         let body = Body::Card { owner: self.owner, card: Box::new(card) };

@@ -90,6 +90,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .migration(1, include_str!("chat_1.sql"))
         .migration(2, include_str!("chat_2.sql"))
         .migration(3, include_str!("chat_3.sql"))
+        .migration(4, include_str!("chat_4.sql"))
         .fact("chat.conversations", "Conversations begun on each day.", fact::conversations)
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)

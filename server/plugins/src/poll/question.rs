@@ -26,12 +26,14 @@ pub(super) struct Question {
     pub(super) tz: String,
     pub(super) closes_at: i64,
     pub(super) closed_at: Option<i64>,
+    /// How often somebody has voted or closed it.
+    pub(super) rev: u64,
 }
 
 /// A poll of the caller's organisation.
 pub(super) async fn load(ctx: &Ctx, poll: PollId) -> Result<Question> {
     let sql = "SELECT conv, user_id, question, options, multiple, anonymous, locale, tz,
-                   closes_at, closed_at
+                   closes_at, closed_at, rev
                FROM poll_question WHERE id = $1 AND org = $2";
     let org = ctx.caller().org;
     let row = ctx.query_one(sql, [poll.into(), org.into()]).await?;
@@ -50,6 +52,7 @@ pub(super) async fn load(ctx: &Ctx, poll: PollId) -> Result<Question> {
         tz: row.get(7)?,
         closes_at: row.get(8)?,
         closed_at: row.get(9)?,
+        rev: row.get(10)?,
     })
 }
 

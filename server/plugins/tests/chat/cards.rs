@@ -72,7 +72,7 @@ impl World {
     }
 
     async fn updates(&self, key: &str, card: Card) -> Result<Updated> {
-        let update = Update { owner: "quiz".into(), key: key.into(), card };
+        let update = Update { owner: "quiz".into(), key: key.into(), card, version: None };
         self.call(Caller::for_plugin(self.bob.user, self.org), update).await
     }
 
@@ -139,6 +139,39 @@ async fn a_plugin_changes_its_card_in_place_for_everybody() {
 }
 
 #[tokio::test]
+async fn a_card_never_goes_back_to_an_older_version() {
+    let world = World::new().await;
+    let conv = world.group(&[world.bob], History::All).await;
+    let seq = world.posts(conv, "1", asking()).await.unwrap().seq;
+    let update = |version, title: &str| {
+        let (owner, key, card) = ("quiz".into(), "1".into(), Card::titled(title));
+        Update { owner, key, card, version: Some(version) }
+    };
+    let caller = Caller::for_plugin(world.bob.user, world.org);
+    let shows = async |version, title| world.call(caller, update(version, title)).await.unwrap();
+    assert_eq!(shows(0, "none").await, Updated { rev: seq }, "it began with 0");
+    let two = shows(2, "two").await;
+    assert_eq!(shows(1, "one").await, two);
+    assert_eq!(shows(2, "two again").await, two);
+    // What looks the same is newer all the same.
+    assert_eq!(shows(4, "two").await, two);
+    assert_eq!(shows(3, "three").await, two);
+    assert_eq!(world.card_at(conv, seq).await, (Card::titled("two"), Some(two.rev)));
+
+    // Nor if the newer one is written while the older one is on its way.
+    let (host, six) = (world.kit.host().clone(), update(6, "six"));
+    world.kit.before_next_commit(async move {
+        host.call_typed(caller, None, &six).await.unwrap();
+    });
+    let overtaken = shows(5, "five").await;
+    assert_eq!(world.card_at(conv, seq).await, (Card::titled("six"), Some(overtaken.rev)));
+    assert!(overtaken.rev > two.rev);
+    // Whoever does not count has the last word.
+    world.updates("1", Card::titled("last")).await.unwrap();
+    assert_eq!(world.card_at(conv, seq).await.0, Card::titled("last"));
+}
+
+#[tokio::test]
 async fn a_card_is_written_once_and_belongs_to_its_plugin_and_tenant() {
     let world = World::new().await;
     let conv = world.group(&[world.bob], History::All).await;
@@ -146,7 +179,9 @@ async fn a_card_is_written_once_and_belongs_to_its_plugin_and_tenant() {
     assert_eq!(code(world.posts(conv, "1", asking()).await), ErrorCode::Conflict);
     assert_eq!(events(&world, conv, 2).await, vec![]);
     assert_eq!(code(world.updates("2", asking()).await), ErrorCode::NotFound);
-    let update = || Update { owner: "quiz".into(), key: "1".into(), card: Card::titled("x") };
+    let card = Card::titled("x");
+    let update = Update { owner: "quiz".into(), key: "1".into(), card, version: None };
+    let update = || update.clone();
     let stranger = Caller::for_plugin(world.zoe.user, world.zoe.org);
     assert_eq!(code(world.call(stranger, update()).await), ErrorCode::NotFound);
     let other = Update { owner: "poll".into(), ..update() };

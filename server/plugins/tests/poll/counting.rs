@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use carillon_plugin::protocol::poll::Refresh;
 use proptest::{collection::vec, prelude::*};
 
 use crate::*;
@@ -18,6 +19,39 @@ async fn a_vote_that_races_with_the_end_does_not_count() {
         assert_eq!(code(world.votes(world.bob, poll, &[0]).await), ErrorCode::Conflict);
         assert_eq!(world.poll(world.bob, poll).await.counts, Some(vec![0; 3]));
     }
+}
+
+#[tokio::test]
+async fn a_card_that_is_overtaken_does_not_show_how_the_votes_stood() {
+    let world = World::new().await;
+    let poll = world.opens(world.lunch()).await;
+    let (seq, _) = world.card().await;
+    let shown = async || {
+        let events = world.events().await;
+        let data: SentData = events[seq as usize - 1].data.to().unwrap();
+        let Body::Card { card, .. } = data.body else { panic!("a card") };
+        (card.state, card.fields.into_iter().map(|fact| fact.value).collect::<Vec<_>>())
+    };
+    let system = Caller::for_plugin(world.amy.user, world.amy.org);
+    let refreshes = async || world.kit.host().call_typed(system, None, &Refresh { poll }).await;
+
+    world.votes(world.bob, poll, &[0]).await.unwrap();
+    let (host, carol, cid) = (world.kit.host().clone(), world.carol, Some(world.cid()));
+    world.kit.before_next_commit(async move {
+        host.call_typed(carol, cid, &Vote { poll, choices: vec![0] }).await.unwrap();
+        host.call_typed(system, None, &Refresh { poll }).await.unwrap();
+    });
+    refreshes().await.unwrap();
+    assert_eq!(shown().await.1[0], "**2** · 100%");
+
+    world.votes(world.amy, poll, &[1]).await.unwrap();
+    let (host, amy, cid) = (world.kit.host().clone(), world.amy, Some(world.cid()));
+    world.kit.before_next_commit(async move {
+        host.call_typed(amy, cid, &Close { poll }).await.unwrap();
+        host.call_typed(system, None, &Refresh { poll }).await.unwrap();
+    });
+    refreshes().await.unwrap();
+    assert_eq!(shown().await.0, State::Done, "the end is a version of its own");
 }
 
 /// What the people do: who, and for which options, as bits.
