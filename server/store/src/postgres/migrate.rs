@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The store's own steps; `meta` says how many are done.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("append_batch.sql")];
 /// Whoever changes the tables holds this lock of the database: "CARI". Another node that starts at
 /// the same time waits, and finds them done.
 const LOCK: &str = "SELECT pg_advisory_lock(1128354377)";

@@ -301,6 +301,19 @@ async fn a_database_that_is_not_what_it_should_be_is_refused_and_left_as_it_is()
 }
 
 #[tokio::test]
+async fn a_database_of_before_appends_as_this_version_does() {
+    let bed = Postgres::make();
+    bed.open().await.close().await;
+    // As the first step left it, with other parameters.
+    let before = "DROP FUNCTION append_batch;
+                  CREATE FUNCTION append_batch(BIGINT) RETURNS BIGINT LANGUAGE sql AS 'SELECT $1';
+                  UPDATE meta SET version = 1";
+    stranger(&bed.0).await.execute(before).await.unwrap();
+    let done = bed.open().await.commit(message(1, &conv(1))).await;
+    assert_eq!(seqs(&done), [1]);
+}
+
+#[tokio::test]
 async fn an_address_is_named_without_its_password() {
     let database: Database =
         "postgres://me:secret@127.0.0.1:1/nowhere?sslmode=disable".parse().unwrap();
