@@ -26,6 +26,12 @@ const GRACE_MS: i64 = 5_000;
 /// A node that has just begun to hear the others does not know who is there before they have had
 /// the time to say so: they probe each second, and answer within another.
 const DOUBT_MS: i64 = 3_000;
+/// What is not heard for a shorter time than this changes nothing that was said: a node that is
+/// silent is not given up sooner either.
+const DEAF_MS: i64 = 5_000;
+/// Of so many people a turn tells at most, the others later: whoever watches somebody is written
+/// to, and messages must not wait until thousands were told of thousands.
+const NEWS_MAX: usize = 256;
 
 /// The part that a person is told of in: by the random end of the id.
 pub fn part(user: UserId) -> u8 {
@@ -73,10 +79,33 @@ impl Here {
 #[derive(Debug, Default)]
 struct Heard {
     nodes: Others,
-    /// Until when what is not here cannot be known; absent at the start.
-    doubt_until: Option<i64>,
+    /// Since when not all that is said arrives.
+    deaf_since: Option<i64>,
+    /// When the others have had the time to say who is there; absent at the start.
+    settled_at: Option<i64>,
+    /// Whether they have had it.
+    settled: bool,
     /// Whether to ask: something may have been missed.
     missed: bool,
+}
+
+/// People to look at, in the order in which they came up, each once.
+#[derive(Debug, Default)]
+struct Touched {
+    order: VecDeque<UserId>,
+    people: HashSet<UserId>,
+}
+
+impl Touched {
+    fn extend(&mut self, users: impl IntoIterator<Item = UserId>) {
+        self.order.extend(users.into_iter().filter(|user| self.people.insert(*user)));
+    }
+
+    fn next(&mut self) -> Option<UserId> {
+        let user = self.order.pop_front()?;
+        self.people.remove(&user);
+        Some(user)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -86,13 +115,13 @@ struct All {
     leaving: VecDeque<(i64, UserId)>,
     /// Whose windows here changed since the last turn.
     changed: HashSet<UserId>,
-    /// Who may have come or gone elsewhere since the last turn.
-    touched: HashSet<UserId>,
+    /// Who may not be any more as people were told.
+    touched: Touched,
     /// Nothing for a node that is alone.
     heard: Option<Heard>,
     /// Whether somebody asked who is here.
     asked: bool,
-    /// Whether it was not known in the last turn who is elsewhere.
+    /// Whether those elsewhere are said to be neither here nor away.
     doubts: bool,
     /// Who is online, as people were told.
     online: HashSet<UserId>,
@@ -134,13 +163,21 @@ impl Presence {
     /// who was heard of late. Without this a node takes itself for the only one.
     pub fn hears(&self, well: bool, alive: &[RunId], now: i64) {
         let mut all = self.lock();
-        let All { heard, touched, .. } = &mut *all;
+        let All { heard, touched, doubts, .. } = &mut *all;
         let heard = heard.get_or_insert_default();
-        if !well || heard.doubt_until.is_none() {
-            heard.doubt_until = Some(now + DOUBT_MS);
+        let begins = heard.settled_at.is_none();
+        if begins || !well {
+            heard.settled_at = Some(now + DOUBT_MS);
             heard.missed = true;
         }
-        if heard.doubt_until.is_some_and(|until| now >= until) {
+        heard.deaf_since = if well { None } else { heard.deaf_since.or(Some(now)) };
+        heard.settled = heard.settled_at.is_some_and(|at| now >= at);
+        let deaf = heard.deaf_since.is_some_and(|since| now - since >= DEAF_MS);
+        let doubt = !heard.settled && (*doubts || begins || deaf);
+        if mem::replace(doubts, doubt) != doubt {
+            touched.extend(heard.nodes.everybody());
+        }
+        if heard.settled {
             touched.extend(heard.nodes.keep(alive));
         }
         heard.missed |= !heard.nodes.are_whole(alive);
@@ -176,7 +213,7 @@ impl Presence {
         for elsewhere in all.heard.iter().flat_map(|heard| heard.nodes.of(user)) {
             sessions.extend(elsewhere);
         }
-        (sessions, !all.doubts)
+        (sessions, all.is_settled())
     }
 
     /// A turn. Only with `whole`, which is seldom, nodes ask each other and say everything.
@@ -202,17 +239,14 @@ impl All {
         }
         let mut turn = Turn::default();
         if let Some(heard) = &mut self.heard {
-            let doubts = heard.doubt_until.is_none_or(|until| now < until);
-            if mem::replace(&mut self.doubts, doubts) != doubts {
-                self.touched.extend(heard.nodes.everybody());
-            }
             turn.ask = whole && mem::take(&mut heard.missed);
             turn.said = match whole && mem::take(&mut self.asked) {
                 true => self.everything(),
                 false => self.what_changed(&changed),
             };
         }
-        turn.news = self.news(changed);
+        self.touched.extend(changed);
+        turn.news = self.news();
         turn
     }
 
@@ -249,12 +283,12 @@ impl All {
         parts
     }
 
-    /// Who is not as was told before.
-    fn news(&mut self, changed: HashSet<UserId>) -> Vec<Person> {
-        let mut looked_at = mem::take(&mut self.touched);
-        looked_at.extend(changed);
+    /// Who is not as was told before, of the first to look at.
+    fn news(&mut self) -> Vec<Person> {
         let mut news = Vec::new();
-        for user in looked_at {
+        while news.len() < NEWS_MAX
+            && let Some(user) = self.touched.next()
+        {
             let online = self.is_online(user);
             let moved = match online {
                 Some(true) => self.online.insert(user),
@@ -271,13 +305,18 @@ impl All {
         let elsewhere = || self.heard.as_ref().is_some_and(|it| it.nodes.of(user).next().is_some());
         match self.here.contains_key(&user) {
             true => Some(true),
-            false if self.doubts => None,
-            false => Some(elsewhere()),
+            false if elsewhere() => (!self.doubts).then_some(true),
+            false => self.of_nobody(),
         }
     }
 
     /// How somebody is of whom nothing is known.
     fn of_nobody(&self) -> Option<bool> {
-        (!self.doubts).then_some(false)
+        self.is_settled().then_some(false)
+    }
+
+    /// Whether it is known who is elsewhere.
+    fn is_settled(&self) -> bool {
+        self.heard.as_ref().is_none_or(|heard| heard.settled)
     }
 }

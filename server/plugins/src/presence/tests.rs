@@ -154,6 +154,8 @@ fn while_the_nodes_do_not_hear_each_other_nobody_is_said_to_be_away() {
     two.east.came(bob, session(2));
     two.turns();
     two.east.hears(false, &[], two.now);
+    two.now += 5_000;
+    two.east.hears(false, &[], two.now);
     assert_eq!(news(two.east.turn(two.now, true)), [(amy, None)]);
     assert_eq!([amy, bob, user(3)].map(|it| two.east.online(it)), [None, Some(true), None]);
     // Who leaves here may be there.
@@ -167,6 +169,28 @@ fn while_the_nodes_do_not_hear_each_other_nobody_is_said_to_be_away() {
     two.now += LATER;
     assert_eq!(two.turns()[0], [(amy, Some(true))]);
     assert_eq!(two.east.online(bob), Some(false));
+}
+
+#[test]
+fn a_moment_in_which_the_others_are_not_heard_is_told_to_nobody() {
+    let mut two = Two::new();
+    let (amy, bob) = (user(1), user(2));
+    two.west.came(amy, session(1));
+    two.east.came(bob, session(2));
+    two.turns();
+    two.east.went(bob, session(2));
+    two.east.turn(two.now, true);
+    two.now += 4_000;
+    two.east.hears(false, &[], two.now);
+    two.now += 1_000;
+    two.east.hears(true, &[], two.now);
+    assert_eq!(news(two.east.turn(two.now, true)), [(bob, None)], "he may have moved to the west");
+    assert_eq!([amy, bob].map(|it| two.east.online(it)), [Some(true), None]);
+    assert_eq!(two.east.sessions(amy), (vec![session(1)], false), "there may be more");
+    assert_eq!(two.turns()[0], []);
+    two.now += LATER;
+    assert_eq!(two.turns()[0], []);
+    assert_eq!([amy, bob].map(|it| two.east.online(it)), [Some(true), Some(false)]);
 }
 
 #[test]
@@ -198,10 +222,32 @@ fn ten_thousand_who_come_back_at_once_cost_a_message_a_part() {
     for number in 0..10_000 {
         two.east.came(user(number), session(number));
     }
-    let Turn { said, news, .. } = two.east.turn(two.now, false);
-    assert_eq!((said.len(), news.len()), (PARTS, 10_000));
-    let Turn { said, news, ask } = two.east.turn(two.now, false);
-    assert_eq!((said.len(), news.len(), ask), (0, 0, false), "and nothing after that");
+    assert_eq!(two.east.turn(two.now, false).said.len(), PARTS);
+    let Turn { said, ask, .. } = two.east.turn(two.now, false);
+    assert_eq!((said.len(), ask), (0, false), "and nothing after that");
+}
+
+#[test]
+fn a_turn_tells_of_so_many_people_at_most_and_the_next_ones_of_all_others() {
+    let two = Two::new();
+    for number in 0..1_000 {
+        two.west.came(user(number), session(number));
+    }
+    let counts = |two: &Two| -> Vec<usize> {
+        (0..5).map(|_| two.east.turn(two.now, false).news.len()).collect()
+    };
+    for (_, said) in two.west.turn(two.now, false).said {
+        two.east.heard(run(2), said);
+    }
+    assert_eq!(counts(&two), [256, 256, 256, 232, 0]);
+    two.east.hears(true, &[], two.now);
+    let gone = two.east.turn(two.now, false).news;
+    assert!(gone.iter().all(|person| person.online == Some(false)) && gone.len() == 256);
+    two.west.asked();
+    for (_, said) in two.west.turn(two.now, true).said {
+        two.east.heard(run(2), said);
+    }
+    assert_eq!(counts(&two), [256, 0, 0, 0, 0], "of the others nobody was told that they went");
 }
 
 #[test]
