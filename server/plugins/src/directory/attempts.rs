@@ -48,7 +48,7 @@ impl Rule {
     /// that owes nothing is forgiven. It changes nothing if the wait is not over, as when another
     /// attempt came between this one's look and its payment.
     fn pays(&self) -> String {
-        // From the last attempt on, if the clock went back since.
+        // From the last attempt on, if another node's clock is ahead.
         let debt = "directory_attempt.until - CASE WHEN directory_attempt.at > excluded.at
                 THEN directory_attempt.at ELSE excluded.at END";
         let mut waits = String::new();
@@ -131,11 +131,19 @@ impl Owed {
         row.map_or(Ok(Owed::default()), |row| Ok(Owed { at: row.get(0)?, until: row.get(1)? }))
     }
 
-    /// How long until the next attempt; 0 if now. A clock that goes back never makes it longer.
+    /// How long until the next attempt; 0 if now.
     fn wait_ms(self, rule: &Rule, now: i64) -> i64 {
-        let debt_ms = (self.until - now.max(self.at)).max(0);
+        let debt_ms = (self.until - now).max(0);
         let wait_ms = rule.wait_ms((debt_ms + rule.forget_ms - 1) / rule.forget_ms);
         (self.at + wait_ms - now).clamp(0, wait_ms)
+    }
+
+    /// What is owed, if an attempt of the future was one of now: a clock that was put back, another
+    /// node's clock that is ahead or a backup from before would else hold up everybody until the
+    /// time that it names.
+    fn not_after(self, now: i64) -> Owed {
+        let ahead_ms = (self.at - now).max(0);
+        Owed { at: self.at - ahead_ms, until: self.until - ahead_ms }
     }
 }
 
@@ -156,15 +164,20 @@ impl Attempt {
         known: bool,
     ) -> Result<Attempt> {
         let kinds: &[Kind] = if known { &[Kind::Known] } else { &[Kind::Name, Kind::Source] };
-        let (now, mut wait_ms) = (ctx.now(), 0);
+        let (now, mut wait_ms, mut ahead) = (ctx.now(), 0, false);
         let mut counted = Vec::with_capacity(kinds.len());
         for &kind in kinds {
             let key = Key::new(kind, name, source);
             let sql = "SELECT at, until FROM directory_attempt WHERE tried = $1";
             let row = ctx.query_one(sql, [key.tried.clone().into()]).await?;
             let owed = Owed::of(row.as_ref())?;
+            ahead |= owed.at > now;
+            let owed = owed.not_after(now);
             wait_ms = wait_ms.max(owed.wait_ms(kind.rule(), now));
             counted.push((key, owed.at));
+        }
+        if ahead {
+            Self::set_back(ctx, &counted, now).await?;
         }
         if wait_ms > 0 {
             let msg = "too many wrong passwords; wait a little before the next try";
@@ -178,6 +191,19 @@ impl Attempt {
         }
         ctx.commit(tx).await?;
         Ok(Attempt { counted, at: now })
+    }
+
+    /// Makes attempts of the future attempts of now, so that a wait ends from here on.
+    async fn set_back(ctx: &Ctx, counted: &[(Key, i64)], now: i64) -> Result<()> {
+        let mut tx = ctx.tx();
+        for (key, _) in counted {
+            tx.run(
+                "UPDATE directory_attempt SET at = $2, until = until - (at - $2)
+                 WHERE tried = $1 AND at > $2",
+                [key.tried.clone().into(), now.into()],
+            );
+        }
+        ctx.commit(tx).await.map(drop)
     }
 
     /// The password was right: the name is its owner's. A source is only paid back, or it would

@@ -211,6 +211,27 @@ async fn time_makes_up_for_everything_and_a_clock_that_goes_back_for_nothing() {
 }
 
 #[tokio::test]
+async fn who_waits_when_the_clock_is_put_back_waits_no_longer_than_before() {
+    let door = Door::new().await;
+    for _ in 0..6 {
+        assert!(door.knows("amy", 1).await.is_ok());
+        door.advance(WAIT_MS);
+    }
+    door.advance(-60 * MINUTE);
+    let refused = door.knows("amy", 1).await;
+    assert_eq!(refused, Err(2 * WAIT_MS));
+    door.advance(2 * WAIT_MS);
+    assert_eq!(door.knows("amy", 1).await, Ok(()), "and not an hour");
+    assert_eq!(door.knows("amy", 1).await, Err(4 * WAIT_MS), "what was owed is owed");
+    // From elsewhere the same, by the name and by the source.
+    assert_eq!(door.passed(names(20)).await, 20);
+    door.advance(-60 * MINUTE);
+    assert_eq!(door.attempt(("bob", 1), "wrong", None).await, Err(WAIT_MS));
+    door.advance(WAIT_MS);
+    assert!(door.guess("bob", 1).await);
+}
+
+#[tokio::test]
 async fn what_is_forgiven_is_forgotten() {
     let door = Door::new().await;
     let people = (0..100).map(|number| (format!("name{number}"), number));
