@@ -6,6 +6,7 @@
 //! | limit | counted by | because |
 //! |---|---|---|
 //! | calls of a session; of strangers by network | node | it is the node's time that they take |
+//! | refused calls of robots' addresses by network | node | the same |
 //! | sockets and handshakes by network (`http/gate.rs`) | node | they cost its memory and cores |
 //! | catch-ups at once (`gateway/admission.rs`) | node | each node may ask the database so much |
 //! | passwords hashed at once (`directory/turns.rs`) | node | they take its cores |
@@ -32,6 +33,9 @@ pub use networks::Networks;
 
 /// Calls a second of strangers from one address: signing in is all that they can do.
 const STRANGER_PER_S: u32 = 5;
+/// Calls of robots' addresses a second that are refused, from one network: what is refused is read
+/// before, and programs that are set up wrongly do not notice.
+const REFUSED_PER_S: u32 = 20;
 /// So few callers are not worth looking through.
 const CALLERS_FEW: usize = 1_000;
 /// How often buckets that are full again are looked for, in milliseconds: a bucket is full after
@@ -54,6 +58,7 @@ enum Key {
 pub struct Rates {
     buckets: DashMap<Key, Bucket>,
     strangers: Networks,
+    refused: Networks,
     reads_per_s: u32,
     writes_per_s: u32,
     swept_at: AtomicI64,
@@ -63,8 +68,9 @@ impl Rates {
     /// Full buckets for everybody.
     pub fn new(reads_per_s: u32, writes_per_s: u32) -> Rates {
         let strangers = Networks::new(STRANGER_PER_S);
+        let refused = Networks::new(REFUSED_PER_S);
         let (buckets, swept_at) = (DashMap::new(), AtomicI64::new(0));
-        Rates { buckets, strangers, reads_per_s, writes_per_s, swept_at }
+        Rates { buckets, strangers, refused, reads_per_s, writes_per_s, swept_at }
     }
 
     /// Takes a token.
@@ -94,6 +100,22 @@ impl Rates {
         let Some(address) = address else { return Ok(()) };
         let taken = self.strangers.take(address, now);
         taken.map_err(|retry_ms| too_many(self.strangers.per_s(), retry_ms))
+    }
+
+    /// Whether a robot's address may be called: its network has not been refused too often.
+    ///
+    /// # Errors
+    /// `E_RATE` with how long to wait.
+    pub fn may_post(&self, network: Option<IpAddr>, now: i64) -> Result<(), ErrorBody> {
+        let Some(network) = network else { return Ok(()) };
+        let left = self.refused.look(network, now);
+        left.map_err(|retry_ms| too_many(self.refused.per_s(), retry_ms))
+    }
+
+    /// A call of a robot's address was refused.
+    pub fn refused(&self, network: Option<IpAddr>, now: i64) {
+        // Whoever is refused more often than may be finds out with the next call.
+        let _spent = network.map(|network| self.refused.take(network, now));
     }
 
     fn take_of(&self, key: Key, now: i64) -> Result<(), ErrorBody> {

@@ -1,8 +1,6 @@
 //! Where programs of others post: DingTalk's `POST /robot/send`, whose answers are always 200 and
 //! say in their bodies what is wrong; and what all such addresses share.
 
-use std::net::IpAddr;
-
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
@@ -90,33 +88,38 @@ impl Door {
         let peer = request.extensions().get::<Admitted>().map(Admitted::peer);
         let from =
             peer.map(|peer| forwarded::client(peer, request.headers(), &self.0.trusted_proxies));
+        let (rates, network) = (&self.0.rates, from.map(network));
+        let refused = match rates.may_post(network, self.0.host.now()) {
+            Ok(()) => {
+                let from = from.map(|it| it.to_string());
+                self.post(Receive { token, from, shape, signatures, body: String::new() }, request)
+                    .await
+            }
+            Err(error) => return Some(failed(error.retry_ms)),
+        };
+        // Who guesses at tokens, or sends what is refused again and again, may not do it often.
+        let ours = [Reason::Failed, Reason::Conversation];
+        if refused.as_ref().is_some_and(|refusal| !ours.contains(&refusal.reason)) {
+            rates.refused(network, self.0.host.now());
+        }
+        refused
+    }
+
+    async fn post(&self, receive: Receive, request: Request) -> Option<Refusal> {
         let body = match text(request.into_body()).await {
             Ok(body) => body,
             Err(refusal) => return Some(refusal),
         };
-        let receive =
-            Receive { token, from: from.map(|it| it.to_string()), shape, signatures, body };
+        let receive = Receive { body, ..receive };
         match self.0.host.call_typed(Caller::SYSTEM, None, &receive).await {
-            Ok(Received { refused }) => refused.map(|refusal| self.charged(from, refusal)),
-            Err(error) => {
-                let retry_ms = error.body().retry_ms;
-                Some(Refusal { reason: Reason::Failed, detail: String::new(), retry_ms })
-            }
+            Ok(Received { refused }) => refused,
+            Err(error) => Some(failed(error.body().retry_ms)),
         }
     }
+}
 
-    /// Who guesses at tokens is a stranger, who may not try often.
-    fn charged(&self, from: Option<IpAddr>, refusal: Refusal) -> Refusal {
-        if refusal.reason != Reason::Token {
-            return refusal;
-        }
-        match self.0.rates.failed(from.map(network), self.0.host.now()) {
-            Ok(()) => refusal,
-            Err(error) => {
-                Refusal { reason: Reason::Failed, detail: String::new(), retry_ms: error.retry_ms }
-            }
-        }
-    }
+fn failed(retry_ms: Option<u64>) -> Refusal {
+    Refusal { reason: Reason::Failed, detail: String::new(), retry_ms }
 }
 
 async fn text(body: Body) -> Result<String, Refusal> {

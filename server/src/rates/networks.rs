@@ -40,6 +40,17 @@ impl Networks {
         self.per_s
     }
 
+    /// Whether there is a token, which stays.
+    ///
+    /// # Errors
+    /// How many milliseconds to wait for one.
+    pub fn look(&self, network: IpAddr, now: i64) -> Result<(), u64> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = (table.own.len() >= NETWORKS_MAX).then_some(table.shared);
+        let bucket = table.own.get(&network).copied().or(shared);
+        bucket.map_or(Ok(()), |mut copy| copy.take(self.per_s, now))
+    }
+
     /// Takes a token.
     ///
     /// # Errors

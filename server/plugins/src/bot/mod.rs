@@ -30,7 +30,10 @@ use self::{journal::Journal, window::Windows};
 /// What the handlers share.
 #[derive(Default)]
 struct Bot {
+    /// What was posted.
     windows: Windows,
+    /// Refusals that were listed.
+    noted: Windows,
     journal: Arc<Journal>,
 }
 

@@ -89,7 +89,7 @@ fn strong(text: &str) -> String {
     let mut at = 0;
     while at < letters.len() {
         let mark = letters[at];
-        match pair_end(&letters, at).filter(|_| "*~".contains(mark)) {
+        match pair_end(&letters, at) {
             Some(end) => {
                 let inner: String = letters[at + 1..end].iter().collect();
                 out.extend([mark, mark]);
@@ -108,18 +108,31 @@ fn strong(text: &str) -> String {
 
 /// Where the mark that begins here ends, in the same line.
 fn pair_end(letters: &[char], at: usize) -> Option<usize> {
-    let mark = letters[at];
-    let before = at.checked_sub(1).map(|before| letters[before]);
-    let inner = letters.get(at + 1).filter(|&&c| c != mark && !c.is_whitespace());
-    if inner.is_none() || before.is_some_and(|c| c == mark || c == '\\' || c.is_alphanumeric()) {
+    if !opens(letters, at) {
         return None;
     }
-    let line =
-        letters[at + 1..].iter().position(|&c| c == '\n').map_or(letters.len(), |n| at + 1 + n);
-    let end = (at + 2..line).find(|&end| letters[end] == mark)?;
-    let after = letters.get(end + 1).copied();
-    let closes = !letters[end - 1].is_whitespace() && after.is_none_or(|c| c != mark);
-    (closes && !after.is_some_and(char::is_alphanumeric)).then_some(end)
+    let (mark, end) = (letters[at], looked_until(letters, at));
+    let is_inside = |c: &char| *c == mark || c.is_alphanumeric();
+    let closes = letters.get(end) == Some(&mark) && !letters[end - 1].is_whitespace();
+    (closes && !letters.get(end + 1).is_some_and(is_inside)).then_some(end)
+}
+
+/// Whether a mark stands here, before a word.
+fn opens(letters: &[char], at: usize) -> bool {
+    let mark = letters[at];
+    let is_inside = |c: &char| *c == mark || *c == '\\' || c.is_alphanumeric();
+    let is_word = |c: &char| *c != mark && !c.is_whitespace();
+    "*~".contains(mark)
+        && letters.get(at + 1).is_some_and(is_word)
+        && !at.checked_sub(1).is_some_and(|before| is_inside(&letters[before]))
+}
+
+/// Where the next mark of the same kind stands, or the line ends: no mark looks beyond the next
+/// one, so that all of them together look through a text once for each kind.
+fn looked_until(letters: &[char], at: usize) -> usize {
+    let mut rest = letters[at + 2..].iter();
+    let ends = rest.position(|&c| c == letters[at] || c == '\n');
+    ends.map_or(letters.len(), |ends| at + 2 + ends)
 }
 
 #[cfg(test)]
@@ -155,6 +168,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn however_many_marks_there_are_each_letter_is_looked_at_a_few_times(
+            text in "[-.*~ a\n]{0,200}", long in "[*~]?[-.a~*]{0,9}",
+        ) {
+            let letters: Vec<char> = format!("{text}{}", long.repeat(20)).chars().collect();
+            let opening = (0..letters.len()).filter(|&at| opens(&letters, at));
+            let looked: usize = opening.map(|at| looked_until(&letters, at) - at).sum();
+            prop_assert!(looked <= 2 * letters.len(), "{} of {}", looked, letters.len());
+        }
+
         #[test]
         fn no_text_is_too_strange(text in "[ *~`<>|!@#&a-z港\n]{0,60}") {
             let written = read(&text).text;

@@ -15,14 +15,21 @@ use super::{
     signature,
 };
 
+/// So many refusals of each robot are listed in a minute: whoever is refused all the time pushes
+/// neither what was posted out of the list, nor writes without end.
+const NOTED_PER_MINUTE: u32 = 40;
+
 /// `bot.receive`. A refusal is an answer, and is listed with the robot's calls.
 pub(super) async fn receive(ctx: Ctx, args: Receive) -> Result<Received> {
     let Some(robot) = Robot::by_token(&ctx, &args.token).await? else {
         return Ok(Received { refused: Some(because(Reason::Token)) });
     };
     let refused = accept(&ctx, &robot, &args).await.err();
-    let journal = &ctx.state::<Bot>().journal;
-    journal.note(&ctx, (robot.id, args.from.as_deref()), refused.as_ref());
+    let bot = ctx.state::<Bot>();
+    let may_note = || bot.noted.take(robot.id, NOTED_PER_MINUTE, ctx.now()).is_ok();
+    if refused.is_none() || may_note() {
+        bot.journal.note(&ctx, (robot.id, args.from.as_deref()), refused.as_ref());
+    }
     Ok(Received { refused })
 }
 
@@ -45,10 +52,17 @@ async fn accept(ctx: &Ctx, robot: &Robot, args: &Receive) -> Result<(), Refusal>
         ..because(Reason::Rate)
     })?;
     let posted = post(ctx, robot, args).await;
-    if posted.is_err() {
+    // What the caller sent is read and costs its place, whatever it was; what is not the caller's
+    // fault does not.
+    if posted.as_ref().is_err_and(|refusal| is_ours(refusal.reason)) {
         windows.give_back(robot.id);
     }
     posted
+}
+
+/// Whether the same call may succeed when it is repeated.
+fn is_ours(reason: Reason) -> bool {
+    matches!(reason, Reason::Failed | Reason::Conversation)
 }
 
 /// Whether an administrator took the robot out of the organisation.

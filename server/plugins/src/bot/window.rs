@@ -1,4 +1,4 @@
-//! How much each robot has posted in the last minute.
+//! How much each robot has done in the last minute.
 //!
 //! Every node counts what comes through itself: to agree would cost a write for every call.
 

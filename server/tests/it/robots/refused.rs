@@ -71,11 +71,39 @@ async fn an_address_that_is_nobodys_is_told_so_and_not_for_ever() {
     let expected = json!({"errcode": 300_001, "errmsg": "token is not exist"});
     assert_eq!(shop.send(&text("x")).await, expected);
     assert_eq!(shop.hook("/hook", r#"{"text":"x"}"#).await, (404, "no_service".into()));
-    let mut busy = false;
-    for _ in 0..100 {
-        busy = busy || shop.send(&text("x")).await["errcode"] == -1;
+    assert!(is_slowed_down(&shop, &text("x")).await, "whoever guesses is");
+    shop.close().await;
+}
+
+/// Whether somebody who sends this again and again is told to wait.
+async fn is_slowed_down(shop: &Shop, body: &Value) -> bool {
+    for _ in 0..1_000 {
+        if shop.send(body).await["errcode"] == -1 {
+            return true;
+        }
     }
-    assert!(busy, "whoever guesses is slowed down");
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_refused_again_and_again_is_slowed_down() {
+    let shop = Shop::open(Rules { keywords: vec!["alarm".into()], ..often() }).await;
+    assert!(is_slowed_down(&shop, &json!([])).await);
+    let (status, words) = shop.hook("/hook", r#"{"text":"alarm"}"#).await;
+    assert_eq!((status, words.as_str()), (503, "server_error"), "nothing more is read of it");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_does_not_push_what_was_posted_out_of_the_list() {
+    let shop = Shop::open(often()).await;
+    assert_eq!(shop.send(&text("x")).await["errcode"], 0);
+    for _ in 0..55 {
+        assert_eq!(shop.send(&text("")).await["errcode"], 40_035);
+    }
+    let listed = shop.deliveries().await;
+    assert_eq!(listed.len(), 41, "of refusals so many a minute");
+    assert!(listed.last().is_some_and(|call| call.refused.is_none()));
     shop.close().await;
 }
 
@@ -108,10 +136,9 @@ async fn a_signature_of_yesterday_and_a_strange_address_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_posts_too_much_is_told_how_long_to_wait() {
     let shop = Shop::open(Rules { per_minute: Some(3), ..Rules::default() }).await;
-    for number in 0..3 {
-        assert_eq!(shop.send(&text("")).await["errcode"], 40_035, "what says nothing is no post");
-        assert_eq!(shop.send(&text("x")).await["errcode"], 0, "{number}");
-    }
+    assert_eq!(shop.send(&text("x")).await["errcode"], 0);
+    assert_eq!(shop.send(&text("")).await["errcode"], 40_035, "it is read, and counts as a post");
+    assert_eq!(shop.send(&text("x")).await["errcode"], 0);
     let answer = shop.send(&text("x")).await;
     assert_eq!(answer["errcode"], 130_101);
     assert_eq!(answer["errmsg"], "send too fast, exceed 3 times per minute");
