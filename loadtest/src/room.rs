@@ -173,6 +173,7 @@ pub fn hello(token: &Token, sync: Option<&str>) -> Vec<u8> {
         sync: sync.map(str::to_owned),
         caps: Vec::new(),
         handles: Vec::new(),
+        listens: Vec::new(),
     };
     client::hello(Codec::Json, &hello)
 }

@@ -43,6 +43,7 @@ pub fn server_frame(bytes: &[u8]) {
                 ServerFrame::Call(asked) => server::call(other, asked),
                 ServerFrame::Pong { now } => server::pong(other, *now),
                 ServerFrame::Ev(event) => server::ev(other, event),
+                ServerFrame::Heard(event) => server::heard(other, event),
                 ServerFrame::Eph(eph) => server::eph(other, eph),
                 ServerFrame::Dirty(topics) => server::dirty(other, topics),
                 ServerFrame::Page(topics) => server::page(other, topics),

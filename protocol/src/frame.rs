@@ -7,7 +7,7 @@ use crate::{Codec, msgpack};
 pub mod client;
 pub mod server;
 
-pub use client::{Call, ClientFrame, HANDLES_MAX, Hello};
+pub use client::{Call, ClientFrame, HANDLES_MAX, Hello, LISTENS_MAX};
 pub use server::{Asked, Asker, ServerFrame, TopicPage, Welcome};
 
 /// A value under its tag: `{"t": …, …value}`. The value must be a map.

@@ -54,6 +54,7 @@ impl Link {
             sync: sync.map(str::to_owned),
             caps: vec!["dirty".to_owned()],
             handles: options.handlers.names(),
+            listens: Vec::new(),
         };
         Box::pin(Socket::connect(address.clone(), options.codec, hello, chance))
     }

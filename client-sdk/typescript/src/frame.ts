@@ -78,6 +78,7 @@ const FRAMES: Record<Exclude<ServerFrame['t'], 'err'>, Check> = {
   }),
   pong: object({ now: integer }),
   ev: event,
+  heard: event,
   eph: object({ k: text, topic: maybe(topic) }),
   dirty: object({ topics: list(pair(topic, whole)) }),
   page: object({ topics: list(topicPage) }),

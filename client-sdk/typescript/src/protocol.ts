@@ -183,6 +183,11 @@ export interface Hello {
   device: DeviceId
   /** The operations that it answers, if it is a program: `app.{name}.{verb}`, at most 64. */
   handles?: string[]
+  /**
+   * The kinds of events that it is to be told one by one until it has acknowledged each, if it is a
+   * program; at most 64.
+   */
+  listens?: string[]
   /** What `synced` said last. */
   sync?: string
   /** Tells several windows of one installation apart. */
@@ -1856,8 +1861,8 @@ export interface SessionIssue {
  * it only to a message whose `rev` is smaller.
  */
 export interface CardUpdatedData {
-  /** What it says now. */
-  card: Card
+  /** What it says now; absent where newcomers see nothing of the time before them. */
+  card?: Card
   /** The message. */
   of: number
 }
@@ -2013,6 +2018,8 @@ export type ClientFrame =
   /** The answer to a call of the server. */
   | { t: 'ok'; re: number; data: unknown }
   | ({ t: 'err'; re: number } & ErrorBody)
+  /** What was `heard` has been dealt with. */
+  | { t: 'ack'; topic: Topic; seq: number }
   | { t: 'ping' }
 
 /** What the server sends. A `t` that is not here comes from a newer server: pass over it. */
@@ -2024,6 +2031,8 @@ export type ServerFrame =
   | ({ t: 'call' } & Asked)
   | { t: 'pong'; now: number }
   | ({ t: 'ev' } & Event)
+  /** An event for a listener, told again until there is an `ack`. */
+  | ({ t: 'heard' } & Event)
   | ({ t: 'eph' } & Ephemeral)
   /** Topics of which events were left out, with the head up to which to read them. */
   | { t: 'dirty'; topics: [Topic, number][] }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::tagged;
 use crate::{
-    Cid, Codec, DeviceId, ErrorBody, ErrorCode, Raw, VERSION,
+    Cid, Codec, DeviceId, ErrorBody, ErrorCode, Raw, Topic, VERSION,
     codec::BadValue,
     field,
     id::BadId,
@@ -21,6 +21,9 @@ use crate::{
 
 /// The most operations that one connection answers.
 pub const HANDLES_MAX: usize = 64;
+
+/// The most kinds of events that a program listens to.
+pub const LISTENS_MAX: usize = 64;
 
 /// The first frame of a client: who it is and what it has.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +52,15 @@ pub struct Hello {
     )]
     #[schemars(with = "Option<Vec<String>>", length(max = HANDLES_MAX))]
     pub handles: Vec<String>,
+    /// The kinds of events that it is to be told one by one until it has acknowledged each, if it
+    /// is a program; at most 64.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "Option<Vec<String>>", length(max = LISTENS_MAX))]
+    pub listens: Vec<String>,
 }
 
 /// A command: asks, and gets `ok` or `err`.
@@ -87,6 +99,13 @@ pub enum ClientFrame<'a> {
         /// What is wrong.
         error: Box<ErrorBody>,
     },
+    /// What the server told a listener has been dealt with.
+    Ack {
+        /// The event's topic.
+        topic: Topic,
+        /// Its position.
+        seq: u64,
+    },
     /// A sign of life.
     Ping,
     /// A `t` that this version does not know: ignored.
@@ -105,6 +124,10 @@ impl<'a> ClientFrame<'a> {
             Some("hello") => read_hello(codec, bytes).map(ClientFrame::Hello),
             Some("call") => header.call().map(ClientFrame::Call),
             Some("ping") => Ok(ClientFrame::Ping),
+            Some("ack") => {
+                let AckBody { topic, seq } = codec.decode(bytes).map_err(bad_value)?;
+                Ok(ClientFrame::Ack { topic, seq })
+            }
             Some("ok") => {
                 let data = header.value(header.data).unwrap_or(Raw { codec, bytes: &[] });
                 Ok(ClientFrame::Ok { re: header.re()?, data })
@@ -124,6 +147,13 @@ impl<'a> ClientFrame<'a> {
         let header = Header::read(codec, bytes).ok()?;
         header.value(header.id).and_then(id)
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AckBody {
+    topic: Topic,
+    #[serde(deserialize_with = "field::int")]
+    seq: u64,
 }
 
 fn read_hello(codec: Codec, bytes: &[u8]) -> Result<Box<Hello>, ErrorBody> {
@@ -326,6 +356,11 @@ pub fn call<T: Serialize>(
         args: &'a T,
     }
     tagged(codec, "call", &Body { id, op, cid, prev, args })
+}
+
+/// `ack`.
+pub fn ack(codec: Codec, topic: &Topic, seq: u64) -> Vec<u8> {
+    tagged(codec, "ack", &AckBody { topic: topic.clone(), seq })
 }
 
 /// `ping`.

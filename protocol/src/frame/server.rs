@@ -103,6 +103,8 @@ pub enum ServerFrame {
     },
     /// A durable event.
     Ev(Box<Event>),
+    /// A durable event, for a listener that answers `ack`.
+    Heard(Box<Event>),
     /// Something that matters only now.
     Eph(Ephemeral),
     /// Topics of which events were left out, with the head up to which to read them.
@@ -194,6 +196,7 @@ impl ServerFrame {
             "call" => ServerFrame::Call(codec.decode(bytes)?),
             "pong" => ServerFrame::Pong { now: codec.decode::<PongBody>(bytes)?.now },
             "ev" => ServerFrame::Ev(codec.decode(bytes)?),
+            "heard" => ServerFrame::Heard(codec.decode(bytes)?),
             "eph" => ServerFrame::Eph(codec.decode(bytes)?),
             "dirty" => ServerFrame::Dirty(codec.decode::<DirtyBody>(bytes)?.topics),
             "page" => ServerFrame::Page(codec.decode::<PageBody>(bytes)?.topics),
@@ -284,6 +287,11 @@ pub fn pong(codec: Codec, now: i64) -> Vec<u8> {
 /// `ev`.
 pub fn ev(codec: Codec, event: &Event) -> Vec<u8> {
     tagged(codec, "ev", event)
+}
+
+/// `heard`.
+pub fn heard(codec: Codec, event: &Event) -> Vec<u8> {
+    tagged(codec, "heard", event)
 }
 
 /// `eph`.

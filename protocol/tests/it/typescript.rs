@@ -41,6 +41,8 @@ export type ClientFrame =
   /** The answer to a call of the server. */
   | { t: 'ok'; re: number; data: unknown }
   | ({ t: 'err'; re: number } & ErrorBody)
+  /** What was `heard` has been dealt with. */
+  | { t: 'ack'; topic: Topic; seq: number }
   | { t: 'ping' }
 
 /** What the server sends. A `t` that is not here comes from a newer server: pass over it. */
@@ -52,6 +54,8 @@ export type ServerFrame =
   | ({ t: 'call' } & Asked)
   | { t: 'pong'; now: number }
   | ({ t: 'ev' } & Event)
+  /** An event for a listener, told again until there is an `ack`. */
+  | ({ t: 'heard' } & Event)
   | ({ t: 'eph' } & Ephemeral)
   /** Topics of which events were left out, with the head up to which to read them. */
   | { t: 'dirty'; topics: [Topic, number][] }

@@ -9,12 +9,14 @@ use std::{
     time::Duration,
 };
 
-use carillon_protocol::{Access, Effect, ErrorCode, Event, Json, Topic, event::Ephemeral, id::Ulid};
+use carillon_protocol::{
+    Access, Effect, ErrorCode, Event, Json, Topic, event::Ephemeral, id::Ulid,
+};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    Asked, BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin, Result,
-    Storage, Tx, Window,
+    Asked, BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin,
+    Result, Storage, Tx, Window,
     call::bounded,
     duties::{Duties, Owner},
     plugin::{Entry, Topics},

@@ -63,6 +63,7 @@ pub fn document(tables: &Tables) -> Value {
         }
     }
     socket.asks();
+    socket.hears();
     tables.operations.iter().for_each(|operation| socket.call(operation));
     tables.events.iter().for_each(|kind| socket.kind("ev", "Event", kind));
     tables.ephemerals.iter().for_each(|kind| socket.kind("eph", "Ephemeral", kind));
@@ -192,6 +193,19 @@ impl Socket {
         self.operations["asked"]["reply"] = json!({ "channel": channel, "messages": answers });
     }
 
+    /// What a listener is told, until it has dealt with it.
+    fn hears(&mut self) {
+        let doc = "An event of a kind that the client said in `hello` it listens to; it is told \
+                   again on the next connection, until there is an `ack`.";
+        self.message("heard", "heard", doc, &named("Event"));
+        let dealt = fields(&[("topic", named("Topic")), ("seq", int())]);
+        self.message("ack", "ack", "What was heard has been dealt with.", &dealt);
+        self.sends("heard", doc, "heard");
+        let channel = json!({ "$ref": "#/channels/socket" });
+        self.operations["heard"]["reply"] =
+            json!({ "channel": channel, "messages": [on_socket("ack")] });
+    }
+
     /// A kind of events or ephemerals.
     fn kind(&mut self, t: &str, of: &str, kind: &Kind) {
         let name = format!("{t}.{}", kind.k);
@@ -259,7 +273,7 @@ mod tests {
     fn the_frames_are_those_of_the_protocol() {
         let tags =
             from_clients().map(|(t, ..)| t).into_iter().chain(from_server().map(|(t, ..)| t));
-        let mut tags: Vec<_> = tags.chain(["call", "ok", "ev", "eph"]).collect();
+        let mut tags: Vec<_> = tags.chain(["ack", "call", "ok", "ev", "eph", "heard"]).collect();
         tags.sort_unstable();
         let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/vectors/v1");
         let mut found = std::collections::BTreeSet::new();

@@ -191,6 +191,7 @@ impl Hub {
 
 impl Live for Hub {
     fn committed(&self, events: &[(Event, Vec<LiveChange>)]) {
+        self.links.committed(events.iter().map(|(event, _)| &*event.k));
         for (event, changes) in events {
             self.deliver(Delivery::event(event.clone()), changes.clone());
         }

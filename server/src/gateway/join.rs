@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::{
     ConnId, HEARTBEAT_MS, Hub,
     delivery::framed,
-    link,
+    link, listen,
     progress::token_of,
     shard::{Attach, Cmd},
     windows::Window,
@@ -94,7 +94,7 @@ impl Joining {
             self.host.call_typed(Caller::SYSTEM, None, &Resolve { token, ticket: true }).await?;
         let scopes = who.scopes.iter().map(String::as_str);
         let caller = Caller::signed_in(who.user, who.org, who.session, scopes);
-        self.check_handles(caller, &hello.handles).await?;
+        let kinds = self.check_program(caller, &hello).await?;
         let since = self.since(hello.sync.as_deref())?;
         if since > Some(self.host.storage().position().0) {
             // It comes from a node that is ahead, or from nowhere: nobody else waits for it.
@@ -132,21 +132,32 @@ impl Joining {
         let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
         let synced = self.frame(&server::synced(self.codec, &token_of(epoch, pos)));
         self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
+        if !kinds.is_empty() {
+            let (hub, host) = (Arc::clone(&self.hub), self.host.clone());
+            let Joining { conn, codec, .. } = *self;
+            listen::Listener { hub, host, conn, codec, caller, kinds }.run().await;
+        }
         Ok(())
     }
 
-    /// Refuses operations that are not this program's own.
-    async fn check_handles(&self, caller: Caller, handles: &[String]) -> Result<()> {
-        if handles.is_empty() {
-            return Ok(());
+    /// Refuses operations that are not this program's own; answers what it listens to.
+    async fn check_program(&self, caller: Caller, hello: &Hello) -> Result<Vec<&'static str>> {
+        let Hello { handles, listens, .. } = hello;
+        if handles.is_empty() && listens.is_empty() {
+            return Ok(Vec::new());
         }
         let asks = Caller::on_behalf_of(caller.user, caller.org);
         let got = GetMembers { users: vec![caller.user] };
         let got = self.host.call_typed(asks, None, &got).await?;
-        match got.members.first().filter(|member| member.app) {
-            Some(program) => link::check(&program.login, handles),
-            None => Err(Error::bad_arg("handles", "only programs answer operations")),
+        let field = if handles.is_empty() { "listens" } else { "handles" };
+        let Some(program) = got.members.first().filter(|member| member.app) else {
+            return Err(Error::bad_arg(field, "only programs answer operations, or listen"));
+        };
+        link::check(&program.login, handles)?;
+        if !listens.is_empty() && !caller.may(READ) {
+            return Err(Error::bad_arg("listens", "this needs a token of the scope `read`"));
         }
+        listen::check(listens)
     }
 
     /// Waits until the hub was told of everything up to a position that was read.
@@ -197,6 +208,7 @@ impl Joining {
         for replaced in self.hub.windows.attach(window, who.session, self.conn) {
             self.hub.bye(replaced, CloseCode::Replaced).await;
         }
+        let is_program = !hello.handles.is_empty() || !hello.listens.is_empty();
         let (done, attached) = oneshot::channel();
         let attach = Attach {
             conn: self.conn,
@@ -204,7 +216,7 @@ impl Joining {
             device: hello.device,
             expires_at: who.expires_at,
             dirty_ok,
-            handles: hello.handles.clone(),
+            handles: is_program.then(|| hello.handles.clone()),
             welcome: self.frame(&server::welcome(self.codec, &welcome)),
             done,
         };

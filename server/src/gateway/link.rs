@@ -1,25 +1,32 @@
-//! Programs that answer operations of their own over their socket.
+//! Programs that answer operations of their own over their socket, and those that listen.
 //!
 //! A call goes to the connection of the program that has the fewest under way, as a `call` frame,
 //! and waits for its `ok` or `err`. Nothing of it is kept: what a program answers is passed on,
 //! and a call whose connection ends has an unknown outcome.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashMap},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use carillon_plugin::{Asked, Error, Result, nobody};
 use carillon_protocol::{
-    Codec, ErrorBody, ErrorCode, Json, OrgId,
+    Codec, ErrorBody, ErrorCode, Json, OrgId, Topic, UserId,
     frame::{self, server},
     limits::CALLS_IN_FLIGHT_MAX,
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::timeout,
+};
 
-use super::{ConnId, Hub, delivery::framed, shard::Cmd};
+use super::{ConnId, Hub, delivery::framed, listen::UNACKED_MAX, shard::Cmd};
 
 /// How long a program may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,7 +54,11 @@ pub(super) type Answer = std::result::Result<Bytes, Box<ErrorBody>>;
 
 /// The connections of programs that answer, and what they have yet to answer.
 #[derive(Debug, Default)]
-pub(super) struct Links(Mutex<Inner>);
+pub(super) struct Links {
+    inner: Mutex<Inner>,
+    /// How many connections listen: where none does, a commit costs nothing.
+    listeners: AtomicUsize,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -55,6 +66,8 @@ struct Inner {
     by_op: HashMap<(OrgId, String), Vec<ConnId>>,
     conns: HashMap<ConnId, Link>,
     last_id: u64,
+    /// The connections of a program that listen, in the order in which they are told.
+    listening: HashMap<UserId, Vec<ConnId>>,
 }
 
 /// A connection of a program.
@@ -65,6 +78,33 @@ struct Link {
     ops: Vec<String>,
     /// Who waits for the answers.
     asked: HashMap<u64, oneshot::Sender<Answer>>,
+    listens: Option<Listens>,
+}
+
+/// A connection that listens.
+#[derive(Debug)]
+struct Listens {
+    user: UserId,
+    kinds: Vec<&'static str>,
+    /// What it was told and has not dealt with, by the position in commit order.
+    unacked: BTreeMap<u64, (Topic, u64)>,
+    /// Whether it has dealt with something since its last turn.
+    acked: bool,
+    /// Told when there is something to look at.
+    changed: Arc<Notify>,
+}
+
+/// What a listener may be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Whether it is this connection's turn, and not another one's of the same program.
+    pub(super) mine: bool,
+    /// The position of the oldest event that it has not dealt with.
+    pub(super) oldest: Option<u64>,
+    /// Whether it has dealt with something since its last turn.
+    pub(super) acked: bool,
+    /// How many events more it may be told.
+    pub(super) room: usize,
 }
 
 /// A call that was handed to a connection. Whoever gives up takes it back.
@@ -111,7 +151,7 @@ fn is_verb(verb: &str) -> bool {
 impl Links {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing in here panics between two changes that belong together.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection answers these operations from now on.
@@ -123,13 +163,18 @@ impl Links {
                 conns.push(conn);
             }
         }
-        inner.conns.insert(conn, Link { codec, org, ops, asked: HashMap::new() });
+        inner.conns.insert(conn, Link { codec, org, ops, asked: HashMap::new(), listens: None });
     }
 
     /// A connection is gone, with what it has not answered.
     pub(super) fn detach(&self, conn: ConnId) {
         let mut inner = self.inner();
         let Some(link) = inner.conns.remove(&conn) else { return };
+        if let Some(listens) = link.listens {
+            self.listeners.fetch_sub(1, Ordering::Relaxed);
+            listens.changed.notify_one();
+            inner.leaves(conn, listens.user);
+        }
         for op in link.ops {
             let key = (link.org, op);
             if let Some(conns) = inner.by_op.get_mut(&key) {
@@ -146,6 +191,69 @@ impl Links {
         let asked = self.inner().conns.get_mut(&conn).and_then(|link| link.asked.remove(&re));
         // Whoever waited may have given up in this moment.
         asked.map(|asked| asked.send(answer)).is_some()
+    }
+
+    /// A connection listens from now on; answers what tells it to look, if it is there.
+    pub(super) fn listen(
+        &self,
+        conn: ConnId,
+        user: UserId,
+        kinds: &[&'static str],
+    ) -> Option<Arc<Notify>> {
+        let mut inner = self.inner();
+        let link = inner.conns.get_mut(&conn)?;
+        let (kinds, changed) = (kinds.to_vec(), Arc::<Notify>::default());
+        let told = Arc::clone(&changed);
+        let unacked = BTreeMap::new();
+        link.listens = Some(Listens { user, kinds, unacked, acked: false, changed });
+        inner.listening.entry(user).or_default().push(conn);
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Some(told)
+    }
+
+    /// What a listener may be told now; nothing if it is gone.
+    pub(super) fn turn(&self, conn: ConnId) -> Option<Turn> {
+        let mut inner = self.inner();
+        let user = inner.conns.get(&conn)?.listens.as_ref()?.user;
+        let mine = inner.listening.get(&user).is_some_and(|all| all.first() == Some(&conn));
+        let listens = inner.conns.get_mut(&conn)?.listens.as_mut()?;
+        let acked = mem::take(&mut listens.acked);
+        let oldest = listens.unacked.first_key_value().map(|(pos, _)| *pos);
+        Some(Turn { mine, oldest, acked, room: UNACKED_MAX.saturating_sub(listens.unacked.len()) })
+    }
+
+    /// A listener is told an event.
+    pub(super) fn told(&self, conn: ConnId, pos: u64, event: (Topic, u64)) {
+        let mut inner = self.inner();
+        let link = inner.conns.get_mut(&conn);
+        if let Some(listens) = link.and_then(|link| link.listens.as_mut()) {
+            listens.unacked.insert(pos, event);
+        }
+    }
+
+    /// A listener has dealt with an event; whether it was told it.
+    pub(super) fn acked(&self, conn: ConnId, topic: &Topic, seq: u64) -> bool {
+        let mut inner = self.inner();
+        let link = inner.conns.get_mut(&conn);
+        let Some(listens) = link.and_then(|link| link.listens.as_mut()) else { return false };
+        let told = listens.unacked.iter().find(|(_, event)| event.0 == *topic && event.1 == seq);
+        let Some(pos) = told.map(|(pos, _)| *pos) else { return false };
+        listens.unacked.remove(&pos);
+        listens.acked = true;
+        listens.changed.notify_one();
+        true
+    }
+
+    /// Something was committed: whoever listens to it looks.
+    pub(super) fn committed<'a>(&self, kinds: impl Iterator<Item = &'a str> + Clone) {
+        if self.listeners.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for listens in self.inner().conns.values().filter_map(|link| link.listens.as_ref()) {
+            if kinds.clone().any(|k| listens.kinds.contains(&k)) {
+                listens.changed.notify_one();
+            }
+        }
     }
 
     /// Gives a call to the connection with the fewest under way.
@@ -165,6 +273,23 @@ impl Links {
         let (answer, answered) = oneshot::channel();
         link.asked.insert(id, answer);
         Ok((Waiting { links: self, conn, codec: link.codec, id }, answered))
+    }
+}
+
+impl Inner {
+    /// A listener is gone: the next connection of the program goes on.
+    fn leaves(&mut self, conn: ConnId, user: UserId) {
+        let Some(conns) = self.listening.get_mut(&user) else { return };
+        conns.retain(|other| *other != conn);
+        match conns.first() {
+            None => {
+                self.listening.remove(&user);
+            }
+            Some(next) => {
+                let next = self.conns.get(next).and_then(|link| link.listens.as_ref());
+                next.into_iter().for_each(|listens| listens.changed.notify_one());
+            }
+        }
     }
 }
 

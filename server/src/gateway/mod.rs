@@ -16,6 +16,7 @@ pub mod handshake;
 mod hub;
 mod join;
 mod link;
+mod listen;
 mod outbox;
 mod presence;
 mod progress;

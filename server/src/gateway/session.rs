@@ -258,6 +258,11 @@ impl Shard {
                 self.on_answer(id, re, Ok(Bytes::copy_from_slice(data.bytes)));
             }
             (Ok(ClientFrame::Err { re, error }), _) => self.on_answer(id, re, Err(error)),
+            (Ok(ClientFrame::Ack { topic, seq }), _) => {
+                if !self.hub.links.acked(id, &topic, seq) {
+                    self.may_chat(id);
+                }
+            }
             (Ok(ClientFrame::Ping), _) => {
                 if self.may_chat(id) {
                     let body = server::pong(codec, self.host.now());

@@ -100,8 +100,8 @@ pub(super) struct Attach {
     pub(super) device: DeviceId,
     pub(super) expires_at: i64,
     pub(super) dirty_ok: bool,
-    /// The operations that it answers.
-    pub(super) handles: Vec<String>,
+    /// The operations that it answers, if it is a program that answers or listens.
+    pub(super) handles: Option<Vec<String>>,
     pub(super) welcome: Bytes,
     pub(super) done: oneshot::Sender<()>,
 }
@@ -368,8 +368,8 @@ impl Shard {
         }
         let codec = conn.codec;
         self.send_frame(id.slot, attach.welcome);
-        if !attach.handles.is_empty() {
-            self.hub.links.attach(id, codec, (attach.caller.org, attach.handles));
+        if let Some(handles) = attach.handles {
+            self.hub.links.attach(id, codec, (attach.caller.org, handles));
         }
         let _gone = attach.done.send(());
         self.lane_idle(id);

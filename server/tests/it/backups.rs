@@ -118,6 +118,7 @@ async fn a_client_notices_that_a_backup_was_restored() {
         sync,
         caps: Vec::new(),
         handles: Vec::new(),
+        listens: Vec::new(),
     };
     client.hello(&hello(sync)).await;
     let frames = client.until_closed().await.0;

@@ -64,6 +64,7 @@ impl TestClient {
             sync,
             caps: vec!["dirty".into()],
             handles: Vec::new(),
+            listens: Vec::new(),
         };
         client.hello(&hello).await;
         client.synced().await;

@@ -158,8 +158,10 @@ pub fn add_person(data: &Path, org: OrgId, login: &str) -> Person {
 pub async fn connect(url: &str, person: &Person) -> TestClient {
     let mut client = TestClient::open(url, Codec::Json).await;
     let (token, device) = (Some(person.token.clone()), person.device);
-    let (caps, handles) = (Vec::new(), Vec::new());
-    client.hello(&Hello { v: 1, token, device, tab: None, sync: None, caps, handles }).await;
+    let (caps, handles, listens) = (Vec::new(), Vec::new(), Vec::new());
+    client
+        .hello(&Hello { v: 1, token, device, tab: None, sync: None, caps, handles, listens })
+        .await;
     client.synced().await;
     client
 }

@@ -1,4 +1,6 @@
-//! Programs that answer operations of their own.
+//! Programs that answer operations of their own, and those that listen.
+
+mod listening;
 
 use carillon_protocol::{
     Cid, Codec, DeviceId, ErrorBody, ErrorCode, Json, Retry, ServerFrame,
@@ -46,6 +48,7 @@ fn hello(who: &Person, ops: &[&str]) -> Hello {
         sync: None,
         caps: Vec::new(),
         handles: ops.iter().map(|op| (*op).to_owned()).collect(),
+        listens: Vec::new(),
     }
 }
 

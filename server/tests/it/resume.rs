@@ -169,6 +169,7 @@ async fn a_token_of_another_life_is_told_to_start_again() {
             sync: Some(sync.into()),
             caps: Vec::new(),
             handles: Vec::new(),
+            listens: Vec::new(),
         };
         client.hello(&hello).await;
         let (frames, closed) = client.until_closed().await;

@@ -40,8 +40,8 @@ pub async fn sign_in(server: &TestServer, person: &Person, login: &str) -> Perso
 
 pub fn hello(person: &Person, token: &str, tab: Option<&str>) -> Hello {
     let (token, tab) = (Some(token.to_owned()), tab.map(str::to_owned));
-    let (caps, handles) = (Vec::new(), Vec::new());
-    Hello { v: 1, token, device: person.device, tab, sync: None, caps, handles }
+    let (caps, handles, listens) = (Vec::new(), Vec::new(), Vec::new());
+    Hello { v: 1, token, device: person.device, tab, sync: None, caps, handles, listens }
 }
 
 /// A connection of one window.

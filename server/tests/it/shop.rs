@@ -51,8 +51,8 @@ impl Shop {
 
     pub fn hello(&self, token: Option<String>) -> Hello {
         let device = self.device().device;
-        let (caps, handles) = (Vec::new(), Vec::new());
-        Hello { v: 1, token, device, tab: None, sync: None, caps, handles }
+        let (caps, handles, listens) = (Vec::new(), Vec::new(), Vec::new());
+        Hello { v: 1, token, device, tab: None, sync: None, caps, handles, listens }
     }
 
     /// A WebSocket by its bytes that is signed in.

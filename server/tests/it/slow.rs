@@ -166,8 +166,8 @@ async fn stop_and_be_sent_away(tls: Option<Tls>) {
     let (crowd, bob, carol) = Crowd::gather(tls).await;
     let mut stalled = TestClient::open(crowd.server.url(), Codec::Json).await;
     let (token, device) = (Some(bob.token.clone()), bob.device);
-    let (caps, handles) = (Vec::new(), Vec::new());
-    let hello = Hello { v: 1, token, device, tab: None, sync: None, caps, handles };
+    let (caps, handles, listens) = (Vec::new(), Vec::new(), Vec::new());
+    let hello = Hello { v: 1, token, device, tab: None, sync: None, caps, handles, listens };
     stalled.hello(&hello).await;
     stalled.synced().await;
     let sync = stalled.sync.clone();
@@ -210,8 +210,10 @@ async fn stop_while_catching_up(tls: Option<Tls>) {
     let mut client = TestClient::open(crowd.server.url(), Codec::MsgPack).await;
     let (token, device) = (Some(bob.token.clone()), bob.device);
     let caps = vec!["dirty".into()];
-    let handles = Vec::new();
-    client.hello(&Hello { v: 1, token, device, tab: None, sync: None, caps, handles }).await;
+    let (handles, listens) = (Vec::new(), Vec::new());
+    client
+        .hello(&Hello { v: 1, token, device, tab: None, sync: None, caps, handles, listens })
+        .await;
     let welcomed = client.frame().await;
     assert!(matches!(welcomed, ServerFrame::Welcome(_)), "{welcomed:?}");
     // Written while the catch-up is under way or held back behind it.

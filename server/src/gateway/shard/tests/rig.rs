@@ -81,7 +81,7 @@ impl Rig {
             caller: Caller::signed_in(user, org, SessionId(id(3)), scopes),
             device: DeviceId(id(4)),
             expires_at: self.kit.host().now() + ttl_ms,
-            handles: Vec::new(),
+            handles: None,
             dirty_ok: false,
             welcome: framed(Codec::Json, b"{\"t\":\"welcome\"}"),
             done,

@@ -1,0 +1,195 @@
+//! Programs that are told events until they have dealt with them.
+
+use carillon_protocol::{Codec, DeviceId, ErrorCode, Event, ServerFrame, frame::client, session};
+use tokio::time::timeout;
+
+use super::{hello, program};
+use crate::{
+    client::TestClient,
+    kit::{PATIENCE, Person, TestServer, new_id},
+};
+
+/// A connection that listens to messages.
+async fn listening(server: &TestServer, who: &Person, codec: Codec) -> TestClient {
+    let mut client = TestClient::open(server.url(), codec).await;
+    let mut hello = hello(who, &[]);
+    hello.device = DeviceId(new_id());
+    hello.listens = vec!["msg.sent".into()];
+    client.hello(&hello).await;
+    client.synced().await;
+    client
+}
+
+/// What the listener is told next.
+async fn heard(listener: &mut TestClient) -> Event {
+    loop {
+        if let ServerFrame::Heard(event) = listener.frame().await {
+            return *event;
+        }
+    }
+}
+
+async fn ack(listener: &mut TestClient, event: &Event) {
+    let frame = client::ack(listener.codec, &event.topic, event.seq);
+    listener.send_body(frame).await;
+}
+
+/// Waits until the program's place in the log is another one.
+async fn moved(server: &TestServer, program: &Person, from: u64) -> u64 {
+    let moved = async {
+        loop {
+            match server.host().listener_at(program.user).await.unwrap() {
+                at if at == from => tokio::task::yield_now().await,
+                at => return at,
+            }
+        }
+    };
+    timeout(PATIENCE, moved).await.expect("the place moves")
+}
+
+/// An organisation with a person and a program.
+async fn people(server: &TestServer) -> (Person, Person) {
+    let org = server.org("Harbour").await;
+    let amy = server.person(org, "amy").await;
+    let clerk = program(server, &amy, "clerk").await;
+    (amy, clerk)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_told_again_until_the_program_has_dealt_with_it() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let conv = server.group(&[&amy, &clerk]).await;
+    let mut said = TestClient::connect(&server, &amy).await;
+    for codec in Codec::ALL {
+        let mut listener = listening(&server, &clerk, codec).await;
+        let from = server.host().listener_at(clerk.user).await.unwrap();
+        let (mut seqs, mut told) = (Vec::new(), Vec::new());
+        for text in ["one", "two", "three"] {
+            seqs.push(said.say(conv, text).await.seq);
+        }
+        for seq in &seqs {
+            told.push(heard(&mut listener).await);
+            assert_eq!(told.last().map(|event| event.seq), Some(*seq));
+        }
+        // Dealt with out of order, the oldest still counts.
+        ack(&mut listener, &told[2]).await;
+        ack(&mut listener, &told[0]).await;
+        moved(&server, &clerk, from).await;
+        drop(listener);
+
+        // What happens while it is away is not lost either.
+        seqs.push(said.say(conv, "four").await.seq);
+        let mut listener = listening(&server, &clerk, codec).await;
+        for seq in &seqs[1..] {
+            let event = heard(&mut listener).await;
+            assert_eq!(event.seq, *seq);
+            let from = server.host().listener_at(clerk.user).await.unwrap();
+            ack(&mut listener, &event).await;
+            moved(&server, &clerk, from).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_told_what_it_may_see_and_nothing_else() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let bob = server.person(amy.org, "bob").await;
+    let elsewhere = server.org("Elsewhere").await;
+    let (eve, guest) =
+        (server.person(elsewhere, "eve").await, server.person(elsewhere, "guest").await);
+    let (secret, other) = (server.group(&[&amy, &bob]).await, server.group(&[&eve, &guest]).await);
+    let conv = server.group(&[&amy, &clerk]).await;
+    let mut listener = listening(&server, &clerk, Codec::Json).await;
+    TestClient::connect(&server, &eve).await.say(other, "elsewhere").await;
+    let mut said = TestClient::connect(&server, &amy).await;
+    said.say(secret, "secret").await;
+    let sent = said.say(conv, "hello").await;
+    let event = heard(&mut listener).await;
+    assert_eq!((event.id, event.seq), (sent.id, sent.seq));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_events_wait_for_a_program_and_the_rest_waits_in_the_log() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let conv = server.group(&[&amy, &clerk]).await;
+    let mut listener = listening(&server, &clerk, Codec::MsgPack).await;
+    let mut said = TestClient::connect(&server, &amy).await;
+    let mut seqs = Vec::new();
+    for number in 0..70 {
+        seqs.push(said.say(conv, &number.to_string()).await.seq);
+    }
+    let mut told = Vec::new();
+    for seq in &seqs[..64] {
+        told.push(heard(&mut listener).await);
+        assert_eq!(told.last().map(|event| event.seq), Some(*seq));
+    }
+    // The next frame of the listener's is what it asks for now, however long the log is.
+    let id = listener.begin("session.whoami", None, None, &session::Whoami {}).await;
+    let answer = async {
+        loop {
+            match listener.frame().await {
+                ServerFrame::Ok { re, .. } if re == id => return,
+                ServerFrame::Heard(event) => panic!("{} is too much", event.seq),
+                _ => {}
+            }
+        }
+    };
+    answer.await;
+    for (at, event) in told.iter().enumerate() {
+        ack(&mut listener, event).await;
+        if let Some(seq) = seqs.get(64 + at) {
+            assert_eq!(heard(&mut listener).await.seq, *seq);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_of_a_program_is_told_and_the_next_goes_on_when_it_ends() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let conv = server.group(&[&amy, &clerk]).await;
+    let mut first = listening(&server, &clerk, Codec::Json).await;
+    let mut said = TestClient::connect(&server, &amy).await;
+    let one = said.say(conv, "one").await.seq;
+    assert_eq!(heard(&mut first).await.seq, one);
+    let mut second = listening(&server, &clerk, Codec::MsgPack).await;
+    drop(first);
+    assert_eq!(heard(&mut second).await.seq, one);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_goes_on_at_another_node() {
+    let servers = TestServer::cluster(2).await;
+    let (amy, clerk) = people(&servers[0]).await;
+    let conv = servers[0].group(&[&amy, &clerk]).await;
+    let mut said = TestClient::connect(&servers[0], &amy).await;
+    let mut listener = listening(&servers[0], &clerk, Codec::Json).await;
+    let from = servers[0].host().listener_at(clerk.user).await.unwrap();
+    said.say(conv, "one").await;
+    let event = heard(&mut listener).await;
+    ack(&mut listener, &event).await;
+    moved(&servers[0], &clerk, from).await;
+    drop(listener);
+    let two = said.say(conv, "two").await.seq;
+    let mut listener = listening(&servers[1], &clerk, Codec::Json).await;
+    assert_eq!(heard(&mut listener).await.seq, two);
+    let three = said.say(conv, "three").await.seq;
+    assert_eq!(heard(&mut listener).await.seq, three);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_programs_listen_and_only_to_what_there_is() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    for (who, kind) in [(&amy, "msg.sent"), (&clerk, "msg.whispered"), (&clerk, "typing")] {
+        let mut client = TestClient::open(server.url(), Codec::Json).await;
+        let mut hello = hello(who, &[]);
+        hello.listens = vec![kind.into()];
+        client.hello(&hello).await;
+        let ServerFrame::Err { error, .. } = client.frame().await else { panic!("{kind}") };
+        assert_eq!((error.code, error.field.as_deref()), (ErrorCode::BadArg, Some("listens")));
+    }
+}
