@@ -216,7 +216,7 @@ impl Host {
                 let earlier = self.earlier(entry, intent, args).await?;
                 return Ok(Outcome::Done(Ok(earlier.unwrap_or(answer))));
             }
-            Ran::Commit(tx) => tx,
+            Ran::Commit(tx) => *tx,
         };
         // Before the handler's own, which may put something new in the place of what goes.
         tx.value.statements.splice(0..0, with.iter().cloned());

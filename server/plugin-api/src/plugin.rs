@@ -126,7 +126,7 @@ type Observer = dyn Fn(&Event) + Send + Sync;
 /// What a handler came to: an answer in the codec asked for, or a transaction to commit first.
 pub(crate) enum Ran {
     Answer(Vec<u8>),
-    Commit(Tx),
+    Commit(Box<Tx>),
 }
 
 /// An operation with its handler.
@@ -242,7 +242,7 @@ impl Plugin {
             let future = handler(ctx_of(call::hash(&args)), args);
             let run = async move {
                 Ok(match future.await? {
-                    Decision::Commit(tx) => Ran::Commit(tx),
+                    Decision::Commit(tx) => Ran::Commit(Box::new(tx)),
                     Decision::Answer(answer) => Ran::Answer(codec.encode(&answer)),
                 })
             };

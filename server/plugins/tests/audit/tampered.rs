@@ -202,7 +202,8 @@ fn any_tampering_with_any_row_is_located() {
         let broken = verify(&changed, signed(&links, [10]));
         let rows: Vec<u64> = broken.iter().map(Broken::row).collect();
         // One whose link to the row before is broken looks like that row was replaced.
-        let near = if tampering.column == PREV && tampering.fits { n.max(2) - 1..=n } else { n..=n };
+        let first = if tampering.column == PREV && tampering.fits { n.max(2) - 1 } else { n };
+        let near = first..=n;
         prop_assert!(!rows.is_empty(), "nothing found");
         prop_assert!(
             rows.iter().all(|row| near.contains(row)) || (n == 10 && tampering.fits),
