@@ -100,7 +100,7 @@ pub(super) struct Seldom {
     pub(super) follows: Box<[u32]>,
     /// How far it had been told everything at its last heartbeat.
     pub(super) has: u64,
-    /// The position of the newest token that a heartbeat brought it.
+    /// The position of its newest token, of the catch-up or a heartbeat.
     pub(super) token: u64,
     /// The second in which it last said something.
     pub(super) seen: u32,

@@ -131,7 +131,7 @@ impl Joining {
         let missed: Vec<_> = missed.collect();
         let Some(sent) = self.catch_up(missed, since).await? else { return Ok(()) };
         let synced = self.frame(&server::synced(self.codec, &token_of(epoch, pos)));
-        self.send(Cmd::Release { conn: self.conn, sent, synced }).await;
+        self.send(Cmd::Release { conn: self.conn, sent, synced, position: pos }).await;
         if !kinds.is_empty() {
             let (hub, host) = (Arc::clone(&self.hub), self.host.clone());
             let Joining { conn, codec, .. } = *self;

@@ -80,8 +80,8 @@ pub(super) enum Cmd {
     Subscribe { conn: ConnId, topics: Vec<Topic>, done: oneshot::Sender<()> },
     /// A part of the catch-up; done when the reader has taken what was before it.
     Page { conn: ConnId, frame: Bytes, done: oneshot::Sender<()> },
-    /// The catch-up is complete, up to these heads.
-    Release { conn: ConnId, sent: HashMap<Topic, u64>, synced: Bytes },
+    /// The catch-up is complete, up to these heads and the position of its token.
+    Release { conn: ConnId, sent: HashMap<Topic, u64>, synced: Bytes, position: u64 },
     /// Everything up to this position in commit order came before.
     Reached { position: u64 },
     /// The connection ends.
@@ -319,8 +319,9 @@ impl Shard {
                     self.conns[conn.slot as usize].paced = Some(done);
                 }
             }
-            Cmd::Release { conn, sent, synced } => {
+            Cmd::Release { conn, sent, synced, position } => {
                 if let Some(live) = self.conn(conn) {
+                    live.token = position;
                     let sent = live.release(|topic| sent.get(topic).copied().unwrap_or(0));
                     self.note(conn.slot, sent);
                     self.send_frame(conn.slot, synced);

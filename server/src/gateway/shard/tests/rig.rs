@@ -90,10 +90,16 @@ impl Rig {
         (conn, client)
     }
 
-    /// The catch-up is over.
+    /// The catch-up is over, at the beginning of the log.
     pub(super) fn release(&self, conn: ConnId) {
-        let synced = framed(Codec::Json, b"{\"t\":\"synced\",\"sync\":\"1.0.0\"}");
-        self.handle(Cmd::Release { conn, sent: HashMap::new(), synced });
+        self.release_at(conn, 0);
+    }
+
+    /// The catch-up is over, at a position.
+    pub(super) fn release_at(&self, conn: ConnId, position: u64) {
+        let synced = format!("{{\"t\":\"synced\",\"sync\":\"1.0.{position}\"}}");
+        let synced = framed(Codec::Json, synced.as_bytes());
+        self.handle(Cmd::Release { conn, sent: HashMap::new(), synced, position });
     }
 
     pub(super) fn handle(&self, cmd: Cmd) {

@@ -62,6 +62,23 @@ async fn a_heartbeat_brings_the_token_of_the_one_before_once() {
 }
 
 #[tokio::test]
+async fn no_heartbeat_brings_a_token_that_is_older_than_the_one_of_the_catch_up() {
+    on_a_shard(async |rig| {
+        let (conn, mut client) = rig.join(DAY_MS).await;
+        reached(rig, 3);
+        // The catch-up has read what the shard has yet to take out of its inbox.
+        rig.release_at(conn, 7);
+        assert_eq!(token(&mut client).await, "1.0.7");
+        (0..2).for_each(|_| beats(rig, conn));
+        reached(rig, 9);
+        (0..2).for_each(|_| beats(rig, conn));
+        let (_, epoch) = rig.shard.borrow().host.storage().position();
+        assert_eq!(token(&mut client).await, format!("{epoch}.0.9"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_on_its_way_to_a_listener_is_in_no_token() {
     on_a_shard(async |rig| {
         let (conn, mut client) = rig.join(DAY_MS).await;
