@@ -80,20 +80,19 @@ impl Tx {
     }
 
     /// Appends what was audited. The operation's own events stay the first ones.
-    pub(crate) fn seal(&mut self) {
-        for Audited { op, object, before, after } in std::mem::take(&mut self.audited) {
-            let data = RecordedData {
-                op: op.unwrap_or_else(|| self.ctx().op().to_owned()),
-                actor: self.value.by,
-                address: self.ctx().caller().network.map(|network| network.to_string()),
-                object,
-                before,
-                after,
-                outcome: Outcome::Done,
-                times: ONCE,
-            };
-            self.record(&data);
-        }
+    pub(crate) fn write_down(&mut self, audited: Audited) {
+        let Audited { op, object, before, after } = audited;
+        let data = RecordedData {
+            op: op.unwrap_or_else(|| self.ctx().op().to_owned()),
+            actor: self.value.by,
+            address: self.ctx().caller().network.map(|network| network.to_string()),
+            object,
+            before,
+            after,
+            outcome: Outcome::Done,
+            times: ONCE,
+        };
+        self.record(&data);
     }
 
     pub(crate) fn record(&mut self, data: &RecordedData) {

@@ -14,6 +14,7 @@ use crate::{
     duties::Owner,
     step::reason,
     timer::KEY_LEN_MAX,
+    tx::Owed,
 };
 
 /// Effects that one step takes.
@@ -46,7 +47,7 @@ pub(crate) struct Outlet {
 /// By kind.
 pub(crate) type Outlets = BTreeMap<&'static str, Outlet>;
 
-const PUT: &str = "INSERT INTO plugin_outbox
+const INSERT: &str = "INSERT INTO plugin_outbox
          (plugin, kind, key, payload, org, intent, failures, retry_at, error)
      VALUES ($1, $2, $3, $4, $5, $6, 0, $7, NULL)";
 const OR_REPLACE: &str = " ON CONFLICT (plugin, kind, key) DO UPDATE SET
@@ -67,19 +68,34 @@ impl Tx {
     /// The same, in the place of one with the same key, or else refuses that with `E_CONFLICT`.
     pub(crate) fn put_out(&mut self, kind: &str, key: &str, payload: &str, replaces: bool) {
         assert!(key.len() <= KEY_LEN_MAX, "the key of an effect has at most {KEY_LEN_MAX} bytes");
+        let (kind, key, payload) = (kind.to_owned(), key.to_owned(), payload.to_owned());
+        self.owed.push(Owed::Effect(Put { kind, key, payload, replaces }));
+    }
+
+    pub(crate) fn put(&mut self, put: Put) {
         let row = [
             self.ctx().plugin().into(),
-            kind.into(),
-            key.into(),
-            payload.into(),
+            put.kind.into(),
+            put.key.into(),
+            put.payload.into(),
             self.value.org.into(),
             self.ctx().new_id().to_string().into(),
             self.ctx().now().into(),
         ];
-        let sql = if replaces { [PUT, OR_REPLACE].concat() } else { PUT.to_owned() };
+        let sql = if put.replaces { [INSERT, OR_REPLACE].concat() } else { INSERT.to_owned() };
         self.run(sql, row);
         self.touched.outbox = true;
     }
+}
+
+/// An effect that is to be put into the outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Put {
+    kind: String,
+    key: String,
+    payload: String,
+    /// Whether it takes the place of one with the same key.
+    replaces: bool,
 }
 
 impl Plugin {

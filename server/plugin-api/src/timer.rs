@@ -10,6 +10,7 @@ use crate::{
     dead::{Dead, Source},
     duties::Owner,
     step::{reason, unless_busy},
+    tx::Owed,
 };
 
 /// The longest key of a timer, in bytes.
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 16;
 /// When it is due that is due at once: by every clock, also one that is set back.
 pub(crate) const ALWAYS: i64 = 0;
 
-const SET: &str = "INSERT INTO plugin_timer
+const INSERT: &str = "INSERT INTO plugin_timer
          (plugin, key, due_at, op, args, org, user_id, intent, failures, retry_at, error)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, NULL)";
 const OR_REPLACE: &str = " ON CONFLICT (plugin, key) DO UPDATE SET due_at = excluded.due_at,
@@ -58,34 +59,53 @@ impl Tx {
 
     /// Takes back what is not called yet.
     pub fn cancel(&mut self, key: &str) {
-        let sql = "DELETE FROM plugin_timer WHERE plugin = $1 AND key = $2";
-        self.run(sql, [self.ctx().plugin().into(), key.into()]);
+        self.owed.push(Owed::NoCall(key.to_owned()));
     }
 
     /// Sets a timer, in the place of one with the same key, or else refuses that with `E_CONFLICT`.
     pub(crate) fn set_timer(
         &mut self,
-        due_ms: i64,
+        due_at: i64,
         key: &str,
         (op, args): (&str, String),
         replaces: bool,
     ) {
         assert!(key.len() <= KEY_LEN_MAX, "the key of a timer has at most {KEY_LEN_MAX} bytes");
-        let intent = self.ctx().new_id().to_string();
+        let (key, op) = (key.to_owned(), op.to_owned());
+        self.owed.push(Owed::Call(Set { due_at, key, op, args, replaces }));
+    }
+
+    pub(crate) fn set(&mut self, set: Set) {
         let row = [
             self.ctx().plugin().into(),
-            key.into(),
-            due_ms.into(),
-            op.into(),
-            args.into(),
+            set.key.into(),
+            set.due_at.into(),
+            set.op.into(),
+            set.args.into(),
             self.value.org.into(),
             self.value.by.into(),
-            intent.into(),
+            self.ctx().new_id().to_string().into(),
         ];
-        let sql = if replaces { [SET, OR_REPLACE].concat() } else { SET.to_owned() };
+        let sql = if set.replaces { [INSERT, OR_REPLACE].concat() } else { INSERT.to_owned() };
         self.run(sql, row);
         self.touched.timers = true;
     }
+
+    pub(crate) fn unset(&mut self, key: &str) {
+        let sql = "DELETE FROM plugin_timer WHERE plugin = $1 AND key = $2";
+        self.run(sql, [self.ctx().plugin().into(), key.into()]);
+    }
+}
+
+/// A timer that is to be set.
+#[derive(Debug, Clone)]
+pub(crate) struct Set {
+    due_at: i64,
+    key: String,
+    op: String,
+    args: String,
+    /// Whether it takes the place of one with the same key.
+    replaces: bool,
 }
 
 /// A row of `plugin_timer`.

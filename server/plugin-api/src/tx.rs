@@ -1,11 +1,11 @@
 //! A transaction as a value: what a handler decided, not yet done.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, mem::take, sync::Arc};
 
 use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
 use serde::Serialize;
 
-use crate::{Audited, Ctx, Value, step::Touched};
+use crate::{Audited, Ctx, Value, outbox::Put, step::Touched, timer::Set};
 
 /// How many rows a statement must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,12 +85,23 @@ impl Transaction {
     }
 }
 
+/// What is owed once a transaction is committed. Whose it is follows from the transaction as it is
+/// then.
+#[derive(Debug, Clone)]
+pub(crate) enum Owed {
+    Call(Set),
+    /// The call with this key is not owed any more.
+    NoCall(String),
+    Effect(Put),
+}
+
 /// Builds a [`Transaction`].
 #[derive(Debug, Clone)]
 pub struct Tx {
     pub(crate) value: Transaction,
     pub(crate) touched: Touched,
     pub(crate) audited: Vec<Audited>,
+    pub(crate) owed: Vec<Owed>,
     ctx: Ctx,
 }
 
@@ -108,7 +119,8 @@ impl Tx {
             emits: Vec::new(),
             rewrites: Vec::new(),
         };
-        Tx { value, touched: Touched::default(), audited: Vec::new(), ctx: ctx.clone() }
+        let (touched, audited, owed) = (Touched::default(), Vec::new(), Vec::new());
+        Tx { value, touched, audited, owed, ctx: ctx.clone() }
     }
 
     /// The context that it was begun in.
@@ -170,12 +182,27 @@ impl Tx {
     }
 
     /// Says whose tenant the transaction belongs to and who causes it, where that is not the
-    /// caller: the system makes an organisation, a stranger signs in. Timers and effects that are
-    /// put in before it keep the caller.
+    /// caller: the system makes an organisation, a stranger signs in.
     pub fn on_behalf_of(mut self, user: UserId, org: OrgId) -> Tx {
         self.value.by = user;
         self.value.org = org;
         self
+    }
+}
+
+impl Tx {
+    /// Puts in what depends on whose the transaction is. The handler's own come first.
+    pub(crate) fn seal(&mut self) {
+        for audited in take(&mut self.audited) {
+            self.write_down(audited);
+        }
+        for owed in take(&mut self.owed) {
+            match owed {
+                Owed::Call(set) => self.set(set),
+                Owed::NoCall(key) => self.unset(&key),
+                Owed::Effect(put) => self.put(put),
+            }
+        }
     }
 }
 

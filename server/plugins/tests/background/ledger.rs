@@ -9,7 +9,7 @@ use std::{
 use carillon_plugin::{
     Ctx, Decision, Delivery, Error, Period, Plugin, Result, Retries, Tx,
     protocol::{
-        Access, Command, Effect, ErrorCode, Event, Topic,
+        Access, Command, Effect, ErrorCode, Event, OrgId, Topic, UserId,
         fact::{Fact, Point},
     },
 };
@@ -134,6 +134,15 @@ pub struct Tell {
 }
 command!("ledger.tell", Tell, State, Access::System);
 
+/// Owes a call and an effect, and says only then in whose name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Owe {
+    pub text: String,
+    pub user: UserId,
+    pub org: OrgId,
+}
+command!("ledger.owe", Owe, State, Access::System);
+
 /// Notes by way of `ledger.note`, with the same intent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pass {
@@ -153,6 +162,7 @@ pub fn plugin(world: Arc<World>) -> Plugin {
         .command(chain)
         .command(show)
         .command(tell)
+        .command(owe)
         .reads(&[NOTED], write_down)
         .on(MARKED, write_one_down)
         .effect("shout", shout)
@@ -228,6 +238,14 @@ async fn tell(ctx: Ctx, args: Tell) -> Result<Done> {
     Ok(Done {})
 }
 
+async fn owe(ctx: Ctx, args: Owe) -> Result<Done> {
+    let mut tx = ctx.tx();
+    tx.after(0, &args.text, &Fire { text: args.text.clone() });
+    tx.outbox("shout", &args.text, &args.text);
+    ctx.commit(tx.on_behalf_of(args.user, args.org)).await?;
+    Ok(Done {})
+}
+
 /// A row an event, without a thought of whether it is there already.
 async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
     let mut rows = Vec::new();
@@ -260,6 +278,7 @@ async fn shout(ctx: Ctx, delivery: Delivery<String>) -> Result<Tx> {
     }
     world.seen.lock().unwrap().push((delivery.key, delivery.payload.clone()));
     let mut tx = ctx.tx();
+    tx.emit(topic(), "ledger.shouted", &ctx.caller().org);
     write(&mut tx, "shouted", &delivery.payload, ctx.now());
     Ok(tx)
 }

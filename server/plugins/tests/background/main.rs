@@ -8,6 +8,7 @@ mod dead;
 mod generated;
 mod ledger;
 mod outbox;
+mod owed;
 mod readers;
 mod timers;
 
