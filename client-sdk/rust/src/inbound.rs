@@ -18,6 +18,7 @@ use crate::{
     events::Mark,
     journal::Line,
     link::{Heard, Link},
+    listener::Listening,
     socket::{Down, Socket},
     sync,
     task::{End, Task, answer},
@@ -46,7 +47,7 @@ impl Task {
         self.link = Link::Up(socket);
     }
 
-    fn down(&mut self, down: Down) -> Option<End> {
+    pub fn down(&mut self, down: Down) -> Option<End> {
         let (retry_ms, reason) = match down {
             Down::Final(error) => return Some(End::Failed(error)),
             Down::Lost { retry_ms, reason } => (retry_ms, reason),
@@ -68,6 +69,7 @@ impl Task {
         self.outbox.offline();
         // What they come to is for a connection that is gone.
         self.answering.detach_all();
+        self.listening = Listening::default();
         self.feed.state(Update::Offline { retry_in: Duration::from_millis(wait), reason });
         None
     }
@@ -85,6 +87,10 @@ impl Task {
             }
             ServerFrame::Call(asked) => {
                 self.asked(*asked);
+                return None;
+            }
+            ServerFrame::Heard(event) => {
+                self.told(*event);
                 return None;
             }
             ServerFrame::Eph(eph) => {

@@ -25,6 +25,7 @@ mod http;
 mod inbound;
 mod journal;
 mod link;
+mod listener;
 mod options;
 mod outbox;
 mod server;

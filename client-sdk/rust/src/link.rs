@@ -54,7 +54,7 @@ impl Link {
             sync: sync.map(str::to_owned),
             caps: vec!["dirty".to_owned()],
             handles: options.handlers.names(),
-            listens: Vec::new(),
+            listens: options.listener.as_ref().map_or_else(Vec::new, |it| it.kinds.clone()),
         };
         Box::pin(Socket::connect(address.clone(), options.codec, hello, chance))
     }

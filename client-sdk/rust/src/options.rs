@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use carillon_protocol::{Codec, DeviceId, ErrorBody, Json, frame::Asked};
+use carillon_protocol::{Codec, DeviceId, ErrorBody, Event, Json, frame::Asked};
 
-use crate::{Server, handlers::Handlers};
+use crate::{Server, handlers::Handlers, listener::Listener};
 
 /// Where to connect, as whom, and how.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Options {
     pub(crate) tab: Option<String>,
     pub(crate) seed: Option<u64>,
     pub(crate) handlers: Handlers,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl Options {
@@ -31,6 +32,7 @@ impl Options {
             tab: None,
             seed: None,
             handlers: Handlers::default(),
+            listener: None,
         }
     }
 
@@ -84,6 +86,26 @@ impl Options {
         self
     }
 
+    /// Is told every event of these kinds that the program may see until it has dealt with it,
+    /// also what happened while it was away; one after the other, at least once. All connections
+    /// of a program listen to the same kinds, and one of them is told.
+    ///
+    /// When the connection is lost, the future is dropped where it waits, and the event told
+    /// again. When it fails, the client connects anew after a while and is told the event again. A new call replaces the one before.
+    pub fn listen<F, E>(
+        mut self,
+        kinds: impl IntoIterator<Item = impl Into<String>>,
+        hear: impl Fn(Event) -> F + Send + Sync + 'static,
+    ) -> Options
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
+    {
+        let kinds = kinds.into_iter().map(Into::into).collect();
+        self.listener = Some(Listener::new(kinds, hear));
+        self
+    }
+
     /// Makes jitter and the random part of new ids repeatable, for tests. Clients of one person
     /// need different seeds.
     pub fn seed(mut self, seed: u64) -> Options {
@@ -102,6 +124,7 @@ impl std::fmt::Debug for Options {
             .field("device", &self.device)
             .field("tab", &self.tab)
             .field("handlers", &self.handlers)
+            .field("listener", &self.listener)
             .finish_non_exhaustive()
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     handlers::Answering,
     journal::{Line, Progress},
     link::{self, Link},
+    listener::Listening,
     outbox::{Entry, OUTBOX_LEN_MAX, Outbox},
     server::Address,
     sync::Sync,
@@ -83,6 +84,7 @@ pub(crate) struct Task {
     pub unsaved: bool,
     pub save_at: Option<u64>,
     pub answering: Answering,
+    pub listening: Listening,
 }
 
 /// Connects for the first time and starts the task.
@@ -135,6 +137,7 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         unsaved: true,
         save_at: None,
         answering: Answering::new(),
+        listening: Listening::default(),
         options,
     };
     task.up(Box::new(socket), welcome);
@@ -156,6 +159,7 @@ impl Task {
                     self.answers(done);
                     None
                 }
+                Some(dealt) = self.listening.next() => self.dealt(dealt),
                 () = self.feed.ready(), if starved => None,
                 () = sleep_until(wake_at), if wake.is_some() => None,
             };

@@ -29,6 +29,11 @@ export function onFrame(task: Task, frame: ServerFrame): void {
       task.answer(asked)
       break
     }
+    case 'heard': {
+      const { t: _, ...event } = frame
+      task.told(event)
+      break
+    }
     case 'eph': {
       const { t: _, ...ephemeral } = frame
       task.feed.hint({ kind: 'ephemeral', ephemeral })

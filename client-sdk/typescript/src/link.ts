@@ -23,7 +23,8 @@ export interface LinkHearer {
 /** What a link needs to know to connect. */
 export interface LinkOptions extends Pick<Options, 'token'> {
   tab: string | undefined
-  handles: string[]
+  handles: readonly string[]
+  listens: readonly string[]
   address: Address
   device: DeviceId
   webSocket: typeof WebSocket
@@ -83,7 +84,7 @@ export class Link {
   }
 
   #open(token: string): void {
-    const { address, device, handles, tab, webSocket } = this.#options
+    const { address, device, handles, listens, tab, webSocket } = this.#options
     const sync = this.#sync()
     const hello = {
       v: VERSION,
@@ -92,7 +93,8 @@ export class Link {
       ...(tab !== undefined && { tab }),
       ...(sync !== undefined && { sync }),
       caps: ['dirty'],
-      ...(handles.length > 0 && { handles }),
+      ...(handles.length > 0 && { handles: [...handles] }),
+      ...(listens.length > 0 && { listens: [...listens] }),
     }
     const hearer: Hearer = {
       up: welcome => {

@@ -2,6 +2,7 @@
 
 import { CarillonError } from './error.ts'
 import type { Handlers } from './handlers.ts'
+import type { Listener } from './listener.ts'
 import type { UserId } from './protocol.ts'
 import type { State } from './state.ts'
 
@@ -33,6 +34,11 @@ export interface Options {
    * `app.{name}.act` is told what people do with the program's cards, as `CardActing`.
    */
   handles?: Handlers
+  /**
+   * What the program is told until it has dealt with it, also of the time when it was away. Of
+   * several connections of a program one is told.
+   */
+  listens?: Listener
   /** The WebSocket to use, where the platform has none. The Node entry brings one. */
   webSocket?: typeof WebSocket
 }

@@ -13,9 +13,18 @@ import type { Op } from './http.ts'
 import { newId } from './id.ts'
 import { callLost, callRefused, onFrame, perform } from './inbound.ts'
 import { Link } from './link.ts'
+import { Heard } from './listener.ts'
 import { address, type Options } from './options.ts'
 import { Outbox, storageError } from './outbox.ts'
-import { type Asked, type Cid, EFFECTS, LIMITS, type UserId, type Welcome } from './protocol.ts'
+import {
+  type Asked,
+  type Cid,
+  EFFECTS,
+  type Event,
+  LIMITS,
+  type UserId,
+  type Welcome,
+} from './protocol.ts'
 import { type Down, platform } from './socket.ts'
 import type { Store } from './state.ts'
 import { Sync } from './sync.ts'
@@ -43,6 +52,7 @@ export class Task {
   /** Who the client is to be, if the program said so. */
   readonly #user: UserId | undefined
   readonly #handlers: Handlers
+  readonly #heard: Heard | undefined
   /** How many connections are gone: an answer is for the one that asked. */
   #lost = 0
   /** Why the client has ended. */
@@ -86,9 +96,10 @@ export class Task {
     const { device } = store
     this.#handlers = options.handles ?? {}
     const handles = Object.keys(this.#handlers)
-    const linked = { address: address(options.url), token, tab, device, handles, webSocket }
+    const linked = { address: address(options.url), token, tab, device, webSocket }
+    this.#heard = options.listens && new Heard(options.listens)
     this.link = new Link(
-      linked,
+      { ...linked, handles, listens: options.listens?.kinds ?? [] },
       {
         up: welcome => this.#up(welcome),
         frame: frame => {
@@ -141,6 +152,7 @@ export class Task {
   #down(down: Down): void {
     if (down.why === 'resync') this.sync.forgetToken()
     this.#lost += 1
+    this.#heard?.offline()
     this.sync.offline()
     this.outbox.offline()
     for (const call of this.calls.offline()) callLost(this, call)
@@ -167,6 +179,14 @@ export class Task {
     const bytes = this.welcome?.limits.frame ?? LIMITS.FRAME_LEN_MAX
     void answer(this.#handlers, asked, bytes).then(frame => {
       if (lost === this.#lost) this.link.send(frame)
+    })
+  }
+
+  /** The server tells an event that the program is to deal with. */
+  told(event: Event): void {
+    this.#heard?.told(event, {
+      send: frame => this.link.send(frame),
+      failed: reason => this.link.drop({ why: 'lost', reason }),
     })
   }
 

@@ -55,7 +55,15 @@ beforeEach(() => {
   Wire.all = []
   const webSocket = Wire as unknown as typeof WebSocket
   const address = { http: 'http://h', ws: 'ws://h/v1/ws' }
-  const options = { address, token: 't', tab: undefined, handles: [], device: id(6), webSocket }
+  const options = {
+    address,
+    token: 't',
+    tab: undefined,
+    handles: [],
+    listens: [],
+    device: id(6),
+    webSocket,
+  }
   const changed = (now: Connection) => {
     connection = now
   }

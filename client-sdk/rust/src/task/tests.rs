@@ -50,6 +50,7 @@ async fn offline(dir: &Path) -> Task {
         unsaved: true,
         save_at: Some(0),
         answering: Answering::new(),
+        listening: crate::listener::Listening::default(),
     }
 }
 

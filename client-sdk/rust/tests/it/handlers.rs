@@ -1,4 +1,9 @@
-//! A program that answers operations of its own.
+//! A program that answers operations of its own, and one that listens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use carillon_client::Client;
 use carillon_protocol::{
@@ -8,7 +13,7 @@ use carillon_protocol::{
 };
 use serde_json::json;
 
-use crate::kit::{Peer, Server, YOU, welcome};
+use crate::kit::{Peer, Server, YOU, event, welcome};
 
 fn asked(id: u64, op: &str) -> Asked {
     let caller = Asker { user: YOU, org: OrgId(Ulid(8)) };
@@ -69,5 +74,46 @@ async fn a_program_says_what_it_answers_and_answers_it() {
     ] {
         let refusal = answer(&mut peer, &asked(id, op)).await.unwrap_err();
         assert_eq!(refusal.code, code, "{op}");
+    }
+}
+
+/// The position of the event that the program has dealt with; `None` when it is gone.
+async fn acked(peer: &mut Peer) -> Option<u64> {
+    loop {
+        let bytes = peer.bytes().await?;
+        if let ClientFrame::Ack { seq, .. } = ClientFrame::decode(peer.codec, &bytes).unwrap() {
+            return Some(seq);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_deals_with_what_it_is_told_and_is_told_again_what_it_could_not() {
+    let scripted = Server::start().await;
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&tries);
+    let options = scripted.options().listen(["msg.sent"], move |event| {
+        // The second event fails the first time.
+        let fails = event.seq == 2 && counted.fetch_add(1, Ordering::SeqCst) == 0;
+        async move { if fails { Err("not now") } else { Ok(()) } }
+    });
+    let connecting = async {
+        let mut peer = scripted.accept().await;
+        assert_eq!(peer.hello().await.unwrap().listens, ["msg.sent"]);
+        peer.send(server::welcome(peer.codec, &welcome())).await;
+        peer
+    };
+    let (client, mut peer) = tokio::join!(Client::connect(options), connecting);
+    let _client = client.unwrap();
+    for seq in 1..=3 {
+        peer.send(server::heard(peer.codec, &event(seq))).await;
+    }
+    assert_eq!(acked(&mut peer).await, Some(1));
+    assert_eq!(acked(&mut peer).await, None);
+    let mut peer = scripted.accept().await;
+    peer.greet().await;
+    for seq in 2..=3 {
+        peer.send(server::heard(peer.codec, &event(seq))).await;
+        assert_eq!(acked(&mut peer).await, Some(seq));
     }
 }
