@@ -81,6 +81,7 @@ async fn listen(mut heard: Subscription, store: Store, (hub, presence): (Arc<Hub
         let Signal::Arrived { payload, .. } = signal else {
             store.look();
             presence.missed();
+            hub.missed();
             continue;
         };
         match message::read(&payload) {

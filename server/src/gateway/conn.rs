@@ -18,7 +18,7 @@ use super::{
     delivery::framed,
     fanout::Run,
     frame,
-    outbox::{Kind, Outbox, Overflow},
+    outbox::{Kind, Outbox, Overflow, Pushed},
     tls::Tls,
 };
 use crate::http::Admitted;
@@ -102,6 +102,8 @@ pub(super) struct Seldom {
     pub(super) has: u64,
     /// The position of its newest token, of the catch-up or a heartbeat.
     pub(super) token: u64,
+    /// Whether something that matters only now may not have been told to it.
+    pub(super) missed: bool,
     /// The second in which it last said something.
     pub(super) seen: u32,
     /// The second in which the socket last took something, or in which the end was said.
@@ -156,6 +158,7 @@ impl Conn {
             follows: Box::default(),
             has: 0,
             token: 0,
+            missed: false,
             seen: second,
             progress: second,
             watched: false,
@@ -199,19 +202,30 @@ impl Conn {
     pub(super) fn send_frame(&mut self, frame: Bytes, kind: Kind) -> Sent {
         match &mut self.phase {
             Phase::Joining(held) if kind != Kind::Must => {
-                return queued(held.outbox.push(frame, kind, self.dirty_ok));
+                let pushed = held.outbox.push(frame, kind, self.dirty_ok);
+                return self.queued(pushed);
             }
             Phase::Closing => return Sent::Done,
             _ => {}
         }
         if let Some(outbox) = &mut self.outbox {
-            return queued(outbox.push(frame, kind, self.dirty_ok));
+            let pushed = outbox.push(frame, kind, self.dirty_ok);
+            return self.queued(pushed);
         }
         let written = self.try_write(&frame);
         if written < frame.len() {
             self.outbox.get_or_insert_default().push_rest(frame, written, kind);
         }
         if self.is_backlogged() { Sent::Stalled } else { Sent::Done }
+    }
+
+    fn queued(&mut self, pushed: Result<Pushed, Overflow>) -> Sent {
+        match pushed {
+            Ok(Pushed::Kept) => {}
+            Ok(Pushed::LeftOut) => self.missed = true,
+            Err(Overflow) => return Sent::Overflow,
+        }
+        Sent::Done
     }
 
     /// Sends what the connection lacks of a topic, in one write if the socket takes it.
@@ -231,8 +245,12 @@ impl Conn {
                 written -= frame.len();
             } else if outbox.has_no_frames() {
                 outbox.push_rest(frame.clone(), std::mem::take(&mut written), delivery.kind());
-            } else if outbox.push(frame.clone(), delivery.kind(), self.dirty_ok).is_err() {
-                return Sent::Overflow;
+            } else {
+                match outbox.push(frame.clone(), delivery.kind(), self.dirty_ok) {
+                    Ok(Pushed::Kept) => {}
+                    Ok(Pushed::LeftOut) => self.seldom.missed = true,
+                    Err(Overflow) => return Sent::Overflow,
+                }
             }
         }
         Sent::Stalled
@@ -303,12 +321,5 @@ impl Conn {
         if let Some(waker) = self.paused.take() {
             waker.wake();
         }
-    }
-}
-
-fn queued(pushed: Result<(), Overflow>) -> Sent {
-    match pushed {
-        Ok(()) => Sent::Done,
-        Err(Overflow) => Sent::Overflow,
     }
 }

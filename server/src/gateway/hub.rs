@@ -19,6 +19,7 @@ use super::{
     admission::Admission,
     delivery::Delivery,
     link::Links,
+    progress::Losses,
     shard::Cmd,
     windows::{Announce, Window, Windows},
 };
@@ -53,6 +54,8 @@ pub struct Hub {
     pub(super) links: Links,
     /// Whether the node is gone: shards hold the hub as the hub holds them, so somebody must say.
     closed: AtomicBool,
+    /// What the other nodes may have said in vain.
+    pub(super) losses: Losses,
     /// How many catch up at once.
     pub(super) admission: Admission,
     pub(super) metrics: Arc<Metrics>,
@@ -80,6 +83,7 @@ impl Hub {
             windows: Windows::new(presence),
             links: Links::default(),
             closed: AtomicBool::new(false),
+            losses: Losses::default(),
             admission: Admission::new(),
             metrics,
         };

@@ -43,6 +43,15 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
 
+/// What became of a frame for which there is a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// The reader gets it, or something newer that says the same, or that its topic is dirty.
+    Kept,
+    /// It mattered only then, and the reader never hears of it.
+    LeftOut,
+}
+
 /// A bounded queue of frames, each one a complete WebSocket frame.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -113,24 +122,24 @@ impl Outbox {
     /// # Errors
     /// [`Overflow`] if it must not be left out and there is no room; `dirty_ok` tells whether the
     /// client understands `dirty`.
-    pub fn push(&mut self, frame: Bytes, kind: Kind, dirty_ok: bool) -> Result<(), Overflow> {
+    pub fn push(&mut self, frame: Bytes, kind: Kind, dirty_ok: bool) -> Result<Pushed, Overflow> {
         match &kind {
             Kind::Ephemeral { .. } if self.fill() > 25 => {
                 self.forget(|other| *other == kind);
                 if self.is_full(frame.len()) {
-                    return Ok(());
+                    return Ok(Pushed::LeftOut);
                 }
             }
             Kind::Event { topic, seq } => {
                 if let Some((_, head)) = self.dirty.iter_mut().find(|(dirty, _)| dirty == topic) {
                     *head = (*head).max(*seq);
-                    return Ok(());
+                    return Ok(Pushed::Kept);
                 }
                 if dirty_ok && (self.fill() > 50 || self.is_full(frame.len())) {
                     let (topic, seq) = (topic.clone(), *seq);
                     self.forget(|k| matches!(k, Kind::Event { topic: t, .. } if *t == topic));
                     self.dirty.push((topic, seq));
-                    return Ok(());
+                    return Ok(Pushed::Kept);
                 }
             }
             _ => {}
@@ -140,7 +149,7 @@ impl Outbox {
         }
         self.len += frame.len();
         self.queue.push_back((frame, kind));
-        Ok(())
+        Ok(Pushed::Kept)
     }
 
     /// How full it is, in per cent.
@@ -250,6 +259,17 @@ mod tests {
             }
         }
         assert_eq!(outbox.queue.len(), 3);
+    }
+
+    #[test]
+    fn whoever_is_left_without_an_ephemeral_frame_is_known() {
+        let mut outbox = Outbox::default();
+        let typing = Kind::Ephemeral { k: "typing".into(), topic: Some(topic(1)) };
+        outbox.push(frame(OUTBOX_LEN_MAX - 20), Kind::Must, true).unwrap();
+        assert_eq!(outbox.push(frame(15), typing.clone(), true), Ok(Pushed::Kept));
+        assert_eq!(outbox.push(frame(15), typing, true), Ok(Pushed::Kept), "the newer one");
+        let read = Kind::Ephemeral { k: "read".into(), topic: Some(topic(1)) };
+        assert_eq!(outbox.push(frame(15), read, true), Ok(Pushed::LeftOut));
     }
 
     #[test]

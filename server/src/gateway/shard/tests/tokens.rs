@@ -1,6 +1,8 @@
 //! Tokens that heartbeats bring.
 
-use carillon_protocol::{Codec, ServerFrame};
+use std::sync::Arc;
+
+use carillon_protocol::{CloseCode, Codec, Json, ServerFrame, event::Ephemeral};
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
@@ -10,7 +12,7 @@ use super::{
     rig::{Client, Rig},
     topic,
 };
-use crate::gateway::{ConnId, shard::Cmd};
+use crate::gateway::{ConnId, delivery::Delivery, outbox::OUTBOX_FRAMES_MAX, shard::Cmd};
 
 /// The next token.
 async fn token(client: &mut Client) -> String {
@@ -21,6 +23,16 @@ async fn token(client: &mut Client) -> String {
             return sync;
         }
     }
+}
+
+/// How many tokens come before the end.
+async fn tokens_to_the_end(client: &mut Client) -> usize {
+    let mut tokens = 0;
+    while let Some(Ok(Message::Text(text))) = client.next().await {
+        let frame = ServerFrame::decode(Codec::Json, text.as_bytes());
+        tokens += usize::from(matches!(frame, Ok(ServerFrame::Synced { .. })));
+    }
+    tokens
 }
 
 /// Everything up to a position is committed and taken out of the inbox.
@@ -99,6 +111,60 @@ async fn what_is_on_its_way_to_a_listener_is_in_no_token() {
         beats(rig, conn);
         beats(rig, conn);
         assert_eq!(token(&mut client).await, format!("{epoch}.0.4"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_may_have_missed_what_another_node_said_keeps_the_token_it_has() {
+    on_a_shard(async |rig| {
+        let (before, mut client) = rig.join(DAY_MS).await;
+        rig.release(before);
+        reached(rig, 3);
+        beats(rig, before);
+        rig.shard.borrow().hub.missed();
+        let (after, mut later) = {
+            rig.shard.borrow_mut().tick();
+            rig.join(DAY_MS).await
+        };
+        rig.release(after);
+        for position in [5, 9] {
+            reached(rig, position);
+            [before, after].into_iter().for_each(|conn| beats(rig, conn));
+        }
+        let (_, epoch) = rig.shard.borrow().host.storage().position();
+        assert_eq!(token(&mut later).await, "1.0.0");
+        let of_5 = format!("{epoch}.0.5");
+        assert_eq!(token(&mut later).await, of_5, "who came later missed nothing");
+        assert_eq!(token(&mut client).await, "1.0.0");
+        rig.shard.borrow_mut().bye(before.slot, CloseCode::Drain, None);
+        assert_eq!(tokens_to_the_end(&mut client).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_was_too_slow_for_what_was_read_elsewhere_keeps_the_token_it_has() {
+    on_a_shard(async |rig| {
+        let (conn, mut client) = rig.join(DAY_MS).await;
+        let (done, _) = oneshot::channel();
+        rig.handle(Cmd::Subscribe { conn, topics: vec![topic()], done });
+        rig.release(conn);
+        rig.stall(conn);
+        for number in 0..=OUTBOX_FRAMES_MAX {
+            let (k, data) = (format!("read{number}").into(), Json::of(&number));
+            let delivery = Delivery::ephemeral(topic(), Ephemeral { k, topic: None, data });
+            let (delivery, changes) = (Arc::new(delivery), Vec::new());
+            rig.handle(Cmd::Deliver { delivery, changes });
+            rig.shard.borrow_mut().fan_out();
+        }
+        rig.drained(conn, &mut client).await;
+        for position in [5, 9] {
+            reached(rig, position);
+            beats(rig, conn);
+        }
+        rig.shard.borrow_mut().bye(conn.slot, CloseCode::Drain, None);
+        assert_eq!(tokens_to_the_end(&mut client).await, 0);
     })
     .await;
 }
