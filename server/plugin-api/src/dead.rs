@@ -111,7 +111,7 @@ impl Host {
                 self.read_again(duties, topic, seq).await?
             }
             "timer" => self.timer_again(&duties.owner, what.to().map_err(Error::internal)?),
-            _ => self.effect_again(&duties.owner, what.to().map_err(Error::internal)?),
+            _ => self.effect_again(&duties.owner, what.to().map_err(Error::internal)?)?,
         };
         tx.run_one("DELETE FROM plugin_dead WHERE id = $1", [id.into()]);
         self.commit(tx).await.map(drop)
@@ -123,9 +123,12 @@ impl Host {
         tx
     }
 
-    fn effect_again(&self, owner: &Arc<Owner>, it: DeadEffect) -> Tx {
+    fn effect_again(&self, owner: &Arc<Owner>, it: DeadEffect) -> Result<Tx> {
+        if !self.carries_out(owner.name, &it.kind) {
+            return Err(Error::not_found("effect"));
+        }
         let mut tx = self.background(owner, it.org).tx();
         tx.put_out(&it.kind, &it.key, &it.payload, false);
-        tx
+        Ok(tx)
     }
 }

@@ -60,8 +60,10 @@ impl Tx {
     /// yet.
     ///
     /// # Panics
-    /// If the key is longer than 200 bytes: a fault of the plugin.
+    /// If the plugin has no such effect, or the key is longer than 200 bytes: a fault of the plugin.
     pub fn outbox<P: Serialize>(&mut self, kind: &'static str, key: &str, payload: &P) {
+        let (host, plugin) = (self.ctx().host(), self.ctx().plugin());
+        assert!(host.carries_out(plugin, kind), "{plugin} has no effect {kind}: use .effect()");
         self.put_out(kind, key, Json::of(payload).as_str(), true);
     }
 
@@ -305,6 +307,11 @@ impl Host {
         });
         Dead { source: Source::Outbox, what, tries: it.failures, error }.bury(&mut tx);
         self.bury(owner, tx).await
+    }
+
+    /// Whether something carries out a plugin's effects of a kind.
+    pub(crate) fn carries_out(&self, plugin: &str, kind: &str) -> bool {
+        self.duties(plugin).is_some_and(|duties| duties.outlets.contains_key(kind))
     }
 
     /// What a plugin's steps see and write with, for an organisation.

@@ -232,7 +232,11 @@ async fn show(ctx: Ctx, args: Show) -> Result<Done> {
 
 async fn tell(ctx: Ctx, args: Tell) -> Result<Done> {
     let mut tx = ctx.tx();
-    let kind = if args.text.starts_with("once") { "once" } else { "shout" };
+    let kind = match args.text.as_str() {
+        text if text.starts_with("once") => "once",
+        "nobody hears it" => "whisper",
+        _ => "shout",
+    };
     tx.outbox(kind, &args.key, &args.text);
     ctx.commit(tx).await?;
     Ok(Done {})

@@ -125,3 +125,10 @@ async fn an_effect_may_have_other_tries() {
     assert_eq!(count(&kit, "plugin_outbox").await, 0);
     assert_eq!(count(&kit, "plugin_dead").await, 1);
 }
+
+#[tokio::test]
+async fn an_effect_that_nothing_carries_out_is_a_fault_at_once() {
+    let (kit, _) = ledger().await;
+    call(&kit, tell("k", "nobody hears it")).await.unwrap_err();
+    assert_eq!(count(&kit, "plugin_outbox").await, 0);
+}
