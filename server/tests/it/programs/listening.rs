@@ -193,3 +193,27 @@ async fn only_programs_listen_and_only_to_what_there_is() {
         assert_eq!((error.code, error.field.as_deref()), (ErrorCode::BadArg, Some("listens")));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_stands_on_the_sdk_answers_and_listens() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let conv = server.group(&[&amy, &clerk]).await;
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let options = carillon_client::Options::new(server.url(), &clerk.token)
+        .handle("app.clerk.echo", |asked| async move { Ok(asked.args) })
+        .listen(["msg.sent"], move |event| {
+            let told = told.send(event.seq);
+            async move { told }
+        });
+    let client = carillon_client::Client::connect(options).await.unwrap();
+    drop(client.events());
+    let args = serde_json::json!({ "say": "開會" });
+    let answer = server.rpc(Some(&amy.token), "app.clerk.echo", None, &args).await;
+    assert_eq!(answer, (200, args));
+    let from = server.host().listener_at(clerk.user).await.unwrap();
+    let sent = TestClient::connect(&server, &amy).await.say(conv, "hello").await;
+    assert_eq!(tells.recv().await, Some(sent.seq));
+    moved(&server, &clerk, from).await;
+    client.close().await;
+}
