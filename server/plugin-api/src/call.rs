@@ -121,6 +121,7 @@ impl Host {
             let msg = format!("there is no operation `{}`", request.op.escape_debug());
             return Outcome::Done(Err(Error::new(ErrorCode::UnknownOp, msg)));
         };
+        let (admitted, caller) = (Self::admit(entry, caller, request), caller.inside());
         let called = Called { op: entry.op, effect: entry.effect, access: entry.access, caller };
         let (op, live) = (entry.op, self.0.live.clone());
         let host = self.clone();
@@ -132,7 +133,7 @@ impl Host {
             live.called(op, code, took);
             result
         };
-        match Self::admit(entry, caller, request) {
+        match admitted {
             Err(error) => Outcome::Done(finish(Err(error))),
             Ok(()) => match self.run((entry, owner), caller, request, with).await {
                 Outcome::Done(result) => Outcome::Done(finish(result)),

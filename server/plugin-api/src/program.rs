@@ -3,7 +3,7 @@
 //! They stand in no table, and the host keeps nothing of them: the same intent may reach a program
 //! more than once, and what it answers is passed on.
 
-use carillon_protocol::{Cid, Json, operation::WRITE};
+use carillon_protocol::{Access, Cid, Json, operation::WRITE};
 
 use crate::{Caller, Error, Host, Outcome, Request, Result};
 
@@ -64,9 +64,9 @@ fn asked(caller: Caller, request: Request<'_>) -> Result<Asked> {
     if !caller.may(WRITE) {
         return Err(Error::denied("this needs the scope `write`; ask an administrator"));
     }
-    if op.ends_with(CARD_VERB) && !caller.is_system() {
+    if op.ends_with(CARD_VERB) && !caller.may(Access::System) {
         return Err(Error::denied("a card's button or form does this; press it there"));
     }
     let args = if args.bytes.is_empty() { Json::default() } else { args.decode()? };
-    Ok(Asked { caller, op: op.to_owned(), cid, args })
+    Ok(Asked { caller: caller.inside(), op: op.to_owned(), cid, args })
 }

@@ -81,7 +81,7 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     };
     let acting = Acting { conv: id, seq, key, act, values };
     let (org, user) = who(&ctx);
-    let caller = Caller::for_plugin(user, org);
+    let caller = Caller::let_in(user, org).from_network(ctx.caller().network);
     let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await?;
     // What a program answers is its own.
     let of_plugin = found.owner.is_some();

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use carillon_plugin::{
     Caller, Next, Plugin, Storage as _,
-    protocol::{Cid, fact::Fact},
+    protocol::{Cid, ErrorCode, OrgId, UserId, fact::Fact},
 };
 use carillon_store::kit::Kit;
 
 use super::{
     count, ledger,
-    ledger::{Fault, Note, Pass, World},
+    ledger::{Fault, Note, Owe, Pass, World},
     note, now, pass, rows,
 };
 
@@ -176,8 +176,28 @@ async fn what_is_forwarded_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn who_is_let_into_an_operation_of_the_system_may_no_more_inside_of_it() {
+    let (kit, _) = ledger().await;
+    let (user, org) = (UserId(kit.host().new_id()), OrgId(kit.host().new_id()));
+    let args = Owe { text: "owed".into(), user, org };
+    let person = Caller::on_behalf_of(user, org);
+    let host = kit.host();
+    let refused = host.call_typed(person, None, &args).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::UnknownOp);
+    host.call_typed(Caller::let_in(user, org), None, &args).await.unwrap();
+
+    // It passes on another such operation in the name of its caller.
+    let cid = Some(Cid(host.new_id()));
+    let args = Pass { text: "hello".into() };
+    let refused = host.call_typed(Caller::let_in(user, org), cid, &args).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::UnknownOp);
+    kit.settle().await;
+    assert!(rows(&kit, "read").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_fact_is_asked_for_by_name_and_period() {
-    use carillon_plugin::{Period, protocol::OrgId};
+    use carillon_plugin::Period;
     let (kit, _) = ledger().await;
     let start = now(&kit);
     note(&kit, "a").await;

@@ -34,6 +34,7 @@ impl Command for QuizAct {
 /// A plugin that writes down what people do, and takes no `never` from anybody.
 pub fn quiz() -> Plugin {
     async fn act(ctx: Ctx, QuizAct(acting): QuizAct) -> Result<Decision<Acted>> {
+        assert!(!ctx.caller().is_system(), "whoever pressed it may no more than before");
         if acting.act == "never" {
             return Err(Error::denied("not you"));
         }
