@@ -306,13 +306,15 @@ pub struct Acted {
 }
 
 /// `data` of `card.updated`. The event's own `seq` is the new `rev` of the message: a client
-/// applies it only to a message whose `rev` is smaller.
+/// applies it only to a message whose `rev` is smaller. Without a card the message has to be read
+/// again: not everybody who hears of the change may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdatedData {
     /// The message.
     pub of: u64,
-    /// What it says now.
-    pub card: Card,
+    /// What it says now; absent where newcomers see nothing of the time before them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
 }
 
 events! {

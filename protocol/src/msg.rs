@@ -157,7 +157,8 @@ pub struct SentData {
     /// The message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
-    /// The `seq` of the last change; written by the log.
+    /// The `seq` of the last change; written by the log. To whoever may see the message but not
+    /// that change the log says `withheld` as the kind, and the message's own `seq` here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<u64>,
 }

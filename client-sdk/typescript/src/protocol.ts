@@ -1858,7 +1858,8 @@ export interface SessionIssue {
 
 /**
  * `data` of `card.updated`. The event's own `seq` is the new `rev` of the message: a client applies
- * it only to a message whose `rev` is smaller.
+ * it only to a message whose `rev` is smaller. Without a card the message has to be read again: not
+ * everybody who hears of the change may see it.
  */
 export interface CardUpdatedData {
   /** What it says now; absent where newcomers see nothing of the time before them. */
@@ -1909,7 +1910,10 @@ export interface ConvReadData {
 export type MsgSentData = MsgBody & {
   /** The message that this one answers. */
   reply_to?: number
-  /** The `seq` of the last change; written by the log. */
+  /**
+   * The `seq` of the last change; written by the log. To whoever may see the message but not that
+   * change the log says `withheld` as the kind, and the message's own `seq` here.
+   */
   rev?: number
 }
 

@@ -14,6 +14,7 @@ use crate::{
     engine::{Found, Reading},
     log::{Place, Shared},
     postgres::is_lost,
+    withheld::withhold,
 };
 
 /// Stretches that one statement reads: bounds how long it keeps a connection.
@@ -127,6 +128,7 @@ impl Readers {
             events.truncate(limit);
         }
         events.sort_unstable_by_key(|event: &Event| event.seq);
+        withhold(&mut events, &window);
         Ok(events)
     }
 
@@ -160,6 +162,7 @@ impl Readers {
         for (events, tail) in found.iter_mut().zip(&tails) {
             events.sort_unstable_by_key(|event| event.seq);
             events.drain(..events.len().saturating_sub(tail.limit as usize));
+            withhold(events, &tail.window);
         }
         Ok(found)
     }

@@ -2,6 +2,7 @@ import type { Event, Update, UserId } from '@carillon/client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Chats } from './chats.ts'
 import { type Conversation, mentioned, summarised, unread } from './conversation.ts'
+import { messageOf } from './message.ts'
 import { BOB, CONV, ME, NINE, PlayedServer, randomly, refused, settled } from './server.test.kit.ts'
 import { SPREAD_MS } from './soon.ts'
 
@@ -278,7 +279,7 @@ async function talking(count: number) {
   const talk = chats.talk(CONV)
   talk.open(conv() as Conversation)
   await settled()
-  return { server, talk, state: () => talk.state.getState() }
+  return { server, chats, conv, talk, state: () => talk.state.getState() }
 }
 
 describe('the messages of a conversation', () => {
@@ -312,6 +313,26 @@ describe('the messages of an open conversation', () => {
     delete server.instead['log.read']
     await talk.again()
     expect([state().failed, state().stretch?.events.length]).toEqual([undefined, 160])
+  })
+
+  test('are read again when they say something else and nobody says what', async () => {
+    const { server, chats, conv } = await talking(0)
+    const sent = server.append('msg.sent', { kind: 'card', card: { title: 'Lunch?' }, rev: 2 })
+    server.tell(server.hear(sent))
+    const change = server.append('card.updated', { of: sent.seq })
+    server.log[sent.seq - 1] = {
+      ...sent,
+      data: { kind: 'card', card: { title: 'Rice!' }, rev: change.seq },
+    } as Event
+    server.tell(server.hear(change))
+    await settled()
+    const { stretch } = chats.talk(CONV).state.getState()
+    const shown = [stretch?.events.find(({ seq }) => seq === sent.seq), conv()?.last]
+    expect(shown.map(event => event && messageOf(event, ME)?.text)).toEqual(['Rice!', 'Rice!'])
+    const asked = server.calls.filter(({ op }) => op === 'log.read').length
+    server.tell(server.hear(server.say('late')))
+    await settled()
+    expect(server.calls.filter(({ op }) => op === 'log.read')).toHaveLength(asked)
   })
 
   test('are marked as new when they come while nobody is there', async () => {

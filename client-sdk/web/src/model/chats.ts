@@ -27,6 +27,7 @@ import { type Pending, Waiting } from './pending.ts'
 import { People } from './people.ts'
 import { Presence } from './presence.ts'
 import { Reading } from './reading.ts'
+import { isUntold } from './rewritten.ts'
 import { Soon, spread } from './soon.ts'
 import { Talk } from './talk.ts'
 
@@ -159,6 +160,7 @@ export class Chats {
     const before = this.state.getState().byId.get(id)
     this.#put(id, conv => conv && heard(conv, event, this.me))
     if (before) this.#talks.get(id)?.heard(event, before)
+    if (isUntold(event) && before?.last?.seq === event.data.of) this.#meet(id)
   }
 
   /** Somebody's name may be the title of a conversation, and who left is in it all the same. */

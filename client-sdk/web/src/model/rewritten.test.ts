@@ -62,3 +62,32 @@ test('what a message says more than a text is known by its kind', () => {
   const broken = server.append('msg.sent', { kind: 'card', card: null })
   expect(messageOf(broken, ME)).toMatchObject({ text: undefined, rich: undefined })
 })
+
+test('a change that does not say what is read again once, and shown then', () => {
+  const { server, sent } = played()
+  const changes = new Changes()
+  const events = [sent]
+  const stretch: Stretch = { events, from: 1, to: server.head, atStart: true, live: true }
+  const change = server.append('card.updated', { of: sent.seq })
+  changes.heard(change)
+  expect(changes.made(stretch)).toBe(stretch)
+  expect([changes.toRead(stretch), changes.toRead(stretch)]).toEqual([[sent.seq], []])
+  changes.read(sent.seq, undefined)
+  expect(changes.toRead(stretch)).toEqual([sent.seq])
+  // What was read before the change says nothing new.
+  changes.read(sent.seq, sent)
+  expect(changes.made(stretch)).toBe(stretch)
+  const data = { kind: 'card', card: card('Rice!'), rev: change.seq }
+  changes.read(sent.seq, { ...sent, data } as Event)
+  expect(changes.made(stretch).events.map(titleOf)).toEqual(['Rice!'])
+  changes.heard(server.append('card.updated', { of: sent.seq }))
+  expect(changes.toRead(changes.made(stretch))).toEqual([sent.seq])
+})
+
+test('what was withheld is shown by a change that may be seen', () => {
+  const { server, change } = played()
+  const withheld = server.append('msg.sent', { kind: 'withheld', rev: server.head + 1 })
+  const of = { ...change('Rice!'), data: { of: withheld.seq, card: card('Rice!') } }
+  expect(titleOf(withheld)).toBeUndefined()
+  expect(titleOf(rewritten(withheld, of))).toBe('Rice!')
+})

@@ -117,6 +117,7 @@ export class Talk {
     const next = isNews && followed ? this.#changes.made(followed) : followed
     // While it is open the screen says what may be given up.
     if (next && next !== stretch) this.#hold(this.#open ? next : trimmed(next, next.to))
+    this.#readAgain()
     this.reaches(event.seq)
   }
 
@@ -266,12 +267,29 @@ export class Talk {
       loading: undefined,
       target: { to },
     })
+    this.#readAgain()
   }
 
   #grow(grown: (stretch: Stretch) => Stretch): void {
     const { stretch } = this.state.getState()
     if (!stretch) return
     this.state.setState({ stretch: this.#changes.made(grown(stretch)), loading: undefined })
+    this.#readAgain()
+  }
+
+  /** Reads the messages again that say something else, of which was not told what. */
+  #readAgain(): void {
+    const { stretch } = this.state.getState()
+    if (!stretch) return
+    for (const seq of this.#changes.toRead(stretch)) void this.#readOne(seq)
+  }
+
+  async #readOne(seq: number): Promise<void> {
+    const page = await this.#log({ after: seq - 1, limit: 1 }).catch(() => undefined)
+    // Without an answer it stays as it was until there is news of the conversation.
+    this.#changes.read(seq, page?.events[0])
+    const { stretch } = this.state.getState()
+    if (stretch) this.#hold(this.#changes.made(stretch))
   }
 
   #hold(stretch: Stretch): void {

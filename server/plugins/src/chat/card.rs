@@ -9,6 +9,7 @@ use carillon_plugin::{Asked, Caller, Ctx, Decision, Error, Result, Value};
 use carillon_protocol::{
     ConvId, ErrorCode, Event, Json,
     card::{Act, Acted, Acting, Card, Post, Set, Update, Updated, UpdatedData, kind},
+    conv::History,
     id::Ulid,
     msg::{self, Body, Sent, SentData},
     org::GetMembers,
@@ -127,14 +128,18 @@ struct Found {
 /// The card at a position, for a member who may see it.
 async fn seen(ctx: &Ctx, id: ConvId, seq: u64) -> Result<(Arc<Conversation>, Found)> {
     let conv = ctx.state::<Chat>().conversation(ctx, id).await?;
-    let sees = {
+    let window = {
         let roster = conv.read();
-        rules::member((&conv, &roster), who(ctx))?.window(conv.history).sees(seq)
+        rules::member((&conv, &roster), who(ctx))?.window(conv.history)
     };
-    if !sees {
+    if !window.sees(seq) {
         return Err(Error::not_found("card"));
     }
     let found = message(ctx, &conv, seq).await?;
+    // What it says now it said first while the member was away.
+    if !window.sees(found.said().rev) {
+        return Err(Error::not_found("card"));
+    }
     Ok((conv, found))
 }
 
@@ -179,7 +184,9 @@ impl Found {
             }
             return Ok(self.said());
         }
-        let change = UpdatedData { of, card: card.clone() };
+        // Who hears of the change may have come after the message, and must not learn what it says.
+        let is_for_all = conv.history == History::All;
+        let change = UpdatedData { of, card: is_for_all.then(|| card.clone()) };
         let emit = tx.emit(conv.topic(), kind::UPDATED, &change);
         let body = Body::Card { owner: self.owner, card: Box::new(card) };
         tx.rewrite(emit, of, &SentData { body, rev: None, ..self.data });

@@ -48,7 +48,7 @@ pub fn quiz() -> Plugin {
     Plugin::new("quiz").once(act, acted)
 }
 
-fn asking() -> Card {
+pub fn asking() -> Card {
     Card::titled("Lunch?").button(Button::act("Rice", "yes")).button(Button::act("No", "never"))
 }
 
@@ -57,7 +57,7 @@ pub fn form(inputs: Vec<Input>) -> Card {
 }
 
 /// What somebody presses.
-fn act(conv: ConvId, seq: u64, act: &str) -> Act {
+pub fn act(conv: ConvId, seq: u64, act: &str) -> Act {
     Act { conv, seq, act: act.into(), values: BTreeMap::new() }
 }
 
@@ -67,12 +67,12 @@ pub fn card_message(conv: ConvId, card: Card) -> Send {
 
 impl World {
     /// The plugin posts a card in the name of `amy`.
-    async fn posts(&self, conv: ConvId, key: &str, card: Card) -> Result<Sent> {
+    pub async fn posts(&self, conv: ConvId, key: &str, card: Card) -> Result<Sent> {
         let post = Post { conv, owner: "quiz".into(), key: key.into(), card };
         self.call(Caller::for_plugin(self.amy.user, self.org), post).await
     }
 
-    async fn updates(&self, key: &str, card: Card) -> Result<Updated> {
+    pub async fn updates(&self, key: &str, card: Card) -> Result<Updated> {
         let update = Update { owner: "quiz".into(), key: key.into(), card, version: None };
         self.call(Caller::for_plugin(self.bob.user, self.org), update).await
     }
@@ -128,7 +128,7 @@ async fn a_plugin_changes_its_card_in_place_for_everybody() {
     let event = events(&world, conv, updated.rev - 1).await.remove(0);
     let data: UpdatedData = event.data.to().unwrap();
     assert_eq!((&*event.k, event.by, data.of), (kind::UPDATED, world.bob.user, sent.seq));
-    assert_eq!(data.card, done);
+    assert_eq!(data.card.as_ref(), Some(&done));
     assert_eq!(world.summary(world.bob, conv).await.unread, 2, "a change is no message");
 
     let again = world.updates("1", done.clone()).await.unwrap();

@@ -15,6 +15,7 @@ mod messages;
 mod receipts;
 mod restart;
 mod watch;
+mod withheld;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

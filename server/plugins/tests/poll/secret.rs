@@ -20,7 +20,7 @@ async fn nobody_learns_what_somebody_voted_for_in_a_secret_poll() {
     for (event, _) in changes {
         let data: UpdatedData = event.data.to().unwrap();
         assert_eq!((event.by, event.cid), (world.amy.user, None), "not by who voted");
-        assert_eq!(data.card.fields, [], "and says nothing of the votes");
+        assert_eq!(data.card.unwrap().fields, [], "and says nothing of the votes");
     }
     for who in [world.amy, world.bob] {
         let seen = world.poll(who, poll).await;

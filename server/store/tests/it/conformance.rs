@@ -48,6 +48,7 @@ conformance! { cases:
 conformance! { rewriting:
     a_message_says_something_else_with_the_position_of_the_change
     changes_in_one_batch_are_made_in_their_order
+    what_was_changed_outside_the_window_is_withheld
     what_is_no_message_is_not_changed_and_undoes_the_transaction
 }
 

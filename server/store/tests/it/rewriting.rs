@@ -1,7 +1,7 @@
 //! What every engine promises of messages that say something else later.
 
-use carillon_plugin::{Look, Rewrite, Storage, Transaction, Value, Window};
-use carillon_protocol::{ErrorCode, Json, Topic};
+use carillon_plugin::{Look, Rewrite, Storage, Tail, Transaction, Value, Window};
+use carillon_protocol::{ErrorCode, Event, Json, Topic};
 use carillon_store::Store;
 
 use crate::bed::*;
@@ -54,6 +54,32 @@ pub async fn changes_in_one_batch_are_made_in_their_order(bed: &impl Bed) {
     let both = rewriting(edit(5, &here, 1, r#"{"text":"x"}"#).quiet(&here), 1, 1, r#"{"y":"$1"}"#);
     store.commit(both).await.unwrap();
     assert_eq!(said(&store, &here).await[0], r#"{"y":"$1","rev":6}"#);
+}
+
+pub async fn what_was_changed_outside_the_window_is_withheld(bed: &impl Bed) {
+    let store = bed.open().await;
+    let here = conv(1);
+    for number in 1..4 {
+        store.commit(message(number, &here)).await.unwrap();
+    }
+    store.commit(edit(4, &here, 1, r#"{"text":"new","reply_to":9}"#)).await.unwrap();
+    store.commit(edit(5, &here, 2, r#"{"text":"new"}"#)).await.unwrap();
+    let window = Window([(1, 2), (4, 4)].into_iter().collect());
+    let withheld = r#"{"kind":"withheld","rev":2}"#;
+    let wanted = [r#"{"text":"new","reply_to":9,"rev":4}"#, withheld, "[1]"];
+    let text = |events: Vec<Event>| {
+        events.iter().map(|event| event.data.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    for look in [Look::After(0), Look::Before(9)] {
+        let events = store.events(here.clone(), window.clone(), look, false, 100).await;
+        assert_eq!(text(events.unwrap()), wanted);
+    }
+    let tail = || vec![Tail { topic: here.clone(), window: window.clone(), limit: 50 }];
+    assert_eq!(text(store.tails(tail(), true).await.unwrap().remove(0)), wanted[..2]);
+    assert_eq!(text(store.news(tail(), None).await.unwrap().remove(0)), wanted);
+    let left = Window([(1, 1)].into_iter().collect());
+    let events = store.events(here, left, Look::After(0), true, 100).await.unwrap();
+    assert_eq!(text(events), [r#"{"kind":"withheld","reply_to":9,"rev":1}"#]);
 }
 
 pub async fn what_is_no_message_is_not_changed_and_undoes_the_transaction(bed: &impl Bed) {
