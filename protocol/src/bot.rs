@@ -30,6 +30,8 @@ operations! {
     /// The last calls of a robot's address, the newest first, with the reason of each refusal; the
     /// group's owner may look.
     "bot.deliveries": ListDeliveries => Deliveries, Read, READ;
+    /// Whether an address is a robot's; asked by the node's own doors before they read long bodies.
+    "bot.known": Known => IsKnown, Read, Access::System;
     /// Takes what somebody sent to a robot's address; asked by the node's own doors.
     "bot.receive": Receive => Received, State, Access::System;
 }
@@ -270,6 +272,20 @@ pub struct Signature {
     pub timestamp: String,
     /// Base64 of HMAC-SHA256, perhaps with what happened to it on its way.
     pub sign: String,
+}
+
+/// `bot.known`.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Known {
+    /// The token of the address.
+    pub token: String,
+}
+
+/// The answer of `bot.known`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IsKnown {
+    /// Whether there is such a robot.
+    pub known: bool,
 }
 
 /// `bot.receive`.

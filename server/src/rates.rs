@@ -11,7 +11,7 @@
 //! | catch-ups at once (`gateway/admission.rs`) | node | each node may ask the database so much |
 //! | passwords hashed at once (`directory/turns.rs`) | node | they take its cores |
 //! | windows of an installation; people and receipts watched | node | they lie in its memory |
-//! | wrong passwords (`directory/attempts.rs`) | tables | as many nodes must not mean more guesses |
+//! | wrong passwords (`directory/attempts.rs`) | tables | more nodes must not mean more guesses |
 //! | sessions, unused tickets, invitations and their uses | tables | each of them is a row |
 //! | the first organisation | tables | of two at once one is refused, on whichever nodes |
 //! | imports | tables | of two at once the second looks again: the organisation's revision |

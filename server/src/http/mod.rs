@@ -69,6 +69,8 @@ struct Inner {
     rates: Arc<Rates>,
     /// A place for each long body.
     tables: Semaphore,
+    /// The same, for what robots post.
+    long_posts: Semaphore,
     draining: AtomicBool,
     documents: OnceLock<docs::Written>,
     /// What the app may do.
@@ -93,6 +95,7 @@ impl Door {
             loopback_only: demo,
             rates: Arc::clone(&node.rates),
             tables: Semaphore::new(rpc::TABLES_MAX),
+            long_posts: Semaphore::new(robot::LONG_POSTS_MAX),
             draining: AtomicBool::new(false),
             documents: OnceLock::new(),
             policy: web::policy(&config.pictures_from),

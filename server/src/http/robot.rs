@@ -3,14 +3,14 @@
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{Request, State},
     response::{IntoResponse, Response},
     routing::post,
 };
 use carillon_plugin::Caller;
 use carillon_protocol::{
-    bot::{Reason, Receive, Received, Refusal, Shape, Signature},
+    bot::{IsKnown, Known, Reason, Receive, Received, Refusal, Shape, Signature},
     limits::FRAME_LEN_MAX,
 };
 use serde::Serialize;
@@ -20,6 +20,13 @@ use super::{Admitted, Door, forwarded, gate::network, hook};
 /// What every message of DingTalk's about signatures and keywords goes on with; people look for
 /// what stands before it.
 const MORE: &str = "more: [the robot's last calls in the details of its group]";
+
+/// The longest body of a hook, in bytes: hundreds of alerts at once, of which a message shows some.
+const HOOK_BODY_LEN_MAX: usize = 1024 * 1024;
+/// The most bodies longer than a frame at once: each is held in memory.
+pub(super) const LONG_POSTS_MAX: usize = 16;
+/// When to come back after those.
+const LONG_POSTS_RETRY_MS: u64 = 1_000;
 
 /// The addresses that hold a robot's token.
 pub(super) fn routes() -> Router<Door> {
@@ -106,7 +113,7 @@ impl Door {
     }
 
     async fn post(&self, receive: Receive, request: Request) -> Option<Refusal> {
-        let body = match text(request.into_body()).await {
+        let body = match self.read(&receive, request.into_body()).await {
             Ok(body) => body,
             Err(refusal) => return Some(refusal),
         };
@@ -116,16 +123,40 @@ impl Door {
             Err(error) => Some(failed(error.body().retry_ms)),
         }
     }
+
+    /// The body. One that is longer than a frame is read from who knows a robot's address only, and
+    /// of a hook only: DingTalk's limit is less.
+    async fn read(&self, receive: &Receive, body: Body) -> Result<String, Refusal> {
+        let fits = body.size_hint().upper().is_some_and(|len| len <= FRAME_LEN_MAX as u64);
+        if fits || receive.shape == Shape::Dingtalk {
+            return text(body, FRAME_LEN_MAX).await;
+        }
+        let known = Known { token: receive.token.clone() };
+        match self.0.host.call_typed(Caller::SYSTEM, None, &known).await {
+            Ok(IsKnown { known: true }) => {}
+            Ok(_) => return Err(because(Reason::Token, String::new())),
+            Err(error) => return Err(failed(error.body().retry_ms)),
+        }
+        let place = self.0.long_posts.try_acquire();
+        let _place = place.map_err(|_| failed(Some(LONG_POSTS_RETRY_MS)))?;
+        text(body, HOOK_BODY_LEN_MAX).await
+    }
+}
+
+fn because(reason: Reason, detail: String) -> Refusal {
+    Refusal { reason, detail, retry_ms: None }
 }
 
 fn failed(retry_ms: Option<u64>) -> Refusal {
     Refusal { reason: Reason::Failed, detail: String::new(), retry_ms }
 }
 
-async fn text(body: Body) -> Result<String, Refusal> {
-    let because = |reason, detail: String| Refusal { reason, detail, retry_ms: None };
-    let bytes = to_bytes(body, FRAME_LEN_MAX).await;
-    let bytes = bytes
-        .map_err(|_| because(Reason::Large, format!("a body has at most {FRAME_LEN_MAX} bytes")))?;
+async fn text(body: Body, max: usize) -> Result<String, Refusal> {
+    let too_large = || because(Reason::Large, format!("a body has at most {max} bytes"));
+    // Who says beforehand that it is too long need not send it.
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(body, max).await.map_err(|_| too_large())?;
     String::from_utf8(bytes.into()).map_err(|_| because(Reason::Body, "it is not UTF-8".to_owned()))
 }

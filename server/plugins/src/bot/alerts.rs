@@ -1,9 +1,6 @@
 //! What Prometheus' Alertmanager sends to a webhook of its own kind.
 
-use carillon_protocol::{
-    card::{Card, Item, Tone},
-    limits::CARD_ITEMS_MAX,
-};
+use carillon_protocol::card::{Card, Item, Tone};
 use serde_json::Value;
 
 use super::{
@@ -21,22 +18,19 @@ pub(super) fn is_some(value: &Value) -> bool {
     get(value, "alerts").is_array() && get(value, "status").is_string()
 }
 
-/// A card of the group: an item an alert.
-pub(super) fn card(value: &Value) -> Card {
+/// A card of the group, an item an alert, and how many alerts were left out before.
+pub(super) fn card(value: &Value) -> (Card, u64) {
     let alerts = list(value, "alerts");
     let common = get(value, "commonLabels");
-    let more = alerts.len().saturating_sub(CARD_ITEMS_MAX);
-    let cut = get(value, "truncatedAlerts").as_u64().unwrap_or(0) + more as u64;
-    let mut words: Vec<String> = explained(get(value, "commonAnnotations")).into_iter().collect();
-    words.extend((cut > 0).then(|| format!("+ {cut}")));
-    Card {
+    let card = Card {
         title: some(one_line(&title(value, alerts.len()))),
-        text: some(words.join("\n\n")),
+        text: explained(get(value, "commonAnnotations")),
         url: link(&text(value, "externalURL")),
         tone: Some(tone(&text(value, "status"), &text(common, "severity"))),
-        items: alerts.iter().take(CARD_ITEMS_MAX).map(item).collect(),
+        items: alerts.iter().map(item).collect(),
         ..Card::default()
-    }
+    };
+    (card, get(value, "truncatedAlerts").as_u64().unwrap_or(0))
 }
 
 fn title(value: &Value, count: usize) -> String {

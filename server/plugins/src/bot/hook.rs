@@ -1,5 +1,6 @@
 //! What is sent to a hook: Slack's `text`, `attachments` and `blocks`, what resembles them, and
-//! what programs send that know no chat at all. The shape is told from the body.
+//! what programs send that know no chat at all. The shape is told from the body. What is too large
+//! is cut: those who send it do not ask again.
 
 use carillon_protocol::{
     bot::Reason,
@@ -8,7 +9,7 @@ use carillon_protocol::{
 use serde_json::Value;
 
 use super::{
-    alerts, blocks,
+    alerts, blocks, fit,
     links::{link, picture},
     mrkdwn,
     post::{At, Post, get, is_yes, label, list, one_line, some, text},
@@ -30,7 +31,8 @@ pub(super) fn parse(body: &str) -> Result<Post, Reason> {
         return Err(Reason::Body);
     }
     if alerts::is_some(&value) {
-        return Post::card(alerts::card(&value), At::default());
+        let (card, missing) = alerts::card(&value);
+        return Post::card(fit::card(card, missing), At::default());
     }
     slack(&value)
 }
@@ -87,12 +89,12 @@ fn slack(value: &Value) -> Result<Post, Reason> {
     }
     let title = one_line(&text(value, "title"));
     if card == Card::default() && title.is_empty() {
-        return Post::markdown("", gathered.text(), gathered.at);
+        return Post::markdown("", fit::text(gathered.text()), gathered.at);
     }
     card.title = card.title.or(some(title));
     card.tone = card.tone.or_else(|| kind_tone(&text(value, "type")));
     card.text = some(gathered.text());
-    Post::card(card, gathered.at)
+    Post::card(fit::card(card, 0), gathered.at)
 }
 
 /// The one attachment of a message is the card.
@@ -105,10 +107,10 @@ fn attachment(one: &Value, gathered: &mut Gathered, card: &mut Card) {
     card.url = link(&text(one, "title_link")).or(card.url.take());
     card.tone = tone(&text(one, "color"));
     card.image = picture(&text(one, "image_url")).or_else(|| picture(&text(one, "thumb_url")));
-    card.fields.extend(list(one, "fields").iter().map(|field| Fact {
-        label: label(&text(field, "title")),
-        value: gathered.read(&text(field, "value")),
-        short: is_yes(get(field, "short")),
+    card.fields.extend(list(one, "fields").iter().filter_map(|field| {
+        let value = some(gathered.read(&text(field, "value")))?;
+        let short = is_yes(get(field, "short"));
+        Some(Fact { label: label(&text(field, "title")), value, short })
     }));
     card.buttons.extend(list(one, "actions").iter().filter_map(|action| {
         let (label, url) = (some(label(&text(action, "text")))?, link(&text(action, "url"))?);

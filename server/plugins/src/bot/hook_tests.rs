@@ -1,6 +1,10 @@
 //! What programs in use send to hooks, and what people read of it.
 
-use carillon_protocol::msg::Body;
+use carillon_protocol::{
+    Json,
+    limits::{CARD_LEN_MAX, TEXT_LEN_MAX},
+    msg::Body,
+};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -101,6 +105,34 @@ fn alerts_are_a_card_with_an_item_each() {
     assert_eq!(found.items[3].text.as_deref(), Some("nearly full\n\nhost: 3"));
     let resolved = card(json!({"status": "resolved", "alerts": [alert("resolved", 1)]}));
     assert_eq!((resolved.tone, resolved.title.as_deref()), (Some(Tone::Good), Some("[RESOLVED]")));
+}
+
+#[test]
+fn what_is_too_large_is_cut_and_an_empty_fact_is_left_out() {
+    let alerts: Vec<Value> = (0..100)
+        .map(|host| {
+            json!({"labels": {"alertname": "Disk", "host": host},
+                "annotations": {"description": "x".repeat(2_000)}})
+        })
+        .collect();
+    let found = card(json!({"status": "firing", "alerts": alerts, "truncatedAlerts": 7}));
+    assert!(Json::of(&found).as_str().len() <= CARD_LEN_MAX);
+    assert_eq!((found.items.len(), found.text.as_deref()), (20, Some("+ 87")));
+    let lost = u64::MAX;
+    let found = card(json!({"status": "firing", "alerts": alerts, "truncatedAlerts": lost}));
+    assert_eq!(found.text, Some(format!("+ {lost}")));
+    let fields = json!([{"title": "a", "value": ""}, {"title": "b", "value": "c"}]);
+    let one = card(json!({"attachments": [{"title": "t", "fields": fields}]}));
+    assert_eq!(one.fields.iter().map(|fact| &*fact.label).collect::<Vec<_>>(), ["b"]);
+    let many = json!({"title": "t", "fields": vec![json!({"title": "b", "value": "c"}); 30],
+        "actions": vec![json!({"text": "Open", "url": "http://a.example"}); 15]});
+    let one = card(json!({"text": "x".repeat(20_000), "attachments": [many]}));
+    assert_eq!((one.fields.len(), one.buttons.len()), (20, 10));
+    assert!(one.text.unwrap().ends_with("x…\n\n+ 15"));
+    let found = card(json!({"attachments": vec![json!({"title": "t"}); 21]}));
+    assert_eq!((found.items.len(), found.text.as_deref()), (20, Some("+ 1")));
+    let long = words(&json!({"text": "港".repeat(20_000)}).to_string());
+    assert!(long.len() <= TEXT_LEN_MAX && long.ends_with("港…"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod alerts;
 mod attention;
 mod blocks;
 mod dingtalk;
+mod fit;
 mod hook;
 mod journal;
 mod links;
@@ -48,5 +49,6 @@ pub fn plugin() -> Plugin {
         .command(make::remove)
         .command(robot::list)
         .command(journal::list)
+        .command(receive::known)
         .command(receive::receive)
 }

@@ -10,7 +10,7 @@ use carillon_protocol::{
 };
 use serde_json::Value;
 
-use super::links::in_markdown;
+use super::{fit, links::in_markdown};
 use crate::plain::plain;
 
 /// What to post, and to whose attention.
@@ -49,7 +49,7 @@ impl Post {
         let facts = card.fields.iter().map(|fact| format!("**{}** {}", fact.label, fact.value));
         let picture = card.image.iter().map(|url| format!("![]({})", in_markdown(url.clone())));
         let lines: Vec<String> = facts.chain(picture).collect();
-        Post::markdown("", lines.join("\n\n"), at)
+        Post::markdown("", fit::text(lines.join("\n\n")), at)
     }
 
     /// Whether one of these words stands in what people will read.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use carillon_plugin::{Caller, Ctx, Error, Result};
 use carillon_protocol::{
     Cid, ErrorCode,
-    bot::{Reason, Receive, Received, Refusal, Shape},
+    bot::{IsKnown, Known, Reason, Receive, Received, Refusal, Shape},
     msg,
     org::Names,
 };
@@ -18,6 +18,11 @@ use super::{
 /// So many refusals of each robot are listed in a minute: whoever is refused all the time pushes
 /// neither what was posted out of the list, nor writes without end.
 const NOTED_PER_MINUTE: u32 = 40;
+
+/// `bot.known`.
+pub(super) async fn known(ctx: Ctx, args: Known) -> Result<IsKnown> {
+    Ok(IsKnown { known: Robot::by_token(&ctx, &args.token).await?.is_some() })
+}
 
 /// `bot.receive`. A refusal is an answer, and is listed with the robot's calls.
 pub(super) async fn receive(ctx: Ctx, args: Receive) -> Result<Received> {

@@ -4,7 +4,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use carillon_protocol::{bot::Rules, msg::Body};
+use carillon_protocol::{bot::Rules, limits::FRAME_LEN_MAX, msg::Body};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -154,6 +154,34 @@ async fn an_address_as_long_as_a_day_of_alerts_makes_it_is_read() {
     assert_eq!(shop.send_as(&query, &body).await["errcode"], 0);
     let text = "still here".to_owned();
     assert_eq!(shop.said().await, Body::Text { text, mentions: Vec::new() });
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_is_posted_however_large_it_is() {
+    let mut shop = Shop::open(often()).await;
+    let alert = json!({"labels": {"alertname": "Disk", "severity": "critical"},
+        "annotations": {"description": "x".repeat(2_000)}});
+    let alarm = json!({"status": "firing", "alerts": vec![alert; 100]}).to_string();
+    assert!(alarm.len() > 3 * FRAME_LEN_MAX);
+    let fields = json!([{"title": "x", "value": ""}]);
+    let empty = json!({"text": "y", "attachments": [{"title": "t", "fields": fields}]});
+    let long = json!({"text": "x".repeat(20_000)});
+    for body in [alarm.clone(), empty.to_string(), long.to_string()] {
+        assert_eq!(shop.hook("/hook", &body).await, (200, "ok".into()));
+        match shop.said().await {
+            Body::Card { card, .. } if body == alarm => {
+                assert_eq!((card.items.len(), card.text.as_deref()), (20, Some("+ 80")));
+            }
+            Body::Card { card, .. } => assert!(card.fields.is_empty()),
+            Body::Markdown { text, .. } => assert!(text.ends_with("x…")),
+            Body::Text { .. } => panic!("hooks write Markdown"),
+        }
+    }
+    let too_long = json!({"text": "x".repeat(1024 * 1024)}).to_string();
+    assert_eq!(shop.hook("/hook", &too_long).await, (413, "msg_too_long".into()));
+    shop.robot.token = "0".repeat(64);
+    assert_eq!(shop.hook("/hook", &too_long).await, (404, "no_service".into()), "nothing is read");
     shop.close().await;
 }
 
