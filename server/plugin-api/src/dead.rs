@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::{Error, Host, Result, Tx, duties::Owner, step::reason, timer::ALWAYS};
 
+/// So many things of a plugin are kept that failed for good; then the oldest goes. Whoever has not
+/// looked until then has a plugin that does not work, and the disk is not to fill with it.
+const DEAD_MAX: usize = 10_000;
+
 /// Where something failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -75,6 +79,12 @@ impl Dead<'_> {
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             row,
         );
+        let too_old = format!(
+            "DELETE FROM plugin_dead WHERE plugin = $1 AND id <= (
+                 SELECT id FROM plugin_dead WHERE plugin = $1
+                 ORDER BY id DESC LIMIT 1 OFFSET {DEAD_MAX})"
+        );
+        tx.run(too_old, [tx.ctx().plugin().into()]);
     }
 }
 

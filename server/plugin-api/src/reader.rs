@@ -25,6 +25,12 @@ const SPAN: u64 = 16_384;
 /// a restart does not look through all of them again.
 const STRIDE: u64 = 8_192;
 
+/// A plugin reads on only while no more effects than this wait, and no more calls are due: else
+/// what cannot be done would fill the disk, while the log keeps what is not read anyway.
+const BACKLOG_MAX: usize = 10_000;
+/// When it looks again.
+const BACKLOG_PAUSE_MS: i64 = 1_000;
+
 type Handler = dyn Fn(Ctx, Vec<Event>) -> BoxFuture<'static, Result<Tx>> + Send + Sync;
 
 /// A handler of events.
@@ -149,7 +155,8 @@ impl Host {
         Ok(())
     }
 
-    /// Gives a plugin the next events of its kinds, at most 256 of them.
+    /// Gives a plugin the next events of its kinds, at most 256 of them; none while more than 10 000
+    /// effects of it wait, or calls are due.
     ///
     /// # Errors
     /// If the database cannot answer: nothing is lost, and the next step tries again.
@@ -162,6 +169,9 @@ impl Host {
         // A pause that is longer than the longest was begun before the clock was set back.
         if (now + 1..=now + Retries::default().longest_ms).contains(&cursor.retry_at) {
             return Ok(Next::At(cursor.retry_at));
+        }
+        if self.is_behind(plugin, now).await? {
+            return Ok(Next::At(now + BACKLOG_PAUSE_MS));
         }
         // Up to there this process has seen that nothing concerns the plugin.
         let from = cursor.pos.max(duties.looked_through.load(Ordering::Relaxed));
@@ -187,6 +197,19 @@ impl Host {
             self.move_on(&duties.owner, cursor, seen).await?;
         }
         Ok(if did || seen < told { Next::Now } else { Next::Idle })
+    }
+
+    /// Whether a plugin owes so much already that it reads nothing that may add to it.
+    async fn is_behind(&self, plugin: &str, now: i64) -> Result<bool> {
+        let owed = format!(
+            "SELECT 1 FROM (SELECT 1 AS it FROM plugin_outbox WHERE plugin = $1
+                 LIMIT 1 OFFSET {BACKLOG_MAX}) AS effects
+             UNION ALL
+             SELECT 1 FROM (SELECT 1 AS it FROM plugin_timer WHERE plugin = $1 AND due_at <= $2
+                 LIMIT 1 OFFSET {BACKLOG_MAX}) AS calls"
+        );
+        let rows = self.storage().query(&owed, vec![plugin.into(), now.into()]).await?;
+        Ok(!rows.is_empty())
     }
 
     /// How far a plugin is behind the log; `None` if it does not read it.

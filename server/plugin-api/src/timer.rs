@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use carillon_protocol::{Cid, Codec, Command, Effect, OrgId, Raw, UserId};
+use carillon_protocol::{Cid, Codec, Command, Effect, ErrorCode, OrgId, Raw, UserId};
 use futures_util::{StreamExt, stream};
 
 use crate::{
     Caller, Error, Expect, Host, Next, Request, Result, Retries, Row, Statement, Tx,
     dead::{Dead, Source},
     duties::Owner,
-    step::{reason, unless_busy},
+    step::reason,
     tx::Owed,
 };
 
@@ -19,6 +19,8 @@ pub(crate) const KEY_LEN_MAX: usize = 200;
 const DUE_MAX: usize = 64;
 /// Timers of a plugin that are called at the same time: a hundredth of a queue of commits.
 const AT_ONCE: usize = 16;
+/// How long a call waits that found the server too busy.
+const BUSY_PAUSE_MS: i64 = 1_000;
 /// When it is due that is due at once: by every clock, also one that is set back.
 pub(crate) const ALWAYS: i64 = 0;
 
@@ -191,7 +193,7 @@ impl Host {
         let with = if once { vec![timer.gone(owner.name, Expect::One)] } else { Vec::new() };
         match self.call_with(caller, request, &with).await {
             Ok(_) => self.settle(owner, &timer).await,
-            Err(error) => self.postpone(owner, &timer, unless_busy(error)?).await,
+            Err(error) => self.postpone(owner, &timer, error).await,
         }
     }
 
@@ -208,13 +210,16 @@ impl Host {
         self.commit(tx).await.map(drop)
     }
 
-    /// Writes down that a call failed; the last time, puts it aside. A timer that was taken back
-    /// or set again meanwhile is no longer there to fail.
+    /// Writes down that a call failed; the last time, puts it aside. That the server has too much
+    /// to do is not the call's fault: it is tried again, and nothing is counted. A timer that was
+    /// taken back or set again meanwhile is no longer there to fail.
     async fn postpone(&self, owner: &Arc<Owner>, timer: &Timer, error: Error) -> Result<()> {
-        let failures = timer.failures + 1;
+        let is_busy = error.code() == ErrorCode::Busy;
+        let failures = timer.failures + u32::from(!is_busy);
         tracing::warn!(plugin = owner.name, op = timer.op, failures, %error, "a timer failed");
         let mut tx = self.background(owner, timer.org).tx();
-        let Some(pause) = Retries::default().pause(failures) else {
+        let busy_pause = is_busy.then_some(BUSY_PAUSE_MS);
+        let Some(pause) = busy_pause.or_else(|| Retries::default().pause(failures)) else {
             tx.push_statement(timer.gone(owner.name, Expect::One));
             let what = serde_json::json!({
                 "key": timer.key, "op": timer.op, "args": timer.args,

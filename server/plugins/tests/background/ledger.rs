@@ -33,6 +33,7 @@ pub struct World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Refuse,
+    Busy,
     Panic,
     Hang,
 }
@@ -54,6 +55,7 @@ impl World {
         match fault {
             None => Ok(()),
             Some(Fault::Refuse) => Err(Error::new(ErrorCode::Conflict, format!("not {text}"))),
+            Some(Fault::Busy) => Err(Error::new(ErrorCode::Busy, "try again later")),
             Some(Fault::Panic) => panic!("over {text}"),
             Some(Fault::Hang) => std::future::pending().await,
         }

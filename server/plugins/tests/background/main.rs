@@ -4,6 +4,7 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod dead;
 mod generated;
 mod ledger;
@@ -15,7 +16,7 @@ mod timers;
 use std::sync::Arc;
 
 use carillon_plugin::{
-    Caller, Clock as _, Result, Storage as _,
+    Caller, Clock as _, Expect, Result, Statement, Storage as _, Transaction, Value,
     protocol::{Cid, Command},
 };
 use carillon_store::kit::Kit;
@@ -55,6 +56,22 @@ fn now(kit: &Kit) -> i64 {
 async fn count(kit: &Kit, table: &str) -> u64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
     kit.store().query(&sql, vec![]).await.unwrap()[0].get(0).unwrap()
+}
+
+/// Writes into the host's own tables what would take long to come there.
+async fn write(kit: &Kit, sql: &'static str, rows: Vec<Vec<Value>>) {
+    let tx = Transaction {
+        org: Caller::SYSTEM.org,
+        by: Caller::SYSTEM.user,
+        at: now(kit),
+        cid: None,
+        prev: None,
+        hash: 0,
+        statements: vec![Statement { sql: sql.into(), rows, expect: Expect::Any }],
+        rewrites: Vec::new(),
+        emits: Vec::new(),
+    };
+    kit.store().commit(tx).await.unwrap();
 }
 
 /// Lets so much time pass, and everything happen that is due then.

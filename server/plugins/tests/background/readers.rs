@@ -11,7 +11,7 @@ use carillon_store::kit::Kit;
 use super::{
     count, ledger,
     ledger::{Fault, Note, Owe, Pass, World},
-    note, now, pass, rows,
+    note, now, pass, rows, write,
 };
 
 async fn cursor(kit: &Kit) -> u64 {
@@ -66,34 +66,18 @@ async fn two_nodes_that_both_read_do_nothing_twice() {
 async fn a_new_plugin_begins_at_the_end_unless_it_says_otherwise() {
     let (kit, world) = ledger().await;
     note(&kit, "before").await;
-    kit.store().commit(forget(&kit)).await.unwrap();
+    // The server has never seen the plugin.
+    write(&kit, "DELETE FROM plugin_cursor", vec![vec![]]).await;
     let kit = kit.restarted(vec![super::ledger::plugin(world.clone())]).await;
     note(&kit, "after").await;
     kit.settle().await;
     assert_eq!(rows(&kit, "read").await, ["after"]);
 
-    kit.store().commit(forget(&kit)).await.unwrap();
+    write(&kit, "DELETE FROM plugin_cursor", vec![vec![]]).await;
     let from_the_beginning = super::ledger::plugin(world).from_the_beginning();
     let kit = kit.restarted(vec![from_the_beginning]).await;
     kit.settle().await;
     assert_eq!(rows(&kit, "read").await, ["after", "after", "before"]);
-}
-
-/// The server has never seen the plugin.
-fn forget(kit: &Kit) -> carillon_plugin::Transaction {
-    use carillon_plugin::{Expect, Statement, Transaction};
-    let sql = "DELETE FROM plugin_cursor".into();
-    Transaction {
-        org: Caller::SYSTEM.org,
-        by: Caller::SYSTEM.user,
-        at: now(kit),
-        cid: None,
-        prev: None,
-        hash: 0,
-        statements: vec![Statement { sql, rows: vec![vec![]], expect: Expect::Any }],
-        rewrites: Vec::new(),
-        emits: Vec::new(),
-    }
 }
 
 #[tokio::test]
