@@ -90,8 +90,9 @@ impl Options {
     /// also what happened while it was away; one after the other, at least once. All connections
     /// of a program listen to the same kinds, and one of them is told.
     ///
-    /// When the connection is lost, the future is dropped where it waits, and the event told
-    /// again. When it fails, the client connects anew after a while and is told the event again. A new call replaces the one before.
+    /// When the connection is lost, the future is dropped where it waits, and the event is told
+    /// again. When it fails, the client connects anew after a while and is told the event again.
+    /// A new call of this function replaces the one before.
     pub fn listen<F, E>(
         mut self,
         kinds: impl IntoIterator<Item = impl Into<String>>,
