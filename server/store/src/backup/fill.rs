@@ -8,9 +8,9 @@ use super::{
     BackupError, End, Manifest,
     file::{Line, Reader, damaged, prove},
     postgres, sqlite,
-    tables::{Cell, Table, Tables},
+    tables::{Cell, Rewritten, Table, Tables},
 };
-use crate::{Database, Options, Store};
+use crate::{Database, Options, Store, log};
 
 /// Rows that are added together, their values, and about their size in memory.
 const ROWS_MAX: usize = 500;
@@ -122,8 +122,27 @@ async fn fill_tables<R: BufRead>(
                 if let Some(done) = filling.take() {
                     done.finish(to).await?;
                 }
+                lower_revs(to).await?;
                 to.commit(file.manifest.position).await?;
                 return Ok(end);
+            }
+        }
+    }
+}
+
+/// What was changed while the backup was written says so by a position that the log here does not
+/// have yet: whoever believed it would take no change that comes before.
+async fn lower_revs(to: &mut impl Tables) -> Result<(), BackupError> {
+    let mut after = 0;
+    loop {
+        let page = to.rewritten(after).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.pos;
+        for Rewritten { pos, data, head } in page {
+            if let Some((unsealed, rev)) = log::rev(&data)
+                && rev > head
+            {
+                to.rewrite(pos, log::sealed(unsealed, head).as_str()).await?;
             }
         }
     }

@@ -140,7 +140,8 @@ async fn write_from(
     Ok((manifest, file.end()?))
 }
 
-/// Writes the log up to a position. Who rewrote a message meanwhile finds it as it is now.
+/// Writes the log up to a position. Who rewrote a message meanwhile finds it as it is now, with a
+/// `rev` that may lie beyond that position: whoever fills a database from it lowers that.
 async fn write_log<W: io::Write>(
     from: &mut impl Tables,
     log: &Table,

@@ -61,11 +61,36 @@ pub(super) trait Tables: Send {
     /// Adds rows to a table.
     async fn insert(&mut self, table: &Table, rows: &[Vec<Cell>]) -> Result<()>;
 
+    /// The next events after a position that say something else than they did when they were
+    /// written, a page of them.
+    async fn rewritten(&mut self, after: i64) -> Result<Vec<Rewritten>>;
+
+    /// Puts other data in place of an event's.
+    async fn rewrite(&mut self, pos: i64, data: &str) -> Result<()>;
+
     /// Begins another epoch after this position, and commits.
     async fn commit(&mut self, position: u64) -> Result<()>;
 
     /// What a statement that answers one number or none says; the text is ours.
     async fn number(&mut self, sql: &'static str) -> Result<Option<i64>>;
+}
+
+/// An event that says something else than when it was written.
+pub(super) struct Rewritten {
+    pub(super) pos: i64,
+    pub(super) data: String,
+    /// The newest position of its topic.
+    pub(super) head: u64,
+}
+
+/// What counts ends with its `rev`, which is its own position until it is changed.
+pub(super) fn rewritten() -> String {
+    format!(
+        "SELECT pos, data, (SELECT max(seq) FROM event last WHERE last.topic = event.topic)
+         FROM event
+         WHERE pos > $1 AND counts <> 0 AND data NOT LIKE '%\"rev\":' || seq || '}}'
+         ORDER BY pos LIMIT {PAGE_LEN}"
+    )
 }
 
 impl Table {
@@ -195,6 +220,26 @@ macro_rules! rows_in_and_out {
 
         async fn clear(&mut self, table: &Table) -> sqlx::Result<()> {
             sqlx::query(sqlx::AssertSqlSafe(table.clear())).execute(&mut self.conn).await.map(drop)
+        }
+
+        async fn rewritten(
+            &mut self,
+            after: i64,
+        ) -> sqlx::Result<Vec<crate::backup::tables::Rewritten>> {
+            let sql = crate::backup::tables::rewritten();
+            let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after);
+            let rows: Vec<(i64, String, i64)> = query.fetch_all(&mut self.conn).await?;
+            let row = |(pos, data, head): (i64, String, i64)| crate::backup::tables::Rewritten {
+                pos,
+                data,
+                head: head.unsigned_abs(),
+            };
+            Ok(rows.into_iter().map(row).collect())
+        }
+
+        async fn rewrite(&mut self, pos: i64, data: &str) -> sqlx::Result<()> {
+            let query = sqlx::query("UPDATE event SET data = $1 WHERE pos = $2");
+            query.bind(data).bind(pos).execute(&mut self.conn).await.map(drop)
         }
 
         async fn plugins(&mut self) -> sqlx::Result<std::collections::BTreeMap<String, u32>> {

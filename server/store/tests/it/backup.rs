@@ -5,7 +5,7 @@ use std::{
     io::{Cursor, Read as _},
 };
 
-use carillon_plugin::{Migration, Storage, Value};
+use carillon_plugin::{Look, Migration, Storage, Value, Window};
 use carillon_store::{
     Database, Durability, Options, Store,
     backup::{self, BackupError, End, Manifest},
@@ -92,6 +92,40 @@ async fn a_backup_of_either_engine_fills_either_one_and_the_log_goes_on_in_a_new
 
         let refused = backup::fill(to, TABLES, Cursor::new(&file)).await.unwrap_err();
         assert!(matches!(refused, BackupError::NotEmpty(_)), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_while_the_backup_was_written_can_change_again() {
+    for ((from, _one), (to, _other)) in places().into_iter().zip(places().into_iter().rev()) {
+        let store = open(&from, TABLES).await;
+        for number in 1..4 {
+            store.commit(message(number, &conv(1))).await.unwrap();
+        }
+        for number in 4..604 {
+            store.commit(message(number, &conv(2))).await.unwrap();
+        }
+        store.close().await;
+        // As a page of the log has it that is read after a change at these positions.
+        let later = r#"{"text":"\"rev\":7}","rev":9}"#;
+        damage(&from, &format!("UPDATE event SET data = '{later}' WHERE pos = 1")).await;
+        let earlier = r#"{"text":"x","rev":3}"#;
+        damage(&from, &format!("UPDATE event SET data = '{earlier}' WHERE pos = 2")).await;
+        let all = r#"UPDATE event SET data = '{"text":"y","rev":1000}' WHERE pos > 3"#;
+        damage(&from, all).await;
+
+        let (file, ..) = write(&from).await;
+        backup::fill(&to, TABLES, Cursor::new(&file)).await.unwrap();
+        let store = open(&to, TABLES).await;
+        let said = async |topic| {
+            let look = Look::After(0);
+            let events = store.events(topic, Window::all(), look, false, 1_000).await.unwrap();
+            events.iter().map(|event| event.data.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        let lowered = r#"{"text":"\"rev\":7}","rev":3}"#;
+        assert_eq!(said(conv(1)).await, [lowered, earlier, r#"{"text":"3","rev":3}"#]);
+        assert_eq!(said(conv(2)).await, vec![r#"{"text":"y","rev":600}"#; 600]);
+        store.close().await;
     }
 }
 
