@@ -183,7 +183,8 @@ impl Node {
         let beats = is_shared.then(|| {
             let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
             let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
-            let beats = Beats { run, name, started_at, store, hub, cluster };
+            let presence = Arc::clone(&presence);
+            let beats = Beats { run, name, started_at, store, hub, cluster, presence };
             tokio::spawn(beats.run(host.clone())).abort_handle()
         });
         let presences = {

@@ -1,9 +1,17 @@
 //! How this node says that it runs, and how it is.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use carillon_plugin::{Caller, Host};
-use carillon_protocol::{RunId, node::Beat};
+use carillon_plugin::{Caller, Host, Result};
+use carillon_plugins::presence::Presence;
+use carillon_protocol::{
+    RunId,
+    node::{Beat, List, Node},
+};
 use carillon_store::Store;
 
 use super::Cluster;
@@ -11,6 +19,8 @@ use crate::gateway::Hub;
 
 /// How often it says so: an operator sees within seconds which node is gone.
 const EVERY: Duration = Duration::from_secs(5);
+/// A run that did not say so again for so long, two times and some delay, is over.
+const OVER_AFTER: Duration = Duration::from_secs(12);
 
 /// What is said of this node.
 #[derive(Debug, Clone)]
@@ -27,18 +37,30 @@ pub struct Beats {
     pub hub: Arc<Hub>,
     /// Its way to the others, if there is Redis.
     pub cluster: Option<Cluster>,
+    /// Hears which others run.
+    pub presence: Arc<Presence>,
 }
 
 impl Beats {
-    /// Says so again and again, until it is dropped.
+    /// Says so again and again, until it is dropped, and looks who else does.
     pub async fn run(self, host: Host) {
+        let mut seen = Seen::default();
         loop {
-            if let Err(error) = host.call_typed(Caller::SYSTEM, None, &self.now()).await {
+            if let Err(error) = self.beat(&host, &mut seen).await {
                 // The database is away, which /readyz says; the others see that nothing comes.
                 tracing::debug!(%error, "this node could not say that it runs");
             }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    async fn beat(&self, host: &Host, seen: &mut Seen) -> Result<()> {
+        host.call_typed(Caller::SYSTEM, None, &self.now()).await?;
+        let nodes = host.call_typed(Caller::SYSTEM, None, &List {}).await?.nodes;
+        let mut runs = seen.look(&nodes, host.now(), Instant::now());
+        runs.retain(|run| *run != self.run);
+        self.presence.beating(runs);
+        Ok(())
     }
 
     fn now(&self) -> Beat {
@@ -54,5 +76,65 @@ impl Beats {
             bus_us: probe.and_then(|probe| u64::try_from(probe.as_micros()).ok()),
             lost_hints: tail.lost_hints,
         }
+    }
+}
+
+/// What runs said last and since when that is known here: their clocks may differ from this one.
+#[derive(Debug, Default)]
+struct Seen(HashMap<RunId, (i64, Option<Instant>)>);
+
+impl Seen {
+    /// Which of the runs that the database knows still run.
+    fn look(&mut self, nodes: &[Node], now: i64, at: Instant) -> Vec<RunId> {
+        let before = std::mem::take(&mut self.0);
+        for node in nodes {
+            let since = match before.get(&node.beat.run) {
+                Some((seen_at, since)) if *seen_at == node.seen_at => *since,
+                Some(_) => Some(at),
+                // Of one that is met for the first time only the clocks can tell.
+                None => (now.abs_diff(node.seen_at) < OVER_AFTER.as_millis() as u64).then_some(at),
+            };
+            self.0.insert(node.beat.run, (node.seen_at, since));
+        }
+        let runs = |since: Option<Instant>| since.is_some_and(|since| at - since < OVER_AFTER);
+        self.0.iter().filter(|(_, (_, since))| runs(*since)).map(|(run, _)| *run).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_protocol::id::Ulid;
+
+    use super::*;
+
+    fn node(number: u128, seen_at: i64) -> Node {
+        let beat = Beat {
+            run: RunId(Ulid(number)),
+            name: "east".to_owned(),
+            version: "1".to_owned(),
+            started_at: 0,
+            applied: 0,
+            connections: 0,
+            bus_us: None,
+            lost_hints: 0,
+        };
+        Node { beat, seen_at, leases: Vec::new() }
+    }
+
+    #[test]
+    fn a_run_is_over_when_it_says_nothing_more_whatever_its_clock_says() {
+        let (mut seen, begin, hour) = (Seen::default(), Instant::now(), 3_600_000);
+        let mut look = |nodes: &[Node], seconds| {
+            let at = begin + Duration::from_secs(seconds);
+            let mut runs = seen.look(nodes, hour, at);
+            runs.sort_unstable();
+            runs.into_iter().map(|run| run.0.0).collect::<Vec<_>>()
+        };
+        // One of now, one that ended long ago and one whose clock is an hour behind.
+        assert_eq!(look(&[node(1, hour), node(2, 0), node(3, 0)], 0), [1]);
+        assert_eq!(look(&[node(1, hour + 1), node(2, 0), node(3, 5_000)], 5), [1, 3]);
+        assert_eq!(look(&[node(1, hour + 1), node(2, 0), node(3, 10_000)], 16), [1, 3]);
+        assert_eq!(look(&[node(1, hour + 1), node(2, 0), node(3, 15_000)], 17), [3]);
+        assert_eq!(look(&[], 18), [0_u128; 0]);
     }
 }

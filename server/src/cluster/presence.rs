@@ -62,10 +62,15 @@ impl Presences {
 
     /// Looks who is heard.
     fn listen(&self, now: i64) {
-        let Some(cluster) = &self.cluster else { return };
-        let health = cluster.health();
-        let lately = health.peers.iter().filter(|peer| peer.heard < GONE_AFTER);
-        let alive: Vec<RunId> = lately.map(|peer| RunId(peer.node.0)).collect();
-        self.presence.hears(health.ready, &alive, now);
+        let mut alive = Vec::new();
+        if let Some(cluster) = &self.cluster {
+            let health = cluster.health();
+            let lately = health.peers.iter().filter(|peer| peer.heard < GONE_AFTER);
+            alive.extend(lately.map(|peer| RunId(peer.node.0)));
+            self.presence.hears(health.ready, &alive, now);
+        }
+        if self.presence.hears_not_all(&alive) {
+            self.hub.missed();
+        }
     }
 }

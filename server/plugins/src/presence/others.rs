@@ -55,9 +55,9 @@ impl Others {
         parts.flat_map(|people| people.into_keys()).collect()
     }
 
-    /// Whether each of these said everything.
-    pub(super) fn are_whole(&self, alive: &[RunId]) -> bool {
-        alive.iter().all(|run| self.0.get(run).is_some_and(|node| node.whole == u64::MAX))
+    /// Whether a node said everything.
+    pub(super) fn is_whole(&self, run: RunId) -> bool {
+        self.0.get(&run).is_some_and(|node| node.whole == u64::MAX)
     }
 
     /// The sessions of a person on each node where the person is.

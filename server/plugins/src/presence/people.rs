@@ -29,6 +29,11 @@ const DOUBT_MS: i64 = 3_000;
 /// What is not heard for a shorter time than this changes nothing that was said: a node that is
 /// silent is not given up sooner either.
 const DEAF_MS: i64 = 5_000;
+/// A node that did not say everything is asked again after so long, and then twice as long each
+/// time: one of an earlier version never answers, and all others do whenever one is asked.
+const ASK_MS: i64 = 1_000;
+/// The longest pause.
+const ASK_MAX_MS: i64 = 60_000;
 /// Of so many people a turn tells at most, the others later: whoever watches somebody is written
 /// to, and messages must not wait until thousands were told of thousands.
 const NEWS_MAX: usize = 256;
@@ -87,6 +92,24 @@ struct Heard {
     settled: bool,
     /// Whether to ask: something may have been missed.
     missed: bool,
+    /// Those who did not say everything: when to ask again, and how long after that.
+    asks: HashMap<RunId, (i64, i64)>,
+}
+
+impl Heard {
+    /// Notes whether somebody did not say everything and is to be asked for it now.
+    fn ask_again(&mut self, alive: &[RunId], now: i64) {
+        let Heard { nodes, asks, missed, .. } = self;
+        asks.retain(|run, _| alive.contains(run) && !nodes.is_whole(*run));
+        for run in alive.iter().filter(|run| !nodes.is_whole(**run)) {
+            let (at, pause) = asks.entry(*run).or_insert((now, ASK_MS));
+            if now >= *at {
+                *missed = true;
+                *at = now + *pause;
+                *pause = ASK_MAX_MS.min(*pause * 2);
+            }
+        }
+    }
 }
 
 /// People to look at, in the order in which they came up, each once.
@@ -119,12 +142,18 @@ struct All {
     touched: Touched,
     /// Nothing for a node that is alone.
     heard: Option<Heard>,
+    /// The other nodes that run, as the database says.
+    beating: Vec<RunId>,
     /// Whether somebody asked who is here.
     asked: bool,
     /// Whether those elsewhere are said to be neither here nor away.
     doubts: bool,
+    /// Whether it was known in the last turn who is elsewhere.
+    was_settled: bool,
     /// Who is online, as people were told.
     online: HashSet<UserId>,
+    /// Of whom they were told that it is not known.
+    unsure: HashSet<UserId>,
 }
 
 /// Who is connected, to this node and to the others.
@@ -180,7 +209,18 @@ impl Presence {
         if heard.settled {
             touched.extend(heard.nodes.keep(alive));
         }
-        heard.missed |= !heard.nodes.are_whole(alive);
+        heard.ask_again(alive, now);
+    }
+
+    /// These are the other nodes that run, as the database says: who is with one that is not heard
+    /// is nowhere else, and yet not away.
+    pub fn beating(&self, runs: Vec<RunId>) {
+        self.lock().beating = runs;
+    }
+
+    /// Whether a node runs that is not among those who are heard.
+    pub fn hears_not_all(&self, alive: &[RunId]) -> bool {
+        self.lock().beating.iter().any(|run| !alive.contains(run))
     }
 
     /// A node said who is with it.
@@ -200,10 +240,18 @@ impl Presence {
         self.lock().asked = true;
     }
 
-    /// Whether somebody is online, as those who watch were told; nothing if that is not known.
+    /// Whether somebody is online, as those who watch were told; nothing if that is not known,
+    /// which they are told when it is.
     pub fn online(&self, user: UserId) -> Option<bool> {
-        let all = self.lock();
-        if all.online.contains(&user) { Some(true) } else { all.of_nobody() }
+        let mut all = self.lock();
+        if all.online.contains(&user) {
+            return Some(true);
+        }
+        let online = all.of_nobody();
+        if online.is_none() {
+            all.unsure.insert(user);
+        }
+        online
     }
 
     /// The connected sessions of a person, and whether these are all.
@@ -244,6 +292,10 @@ impl All {
                 true => self.everything(),
                 false => self.what_changed(&changed),
             };
+        }
+        let settled = self.is_settled();
+        if !mem::replace(&mut self.was_settled, settled) && settled {
+            self.touched.extend(self.unsure.iter().copied());
         }
         self.touched.extend(changed);
         turn.news = self.news();
@@ -291,8 +343,12 @@ impl All {
         {
             let online = self.is_online(user);
             let moved = match online {
-                Some(true) => self.online.insert(user),
-                Some(false) | None => self.online.remove(&user),
+                Some(true) => {
+                    self.unsure.remove(&user);
+                    self.online.insert(user)
+                }
+                Some(false) => self.unsure.remove(&user) | self.online.remove(&user),
+                None => self.online.remove(&user) && self.unsure.insert(user),
             };
             if moved {
                 news.push(Person { user, online });
@@ -317,6 +373,8 @@ impl All {
 
     /// Whether it is known who is elsewhere.
     fn is_settled(&self) -> bool {
-        self.heard.as_ref().is_none_or(|heard| heard.settled)
+        let heard = self.heard.as_ref();
+        let is_whole = |run| heard.is_some_and(|heard| heard.nodes.is_whole(run));
+        heard.is_none_or(|heard| heard.settled) && self.beating.iter().copied().all(is_whole)
     }
 }

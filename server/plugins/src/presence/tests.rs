@@ -167,7 +167,8 @@ fn while_the_nodes_do_not_hear_each_other_nobody_is_said_to_be_away() {
     // They hear each other again, and each still has to say who is there.
     assert_eq!(two.turns()[0], []);
     two.now += LATER;
-    assert_eq!(two.turns()[0], [(amy, Some(true))]);
+    let known = [(amy, Some(true)), (bob, Some(false)), (user(3), Some(false))];
+    assert_eq!(two.turns()[0], known, "and whoever was told that it is not known");
     assert_eq!(two.east.online(bob), Some(false));
 }
 
@@ -189,8 +190,51 @@ fn a_moment_in_which_the_others_are_not_heard_is_told_to_nobody() {
     assert_eq!(two.east.sessions(amy), (vec![session(1)], false), "there may be more");
     assert_eq!(two.turns()[0], []);
     two.now += LATER;
-    assert_eq!(two.turns()[0], []);
+    assert_eq!(two.turns()[0], [(bob, Some(false))], "he did not");
     assert_eq!([amy, bob].map(|it| two.east.online(it)), [Some(true), Some(false)]);
+}
+
+#[test]
+fn who_is_nowhere_is_not_away_while_a_node_runs_that_is_not_heard() {
+    let (amy, bob) = (user(1), user(2));
+    let alone = Presence::default();
+    alone.came(amy, session(1));
+    alone.turn(T0, true);
+    alone.beating(vec![run(2)]);
+    assert_eq!([amy, bob].map(|it| alone.online(it)), [Some(true), None], "there is no Redis");
+    alone.went(amy, session(1));
+    alone.turn(T0, true);
+    assert_eq!(news(alone.turn(T0 + LATER, true)), [(amy, None)]);
+    assert_eq!(alone.sessions(amy), (vec![], false));
+    alone.beating(Vec::new());
+    let both = [(amy, Some(false)), (bob, Some(false))];
+    assert_eq!(news(alone.turn(T0 + LATER, true)), both, "the other node is gone");
+
+    let mut two = Two::new();
+    two.west.came(amy, session(1));
+    two.east.beating(vec![run(2)]);
+    assert_eq!(two.turns()[0], [(amy, Some(true))]);
+    assert_eq!(two.east.online(bob), Some(false), "all is heard");
+    two.east.hears(true, &[], two.now);
+    assert_eq!(news(two.east.turn(two.now, true)), [(amy, None)]);
+    assert!(two.east.hears_not_all(&[]));
+    assert_eq!(two.turns()[0], [(amy, Some(true))], "only its way to Redis was away");
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_asked_more_and_more_seldom() {
+    let east = Presence::default();
+    let asks = |seconds: std::ops::Range<i64>, alive: &[RunId]| -> usize {
+        let asked = seconds.filter(|second| {
+            let now = T0 + second * 1_000;
+            east.hears(true, alive, now);
+            east.turn(now, true).ask
+        });
+        asked.count()
+    };
+    assert_eq!(asks(0..60, &[run(2)]), 6, "after 1, 2, 4, 8, 16 and 32 seconds");
+    assert!((8..=12).contains(&asks(60..660, &[run(2)])), "and then each minute");
+    assert_eq!(asks(660..661, &[run(2), run(3)]), 1, "another one at once");
 }
 
 #[test]
