@@ -157,15 +157,15 @@ pub(crate) fn unsealed(object: &Json) -> String {
 /// A JSON object with `rev` as its last field.
 pub(crate) fn sealed(unsealed: &str, seq: u64) -> Json {
     Json::trusted([unsealed, &seq.to_string(), "}"].concat())
-/// What [`sealed`] put together: the data up to the number that `rev` is, and that number. Read from
-/// the end, and not parsed: it is asked of nearly every event that is answered.
+}
+
+/// What [`sealed`] put together: the data up to the number that `rev` is, and that number. Read
+/// from the end, and not parsed: it is asked of nearly every event that is answered.
 pub(crate) fn rev(data: &str) -> Option<(&str, u64)> {
     let object = data.strip_suffix('}')?;
     let unsealed = object.trim_end_matches(|digit: char| digit.is_ascii_digit());
     let rev = object[unsealed.len()..].parse().ok()?;
     unsealed.ends_with("\"rev\":").then_some((unsealed, rev))
-}
-
 }
 
 /// The answer to a `cid` that stands on `event` already.
@@ -195,6 +195,8 @@ mod tests {
     fn rev_becomes_the_last_field_of_an_object() {
         let with_rev = |object, seq| sealed(&unsealed(&Json::trusted(object)), seq);
         assert_eq!(with_rev("{}", 7).as_str(), r#"{"rev":7}"#);
+        assert_eq!(with_rev(r#"{"text":"a}"}"#, 12).as_str(), r#"{"text":"a}","rev":12}"#);
+    }
 
     #[test]
     fn rev_is_what_the_log_wrote_last() {
@@ -206,7 +208,5 @@ mod tests {
         for other in [r#"{"rev":}"#, r#"{"of":{"rev":7}}"#, "[1]"] {
             assert_eq!(rev(other), None, "{other}");
         }
-    }
-        assert_eq!(with_rev(r#"{"text":"a}"}"#, 12).as_str(), r#"{"text":"a}","rev":12}"#);
     }
 }
