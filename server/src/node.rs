@@ -190,7 +190,7 @@ impl Node {
         let presences = {
             let (hub, cluster) = (Arc::clone(&hub), cluster.clone());
             let presences = Presences { presence, hub, cluster, run };
-            tokio::spawn(presences.run(host.clone())).abort_handle()
+            tokio::spawn(presences.run()).abort_handle()
         };
         Ok(Node {
             host,

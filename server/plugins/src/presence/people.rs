@@ -4,11 +4,14 @@
 //! went since the last one. So whoever is told, people and nodes, is told of one change in one
 //! order, a burst costs the nodes 64 messages a turn however many people come back at once, and a
 //! person who changes nothing costs nothing.
+//!
+//! `now` is how long the node runs: a wall clock that is put back would keep people online.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use carillon_protocol::{RunId, SessionId, UserId, presence::Person};
@@ -22,18 +25,18 @@ use super::others::Others;
 pub const PARTS: usize = 64;
 /// Whoever closed the last window is online for so much longer: a page that is loaded again, or
 /// a phone between two networks, is back by then.
-const GRACE_MS: i64 = 5_000;
+const GRACE: Duration = Duration::from_secs(5);
 /// A node that has just begun to hear the others does not know who is there before they have had
 /// the time to say so: they probe each second, and answer within another.
-const DOUBT_MS: i64 = 3_000;
+const DOUBT: Duration = Duration::from_secs(3);
 /// What is not heard for a shorter time than this changes nothing that was said: a node that is
 /// silent is not given up sooner either.
-const DEAF_MS: i64 = 5_000;
+const DEAF: Duration = Duration::from_secs(5);
 /// A node that did not say everything is asked again after so long, and then twice as long each
 /// time: one of an earlier version never answers, and all others do whenever one is asked.
-const ASK_MS: i64 = 1_000;
+const ASK: Duration = Duration::from_secs(1);
 /// The longest pause.
-const ASK_MAX_MS: i64 = 60_000;
+const ASK_MAX: Duration = Duration::from_secs(60);
 /// Of so many people a turn tells at most, the others later: whoever watches somebody is written
 /// to, and messages must not wait until thousands were told of thousands.
 const NEWS_MAX: usize = 256;
@@ -71,7 +74,7 @@ struct Here {
     /// Each session with the number of its windows.
     sessions: SmallVec<[(SessionId, u32); 1]>,
     /// Until when the person counts as online without any.
-    until: Option<i64>,
+    until: Option<Duration>,
 }
 
 impl Here {
@@ -85,28 +88,28 @@ impl Here {
 struct Heard {
     nodes: Others,
     /// Since when not all that is said arrives.
-    deaf_since: Option<i64>,
+    deaf_since: Option<Duration>,
     /// When the others have had the time to say who is there; absent at the start.
-    settled_at: Option<i64>,
+    settled_at: Option<Duration>,
     /// Whether they have had it.
     settled: bool,
     /// Whether to ask: something may have been missed.
     missed: bool,
     /// Those who did not say everything: when to ask again, and how long after that.
-    asks: HashMap<RunId, (i64, i64)>,
+    asks: HashMap<RunId, (Duration, Duration)>,
 }
 
 impl Heard {
     /// Notes whether somebody did not say everything and is to be asked for it now.
-    fn ask_again(&mut self, alive: &[RunId], now: i64) {
+    fn ask_again(&mut self, alive: &[RunId], now: Duration) {
         let Heard { nodes, asks, missed, .. } = self;
         asks.retain(|run, _| alive.contains(run) && !nodes.is_whole(*run));
         for run in alive.iter().filter(|run| !nodes.is_whole(**run)) {
-            let (at, pause) = asks.entry(*run).or_insert((now, ASK_MS));
+            let (at, pause) = asks.entry(*run).or_insert((now, ASK));
             if now >= *at {
                 *missed = true;
                 *at = now + *pause;
-                *pause = ASK_MAX_MS.min(*pause * 2);
+                *pause = ASK_MAX.min(*pause * 2);
             }
         }
     }
@@ -135,7 +138,7 @@ impl Touched {
 struct All {
     here: HashMap<UserId, Here>,
     /// Who is in the grace, in the order in which it ends.
-    leaving: VecDeque<(i64, UserId)>,
+    leaving: VecDeque<(Duration, UserId)>,
     /// Whose windows here changed since the last turn.
     changed: HashSet<UserId>,
     /// Who may not be any more as people were told.
@@ -190,18 +193,18 @@ impl Presence {
 
     /// There are other nodes, and this is how they are heard: whether all that is said arrives, and
     /// who was heard of late. Without this a node takes itself for the only one.
-    pub fn hears(&self, well: bool, alive: &[RunId], now: i64) {
+    pub fn hears(&self, well: bool, alive: &[RunId], now: Duration) {
         let mut all = self.lock();
         let All { heard, touched, doubts, .. } = &mut *all;
         let heard = heard.get_or_insert_default();
         let begins = heard.settled_at.is_none();
         if begins || !well {
-            heard.settled_at = Some(now + DOUBT_MS);
+            heard.settled_at = Some(now + DOUBT);
             heard.missed = true;
         }
         heard.deaf_since = if well { None } else { heard.deaf_since.or(Some(now)) };
         heard.settled = heard.settled_at.is_some_and(|at| now >= at);
-        let deaf = heard.deaf_since.is_some_and(|since| now - since >= DEAF_MS);
+        let deaf = heard.deaf_since.is_some_and(|since| now >= since + DEAF);
         let doubt = !heard.settled && (*doubts || begins || deaf);
         if mem::replace(doubts, doubt) != doubt {
             touched.extend(heard.nodes.everybody());
@@ -265,13 +268,13 @@ impl Presence {
     }
 
     /// A turn. Only with `whole`, which is seldom, nodes ask each other and say everything.
-    pub fn turn(&self, now: i64, whole: bool) -> Turn {
+    pub fn turn(&self, now: Duration, whole: bool) -> Turn {
         self.lock().turn(now, whole)
     }
 }
 
 impl All {
-    fn turn(&mut self, now: i64, whole: bool) -> Turn {
+    fn turn(&mut self, now: Duration, whole: bool) -> Turn {
         let mut changed = mem::take(&mut self.changed);
         for &user in &changed {
             self.begin_or_end_grace(user, now);
@@ -302,13 +305,13 @@ impl All {
         turn
     }
 
-    fn begin_or_end_grace(&mut self, user: UserId, now: i64) {
+    fn begin_or_end_grace(&mut self, user: UserId, now: Duration) {
         let Some(here) = self.here.get_mut(&user) else { return };
         match (here.sessions.is_empty(), here.until) {
             (false, _) => here.until = None,
             (true, None) => {
-                here.until = Some(now + GRACE_MS);
-                self.leaving.push_back((now + GRACE_MS, user));
+                here.until = Some(now + GRACE);
+                self.leaving.push_back((now + GRACE, user));
             }
             (true, Some(_)) => {}
         }

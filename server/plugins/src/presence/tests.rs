@@ -1,12 +1,18 @@
 //! Who is online, turn by turn, on a clock that stands still.
 
+use std::time::Duration;
+
 use carillon_protocol::{RunId, SessionId, UserId, id::Ulid, presence::Person};
 
 use super::{PARTS, Presence, Said, Turn, part};
 
-const T0: i64 = 1_790_000_000_000;
+const T0: Duration = Duration::ZERO;
 /// Longer than the grace, and than the doubt.
-const LATER: i64 = 10_000;
+const LATER: Duration = Duration::from_secs(10);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
 
 fn user(number: u128) -> UserId {
     UserId(Ulid(number))
@@ -31,7 +37,7 @@ fn news(turn: Turn) -> Vec<(UserId, Option<bool>)> {
 struct Two {
     east: Presence,
     west: Presence,
-    now: i64,
+    now: Duration,
 }
 
 impl Two {
@@ -72,12 +78,12 @@ fn who_has_a_window_is_online_and_who_closes_the_last_is_not_a_little_later() {
     presence.came(amy, session(1));
     assert_eq!(news(presence.turn(T0, true)), [(amy, Some(true))]);
     presence.went(amy, session(1));
-    assert_eq!(news(presence.turn(T0 + 1, true)), [], "there is another window");
+    assert_eq!(news(presence.turn(T0 + ms(1), true)), [], "there is another window");
     presence.went(amy, session(1));
     assert_eq!(presence.sessions(amy), (vec![], true), "that is known at once");
-    assert_eq!(news(presence.turn(T0 + 1_000, true)), []);
-    assert_eq!(news(presence.turn(T0 + 5_999, true)), [], "perhaps a page is loaded again");
-    assert_eq!(news(presence.turn(T0 + 6_000, true)), [(amy, Some(false))]);
+    assert_eq!(news(presence.turn(T0 + ms(1_000), true)), []);
+    assert_eq!(news(presence.turn(T0 + ms(5_999), true)), [], "perhaps a page is loaded again");
+    assert_eq!(news(presence.turn(T0 + ms(6_000), true)), [(amy, Some(false))]);
     assert_eq!(presence.online(amy), Some(false));
 }
 
@@ -90,11 +96,11 @@ fn who_reconnects_in_time_was_never_away_and_has_the_whole_grace_again() {
     presence.went(amy, session(1));
     presence.turn(T0, true);
     presence.came(amy, session(2));
-    assert_eq!(news(presence.turn(T0 + 4_000, true)), []);
+    assert_eq!(news(presence.turn(T0 + ms(4_000), true)), []);
     presence.went(amy, session(2));
-    assert_eq!(news(presence.turn(T0 + 4_000, true)), []);
-    assert_eq!(news(presence.turn(T0 + 5_000, true)), [], "the first grace is not the second");
-    assert_eq!(news(presence.turn(T0 + 9_000, true)), [(amy, Some(false))]);
+    assert_eq!(news(presence.turn(T0 + ms(4_000), true)), []);
+    assert_eq!(news(presence.turn(T0 + ms(5_000), true)), [], "the first grace is not the second");
+    assert_eq!(news(presence.turn(T0 + ms(9_000), true)), [(amy, Some(false))]);
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn a_node_that_starts_knows_nothing_of_the_others_until_they_had_time_to_say_it(
     assert_eq!((east.online(amy), east.sessions(amy)), (None, (vec![], false)));
     let said = Said { all_of: Some(part(amy)), people: vec![(amy, Some(vec![session(1)]))] };
     east.heard(run(2), said);
-    assert_eq!(news(east.turn(T0 + 1_000, true)), []);
+    assert_eq!(news(east.turn(T0 + ms(1_000), true)), []);
     east.hears(true, &[run(2)], T0 + LATER);
     assert_eq!(news(east.turn(T0 + LATER, true)), [(amy, Some(true))]);
     assert_eq!(east.online(user(3)), Some(false));
@@ -154,7 +160,7 @@ fn while_the_nodes_do_not_hear_each_other_nobody_is_said_to_be_away() {
     two.east.came(bob, session(2));
     two.turns();
     two.east.hears(false, &[], two.now);
-    two.now += 5_000;
+    two.now += ms(5_000);
     two.east.hears(false, &[], two.now);
     assert_eq!(news(two.east.turn(two.now, true)), [(amy, None)]);
     assert_eq!([amy, bob, user(3)].map(|it| two.east.online(it)), [None, Some(true), None]);
@@ -181,9 +187,9 @@ fn a_moment_in_which_the_others_are_not_heard_is_told_to_nobody() {
     two.turns();
     two.east.went(bob, session(2));
     two.east.turn(two.now, true);
-    two.now += 4_000;
+    two.now += ms(4_000);
     two.east.hears(false, &[], two.now);
-    two.now += 1_000;
+    two.now += ms(1_000);
     two.east.hears(true, &[], two.now);
     assert_eq!(news(two.east.turn(two.now, true)), [(bob, None)], "he may have moved to the west");
     assert_eq!([amy, bob].map(|it| two.east.online(it)), [Some(true), None]);
@@ -224,9 +230,9 @@ fn who_is_nowhere_is_not_away_while_a_node_runs_that_is_not_heard() {
 #[test]
 fn a_node_that_does_not_answer_is_asked_more_and_more_seldom() {
     let east = Presence::default();
-    let asks = |seconds: std::ops::Range<i64>, alive: &[RunId]| -> usize {
+    let asks = |seconds: std::ops::Range<u64>, alive: &[RunId]| -> usize {
         let asked = seconds.filter(|second| {
-            let now = T0 + second * 1_000;
+            let now = T0 + ms(second * 1_000);
             east.hears(true, alive, now);
             east.turn(now, true).ask
         });
