@@ -17,7 +17,7 @@ use carillon_bus::{Bus, Health, Part, Signal, Subscription};
 use carillon_plugin::{Asked, BoxFuture, Live, LiveChange, Result};
 use carillon_plugins::presence::Presence;
 use carillon_protocol::{ErrorCode, Event, Json, Topic, event::Ephemeral};
-use carillon_store::Store;
+use carillon_store::{Run, Store};
 use tokio::task::AbortHandle;
 
 use self::message::Message;
@@ -43,7 +43,7 @@ impl Cluster {
     ) -> Cluster {
         let cluster = Cluster { bus, listener: Arc::default() };
         let told = cluster.clone();
-        store.on_own_commit(Arc::new(move |first, events| told.committed(first, events)));
+        store.on_own_commit(Arc::new(move |run| told.committed(run)));
         let told = cluster.clone();
         hub.announce(Arc::new(move |window| {
             let part = Part::of(&Topic::User(window.user));
@@ -68,10 +68,10 @@ impl Cluster {
         self.bus.health()
     }
 
-    fn committed(&self, first: u64, events: &[Event]) {
-        let Some(event) = events.first() else { return };
+    fn committed(&self, run: &Run) {
+        let Some(event) = run.events.first() else { return };
         let part = Part::of(&event.topic);
-        self.bus.publish(part, message::committed(first, events));
+        self.bus.publish(part, message::committed(run));
     }
 }
 
@@ -85,7 +85,9 @@ async fn listen(mut heard: Subscription, store: Store, (hub, presence): (Arc<Hub
             continue;
         };
         match message::read(&payload) {
-            Ok(Message::Committed { first, events }) => store.hint(first, events),
+            Ok(Message::Committed { first, after, events }) => {
+                store.hint(Run { first, after, events });
+            }
             Ok(Message::Moved {}) => store.look(),
             Ok(Message::Attached(window)) => hub.moved(&window).await,
             Ok(Message::Ephemeral { topic, eph }) => hub.push(&topic, eph),

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use carillon_plugins::presence::Said as Present;
-use carillon_protocol::{Codec, Event, RunId, Topic, event::Ephemeral};
+use carillon_protocol::{Codec, Event, EventId, RunId, Topic, event::Ephemeral};
+use carillon_store::Run;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::Window;
@@ -19,6 +20,8 @@ pub enum Message {
     Committed {
         /// The position of the first.
         first: u64,
+        /// The event before it. Who is not told reads the log.
+        after: Option<EventId>,
         /// All of them, in order.
         events: Vec<Event>,
     },
@@ -48,7 +51,7 @@ pub enum Message {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Said<'a> {
-    Committed { first: u64, events: &'a [Event] },
+    Committed { first: u64, after: Option<EventId>, events: &'a [Event] },
     Moved {},
     Attached(&'a Window),
     Ephemeral { topic: &'a Topic, eph: &'a Ephemeral },
@@ -57,10 +60,11 @@ enum Said<'a> {
 }
 
 /// Says what was committed here.
-pub fn committed(first: u64, events: &[Event]) -> Bytes {
+pub fn committed(run: &Run) -> Bytes {
+    let Run { first, after, events } = run;
     let len: usize = events.iter().map(|event| event.data.as_str().len()).sum();
     let said = match len {
-        0..=EVENTS_LEN_MAX => Said::Committed { first, events },
+        0..=EVENTS_LEN_MAX => Said::Committed { first: *first, after: *after, events },
         _ => Said::Moved {},
     };
     Codec::Json.encode(&said).into()
@@ -93,7 +97,7 @@ pub fn read(payload: &[u8]) -> serde_json::Result<Message> {
 
 #[cfg(test)]
 mod tests {
-    use carillon_protocol::{ConvId, EventId, Json, UserId, id::Ulid};
+    use carillon_protocol::{ConvId, Json, UserId, id::Ulid};
 
     use super::*;
 
@@ -114,8 +118,10 @@ mod tests {
     #[test]
     fn what_is_said_is_what_is_heard() {
         let events = vec![event(1, "開會"), event(2, "\"\\")];
-        let heard = read(&committed(41, &events)).unwrap();
-        assert_eq!(heard, Message::Committed { first: 41, events });
+        let after = Some(EventId(Ulid(40)));
+        let run = Run { first: 41, after, events: events.clone() };
+        let heard = read(&committed(&run)).unwrap();
+        assert_eq!(heard, Message::Committed { first: 41, after, events });
 
         let topic = Topic::User(UserId(Ulid(7)));
         let eph = Ephemeral { k: "read".into(), topic: None, data: Json::of(&[1, 2]) };
@@ -133,7 +139,8 @@ mod tests {
     #[test]
     fn a_commit_too_large_for_a_message_is_left_to_the_log() {
         let large = event(1, &"x".repeat(EVENTS_LEN_MAX));
-        assert_eq!(read(&committed(1, &[large])).unwrap(), Message::Moved {});
+        let run = Run { first: 1, after: None, events: vec![large] };
+        assert_eq!(read(&committed(&run)).unwrap(), Message::Moved {});
     }
 
     #[test]

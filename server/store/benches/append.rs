@@ -105,7 +105,7 @@ async fn run(databases: &[&Database], batch_max: usize, clients: u64, sends: u64
 /// What one node commits the other hears of, as from a bus.
 fn bring(from: &Store, to: &Store) {
     let to = to.clone();
-    from.on_own_commit(Arc::new(move |first, events| to.hint(first, events.to_vec())));
+    from.on_own_commit(Arc::new(move |run| to.hint(run.clone())));
 }
 
 /// SQLite's bare loop.

@@ -59,6 +59,12 @@ pub(crate) fn topic(row: &impl Cells, column: usize) -> Result<Topic> {
     row.text(column)?.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
+/// The event whose id stands in a column, if there is one.
+pub(crate) fn event_id(row: &impl Cells, column: usize) -> Result<Option<EventId>> {
+    let there = row.bytes(column)?;
+    there.map(|id| ulid(Some(id)).map(EventId)).transpose()
+}
+
 /// The id that stands in a column.
 pub(crate) fn id(row: &impl Cells, column: usize) -> Result<Ulid> {
     ulid(row.bytes(column)?)

@@ -30,7 +30,7 @@ mod store;
 mod withheld;
 
 pub use asked::Asked;
-pub use line::{AfterCommit, OwnCommit, Tail};
+pub use line::{AfterCommit, OwnCommit, Run, Tail};
 pub use log::Replaced;
 pub use open::{Database, Durability, OpenError, Options, without_password};
 pub use store::Store;

@@ -63,9 +63,9 @@ pub enum Replaced {
 
 impl Shared {
     /// Of the one node that writes.
-    pub(crate) fn new(position: u64, epoch: u64) -> Shared {
+    pub(crate) fn new(position: u64, last: Option<EventId>, epoch: u64) -> Shared {
         let places = Arc::new(Cache::new(PLACES_MAX));
-        Shared::of(places, Line::new(position), epoch)
+        Shared::of(places, Line::new(position, last), epoch)
     }
 
     /// Of one of several nodes: where topics stand is learned from what all of them commit.
@@ -107,13 +107,11 @@ pub(crate) fn check(tx: &Transaction) -> Result<()> {
         let msg = format!("at most {TOPICS_PER_TX_MAX} topics at once: send it in parts");
         return Err(Error::new(ErrorCode::TooLarge, msg));
     }
-    if let Some(emit) = tx.emits.iter().find(|emit| emit.counts && !is_object(emit.data.as_str()))
-    {
+    if let Some(emit) = tx.emits.iter().find(|emit| emit.counts && !is_object(emit.data.as_str())) {
         return Err(fault(format!("the data of {} is not an object", emit.k)));
     }
-    let wrong = |rewrite: &&Rewrite| {
-        rewrite.emit >= tx.emits.len() || !is_object(rewrite.data.as_str())
-    };
+    let wrong =
+        |rewrite: &&Rewrite| rewrite.emit >= tx.emits.len() || !is_object(rewrite.data.as_str());
     match tx.rewrites.iter().find(wrong) {
         Some(rewrite) => Err(fault(format!("no event rewrites message {}", rewrite.seq))),
         None => Ok(()),

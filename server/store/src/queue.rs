@@ -17,6 +17,7 @@ use tokio::{
 
 use crate::{
     batch::Done,
+    line::Run,
     log::{self, Shared},
 };
 
@@ -216,7 +217,7 @@ async fn settle(
     };
     let fresh = done.answers.iter().flatten().filter(|committed| !committed.dup);
     let events = fresh.flat_map(|committed| committed.events.iter().cloned()).collect();
-    shared.line.own(done.first, events);
+    shared.line.own(Run { first: done.first, after: done.after, events });
     let answers = replies.into_iter().zip(done.answers);
     if shared.line.applied() >= done.through {
         return answers.for_each(|(reply, done)| answer(reply, done));
@@ -252,7 +253,7 @@ mod tests {
         async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
             self.0.lock().expect("nobody panics").push(format!("commit {}", txs.len()));
             let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
-            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, through: 0 })
+            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, after: None, through: 0 })
         }
 
         async fn ping(&mut self) -> Result<()> {
@@ -284,7 +285,7 @@ mod tests {
         async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
             drop(self.0.acquire().await);
             let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
-            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, through: 0 })
+            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, after: None, through: 0 })
         }
 
         async fn ping(&mut self) -> Result<()> {
@@ -297,7 +298,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_is_made_to_wait_for_a_database_that_does_not_answer() {
         let letting = Arc::new(Semaphore::new(0));
-        let shared = Arc::new(Shared::new(0, 0));
+        let shared = Arc::new(Shared::new(0, None, 0));
         let queue = Queue::start(Stuck(Arc::clone(&letting)), shared, 1_000);
         let under_way = tokio::spawn(queue.commit(nothing()));
         tokio::time::sleep(STALLED_AFTER / 2).await;
@@ -317,7 +318,7 @@ mod tests {
     async fn many_who_ask_whether_it_works_cost_one_try_and_no_transaction_its_time() {
         let diary = Arc::default();
         let engine = Diary(Arc::clone(&diary));
-        let queue = Queue::start(engine, Arc::new(Shared::new(0, 0)), 1_000);
+        let queue = Queue::start(engine, Arc::new(Shared::new(0, None, 0)), 1_000);
         let asking = futures_util::future::join_all((0..200).map(|_| queue.ping()));
         let (asked, first, second) =
             tokio::join!(asking, queue.commit(nothing()), queue.commit(nothing()));

@@ -9,7 +9,7 @@ use carillon_plugin::{
 use carillon_protocol::{Cid, Event, Topic, UserId};
 
 use crate::{
-    AfterCommit, Asked, Database, OpenError, Options, OwnCommit, Replaced, Tail,
+    AfterCommit, Asked, Database, OpenError, Options, OwnCommit, Replaced, Run, Tail,
     log::Shared,
     postgres::{self, Follower},
     queue::Queue,
@@ -84,17 +84,16 @@ impl Store {
         drop(self.shared.line.after_commit.set(f));
     }
 
-    /// What is given this node's own commits, with the position of the first event, right after
-    /// the commit: it brings them to the other nodes. Only the first call counts. It must not
-    /// block.
+    /// What is given this node's own commits, right after the commit: it brings them to the other
+    /// nodes. Only the first call counts. It must not block.
     pub fn on_own_commit(&self, f: OwnCommit) {
         drop(self.shared.line.own_commit.set(f));
     }
 
-    /// Events that another node committed, with the position of the first one. They may come late,
-    /// twice or in any order; what never comes is read from the log.
-    pub fn hint(&self, first: u64, events: Vec<Event>) {
-        self.shared.line.hint(first, events);
+    /// Events that another node committed. They may come late, twice or in any order; what never
+    /// comes, and what does not follow what this node has seen, is read from the log.
+    pub fn hint(&self, run: Run) {
+        self.shared.line.hint(run);
     }
 
     /// Reads the log now: hints may have been lost.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_protocol::{Cid, Event, OrgId, Topic, UserId};
+use carillon_protocol::{Cid, Event, EventId, OrgId, Topic, UserId};
 use quick_cache::unsync::Cache;
 
 use crate::log::{self, Shared};
@@ -16,6 +16,8 @@ const RECENT_MAX: usize = 65_536;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Last {
     pub(crate) pos: u64,
+    /// The event there, where it is known.
+    pub(crate) event: Option<EventId>,
     pub(crate) topic: i64,
     pub(crate) author: i64,
 }
@@ -70,6 +72,8 @@ impl Newcomers {
 pub(crate) struct Draft {
     pub(crate) newcomers: Newcomers,
     pub(crate) rows: Vec<NewEvent>,
+    /// The event before the first.
+    pub(crate) after: Option<EventId>,
     /// The newest numbers with what is in the draft.
     pub(crate) last: Last,
 }

@@ -14,7 +14,7 @@ pub(crate) mod statement;
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use carillon_plugin::{Committed, Error, Expect, Result, Statement, Transaction, Value};
-use carillon_protocol::{Cid, Event, UserId};
+use carillon_protocol::{Cid, Event, EventId, UserId};
 
 use self::{known::Known, statement::Late};
 pub(crate) use draft::{Draft, Last, Memory, NewEvent, Newcomers};
@@ -34,6 +34,8 @@ pub(crate) struct Done {
     pub(crate) answers: Vec<Result<Committed>>,
     /// The position of its first event, if it has any.
     pub(crate) first: u64,
+    /// The event before that.
+    pub(crate) after: Option<EventId>,
     /// The newest position that the answers refer to.
     pub(crate) through: u64,
 }
@@ -60,7 +62,9 @@ pub(crate) async fn commit<L: Lane>(
             Ok(true) => {
                 through = through.max(batch.draft.last.pos);
                 let first = batch.draft.rows.first().map_or(through, |row| row.pos);
-                return Ok(Done { answers: batch.answers(lane, memory, txs), first, through });
+                let after = batch.draft.after;
+                let answers = batch.answers(lane, memory, txs);
+                return Ok(Done { answers, first, after, through });
             }
             Ok(false) => continue,
             Err(error) if !is_unique_violation(&error) => return Err(error),
@@ -130,7 +134,7 @@ impl<'a> Batch<'a> {
         let (newcomers, rows) = (Newcomers::default(), Vec::with_capacity(len));
         Batch {
             intents: HashMap::with_capacity(len),
-            draft: Draft { newcomers, rows, last: known.last },
+            draft: Draft { newcomers, rows, after: known.last.event, last: known.last },
             known,
             verdicts: Vec::with_capacity(len),
             savepoint: None,
@@ -165,8 +169,7 @@ impl<'a> Batch<'a> {
         }
         let first = self.draft.rows.len();
         // Only what waits for positions can fail after they are given out.
-        let has_late =
-            !tx.rewrites.is_empty() || tx.statements.iter().any(statement::is_late);
+        let has_late = !tx.rewrites.is_empty() || tx.statements.iter().any(statement::is_late);
         let before = has_late.then(|| self.before(index));
         self.append(index, tx);
         if let Some(before) = before
@@ -285,6 +288,7 @@ impl<'a> Batch<'a> {
                 self.draft.newcomers.topics.push((place.id, emit.topic.clone(), tx.org));
             }
             self.draft.last.pos += 1;
+            self.draft.last.event = Some(emit.id);
             self.draft.rows.push(NewEvent {
                 pos: self.draft.last.pos,
                 topic: place.id,

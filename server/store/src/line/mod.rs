@@ -20,7 +20,7 @@ use crate::{
 };
 pub(crate) use figures::Figures;
 pub use figures::Tail;
-pub(crate) use order::Run;
+pub use order::Run;
 
 /// How long an answer waits until the events that it refers to are applied here: longer than the
 /// log is read in after the worst of days. It is on disk all the same.
@@ -29,7 +29,7 @@ const APPLIED_TIMEOUT: Duration = Duration::from_secs(2);
 /// What runs after each commit, of whichever node.
 pub type AfterCommit = Arc<dyn Fn(Vec<Event>) + Send + Sync>;
 /// What brings this node's own commits to the others.
-pub type OwnCommit = Arc<dyn Fn(u64, &[Event]) + Send + Sync>;
+pub type OwnCommit = Arc<dyn Fn(&Run) + Send + Sync>;
 
 /// Who waits for events, and how far they have come.
 pub(crate) struct Line {
@@ -47,9 +47,9 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Of the one node that writes.
-    pub(crate) fn new(position: u64) -> Line {
-        Line::of(Order::new(position), None)
+    /// Of the one node that writes, with the event at the position.
+    pub(crate) fn new(position: u64, last: Option<EventId>) -> Line {
+        Line::of(Order::new(position).with_last(last), None)
     }
 
     /// Of one of several nodes, with the event at the position.
@@ -88,40 +88,48 @@ impl Line {
     }
 
     /// Events that this node committed.
-    pub(crate) fn own(&self, first: u64, events: Vec<Event>) {
-        if events.is_empty() {
+    pub(crate) fn own(&self, run: Run) {
+        if run.events.is_empty() {
             return;
         }
         if let Some(own_commit) = self.own_commit.get()
-            && catch_unwind(AssertUnwindSafe(|| own_commit(first, &events))).is_err()
+            && catch_unwind(AssertUnwindSafe(|| own_commit(&run))).is_err()
         {
             tracing::error!("what publishes a commit panicked");
         }
-        self.advance(|order| order.take((first, events)));
+        self.advance(|order| order.take(run));
     }
 
     /// Events of which another node says that it committed them.
-    pub(crate) fn hint(&self, first: u64, events: Vec<Event>) {
-        let hole = self.advance(|order| order.take((first, events)));
+    pub(crate) fn hint(&self, run: Run) {
+        let hole = self.advance(|order| order.take(run));
         if hole.is_some() {
             self.hole.notify_one();
         }
     }
 
     /// A page of the log. Says how many of its events nobody had brought.
-    pub(crate) fn page(&self, page: Vec<Run>) -> u64 {
+    pub(crate) fn page(&self, page: Run) -> u64 {
         let mut missed = 0;
         self.advance(|order| {
             missed = order.missed(&page);
-            order.take_page(page)
+            order.take(page)
         });
         missed
     }
 
+    /// What others said and waits is not believed any more: another server may have taken over.
+    pub(crate) fn forget_held(&self) {
+        self.lock().forget_held();
+    }
+
     /// What happened up to there is no longer news.
-    pub(crate) fn skip_to(&self, position: u64) {
+    pub(crate) fn skip_to(&self, position: u64, last: Option<EventId>) {
         self.recent.skip_to(position);
-        self.advance(|order| order.skip_to(position));
+        self.advance(|order| {
+            order.skip_to(position, last);
+            Vec::new()
+        });
     }
 
     /// The log ended there when everybody had spoken of positions up to `spoken` only.
@@ -153,6 +161,9 @@ impl Line {
         if order.applied() > self.applied() {
             self.applied.send_replace(order.applied());
         }
+        if order.is_doubtful() {
+            self.urgent.notify_one();
+        }
         order.hole()
     }
 
@@ -160,9 +171,9 @@ impl Line {
         if let Some(places) = &self.places {
             ready.iter().for_each(|run| learn(places, run));
         }
-        ready.iter().for_each(|(first, events)| self.recent.note(*first, events));
+        ready.iter().for_each(|run| self.recent.note(run.first, &run.events));
         let Some(after_commit) = self.after_commit.get() else { return };
-        let mut runs = ready.into_iter().map(|(_, events)| events);
+        let mut runs = ready.into_iter().map(|run| run.events);
         let Some(mut events) = runs.next() else { return };
         events.extend(runs.flatten());
         // The events are on disk: a plugin's mistake here must not take the writer down.
@@ -178,8 +189,8 @@ impl Line {
 }
 
 /// Moves topics on. Who read one's head from the log may be ahead, and stays so.
-fn learn(places: &Places, (first, events): &Run) {
-    for (pos, event) in (*first..).zip(events) {
+fn learn(places: &Places, run: &Run) {
+    for (pos, event) in (run.first..).zip(&run.events) {
         if places.get(&event.topic).is_none_or(|place| place.head.pos < pos) {
             let head = Head { head: event.seq, n: event.n, pos };
             places.insert(event.topic.clone(), Place { id: 0, head });

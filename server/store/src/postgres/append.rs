@@ -1,6 +1,6 @@
 //! New rows of the log, as arrays: one statement, whatever the size of the batch.
 
-use carillon_protocol::{OrgId, Topic};
+use carillon_protocol::{EventId, OrgId, Topic};
 use sqlx::{
     PgConnection, Postgres, Result, Row as _,
     postgres::{PgArguments, PgRow},
@@ -10,6 +10,7 @@ use sqlx::{
 use super::learned::{Learned, Numbers};
 use crate::{
     batch::{Draft, NewEvent, Newcomers},
+    cells::event_id,
     log,
 };
 
@@ -22,7 +23,8 @@ pub(super) async fn append(
     draft: &mut Draft,
 ) -> Result<()> {
     let texts: Vec<String> = draft.rows.iter().map(open_text).collect();
-    let (after, found) = call(conn, epoch, learned, draft, &texts).await?;
+    let (after, event, found) = call(conn, epoch, learned, draft, &texts).await?;
+    draft.after = event;
     for (row, text) in draft.rows.iter_mut().zip(texts) {
         let topic = row.topic as usize - 1;
         row.pos += after.unsigned_abs();
@@ -37,15 +39,16 @@ pub(super) async fn append(
     Ok(())
 }
 
-/// Says after which position the batch begins, and what its topics and authors are.
+/// Says after which position and event the batch begins, and what its topics and authors are.
 async fn call(
     conn: &mut PgConnection,
     epoch: u64,
     learned: &Learned,
     draft: &Draft,
     texts: &[String],
-) -> Result<(i64, Numbers)> {
-    let sql = "SELECT after_pos, topic_ids, author_ids, after_seqs, after_ns FROM append_batch(
+) -> Result<(i64, Option<EventId>, Numbers)> {
+    let sql = "SELECT after_pos, topic_ids, author_ids, after_seqs, after_ns, after_id
+         FROM append_batch(
          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
          $20)";
     let (topics, authors) = (&draft.newcomers.topics, &draft.newcomers.authors);
@@ -68,7 +71,7 @@ async fn call(
     let row: PgRow = columns(query, &draft.rows).bind(texts).fetch_one(conn).await?;
     let (topics, authors) = (row.try_get(1)?, row.try_get(2)?);
     let found = Numbers { topics, authors, seqs: row.try_get(3)?, ns: row.try_get(4)? };
-    Ok((row.try_get(0)?, found))
+    Ok((row.try_get(0)?, event_id(&row, 5)?, found))
 }
 
 /// The data as it is sent: of what counts, up to the number that only the database knows.

@@ -4,7 +4,7 @@ DROP FUNCTION IF EXISTS append_batch;
 
 -- Appends a batch in one round trip, and in one transaction of its own: a node that stops in the
 -- middle of it holds nothing. The batch is numbered from 1, its topics and authors by their places
--- in the lists; the answer says after what it really begins. Who appends says what they know: ids
+-- in the lists; the answer says after which position and event it really begins. Who appends says what they know: ids
 -- (0 if not), which never change, and where topics stood (-1 if not) when the log was at
 -- expected_pos.
 CREATE FUNCTION append_batch(
@@ -13,7 +13,7 @@ CREATE FUNCTION append_batch(
     INOUT after_seqs BIGINT[], INOUT after_ns BIGINT[],
     topic_of BIGINT[], author_of BIGINT[], seqs BIGINT[], ns BIGINT[], count_of BIGINT[],
     kinds TEXT[], ids BYTEA[], ats BIGINT[], cids BYTEA[], hashes BIGINT[], texts TEXT[],
-    OUT after_pos BIGINT
+    OUT after_pos BIGINT, OUT after_id BYTEA
 ) LANGUAGE plpgsql AS $$
 BEGIN
     -- From here on nobody else appends. Each statement below sees what was committed until now.
@@ -22,6 +22,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the log has another epoch';
     END IF;
+
+    SELECT id INTO after_id FROM event WHERE pos = after_pos;
 
     -- One look into an index for each: never a plan that was made when the tables were small.
     IF array_position(topic_ids, 0) IS NOT NULL THEN

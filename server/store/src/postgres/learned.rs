@@ -1,10 +1,13 @@
 //! What a connection's own commits taught it, so that the next one is spared looking.
 
 use carillon_plugin::Head;
-use carillon_protocol::{Topic, UserId};
+use carillon_protocol::{EventId, Topic, UserId};
 use quick_cache::unsync::Cache;
 
-use crate::{batch::Draft, log::Place};
+use crate::{
+    batch::{Draft, Last},
+    log::Place,
+};
 
 /// Topics and people that are kept: everybody who writes in a busy hour, and where.
 const LEARNED_MAX: usize = 65_536;
@@ -24,7 +27,7 @@ struct Stand {
 pub(super) struct Learned {
     topics: Cache<Topic, Stand>,
     authors: Cache<UserId, i64>,
-    after: Option<u64>,
+    after: Option<(u64, Option<EventId>)>,
     run: u64,
 }
 
@@ -43,14 +46,15 @@ impl Learned {
         Learned { topics, authors, after: None, run: 0 }
     }
 
-    /// Where the last commit left the log, unless somebody else is known to have appended since.
-    pub(super) fn after(&self) -> Option<u64> {
+    /// Where the last commit left the log, unless somebody else is known to have appended since;
+    /// with the event that is there.
+    pub(super) fn after(&self) -> Option<(u64, Option<EventId>)> {
         self.after
     }
 
-    /// The log is found to stand there.
-    pub(super) fn stands_at(&mut self, pos: u64) {
-        if self.after.replace(pos) != Some(pos) {
+    /// The log is found to stand there, with this event.
+    pub(super) fn stands_at(&mut self, pos: u64, event: Option<EventId>) {
+        if self.after.replace((pos, event)).is_none_or(|(known, _)| known != pos) {
             self.run += 1;
         }
     }
@@ -88,12 +92,12 @@ impl Learned {
 
     /// What [`Learned::numbers`] says is of the log when it stood there.
     pub(super) fn expected(&self) -> i64 {
-        self.after.map_or(UNKNOWN, |after| after as i64)
+        self.after.map_or(UNKNOWN, |(after, _)| after as i64)
     }
 
     /// Keeps what the database gave a draft, which has its real numbers now.
     pub(super) fn learn(&mut self, after: u64, found: Numbers, draft: &Draft) {
-        self.stands_at(after);
+        self.stands_at(after, draft.after);
         let heads = found.seqs.iter().zip(&found.ns);
         let heads = heads.map(|(&seq, &n)| Head { head: seq as u64, n: n as u64, pos: after });
         let ids = found.topics.iter();
@@ -104,13 +108,13 @@ impl Learned {
         }
         let topics = draft.newcomers.topics.iter().map(|(_, topic, _)| topic).zip(places);
         let authors = draft.newcomers.authors.iter().map(|(_, user)| *user).zip(found.authors);
-        self.keep(draft.last.pos, topics, authors);
+        self.keep(draft.last, topics, authors);
     }
 
     /// Keeps where a commit left the log. What has no number is not in it.
     pub(super) fn keep<'a>(
         &mut self,
-        pos: u64,
+        last: Last,
         topics: impl IntoIterator<Item = (&'a Topic, Place)>,
         authors: impl IntoIterator<Item = (UserId, i64)>,
     ) {
@@ -120,6 +124,6 @@ impl Learned {
         for (user, id) in authors.into_iter().filter(|(_, id)| *id != 0) {
             self.authors.insert(user, id);
         }
-        self.after = Some(pos);
+        self.after = Some((last.pos, last.event));
     }
 }

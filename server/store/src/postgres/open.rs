@@ -3,7 +3,6 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use carillon_plugin::Migration;
-use carillon_protocol::EventId;
 use sqlx::{
     ConnectOptions, Connection, PgConnection, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     Database, Durability, OpenError, Options,
-    cells::{self, Cells, whole},
+    cells::{event_id, whole},
     log::Shared,
     migrate::Stop,
     reading::{Pool, Readers},
@@ -144,8 +143,7 @@ async fn connected(settings: &PgConnectOptions, name: &str) -> Result<PgConnecti
 async fn found(conn: &mut PgConnection) -> sqlx::Result<Shared> {
     let sql = "SELECT epoch, pos, (SELECT id FROM event e WHERE e.pos = meta.pos) FROM meta";
     let row = sqlx::query(sql).fetch_one(conn).await?;
-    let last = row.bytes(2)?.map(|_| cells::id(&row, 2)).transpose()?;
-    Ok(Shared::following(whole(&row, 1)?, last.map(EventId), whole(&row, 0)?))
+    Ok(Shared::following(whole(&row, 1)?, event_id(&row, 2)?, whole(&row, 0)?))
 }
 
 fn stopped(name: &str, stop: Stop) -> OpenError {

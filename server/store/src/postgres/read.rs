@@ -1,12 +1,12 @@
 //! The statements that read, as PostgreSQL has them: many values come as arrays.
 
 use carillon_plugin::{Head, Row, Value};
-use carillon_protocol::{Cid, Event, Topic, UserId, limits::INT_MAX};
+use carillon_protocol::{Cid, Event, EventId, Topic, UserId, limits::INT_MAX};
 use sqlx::{AssertSqlSafe, PgConnection, Result};
 
 use super::{dialect, rows::plain};
 use crate::{
-    cells::{Cells, EVENT, event, topic, whole},
+    cells::{Cells, EVENT, event, event_id, topic, whole},
     engine::{Found, Reading},
     line::Run,
     log::Place,
@@ -114,26 +114,35 @@ impl Reading for PgConnection {
     }
 }
 
-/// The log after a position and up to another, at most `limit` events of it.
+/// The log after a position and up to another, at most `limit` events of it, and the event at that
+/// position. It has no gaps: what comes after one is left out.
 pub(super) async fn page(
     conn: &mut PgConnection,
     (after, through): (u64, u64),
     limit: i64,
-) -> Result<Vec<Run>> {
+) -> Result<Run> {
     let sql = format!(
         "SELECT e.pos, t.name, {EVENT} FROM event e
          JOIN topic t ON t.id = e.topic
          JOIN author a ON a.id = e.by_id
-         WHERE e.pos > $1 AND e.pos <= $2 ORDER BY e.pos LIMIT $3"
+         WHERE e.pos >= $1 AND e.pos <= $2 ORDER BY e.pos LIMIT $3 + 1"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(after as i64).bind(through as i64).bind(limit);
-    let mut runs: Vec<Run> = Vec::new();
+    let mut page = Run { first: after + 1, ..Run::default() };
     for row in query.fetch_all(conn).await? {
         let (pos, event) = (whole(&row, 0)?, event(topic(&row, 1)?, &row, 2)?);
-        match runs.last_mut() {
-            Some((first, events)) if *first + events.len() as u64 == pos => events.push(event),
-            _ => runs.push((pos, vec![event])),
+        match pos {
+            pos if pos == after => page.after = Some(event.id),
+            pos if pos == page.end() => page.events.push(event),
+            _ => break,
         }
     }
-    Ok(runs)
+    Ok(page)
+}
+
+/// The event at a position, if there is one.
+pub(super) async fn event_at(conn: &mut PgConnection, pos: u64) -> Result<Option<EventId>> {
+    let query = sqlx::query("SELECT id FROM event WHERE pos = $1").bind(pos as i64);
+    let row = query.fetch_optional(conn).await?;
+    row.map_or(Ok(None), |row| event_id(&row, 0))
 }

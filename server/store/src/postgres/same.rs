@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::{
     Replaced,
-    cells::{Cells, whole},
+    cells::{event_id, whole},
     log::Shared,
 };
 
@@ -22,7 +22,7 @@ pub(super) async fn newest(conn: &mut PgConnection, shared: &Shared) -> sqlx::Re
         return Err(standby());
     }
     let (epoch, newest) = (whole(&row, 1)?, whole(&row, 2)?);
-    let is_there = row.bytes(3)? == last.map(|id| id.0.to_bytes()).as_ref().map(|id| &id[..]);
+    let is_there = event_id(&row, 3)? == last;
     if epoch != shared.epoch {
         shared.is_replaced(Replaced::Renewed);
     } else if newest < applied || !is_there {

@@ -140,9 +140,15 @@ impl Tail {
         let shared = Arc::clone(&self.shared);
         let (line, figures) = (&shared.line, &shared.tail);
         while line.applied() < end {
-            let after = line.applied();
+            let (after, last) = line.last();
             let page = read::page(self.conn().await?, (after, end), PAGE_LEN as i64);
-            let missed = line.page(in_time(page).await?);
+            let page = in_time(page).await?;
+            if page.after != last {
+                // It cannot be explained but by another log, which this refuses.
+                in_time(same::newest(self.conn().await?, &shared)).await?;
+                return Ok(false);
+            }
+            let missed = line.page(page);
             figures.reads.fetch_add(1, Ordering::Relaxed);
             if why != Why::Asked {
                 figures.lost_hints.fetch_add(missed, Ordering::Relaxed);
@@ -171,6 +177,7 @@ impl Tail {
             None => {
                 let mut conn = patiently(|| self.settings.connect()).await?;
                 in_time(same::newest(&mut conn, &self.shared)).await?;
+                self.shared.line.forget_held();
                 conn
             }
         };

@@ -8,7 +8,7 @@ use carillon_protocol::{ErrorCode, Topic, UserId};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use super::{append, dialect, is_lost, learned::Learned, patiently, same, tail::in_time};
+use super::{append, dialect, is_lost, learned::Learned, patiently, read, same, tail::in_time};
 use crate::{
     Replaced,
     batch::{self, Done, Draft, Last, Memory, statement::ROWS},
@@ -58,6 +58,7 @@ impl Writer {
                 let shared = Arc::clone(&self.memory.shared);
                 let mut conn = patiently(|| self.settings.connect()).await?;
                 in_time(same::newest(&mut conn, &shared)).await?;
+                shared.line.forget_held();
                 Link::new(conn, shared)
             }
         };
@@ -85,19 +86,16 @@ impl Writer {
         tracing::warn!(error = %first, "the connection broke during a commit; looking what it did");
         let has_intent = |tx: &Transaction| tx.cid.is_some() && !tx.emits.is_empty();
         let sure: Vec<_> = txs.iter().filter(|tx| has_intent(tx)).cloned().collect();
-        let (second, first, through) = match self.attempt(&sure).await {
-            Ok(done) => (done.answers, done.first, done.through),
-            Err(Failure { error, .. }) => {
-                tracing::warn!(%error, "what became of the commit is not known");
-                (Vec::new(), 0, 0)
-            }
-        };
-        let mut second = second.into_iter();
+        let done = self.attempt(&sure).await.unwrap_or_else(|Failure { error, .. }| {
+            tracing::warn!(%error, "what became of the commit is not known");
+            Done { answers: Vec::new(), first: 0, after: None, through: 0 }
+        });
+        let mut second = done.answers.into_iter();
         let answers = txs.iter().map(|tx| match has_intent(tx) {
             true => second.next().unwrap_or_else(|| Err(unknown())),
             false => Err(unknown()),
         });
-        Done { answers: answers.collect(), first, through }
+        Done { answers: answers.collect(), ..done }
     }
 }
 
@@ -196,11 +194,12 @@ impl Link {
 
     /// What the last commit left, if that is all that is needed and nobody was heard since.
     fn expected(&self, topics: &[&Topic], users: &[UserId]) -> Option<Standing> {
-        let pos = self.learned.after().filter(|&pos| self.shared.line.spoken() <= pos)?;
+        let after = self.learned.after();
+        let (pos, event) = after.filter(|&(pos, _)| self.shared.line.spoken() <= pos)?;
         let places = self.learned.places(topics)?;
         let authors = users.iter().map(|user| self.learned.author(user));
         let authors = authors.collect::<Option<_>>()?;
-        Some(Standing { last: Last { pos, ..Last::default() }, places, authors })
+        Some(Standing { last: Last { pos, event, ..Last::default() }, places, authors })
     }
 
     /// Locks the counter: what is read after it cannot change until the commit.
@@ -213,8 +212,13 @@ impl Link {
             self.shared.is_replaced(Replaced::Renewed);
             self.shared.refuse_replaced()?;
         }
-        let last = Last { pos: whole(&row, 0)?, topic: row.int(1)?, author: row.int(2)? };
-        self.learned.stands_at(last.pos);
+        let pos = whole(&row, 0)?;
+        let event = match self.learned.after() {
+            Some((known, event)) if known == pos => event,
+            _ => read::event_at(self.conn(), pos).await?,
+        };
+        let last = Last { pos, event, topic: row.int(1)?, author: row.int(2)? };
+        self.learned.stands_at(pos, event);
         let places = match self.learned.places(topics) {
             Some(places) => places,
             None => self.conn().places(topics).await?,
@@ -339,7 +343,7 @@ impl Lane for Link {
     ) {
         // What the database numbered is learned already.
         if self.numbering != Numbering::Given {
-            self.learned.keep(memory.last.pos, topics, authors);
+            self.learned.keep(memory.last, topics, authors);
         }
     }
 

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection, sqlite::Sqlit
 use super::{append, code, statement};
 use crate::{
     batch::{self, Done, Draft, Last, Memory},
+    cells::{event_id, whole},
     engine::{self, Fault, Lane, Opening, Reading, Standing},
     log::{Place, Shared},
     queue::Engine,
@@ -34,7 +35,7 @@ impl Writer {
         epoch: u64,
     ) -> sqlx::Result<Writer> {
         let last = last(&mut conn).await?;
-        let memory = Memory::new(Arc::new(Shared::new(last.pos, epoch)), last);
+        let memory = Memory::new(Arc::new(Shared::new(last.pos, last.event, epoch)), last);
         Ok(Writer { settings, conn: Some(conn), memory })
     }
 
@@ -50,7 +51,8 @@ impl Writer {
             None => {
                 let mut conn = self.settings.connect().await?;
                 self.memory.last = last(&mut conn).await?;
-                self.memory.shared.line.skip_to(self.memory.last.pos);
+                let Last { pos, event, .. } = self.memory.last;
+                self.memory.shared.line.skip_to(pos, event);
                 conn
             }
         };
@@ -192,8 +194,9 @@ impl Lane for SqliteConnection {
 async fn last(conn: &mut SqliteConnection) -> sqlx::Result<Last> {
     let sql = "SELECT coalesce((SELECT max(pos) FROM event), 0),
                       coalesce((SELECT max(id) FROM topic), 0),
-                      coalesce((SELECT max(id) FROM author), 0)";
+                      coalesce((SELECT max(id) FROM author), 0),
+                      (SELECT id FROM event ORDER BY pos DESC LIMIT 1)";
     let row = sqlx::query(sql).fetch_one(conn).await?;
-    let pos: i64 = row.try_get(0)?;
-    Ok(Last { pos: pos.unsigned_abs(), topic: row.try_get(1)?, author: row.try_get(2)? })
+    let (pos, event) = (whole(&row, 0)?, event_id(&row, 3)?);
+    Ok(Last { pos, event, topic: row.try_get(1)?, author: row.try_get(2)? })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use carillon_plugin::{Storage, Value};
 use carillon_protocol::{ErrorCode, Event, Topic};
-use carillon_store::Store;
+use carillon_store::{Run, Store};
 use futures_util::future::join_all;
 
 use crate::bed::*;
@@ -59,9 +59,9 @@ pub async fn has_seen_all(store: &Store, seen: &Seen) {
 }
 
 /// Brings one node's commits to the other, as a bus does that works.
-fn bring(from: &Store, to: &Store) {
+pub fn bring(from: &Store, to: &Store) {
     let to = to.clone();
-    from.on_own_commit(Arc::new(move |first, events| to.hint(first, events.to_vec())));
+    from.on_own_commit(Arc::new(move |run| to.hint(run.clone())));
 }
 
 /// Two nodes on a database; they start at the same time.
@@ -179,10 +179,10 @@ async fn what_no_node_committed_is_told_to_nobody() {
     let [(a, _), (b, seen)] = two(&bed).await;
     let done = a.commit(message(1, &conv(1))).await.unwrap();
     // A mistaken node speaks of positions that are not there.
-    b.hint(1_000, done.events.clone());
-    b.hint(u64::MAX, done.events.clone());
-    b.hint(0, done.events.clone());
-    b.hint(7, Vec::new());
+    for (first, events) in [(1_000, &done.events), (u64::MAX, &done.events), (0, &done.events)] {
+        b.hint(Run { first, after: None, events: events.clone() });
+    }
+    b.hint(Run { first: 7, ..Run::default() });
     a.commit(message(2, &conv(1))).await.unwrap();
     has_seen_all(&b, &seen).await;
     let done = b.commit(message(3, &conv(1))).await;
@@ -197,12 +197,13 @@ async fn a_false_position_far_ahead_hides_nothing_from_who_waits_for_an_answer()
     for round in 0..10 {
         // Another node commits, and nobody tells this one, but of what is not there.
         let done = a.commit(message(3 * round, &conv(1))).await.unwrap();
-        b.hint(5_000 + round, done.events.clone());
+        let false_at = |first, events| Run { first, after: None, events };
+        b.hint(false_at(5_000 + round, done.events.clone()));
         // This answer was committed already, by the other node: all that is known here is false.
         assert!(b.commit(message(3 * round, &conv(1))).await.unwrap().dup);
         assert_eq!(seen.all(), log(&a).await);
         a.commit(message(3 * round + 1, &conv(1))).await.unwrap();
-        b.hint(9_000 + round, done.events);
+        b.hint(false_at(9_000 + round, done.events));
         b.commit(message(3 * round + 2, &conv(2))).await.unwrap();
         assert_eq!(seen.all(), log(&a).await);
     }
@@ -212,7 +213,7 @@ async fn a_false_position_far_ahead_hides_nothing_from_who_waits_for_an_answer()
 /// A bus at its worst: hints get lost, come twice, and late.
 #[derive(Default)]
 struct Chaos {
-    late: Vec<(u64, Vec<Event>)>,
+    late: Vec<Run>,
     state: u64,
 }
 
@@ -223,9 +224,9 @@ impl Chaos {
     }
 
     /// What arrives now.
-    fn pass(&mut self, first: u64, events: &[Event]) -> Vec<(u64, Vec<Event>)> {
+    fn pass(&mut self, run: &Run) -> Vec<Run> {
         if self.roll(4) > 0 {
-            self.late.push((first, events.to_vec()));
+            self.late.push(run.clone());
         }
         let mut arrived = Vec::new();
         while !self.late.is_empty() && self.roll(3) > 0 {
@@ -239,9 +240,9 @@ impl Chaos {
 
 fn bring_badly(from: &Store, to: &Store, seed: u64) {
     let (chaos, to) = (Mutex::new(Chaos { state: seed, ..Chaos::default() }), to.clone());
-    from.on_own_commit(Arc::new(move |first, events| {
-        let arrived = chaos.lock().unwrap().pass(first, events);
-        arrived.into_iter().for_each(|(first, events)| to.hint(first, events));
+    from.on_own_commit(Arc::new(move |run| {
+        let arrived = chaos.lock().unwrap().pass(run);
+        arrived.into_iter().for_each(|run| to.hint(run));
     }));
 }
 
@@ -275,15 +276,13 @@ async fn hints_that_are_lost_doubled_or_out_of_order_change_nothing() {
 async fn own_commits_are_published_with_their_positions_before_they_are_answered() {
     let bed = Postgres::make();
     let [(a, _), (b, _)] = two(&bed).await;
-    let published: Arc<OnceLock<(u64, Vec<u64>)>> = Arc::default();
+    let published: Arc<OnceLock<Run>> = Arc::default();
     let publishing = Arc::clone(&published);
-    b.on_own_commit(Arc::new(move |first, events| {
-        let seqs = events.iter().map(|event| event.seq).collect();
-        publishing.set((first, seqs)).expect("it is one batch");
-    }));
-    a.commit(message(1, &conv(1)).quiet(&conv(1))).await.unwrap();
-    b.commit(message(2, &conv(1)).quiet(&conv(1))).await.unwrap();
-    assert_eq!(published.get(), Some(&(3, vec![3, 4])));
+    b.on_own_commit(Arc::new(move |run| publishing.set(run.clone()).expect("it is one batch")));
+    let before = a.commit(message(1, &conv(1)).quiet(&conv(1))).await.unwrap();
+    let done = b.commit(message(2, &conv(1)).quiet(&conv(1))).await.unwrap();
+    let after = Some(before.events[1].id);
+    assert_eq!(published.get(), Some(&Run { first: 3, after, events: done.events }));
     // What was there already is published by nobody.
     assert!(b.commit(message(1, &conv(1))).await.unwrap().dup);
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use carillon_plugin::Storage;
-use carillon_protocol::ErrorCode;
-use carillon_store::{Database, Options, Replaced, Store};
+use carillon_protocol::{ErrorCode, EventId, id::Ulid};
+use carillon_store::{Database, Options, Replaced, Run, Store};
 use tokio::time::timeout;
 
-use crate::{bed::*, faults::stranger};
+use crate::{
+    bed::*,
+    cluster::{Seen, bring, has_seen_all},
+    faults::stranger,
+};
 
 /// A server of one's own, with an empty database.
 fn server() -> (carillon_rig::Postgres, Database) {
@@ -77,13 +81,66 @@ async fn a_log_that_has_something_else_in_its_place_is_another_log_however_long_
     let Postgres(database) = Postgres::make();
     let a = node(&database).await;
     send(&a, 1..=8).await;
-    let mut stranger = stranger(&database).await;
-    // As if it had been set back to 7, and others had gone on.
-    let sql =
-        "UPDATE event SET id = (SELECT id FROM event WHERE pos = 1), cid = NULL WHERE pos = 8";
-    sqlx::query(sql).execute(&mut stranger).await.unwrap();
+    set_back_to_7(&database).await;
     assert_eq!(ends(&a).await, Replaced::SetBack { applied: 8 });
     assert_ne!(node(&database).await.position().1, a.position().1);
+}
+
+/// What somebody commits after a log was set back: another event at 8, where a node has seen one.
+async fn set_back_to_7(database: &Database) {
+    let sql =
+        "UPDATE event SET id = (SELECT id FROM event WHERE pos = 1), cid = NULL WHERE pos = 8";
+    sqlx::query(sql).execute(&mut stranger(database).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_others_commit_on_a_log_that_was_set_back_hides_nothing() {
+    let Postgres(database) = Postgres::make();
+    let a = node(&database).await;
+    send(&a, 1..=8).await;
+    let seen = Seen::of(&a);
+    set_back_to_7(&database).await;
+    // Whoever starts now follows the log that is, and the other one hears of it at once.
+    let c = node(&database).await;
+    bring(&c, &a);
+    c.commit(message(9, &conv(1))).await.unwrap();
+    assert_eq!(ends(&a).await, Replaced::SetBack { applied: 8 });
+    assert_eq!(seen.all(), []);
+}
+
+#[tokio::test]
+async fn what_a_node_commits_itself_on_a_log_that_was_set_back_hides_nothing() {
+    let with_statement = message(9, &conv(1)).run(VOTE, vote("x"));
+    for tx in [message(9, &conv(1)), with_statement] {
+        let Postgres(database) = Postgres::make();
+        let (a, b) = (node(&database).await, node(&database).await);
+        send(&b, 1..=8).await;
+        sees(&a, 8).await;
+        // Its connection is there already, and learns nothing from this.
+        a.ping().await.unwrap();
+        let seen = Seen::of(&a);
+        set_back_to_7(&database).await;
+        drop(a.commit(tx).await);
+        assert_eq!(ends(&a).await, Replaced::SetBack { applied: 8 });
+        assert_eq!(seen.all(), []);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_of_a_log_that_is_no_more_is_told_to_nobody() {
+    let Postgres(database) = Postgres::make();
+    let (a, b) = (node(&database).await, node(&database).await);
+    let seen = Seen::of(&a);
+    let lost = b.commit(message(1, &conv(2)).quiet(&conv(2)).quiet(&conv(2))).await.unwrap().events;
+    sees(&a, 3).await;
+    // Somebody committed these after a fourth event that nobody else heard of.
+    a.hint(Run { first: 5, after: Some(EventId(Ulid(4))), events: lost.clone() });
+    bring(&b, &a);
+    send(&b, 4..=9).await;
+    has_seen_all(&a, &seen).await;
+    a.hint(Run { first: 9, after: Some(EventId(Ulid(8))), events: lost });
+    send(&b, 10..=20).await;
+    has_seen_all(&a, &seen).await;
 }
 
 #[tokio::test]
