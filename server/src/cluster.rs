@@ -130,6 +130,10 @@ impl Live for Everywhere {
         self.here.buried(plugin);
     }
 
+    fn forgotten(&self, plugin: &'static str) {
+        self.here.forgotten(plugin);
+    }
+
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
         self.here.ask(asked)
     }

@@ -57,6 +57,7 @@ pub struct Metrics {
     call_seconds: Family<OpLabels, Histogram, fn() -> Histogram>,
     closes: Family<CloseLabels, Counter>,
     dead_letters: Family<PluginLabels, Counter>,
+    forgotten_letters: Family<PluginLabels, Counter>,
     /// Writes of events to sockets.
     pub deliveries: Counter,
     /// Connections that were cut off because their readers were too slow.
@@ -91,6 +92,7 @@ impl Default for Metrics {
             call_seconds: Family::new_with_constructor(histogram),
             closes: Family::default(),
             dead_letters: Family::default(),
+            forgotten_letters: Family::default(),
             deliveries: Counter::default(),
             slow: Counter::default(),
             inbox_full: Counter::default(),
@@ -114,6 +116,9 @@ impl Default for Metrics {
         registry.register("closes", "Connections ended by the server", metrics.closes.clone());
         let dead = metrics.dead_letters.clone();
         registry.register("dead_letters", "What plugins put aside after it failed for good", dead);
+        let forgotten = metrics.forgotten_letters.clone();
+        let help = "What was put aside and went to make room before anybody looked";
+        registry.register("forgotten_letters", help, forgotten);
         registry.register("deliveries", "Writes of events to sockets", metrics.deliveries.clone());
         registry.register("slow_readers", "Connections cut off as too slow", metrics.slow.clone());
         registry.register(
@@ -180,6 +185,11 @@ impl Metrics {
     /// Counts what a plugin put aside.
     pub fn buried(&self, plugin: &'static str) {
         self.dead_letters.get_or_create(&PluginLabels { plugin }).inc();
+    }
+
+    /// Counts what of it went to make room.
+    pub fn forgotten(&self, plugin: &'static str) {
+        self.forgotten_letters.get_or_create(&PluginLabels { plugin }).inc();
     }
 
     /// Counts a connection that the server ended.

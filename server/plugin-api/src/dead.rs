@@ -91,8 +91,15 @@ impl Dead<'_> {
 impl Host {
     /// Commits that something was put aside. Who was overtaken has nothing to put aside.
     pub(crate) async fn bury(&self, owner: &Arc<Owner>, tx: Tx) -> Result<()> {
+        let sql =
+            format!("SELECT 1 FROM plugin_dead WHERE plugin = $1 LIMIT 1 OFFSET {}", DEAD_MAX - 1);
+        let is_full = !self.storage().query(&sql, vec![owner.name.into()]).await?.is_empty();
         match self.commit(tx).await {
             Ok(_) => {
+                if is_full {
+                    tracing::error!(plugin = owner.name, "too much was put aside: the oldest went");
+                    self.live().forgotten(owner.name);
+                }
                 tracing::error!(plugin = owner.name, "put aside: `carillon plugins dead` shows it");
                 self.live().buried(owner.name);
                 Ok(())

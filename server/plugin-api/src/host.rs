@@ -67,6 +67,8 @@ pub trait Live: Send + Sync + 'static {
     fn called(&self, op: &'static str, error: Option<ErrorCode>, took: Duration);
     /// Something of a plugin failed for good and was put aside, for metrics.
     fn buried(&self, _plugin: &'static str) {}
+    /// The oldest of what was put aside of a plugin went to make room, for metrics.
+    fn forgotten(&self, _plugin: &'static str) {}
     /// Asks the program that answers an operation.
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
         Box::pin(async move { Err(nobody(&asked.op)) })

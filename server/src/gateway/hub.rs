@@ -213,6 +213,10 @@ impl Live for Hub {
         self.metrics.buried(plugin);
     }
 
+    fn forgotten(&self, plugin: &'static str) {
+        self.metrics.forgotten(plugin);
+    }
+
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Json>> {
         Box::pin(self.ask_program(asked))
     }

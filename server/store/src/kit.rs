@@ -72,6 +72,7 @@ pub struct Pushed {
 struct Recorder {
     committed: Mutex<Vec<(Event, Vec<LiveChange>)>>,
     pushed: Mutex<Vec<Pushed>>,
+    forgotten: AtomicU64,
 }
 
 impl Live for Recorder {
@@ -85,6 +86,10 @@ impl Live for Recorder {
     }
 
     fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
+
+    fn forgotten(&self, _: &'static str) {
+        self.forgotten.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The store, before whose next commit something else may happen.
@@ -327,6 +332,11 @@ impl Kit {
     /// What was said to live connections since the last look, in order.
     pub fn pushed(&self) -> Vec<Pushed> {
         std::mem::take(&mut self.live.pushed.lock().expect("no test panics inside"))
+    }
+
+    /// How much of what plugins put aside went to make room.
+    pub fn forgotten(&self) -> u64 {
+        self.live.forgotten.load(Ordering::Relaxed)
     }
 
     /// What was committed since the last look, in order, with what it means for connections.

@@ -48,6 +48,7 @@ async fn of_what_failed_for_good_the_oldest_goes_when_there_is_too_much() {
     call(&kit, Tell { key: "k".into(), text: "once".into() }).await.unwrap();
     kit.settle().await;
     assert_eq!(count(&kit, "plugin_dead").await, u64::from(MOST));
+    assert_eq!(kit.forgotten(), 1);
     for (id, is_there) in [(first, false), (second, true)] {
         let sql = "SELECT 1 FROM plugin_dead WHERE id = $1";
         assert_eq!(kit.store().query(sql, vec![id]).await.unwrap().len() == 1, is_there);
