@@ -1,19 +1,10 @@
 //! The queue in front of the writer, and the task that empties it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use carillon_plugin::{BoxFuture, Committed, Error, Result, Transaction};
 use carillon_protocol::ErrorCode;
-use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    time::Instant,
-};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
     batch::Done,
@@ -26,10 +17,7 @@ use crate::{
 const QUEUE_MAX: usize = 4_096;
 /// How long to wait when the queue is full, in milliseconds: it is emptied in about that time.
 const BUSY_RETRY_MS: u64 = 250;
-/// When the database has not answered for so long, nobody else is made to wait for it: what is
-/// under way may still succeed, and what comes can be sent again elsewhere.
-const STALLED_AFTER: Duration = Duration::from_secs(2);
-/// When to try again then, in milliseconds.
+/// When to try again while the database does not answer, in milliseconds.
 const STALLED_RETRY_MS: u64 = 1_000;
 /// How often the writer lets others run while they bring more: with every core at work, a few
 /// turns gather nearly all. A lone transaction waits for one turn.
@@ -57,53 +45,26 @@ enum Job {
     Close(oneshot::Sender<()>),
 }
 
-/// Since when the database owes an answer.
-struct Asked {
-    begun: Instant,
-    /// Milliseconds after `begun`; 0 if it owes none.
-    since: AtomicU64,
-}
-
-impl Asked {
-    fn elapsed_ms(&self) -> u64 {
-        self.begun.elapsed().as_millis() as u64
-    }
-
-    /// Waits for what the database is asked for.
-    async fn of<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.since.store(self.elapsed_ms().max(1), Ordering::Relaxed);
-        let answer = answer.await;
-        self.since.store(0, Ordering::Relaxed);
-        answer
-    }
-
-    fn is_stalled(&self) -> bool {
-        let since = self.since.load(Ordering::Relaxed);
-        since != 0 && self.elapsed_ms().saturating_sub(since) > STALLED_AFTER.as_millis() as u64
-    }
-}
-
 /// The way to the writer. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
-    asked: Arc<Asked>,
+    shared: Arc<Shared>,
 }
 
 impl Queue {
     /// Starts the task.
     pub(crate) fn start(engine: impl Engine, shared: Arc<Shared>, batch_max: usize) -> Queue {
         let (sender, jobs) = mpsc::channel(QUEUE_MAX);
-        let asked = Arc::new(Asked { begun: Instant::now(), since: AtomicU64::new(0) });
-        tokio::spawn(work(engine, shared, (jobs, Arc::clone(&asked)), batch_max));
-        Queue { jobs: sender, asked }
+        tokio::spawn(work(engine, Arc::clone(&shared), jobs, batch_max));
+        Queue { jobs: sender, shared }
     }
 
     /// The transaction has its place when this returns.
     pub(crate) fn commit(&self, tx: Transaction) -> BoxFuture<'static, Result<Committed>> {
         let (reply, answer) = oneshot::channel();
         let queued = log::check(&tx).and_then(|()| {
-            if self.asked.is_stalled() {
+            if self.shared.asking.is_stalled() {
                 let msg = "the database does not answer; nothing was written, try again";
                 let error = Error::new(ErrorCode::Unavailable, msg);
                 return Err(error.retry_ms(STALLED_RETRY_MS));
@@ -146,7 +107,7 @@ fn closed() -> Error {
 async fn work(
     mut engine: impl Engine,
     shared: Arc<Shared>,
-    (mut jobs, asked): (mpsc::Receiver<Job>, Arc<Asked>),
+    mut jobs: mpsc::Receiver<Job>,
     batch_max: usize,
 ) {
     let (mut closers, waiting) = (Vec::new(), Arc::new(Semaphore::new(WAITING_MAX as usize)));
@@ -180,12 +141,12 @@ async fn work(
             }
         }
         if !txs.is_empty() {
-            let done = asked.of(engine.commit(&txs)).await;
+            let done = shared.asking.of(engine.commit(&txs)).await;
             settle(&shared, &waiting, done, replies).await;
         }
         // After the transactions, which must not wait for it; and once for all who ask.
         if !pings.is_empty() {
-            let works = asked.of(engine.ping()).await;
+            let works = shared.asking.of(engine.ping()).await;
             pings.into_iter().for_each(|reply| answer(reply, works.clone()));
         }
     }
@@ -245,6 +206,13 @@ mod tests {
     use carillon_plugin::Caller;
 
     use super::*;
+    use crate::asked::STALLED_AFTER;
+
+    /// Of transactions that cause nothing.
+    fn done(txs: &[Transaction]) -> Done {
+        let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
+        Done { answers: txs.iter().map(nothing).collect(), first: 0, after: None, through: 0 }
+    }
 
     /// Writes down what it is asked to do.
     struct Diary(Arc<Mutex<Vec<String>>>);
@@ -252,8 +220,7 @@ mod tests {
     impl Engine for Diary {
         async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
             self.0.lock().expect("nobody panics").push(format!("commit {}", txs.len()));
-            let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
-            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, after: None, through: 0 })
+            Ok(done(txs))
         }
 
         async fn ping(&mut self) -> Result<()> {
@@ -284,8 +251,7 @@ mod tests {
     impl Engine for Stuck {
         async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
             drop(self.0.acquire().await);
-            let nothing = |_| Ok(Committed { dup: false, events: Vec::new() });
-            Ok(Done { answers: txs.iter().map(nothing).collect(), first: 0, after: None, through: 0 })
+            Ok(done(txs))
         }
 
         async fn ping(&mut self) -> Result<()> {
@@ -312,6 +278,35 @@ mod tests {
             earlier.await.expect("it does not panic").expect("it was committed");
         }
         queue.commit(nothing()).await.expect("it answers again");
+    }
+
+    /// Asks in several statements, each of which takes its time.
+    struct Slow(Arc<Shared>);
+
+    impl Engine for Slow {
+        async fn commit(&mut self, txs: &[Transaction]) -> Result<Done> {
+            for _ in 0..4 {
+                self.0.asking.write();
+                tokio::time::sleep(STALLED_AFTER * 3 / 4).await;
+            }
+            Ok(done(txs))
+        }
+
+        async fn ping(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn close(self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_takes_long_is_no_database_that_does_not_answer() {
+        let shared = Arc::new(Shared::new(0, None, 0));
+        let queue = Queue::start(Slow(Arc::clone(&shared)), shared, 1_000);
+        let under_way = tokio::spawn(queue.commit(nothing()));
+        tokio::time::sleep(STALLED_AFTER * 5 / 4).await;
+        queue.commit(nothing()).await.expect("each statement was answered in time");
+        under_way.await.expect("it does not panic").expect("it was committed");
     }
 
     #[tokio::test]
