@@ -60,7 +60,7 @@ impl Tx {
     /// yet.
     ///
     /// # Panics
-    /// If the plugin has no such effect, or the key is longer than 200 bytes: a fault of the plugin.
+    /// If the plugin has no such effect, or the key is longer than 200 bytes: a fault of its own.
     pub fn outbox<P: Serialize>(&mut self, kind: &'static str, key: &str, payload: &P) {
         let (host, plugin) = (self.ctx().host(), self.ctx().plugin());
         assert!(host.carries_out(plugin, kind), "{plugin} has no effect {kind}: use .effect()");

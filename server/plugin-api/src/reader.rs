@@ -155,8 +155,8 @@ impl Host {
         Ok(())
     }
 
-    /// Gives a plugin the next events of its kinds, at most 256 of them; none while more than 10 000
-    /// effects of it wait, or calls are due.
+    /// Gives a plugin the next events of its kinds, at most 256 of them; none while more than
+    /// 10 000 effects of it wait, or calls are due.
     ///
     /// # Errors
     /// If the database cannot answer: nothing is lost, and the next step tries again.
