@@ -1,10 +1,6 @@
 //! How this node says that it runs, and how it is.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use carillon_plugin::{Caller, Host, Result};
 use carillon_plugins::presence::Presence;
@@ -13,6 +9,7 @@ use carillon_protocol::{
     node::{Beat, List, Node},
 };
 use carillon_store::Store;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Cluster;
 use crate::gateway::Hub;
@@ -45,19 +42,21 @@ impl Beats {
     /// Says so again and again, until it is dropped, and looks who else does.
     pub async fn run(self, host: Host) {
         let mut seen = Seen::default();
+        let mut beats = interval(EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if let Err(error) = self.beat(&host, &mut seen).await {
+            let at = beats.tick().await;
+            if let Err(error) = self.beat(&host, &mut seen, at).await {
                 // The database is away, which /readyz says; the others see that nothing comes.
                 tracing::debug!(%error, "this node could not say that it runs");
             }
-            tokio::time::sleep(EVERY).await;
         }
     }
 
-    async fn beat(&self, host: &Host, seen: &mut Seen) -> Result<()> {
+    async fn beat(&self, host: &Host, seen: &mut Seen, at: Instant) -> Result<()> {
         host.call_typed(Caller::SYSTEM, None, &self.now()).await?;
         let nodes = host.call_typed(Caller::SYSTEM, None, &List {}).await?.nodes;
-        let mut runs = seen.look(&nodes, host.now(), Instant::now());
+        let mut runs = seen.look(&nodes, host.now(), at);
         runs.retain(|run| *run != self.run);
         self.presence.beating(runs);
         Ok(())
@@ -122,6 +121,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other first instant")]
     fn a_run_is_over_when_it_says_nothing_more_whatever_its_clock_says() {
         let (mut seen, begin, hour) = (Seen::default(), Instant::now(), 3_600_000);
         let mut look = |nodes: &[Node], seconds| {

@@ -1,9 +1,6 @@
 //! Who is online, told to the people of this node and to the other nodes.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use carillon_bus::Part;
 use carillon_plugins::presence::{PARTS, Presence, Turn};
@@ -41,12 +38,13 @@ pub struct Presences {
 impl Presences {
     /// Goes on until it is dropped.
     pub async fn run(self) {
-        let begin = Instant::now();
         let mut turns = interval(EVERY);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let begin = turns.tick().await;
+        turns.reset_immediately();
         for number in 0_u64.. {
-            turns.tick().await;
-            let (now, whole) = (begin.elapsed(), number % WHOLE_EVERY == 0);
+            let at = turns.tick().await;
+            let (now, whole) = (at - begin, number % WHOLE_EVERY == 0);
             if whole {
                 self.listen(now);
             }
