@@ -28,6 +28,7 @@ mod step;
 mod storage;
 mod timer;
 mod tx;
+mod withheld;
 
 pub use audit::Audited;
 pub use call::{Answer, Outcome, Request};
@@ -48,3 +49,4 @@ pub use reader::Behind;
 pub use step::{Duty, Next, Retries};
 pub use storage::{Committed, Head, Look, Migration, Storage, Tail};
 pub use tx::{Emit, Expect, Rewrite, Statement, Transaction, Tx};
+pub use withheld::{rev, withhold};

@@ -8,7 +8,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use carillon_protocol::{ErrorCode, Event, Topic, UserId};
 
-use crate::{Caller, Error, Host, Result, Window, call::bounded};
+use crate::{Caller, Error, Host, Result, Window, call::bounded, withhold};
 
 /// So many events of the kinds are looked at in one step, whoever may see them.
 const LOOK_MAX: usize = 256;
@@ -81,10 +81,10 @@ impl Host {
         let last = found.last().map_or(after, |(pos, _)| *pos);
         let mut seen = if found.len() == LOOK_MAX { last } else { up_to.max(last) };
         let (mut events, mut windows) = (Vec::new(), HashMap::new());
-        for (pos, event) in found {
-            if !self.may_hear(caller, &event, &mut windows).await? {
-                continue;
-            }
+        for (pos, mut event) in found {
+            let window = self.window_of(caller, &event.topic, &mut windows).await?;
+            let Some(window) = window.filter(|window| window.sees(event.seq)) else { continue };
+            withhold(std::slice::from_mut(&mut event), window);
             events.push((pos, event));
             if events.len() == limit {
                 seen = pos;
@@ -94,16 +94,16 @@ impl Host {
         Ok(Hearing { events, seen })
     }
 
-    async fn may_hear(
+    async fn window_of<'w>(
         &self,
         caller: Caller,
-        event: &Event,
-        windows: &mut HashMap<Topic, Option<Window>>,
-    ) -> Result<bool> {
-        let window = match windows.entry(event.topic.clone()) {
+        topic: &Topic,
+        windows: &'w mut HashMap<Topic, Option<Window>>,
+    ) -> Result<Option<&'w Window>> {
+        let window = match windows.entry(topic.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let window = match bounded(self.window(caller, &event.topic)).await {
+                let window = match bounded(self.window(caller, topic)).await {
                     Ok(window) => Some(window),
                     Err(error) if is_refusal(error.code()) => None,
                     Err(error) => return Err(error),
@@ -111,7 +111,7 @@ impl Host {
                 new.insert(window)
             }
         };
-        Ok(window.as_ref().is_some_and(|window| window.sees(event.seq)))
+        Ok(window.as_ref())
     }
 
     fn listening_tx(&self) -> crate::Tx {

@@ -27,7 +27,6 @@ mod reading;
 mod recent;
 mod sqlite;
 mod store;
-mod withheld;
 
 pub use asked::Asked;
 pub use line::{AfterCommit, OwnCommit, Run, Tail};

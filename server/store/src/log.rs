@@ -157,15 +157,6 @@ pub(crate) fn sealed(unsealed: &str, seq: u64) -> Json {
     Json::trusted([unsealed, &seq.to_string(), "}"].concat())
 }
 
-/// What [`sealed`] put together: the data up to the number that `rev` is, and that number. Read
-/// from the end, and not parsed: it is asked of nearly every event that is answered.
-pub(crate) fn rev(data: &str) -> Option<(&str, u64)> {
-    let object = data.strip_suffix('}')?;
-    let unsealed = object.trim_end_matches(|digit: char| digit.is_ascii_digit());
-    let rev = object[unsealed.len()..].parse().ok()?;
-    unsealed.ends_with("\"rev\":").then_some((unsealed, rev))
-}
-
 /// The answer to a `cid` that stands on `event` already.
 pub(crate) fn duplicate(tx: &Transaction, event: &Event, hash: i64) -> Result<Committed> {
     if hash == tx.hash {
@@ -187,6 +178,8 @@ pub(crate) fn fault(what: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use carillon_plugin::rev;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use carillon_plugin::{Error, Head, Look, Result, Row, Tail, Value, Window};
+use carillon_plugin::{Error, Head, Look, Result, Row, Tail, Value, Window, withhold};
 use carillon_protocol::{Cid, Event, Topic, UserId, limits::INT_MAX};
 use quick_cache::sync::{Cache, GuardResult};
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqlitePool, pool::PoolConnection};
@@ -14,7 +14,6 @@ use crate::{
     engine::{Found, Reading},
     log::{Place, Shared},
     postgres::is_lost,
-    withheld::withhold,
 };
 
 /// Stretches that one statement reads: bounds how long it keeps a connection.

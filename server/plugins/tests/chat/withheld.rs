@@ -33,6 +33,9 @@ async fn told(world: &World, who: Caller, conv: ConvId) -> Vec<Event> {
         let pages = world.kit.host().storage().news(vec![tail.clone()], since).await.unwrap();
         told.extend(pages.into_iter().flatten());
     }
+    let kinds = [carillon_protocol::msg::kind::SENT, kind::UPDATED];
+    let heard = world.kit.host().hears(who, 0, &kinds, 50).await.unwrap().events;
+    told.extend(heard.into_iter().map(|(_, event)| event).filter(|it| it.topic == topic(conv)));
     told
 }
 

@@ -139,7 +139,7 @@ async fn lower_revs(to: &mut impl Tables) -> Result<(), BackupError> {
         let Some(last) = page.last() else { return Ok(()) };
         after = last.pos;
         for Rewritten { pos, data, head } in page {
-            if let Some((unsealed, rev)) = log::rev(&data)
+            if let Some((unsealed, rev)) = carillon_plugin::rev(&data)
                 && rev > head
             {
                 to.rewrite(pos, log::sealed(unsealed, head).as_str()).await?;

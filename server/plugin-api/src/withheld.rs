@@ -1,11 +1,10 @@
 //! Messages that say something else since their reader was there: the log has only what they say
 //! now, and that is none of the business of whoever may see the message, but not the change.
 
-use carillon_plugin::Window;
 use carillon_protocol::{Event, Json};
 use serde::{Deserialize, Serialize};
 
-use crate::log::rev;
+use crate::Window;
 
 /// The kind of a message that is not shown, whatever it was before.
 const WITHHELD: &str = "withheld";
@@ -27,7 +26,7 @@ struct Kept {
 }
 
 /// Takes out of events what was said outside the window.
-pub(crate) fn withhold(events: &mut [Event], window: &Window) {
+pub fn withhold(events: &mut [Event], window: &Window) {
     if *window == Window::all() {
         return;
     }
@@ -39,4 +38,14 @@ pub(crate) fn withhold(events: &mut [Event], window: &Window) {
             event.data = Json::of(&Withheld { kind: WITHHELD, reply_to, rev: event.seq });
         }
     }
+}
+
+/// What the log wrote as the last field of an event's data: the data up to the number that `rev`
+/// is, and that number. Read
+/// from the end, and not parsed: it is asked of nearly every event that is answered.
+pub fn rev(data: &str) -> Option<(&str, u64)> {
+    let object = data.strip_suffix('}')?;
+    let unsealed = object.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let rev = object[unsealed.len()..].parse().ok()?;
+    unsealed.ends_with("\"rev\":").then_some((unsealed, rev))
 }
