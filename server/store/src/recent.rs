@@ -66,14 +66,6 @@ impl Recent {
         committed.iter().for_each(|event| events.push(event));
     }
 
-    /// What happened up to a position is not known here.
-    pub(crate) fn skip_to(&self, position: u64) {
-        let mut events = self.lock();
-        if position >= events.next() {
-            *events = Events::new(position);
-        }
-    }
-
     /// The newest events of topics, where they can be answered from here for somebody who has
     /// everything up to a position: what came before it may be missing.
     pub(crate) fn tails(&self, tails: &[Tail], after: Option<u64>) -> Vec<Option<Vec<Event>>> {
@@ -218,10 +210,6 @@ mod tests {
         assert_eq!(asked(&recent, topic(1), None, 20), None);
         assert_eq!(asked(&recent, topic(1), None, 2), Some(vec![8, 9]));
         assert_eq!(asked(&recent, topic(3), Some(100), 1), None);
-        recent.skip_to(103);
-        assert_eq!(asked(&recent, topic(1), Some(100), 20), Some(vec![8, 9]), "nothing is skipped");
-        recent.skip_to(104);
-        assert_eq!(asked(&recent, topic(1), Some(100), 1), None);
         recent.note(105, &[event(topic(1), 10, 1)]);
         assert_eq!(asked(&recent, topic(1), Some(104), 20), Some(vec![10]));
         recent.note(107, &[event(topic(1), 12, 1)]);

@@ -123,15 +123,6 @@ impl Line {
         self.lock().forget_held();
     }
 
-    /// What happened up to there is no longer news.
-    pub(crate) fn skip_to(&self, position: u64, last: Option<EventId>) {
-        self.recent.skip_to(position);
-        self.advance(|order| {
-            order.skip_to(position, last);
-            Vec::new()
-        });
-    }
-
     /// The log ended there when everybody had spoken of positions up to `spoken` only.
     pub(crate) fn ends_at(&self, end: u64, spoken: u64) {
         self.lock().ends_at(end, spoken);

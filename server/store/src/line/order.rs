@@ -90,14 +90,6 @@ impl Order {
         self.held_len = 0;
     }
 
-    /// What happened up to there, which ends with this event, counts as applied.
-    pub(super) fn skip_to(&mut self, position: u64, last: Option<EventId>) {
-        if position > self.applied {
-            (self.applied, self.last) = (position, last);
-            self.spoken = self.spoken.max(position);
-        }
-    }
-
     /// How many events of a page nobody has brought yet.
     pub(super) fn missed(&self, page: &Run) -> u64 {
         let (from, to) = (page.first.max(self.applied + 1), page.end());

@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use carillon_plugin::{Error, Result, Transaction, Value};
 use carillon_protocol::{Topic, UserId};
-use sqlx::{ConnectOptions, Connection, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Row as _, SqliteConnection,
+    sqlite::SqliteConnectOptions,
+};
 
 use super::{append, code, statement};
 use crate::{
     batch::{self, Done, Draft, Last, Memory},
-    cells::{event_id, whole},
+    cells::{EVENT, event, event_id, topic, whole},
     engine::{self, Fault, Lane, Opening, Reading, Standing},
+    line::Run,
     log::{Place, Shared},
     queue::Engine,
 };
 
+/// Events of one read after a fault.
+const PAGE_LEN: u32 = 1_000;
 const CONSTRAINT: i32 = 19;
 /// Faults of one statement: its text, a value too large, a value of the wrong type, no right to do
 /// it, a parameter out of range. The rest concerns the whole database.
@@ -51,8 +57,16 @@ impl Writer {
             None => {
                 let mut conn = self.settings.connect().await?;
                 self.memory.last = last(&mut conn).await?;
-                let Last { pos, event, .. } = self.memory.last;
-                self.memory.shared.line.skip_to(pos, event);
+                // A commit that failed may have happened all the same.
+                let line = &self.memory.shared.line;
+                while line.applied() < self.memory.last.pos {
+                    let page = page(&mut conn, line.applied()).await?;
+                    if page.events.is_empty() {
+                        let why = "the log has a gap: restore a backup";
+                        return Err(sqlx::Error::Protocol(why.to_owned()));
+                    }
+                    line.page(page);
+                }
                 conn
             }
         };
@@ -189,6 +203,25 @@ impl Lane for SqliteConnection {
             _ => Fault::Database,
         }
     }
+}
+
+/// The log after a position, a page of it.
+async fn page(conn: &mut SqliteConnection, after: u64) -> sqlx::Result<Run> {
+    let sql = format!(
+        "SELECT e.pos, t.name, {EVENT} FROM event e CROSS JOIN topic t CROSS JOIN author a
+         WHERE e.pos >= $1 AND t.id = e.topic AND a.id = e.by_id ORDER BY e.pos LIMIT {PAGE_LEN} + 1"
+    );
+    let mut page = Run { first: after + 1, ..Run::default() };
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(after as i64);
+    for row in query.fetch_all(conn).await? {
+        let (pos, event) = (whole(&row, 0)?, event(topic(&row, 1)?, &row, 2)?);
+        match pos {
+            pos if pos == after => page.after = Some(event.id),
+            pos if pos == page.end() => page.events.push(event),
+            _ => break,
+        }
+    }
+    Ok(page)
 }
 
 async fn last(conn: &mut SqliteConnection) -> sqlx::Result<Last> {

@@ -6,8 +6,12 @@ use carillon_plugin::{Look, Storage, Window};
 use carillon_protocol::{ErrorCode, Event, Topic};
 use carillon_store::{OpenError, Options, Store};
 use futures_util::future::join_all;
+use sqlx::Connection;
 
-use crate::bed::*;
+use crate::{
+    bed::*,
+    cluster::{Seen, log},
+};
 
 /// SQLite's default, which the store keeps.
 const PAGE_LEN: u64 = 4_096;
@@ -135,6 +139,27 @@ async fn a_damaged_file_is_refused_or_answers_an_error_but_never_wrong_data() {
         store.close().await;
     }
     assert!(refused > 0, "the first page is the header");
+}
+
+#[tokio::test]
+async fn a_commit_that_happened_although_it_failed_is_told_to_everybody() {
+    let bed = Sqlite::make();
+    let store = bed.durable().await;
+    let seen = Seen::of(&store);
+    for number in 1..=2 {
+        store.commit(message(number, &conv(1))).await.unwrap();
+    }
+    // Only the row is there, as if its answer had been lost.
+    let url = format!("sqlite://{}", bed.path().display());
+    let mut behind = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let sql =
+        "INSERT INTO event SELECT 3, topic, 3, 3, counts, k, x'00000000000000000000000000000009',
+                   by_id, at, NULL, NULL, data FROM event WHERE pos = 2";
+    sqlx::query(sql).execute(&mut behind).await.unwrap();
+    code(store.commit(message(3, &conv(1))).await);
+    let done = store.commit(message(4, &conv(1))).await;
+    assert_eq!(seqs(&done), [4]);
+    assert_eq!(seen.all(), log(&store).await);
 }
 
 #[tokio::test]
