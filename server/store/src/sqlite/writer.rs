@@ -209,7 +209,8 @@ impl Lane for SqliteConnection {
 async fn page(conn: &mut SqliteConnection, after: u64) -> sqlx::Result<Run> {
     let sql = format!(
         "SELECT e.pos, t.name, {EVENT} FROM event e CROSS JOIN topic t CROSS JOIN author a
-         WHERE e.pos >= $1 AND t.id = e.topic AND a.id = e.by_id ORDER BY e.pos LIMIT {PAGE_LEN} + 1"
+         WHERE e.pos >= $1 AND t.id = e.topic AND a.id = e.by_id
+         ORDER BY e.pos LIMIT {PAGE_LEN} + 1"
     );
     let mut page = Run { first: after + 1, ..Run::default() };
     let query = sqlx::query(AssertSqlSafe(sql)).bind(after as i64);
