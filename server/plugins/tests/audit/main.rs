@@ -17,9 +17,7 @@ use carillon_plugin::{
     },
 };
 use carillon_plugins::{
-    audit,
-    bot,
-    chat,
+    audit, bot, chat,
     directory::{self, PasswordParams, Settings, token_digest},
     node, plugin, presence,
 };

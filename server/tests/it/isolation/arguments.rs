@@ -102,8 +102,8 @@ impl Generator<'_> {
                 "fact" => json!("org.people"),
                 "locale" => json!("zh-HK"),
                 "permissions" => json!("people"),
-                "csv" => json!(format!("login,name\np{},Somebody\n", crate::kit::new_id())),
                 "networks" => json!("192.0.2.0/24"),
+                "csv" => json!(format!("login,name\np{},Somebody\n", crate::kit::new_id())),
                 "login" => json!(format!("p{}", crate::kit::new_id()).to_lowercase()),
                 _ => json!("Carillon"),
             };
