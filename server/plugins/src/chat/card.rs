@@ -83,10 +83,22 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     let acting = Acting { conv: id, seq, key, act, values };
     let (org, user) = who(&ctx);
     let caller = Caller::let_in(user, org).from_network(ctx.caller().network);
-    let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await?;
-    // What a program answers is its own.
-    let of_plugin = found.owner.is_some();
-    if of_plugin { answer.to().map_err(Error::internal) } else { Ok(Acted { dup: false }) }
+    let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await;
+    if found.owner.is_some() {
+        return answer?.to().map_err(Error::internal);
+    }
+    // What a program answers is its own. Who pressed is told when it is not there: a client would
+    // else try again for as long as that lasts, and the button would seem to do something.
+    match answer {
+        Ok(_) => Ok(Acted { dup: false }),
+        Err(error) if error.code() == ErrorCode::Unavailable => Err(takes_no_answers()),
+        Err(error) => Err(error),
+    }
+}
+
+fn takes_no_answers() -> Error {
+    let msg = "the program that this card belongs to takes no answers now; ask whoever runs it";
+    Error::new(ErrorCode::Blocked, msg)
 }
 
 /// The operation of the program that sent a card, and what the program knows the card by: the
@@ -96,10 +108,8 @@ async fn of_program(ctx: &Ctx, event: &Event) -> Result<(String, String)> {
     let caller = Caller::on_behalf_of(user, org);
     let got = ctx.call_as(caller, None, &GetMembers { users: vec![event.by] }).await?;
     let program = got.members.into_iter().find(|member| member.app && member.active);
-    let op = program.and_then(|program| Asked::op_of(&program.login, "act")).ok_or_else(|| {
-        let msg = "the program that this card belongs to takes no answers; ask whoever runs it";
-        Error::new(ErrorCode::Blocked, msg)
-    })?;
+    let op = program.and_then(|program| Asked::op_of(&program.login, "act"));
+    let op = op.ok_or_else(takes_no_answers)?;
     Ok((op, event.cid.map(|cid| cid.to_string()).unwrap_or_default()))
 }
 
