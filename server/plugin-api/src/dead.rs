@@ -43,6 +43,7 @@ pub(crate) struct Dead<'a> {
 struct DeadEvent {
     topic: Topic,
     seq: u64,
+    org: OrgId,
 }
 
 #[derive(Deserialize)]
@@ -124,8 +125,8 @@ impl Host {
         let what = Json::trusted(row.get::<String>(2)?);
         let mut tx = match row.get::<String>(1)?.as_str() {
             "event" => {
-                let DeadEvent { topic, seq } = what.to().map_err(Error::internal)?;
-                self.read_again(duties, topic, seq).await?
+                let DeadEvent { topic, seq, org } = what.to().map_err(Error::internal)?;
+                self.read_again(duties, org, (topic, seq)).await?
             }
             "timer" => self.timer_again(&duties.owner, what.to().map_err(Error::internal)?),
             _ => self.effect_again(&duties.owner, what.to().map_err(Error::internal)?)?,

@@ -47,6 +47,6 @@ pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
 pub use program::Asked;
 pub use reader::Behind;
 pub use step::{Duty, Next, Retries};
-pub use storage::{Committed, Head, Look, Migration, Storage, Tail};
+pub use storage::{Committed, Head, Logged, Look, Migration, Storage, Tail};
 pub use tx::{Emit, Expect, Rewrite, Statement, Transaction, Tx};
 pub use withheld::{rev, withhold};

@@ -8,7 +8,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use carillon_protocol::{ErrorCode, Event, Topic, UserId};
 
-use crate::{Caller, Error, Host, Result, Window, call::bounded, withhold};
+use crate::{Caller, Error, Host, Logged, Result, Window, call::bounded, withhold};
 
 /// So many events of the kinds are looked at in one step, whoever may see them.
 const LOOK_MAX: usize = 256;
@@ -78,10 +78,10 @@ impl Host {
     ) -> Result<Hearing> {
         let up_to = self.storage().position().0.min(after + SPAN);
         let found = self.storage().log_after(after, up_to, kinds, LOOK_MAX).await?;
-        let last = found.last().map_or(after, |(pos, _)| *pos);
+        let last = found.last().map_or(after, |last| last.pos);
         let mut seen = if found.len() == LOOK_MAX { last } else { up_to.max(last) };
         let (mut events, mut windows) = (Vec::new(), HashMap::new());
-        for (pos, mut event) in found {
+        for Logged { pos, mut event, .. } in found {
             let window = self.window_of(caller, &event.topic, &mut windows).await?;
             let Some(window) = window.filter(|window| window.sees(event.seq)) else { continue };
             withhold(std::slice::from_mut(&mut event), window);

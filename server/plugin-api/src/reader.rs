@@ -7,10 +7,11 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use carillon_protocol::{Event, Topic};
+use carillon_protocol::{Event, OrgId, Topic};
 
 use crate::{
-    BoxFuture, Caller, Ctx, Error, Expect, Host, Next, Plugin, Result, Retries, Statement, Tx,
+    BoxFuture, Caller, Ctx, Error, Expect, Host, Logged, Next, Plugin, Result, Retries, Statement,
+    Tx,
     call::bounded,
     dead::{Dead, Source},
     duties::{Duties, Owner},
@@ -43,8 +44,10 @@ pub(crate) struct Reader {
 }
 
 impl Plugin {
-    /// Is given the events of these kinds, in the order of commits, at most 256 at once. What the
-    /// handler returns is committed together with the plugin's place in the log: it happens once.
+    /// Is given the events of these kinds, in the order of commits, at most 256 at once, of one
+    /// organisation: that of the context's caller, to which what the handler emits, audits and
+    /// owes belongs too. What it returns is committed together with the plugin's place in the log:
+    /// it happens once.
     /// Its tables contain everything of earlier events. It calls nothing that changes something,
     /// which would not be undone with it: that goes by [`Tx::after`].
     ///
@@ -179,7 +182,7 @@ impl Host {
         let kinds = duties.kinds();
         let events = self.storage().log_after(from, from + SPAN, &kinds, cursor.size).await?;
         let is_full = events.len() == cursor.size;
-        let last = events.last().map_or(from, |(pos, _)| *pos);
+        let last = events.last().map_or(from, |last| last.pos);
         let seen = if is_full { last } else { told.min(from + SPAN).max(last) };
         // What the node keeps in memory contains what the handler is about to be told.
         self.storage().reaches(last).await;
@@ -224,7 +227,7 @@ impl Host {
         let (end, _) = self.storage().position();
         let first = self.storage().log_after(pos, end, &duties.kinds(), 1).await?;
         let (positions, since) = match first.first() {
-            Some((first, event)) => (end + 1 - first, Some(event.at)),
+            Some(first) => (end + 1 - first.pos, Some(first.event.at)),
             None => (0, None),
         };
         Ok(Some(Behind { pos, positions, since, failures }))
@@ -248,16 +251,16 @@ impl Host {
         duties: &Duties,
         reader: &Reader,
         cursor: Cursor,
-        batch: &[(u64, Event)],
+        batch: &[Logged],
     ) -> Result<Result<Cursor, Stop>> {
-        let (Some(&(last, _)), owner) = (batch.last(), &duties.owner) else {
+        let (Some(&Logged { pos, org, .. }), owner) = (batch.last(), &duties.owner) else {
             return Ok(Ok(cursor));
         };
-        let events = batch.iter().map(|(_, event)| event.clone()).collect();
-        let error = match self.run_reader(owner, reader, events).await {
+        let events = batch.iter().map(|logged| logged.event.clone()).collect();
+        let error = match self.run_reader((owner, org), reader, events).await {
             Ok(mut tx) => {
                 let size = (cursor.size * 2).min(BATCH_MAX);
-                let moved = Cursor { pos: last, size, failures: 0, retry_at: 0 };
+                let moved = Cursor { pos, size, failures: 0, retry_at: 0 };
                 tx.put_first(step_to(owner, cursor, moved, None));
                 match self.commit(tx).await {
                     Ok(_) => return Ok(Ok(moved)),
@@ -274,11 +277,11 @@ impl Host {
 
     pub(crate) async fn run_reader(
         &self,
-        owner: &Arc<Owner>,
+        (owner, org): (&Arc<Owner>, OrgId),
         reader: &Reader,
         events: Vec<Event>,
     ) -> Result<Tx> {
-        let ctx = self.reading(Caller::SYSTEM, owner);
+        let ctx = self.background(owner, org);
         bounded(async { (reader.handler)(ctx, events).await }).await
     }
 
@@ -288,10 +291,10 @@ impl Host {
         &self,
         owner: &Arc<Owner>,
         cursor: Cursor,
-        batch: &[(u64, Event)],
+        batch: &[Logged],
         error: Error,
     ) -> Result<Stop> {
-        let (last, event) = batch.last().expect("a batch that failed has events");
+        let Logged { pos, org, event } = batch.last().expect("a batch that failed has events");
         let mut tx = self.reading(Caller::SYSTEM, owner).tx();
         if batch.len() > 1 {
             let halved = Cursor { size: batch.len() / 2, ..cursor };
@@ -309,9 +312,9 @@ impl Host {
             self.commit(tx).await?;
             return Ok(Stop::Failed(Next::At(retry_at)));
         }
-        let passed = Cursor { pos: *last, size: BATCH_MAX, failures: 0, retry_at: 0 };
+        let passed = Cursor { pos: *pos, size: BATCH_MAX, failures: 0, retry_at: 0 };
         tx.put_first(step_to(owner, cursor, passed, Some(&error)));
-        let what = serde_json::json!({ "k": k, "topic": topic, "seq": event.seq });
+        let what = serde_json::json!({ "k": k, "topic": topic, "seq": event.seq, "org": org });
         Dead { source: Source::Event, what, tries: failures, error: &error }.bury(&mut tx);
         self.bury(owner, tx).await?;
         Ok(Stop::Failed(Next::Now))
@@ -328,11 +331,16 @@ impl Host {
     }
 
     /// Runs a handler for one event again.
-    pub(crate) async fn read_again(&self, duties: &Duties, topic: Topic, seq: u64) -> Result<Tx> {
+    pub(crate) async fn read_again(
+        &self,
+        duties: &Duties,
+        org: OrgId,
+        (topic, seq): (Topic, u64),
+    ) -> Result<Tx> {
         let events = self.storage().events_at(topic, vec![seq]).await?;
         let event = events.into_iter().next().ok_or_else(|| Error::not_found("event"))?;
         let reader = duties.reader(&event.k).ok_or_else(|| Error::not_found("reader"))?;
-        self.run_reader(&duties.owner, reader, vec![event]).await
+        self.run_reader((&duties.owner, org), reader, vec![event]).await
     }
 }
 
@@ -354,16 +362,20 @@ fn step_to(owner: &Owner, old: Cursor, new: Cursor, error: Option<&Error>) -> St
     Statement { sql: sql.into(), rows: vec![row], expect: Expect::One }
 }
 
-/// Cuts events into what each handler is given: in their order, as many together as it takes.
-fn batches(duties: &Duties, events: Vec<(u64, Event)>) -> Vec<(&Reader, Vec<(u64, Event)>)> {
-    let mut batches: Vec<(&Reader, Vec<(u64, Event)>)> = Vec::new();
-    for (pos, event) in events {
-        let Some(reader) = duties.reader(&event.k) else { continue };
-        match batches.last_mut() {
-            Some((last, batch)) if std::ptr::eq(*last, reader) && batch.len() < last.batch_max => {
-                batch.push((pos, event));
-            }
-            _ => batches.push((reader, vec![(pos, event)])),
+/// Cuts events into what each handler is given: in their order, of one organisation, as many
+/// together as it takes.
+fn batches(duties: &Duties, events: Vec<Logged>) -> Vec<(&Reader, Vec<Logged>)> {
+    let mut batches: Vec<(&Reader, Vec<Logged>)> = Vec::new();
+    for logged in events {
+        let Some(reader) = duties.reader(&logged.event.k) else { continue };
+        let goes_on = |(last, batch): &&mut (&Reader, Vec<Logged>)| {
+            std::ptr::eq(*last, reader)
+                && batch.len() < last.batch_max
+                && batch[0].org == logged.org
+        };
+        match batches.last_mut().filter(goes_on) {
+            Some((_, batch)) => batch.push(logged),
+            None => batches.push((reader, vec![logged])),
         }
     }
     batches

@@ -1,6 +1,8 @@
 //! What the host needs of a database. `carillon-store` implements it.
 
-use carillon_protocol::{Cid, Event, Topic, UserId, limits::PAGE_LEN_MAX};
+use carillon_protocol::{Cid, Event, OrgId, Topic, UserId, limits::PAGE_LEN_MAX};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{BoxFuture, Result, Row, Transaction, Value, Window};
 
@@ -19,7 +21,7 @@ pub struct Migration {
 }
 
 /// The newest positions of a topic.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// The newest `seq`; 0 if nothing happened yet.
     pub head: u64,
@@ -30,7 +32,7 @@ pub struct Head {
 }
 
 /// Which part of a topic's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Look {
     /// The oldest after a position.
     After(u64),
@@ -62,7 +64,7 @@ impl Look {
 }
 
 /// The end of one topic's log, for reading many at once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
     /// Which topic.
     pub topic: Topic,
@@ -72,8 +74,19 @@ pub struct Tail {
     pub limit: u32,
 }
 
-/// What a transaction became.
+/// An event as it stands in the log of all topics.
 #[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    /// Its position in commit order.
+    pub pos: u64,
+    /// Whose the topic is: the organisation of the transaction that appended to it first.
+    pub org: OrgId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a transaction became.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Committed {
     /// Whether the `cid` had been committed before; then nothing happened now, and `events` is
     /// the one event that the `cid` stands on.
@@ -121,7 +134,7 @@ pub trait Storage: Send + Sync + 'static {
     fn news(&self, tails: Vec<Tail>, after: Option<u64>) -> BoxFuture<'_, Result<Vec<Vec<Event>>>>;
 
     /// The oldest events of some kinds after a position in commit order and up to another, of all
-    /// topics, each with its position. Where several nodes append they may be newer than what was
+    /// topics. Where several nodes append they may be newer than what was
     /// told here: see [`Storage::reaches`].
     fn log_after(
         &self,
@@ -129,7 +142,7 @@ pub trait Storage: Send + Sync + 'static {
         up_to: u64,
         kinds: &[&'static str],
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>>;
+    ) -> BoxFuture<'_, Result<Vec<Logged>>>;
 
     /// The event that a `cid` of this person stands on, with the hash of its command.
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use carillon_plugin::{
-    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Look, Next, Plugin, Result, Row,
+    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Logged, Look, Next, Plugin, Result, Row,
     Storage, Tail, Transaction, Value, Window,
 };
 use carillon_protocol::{Cid, ErrorCode, Event, Topic, UserId, event::Ephemeral, id::Ulid};
@@ -151,7 +151,7 @@ impl Storage for Interrupted {
         up_to: u64,
         kinds: &[&'static str],
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>> {
+    ) -> BoxFuture<'_, Result<Vec<Logged>>> {
         self.store.log_after(after, up_to, kinds, limit)
     }
 

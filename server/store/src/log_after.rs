@@ -1,11 +1,11 @@
 //! The log by position, for those who follow some kinds of events through all topics.
 
-use carillon_plugin::Result;
-use carillon_protocol::Event;
+use carillon_plugin::{Logged, Result};
+use carillon_protocol::OrgId;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::{
-    cells::{Cells, EVENT, event, topic, whole},
+    cells::{Cells, EVENT, event, id, topic, whole},
     reading::{Pool, Readers, unavailable},
 };
 
@@ -13,15 +13,19 @@ use crate::{
 /// positions, and the rest is looked up for what is found.
 fn sql(kinds: &str) -> String {
     format!(
-        "SELECT e.pos, t.name, {EVENT} FROM event e
+        "SELECT e.pos, t.org, t.name, {EVENT} FROM event e
          CROSS JOIN topic t CROSS JOIN author a
          WHERE e.pos > $1 AND e.pos <= $2 AND e.k {kinds} AND t.id = e.topic AND a.id = e.by_id
          ORDER BY e.pos LIMIT $4"
     )
 }
 
-fn found<R: Cells + Row>(rows: &[R]) -> sqlx::Result<Vec<(u64, Event)>> {
-    rows.iter().map(|row| Ok((whole(row, 0)?, event(topic(row, 1)?, row, 2)?))).collect()
+fn found<R: Cells + Row>(rows: &[R]) -> sqlx::Result<Vec<Logged>> {
+    let logged = |row: &R| {
+        let (pos, org) = (whole(row, 0)?, OrgId(id(row, 1)?));
+        Ok(Logged { pos, org, event: event(topic(row, 2)?, row, 3)? })
+    };
+    rows.iter().map(logged).collect()
 }
 
 impl Readers {
@@ -30,7 +34,7 @@ impl Readers {
         (after, up_to): (u64, u64),
         kinds: &[&'static str],
         limit: usize,
-    ) -> Result<Vec<(u64, Event)>> {
+    ) -> Result<Vec<Logged>> {
         self.shared.asking.read();
         let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

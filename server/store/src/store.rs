@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use carillon_plugin::{
-    BoxFuture, Committed, Error, Head, Look, Migration, Result, Row, Storage, Transaction, Value,
+    BoxFuture, Committed, Error, Head, Logged, Look, Migration, Result, Row, Storage, Transaction, Value,
     Window,
 };
 use carillon_protocol::{Cid, Event, Topic, UserId};
@@ -194,7 +194,7 @@ impl Storage for Store {
         up_to: u64,
         kinds: &[&'static str],
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>> {
+    ) -> BoxFuture<'_, Result<Vec<Logged>>> {
         let kinds = kinds.to_vec();
         Box::pin(async move { self.readers.log_after((after, up_to), &kinds, limit).await })
     }

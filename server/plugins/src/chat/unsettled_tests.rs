@@ -9,8 +9,8 @@ use std::{
 };
 
 use carillon_plugin::{
-    BoxFuture, Caller, Clock, Committed, Error, Head, Host, Live, LiveChange, Look, Result, Row,
-    Storage, Tail, Transaction, Value, Window,
+    BoxFuture, Caller, Clock, Committed, Error, Head, Host, Live, LiveChange, Logged, Look,
+    Result, Row, Storage, Tail, Transaction, Value, Window,
 };
 use carillon_protocol::{
     Cid, Command, ConvId, ErrorCode, Event, OrgId, SessionId, Topic, UserId,
@@ -85,7 +85,7 @@ impl Storage for Failing {
         through: u64,
         kinds: &[&'static str],
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(u64, Event)>>> {
+    ) -> BoxFuture<'_, Result<Vec<Logged>>> {
         self.store.log_after(after, through, kinds, limit)
     }
 

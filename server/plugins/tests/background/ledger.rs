@@ -7,7 +7,7 @@ use std::{
 };
 
 use carillon_plugin::{
-    Ctx, Decision, Delivery, Error, Period, Plugin, Result, Retries, Tx,
+    Audited, Ctx, Decision, Delivery, Error, Period, Plugin, Result, Retries, Tx,
     protocol::{
         Access, Command, Effect, ErrorCode, Event, OrgId, Topic, UserId,
         fact::{Fact, Point},
@@ -28,6 +28,8 @@ pub struct World {
     pub file: Option<Mutex<File>>,
     /// Texts whose handlers fail, and how.
     pub faults: Mutex<Vec<(String, Fault)>>,
+    /// Of whom the batches of events were, and how many each had.
+    pub batches: Mutex<Vec<(OrgId, usize)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +181,9 @@ pub fn topic() -> Topic {
 async fn note(ctx: Ctx, args: Note) -> Result<Decision<Done>> {
     let mut tx = ctx.tx();
     let kind = if args.text.starts_with("mark") { MARKED } else { NOTED };
-    tx.emit(topic(), kind, &args);
+    let org = ctx.caller().org;
+    let its_own = || format!("x:ledger:{org}").parse().unwrap();
+    tx.emit(if org.0.is_nil() { topic() } else { its_own() }, kind, &args);
     Ok(tx.into())
 }
 
@@ -260,6 +264,7 @@ async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
         ctx.state::<World>().meet(&note.text).await?;
         rows.push(vec!["read".into(), note.text.into(), event.at.into()]);
     }
+    ctx.state::<World>().batches.lock().unwrap().push((ctx.caller().org, events.len()));
     let mut tx = ctx.tx();
     tx.run_rows("INSERT INTO ledger_row (what, said, at) VALUES {rows}", rows);
     Ok(tx)
@@ -270,6 +275,7 @@ async fn write_one_down(ctx: Ctx, event: Event) -> Result<Tx> {
     ctx.state::<World>().meet(&note.text).await?;
     let mut tx = ctx.tx();
     write(&mut tx, "marked", &note.text, event.at);
+    tx.audit(Audited::of("note", &note.text));
     tx.after(0, &note.text, &Fire { text: note.text.clone() });
     tx.outbox("shout", &note.text, &note.text);
     Ok(tx)
