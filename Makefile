@@ -36,9 +36,8 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # The tests find a PostgreSQL and a Redis beside them.
 RIG := cargo run --quiet $(LOCKED) -p carillon-rig --
 
-# What stands on a file or a process of its own does not differ; what has several nodes of its own is
-# on PostgreSQL and Redis already.
-SQLITE_ONLY := backups|certificates|cluster|doctor|documents|durable|going_down|import|interposed|tls|topology|web_app|presence|robots::refused
+# What stands on a file or a process of its own does not differ.
+SQLITE_ONLY := backups|certificates|cluster|doctor|documents|durable|going_down|import|interposed|tls|topology|web_app
 ifneq ($(shell cargo nextest --version 2>/dev/null),)
 TESTS := cargo nextest run --workspace --no-fail-fast
 TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast \

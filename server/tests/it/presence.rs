@@ -113,10 +113,11 @@ async fn whoever_looks_at_somebody_sees_them_come_and_go() {
 async fn a_window_hears_of_those_whom_it_named_last_and_of_nobody_else() {
     let world = World::of(vec![TestServer::start().await]).await;
     let (server, bob, carol) = (&world.servers[0], &world.bob, &world.carol);
-    let mut list = TestClient::connect(server, &world.amy).await;
     let mut profile = TestClient::connect(server, &on_another_device(&world.amy)).await;
-    // A node that may have others beside it listens first.
-    seen(&mut list, &[bob.user, carol.user], &[Some(false); 2]).await;
+    // A node that may have others beside it listens first, and says when it knows.
+    seen(&mut profile, &[bob.user, carol.user], &[Some(false); 2]).await;
+    let mut list = TestClient::connect(server, &world.amy).await;
+    assert_eq!(watch(&mut list, &[bob.user, carol.user]).await, [Some(false); 2]);
     assert_eq!(watch(&mut list, &[carol.user]).await, [Some(false)]);
     assert_eq!(watch(&mut profile, &[bob.user, carol.user]).await, [Some(false); 2]);
     let bobs = TestClient::connect(server, bob).await;
