@@ -11,7 +11,7 @@ use carillon_protocol::{
     audit::{Outcome, RecordedData, kind},
     topic::PluginTopic,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{Emit, Tx, tx::emit_of};
@@ -24,7 +24,7 @@ const PLUGIN: &str = "audit";
 const ONCE: u32 = 1;
 
 /// What was administered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audited {
     /// The operation, if it is not the one that runs.
     op: Option<String>,

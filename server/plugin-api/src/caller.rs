@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use carillon_protocol::{Access, OrgId, SessionId, UserId, id::Ulid};
+use serde::{Deserialize, Serialize};
 
 /// Who calls, with what rights. Cheap to clone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,20 @@ pub struct Caller {
     pub org: OrgId,
     /// The session that the call came through, if it came from outside.
     pub session: Option<SessionId>,
-    /// The network that a call over HTTP came from: an IPv4 address, or the /64 of an IPv6 one.
+    /// The network that the call came from, if it came from outside: an IPv4 address, or the /64
+    /// of an IPv6 one.
     pub network: Option<IpAddr>,
+    rights: u8,
+}
+
+/// How a caller travels to a plugin that runs apart; nobody else can write one down.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Caller")]
+pub(crate) struct CallerForm {
+    user: UserId,
+    org: OrgId,
+    session: Option<SessionId>,
+    network: Option<IpAddr>,
     rights: u8,
 }
 

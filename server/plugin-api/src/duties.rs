@@ -8,13 +8,14 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use crate::{Host, Plugin, fact::Offer, outbox::Outlets, reader::Reader, step::Wakes};
+use crate::{Host, Plugin, backlog::Backlog, fact::Offer, outbox::Outlets, reader::Reader, step::Wakes};
 
 /// Whose handler runs.
 pub(crate) struct Owner {
     pub(crate) name: &'static str,
     pub(crate) state: Arc<dyn Any + Send + Sync>,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) backlog: Backlog,
 }
 
 /// What a plugin does besides answering.
@@ -47,7 +48,7 @@ impl Duties {
     pub(crate) fn take(plugin: &mut Plugin) -> Duties {
         let (state, wakes) = (plugin.state.clone(), plugin.wakes.clone());
         Duties {
-            owner: Arc::new(Owner { name: plugin.name, state, wakes }),
+            owner: Arc::new(Owner { name: plugin.name, state, wakes, backlog: <_>::default() }),
             readers: take(&mut plugin.readers),
             from_the_beginning: plugin.from_the_beginning,
             looked_through: AtomicU64::new(0),
@@ -75,7 +76,7 @@ impl Host {
     }
 
     pub(crate) fn all_duties(&self) -> impl Iterator<Item = &Duties> {
-        self.0.duties.iter()
+        self.0.table.duties.iter()
     }
 
     /// The plugins, in the order of the registry.

@@ -3,22 +3,39 @@
 use std::{fmt, sync::Arc};
 
 use carillon_protocol::{ErrorBody, ErrorCode, codec::BadValue};
+use serde::{Deserialize, Serialize};
+
+/// When to ask again for what is away: it may be about to come back.
+const AWAY_RETRY_MS: u64 = 2_000;
 
 /// The result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the host does about an error besides answering it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    #[default]
+    Other,
+    /// Somebody else was faster: the handler runs again.
+    Raced,
+    /// Nothing of it was begun, since what it needs is away: it waits, and no failure is counted.
+    Away,
+    /// It was begun, and nobody will say how it ended.
+    Lost,
+}
 
 /// A refusal or a failure. The source is logged once, by the host, and never sent.
 #[derive(Debug, Clone)]
 pub struct Error {
     body: Box<ErrorBody>,
-    raced: bool,
+    cause: Cause,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with this code; `msg` is lower-case, without a full stop, and says what to do.
     pub fn new(code: ErrorCode, msg: impl Into<String>) -> Error {
-        Error { body: Box::new(ErrorBody::new(code, msg)), raced: false, source: None }
+        Error::from(ErrorBody::new(code, msg))
     }
 
     /// There is no such thing, or it is not the caller's to know of. The message never tells which.
@@ -60,9 +77,23 @@ impl Error {
 
     /// A statement that must change one row changed none: the host runs the handler again.
     pub fn raced() -> Error {
-        let mut error = Error::conflict("somebody else changed it first; look again");
-        error.raced = true;
-        error
+        Error::conflict("somebody else changed it first; look again").because(Cause::Raced)
+    }
+
+    /// What it needs is away, and nothing of it was begun: events, timers and effects wait for it,
+    /// and no failure of theirs is counted.
+    pub fn away(msg: impl Into<String>) -> Error {
+        Error::new(ErrorCode::Unavailable, msg).retry_ms(AWAY_RETRY_MS).because(Cause::Away)
+    }
+
+    /// It was handed to somebody who ended, or went silent, before saying how it went.
+    pub fn lost(msg: impl Into<String>) -> Error {
+        Error::new(ErrorCode::TimeoutUnknown, msg).because(Cause::Lost)
+    }
+
+    /// The same error, of another cause.
+    pub(crate) fn because(self, cause: Cause) -> Error {
+        Error { cause, ..self }
     }
 
     /// Adds which argument it is about.
@@ -90,7 +121,16 @@ impl Error {
 
     /// Whether the host should run the handler again.
     pub fn is_raced(&self) -> bool {
-        self.raced
+        self.cause == Cause::Raced
+    }
+
+    /// Whether nothing of it was begun, and it is to wait.
+    pub fn is_away(&self) -> bool {
+        self.cause == Cause::Away
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// What went wrong underneath, for the server's own log.
@@ -119,12 +159,12 @@ impl std::error::Error for Error {}
 
 impl From<BadValue> for Error {
     fn from(bad: BadValue) -> Error {
-        Error { body: Box::new(bad.into()), raced: false, source: None }
+        Error::from(ErrorBody::from(bad))
     }
 }
 
 impl From<ErrorBody> for Error {
     fn from(body: ErrorBody) -> Error {
-        Error { body: Box::new(body), raced: false, source: None }
+        Error { body: Box::new(body), cause: Cause::Other, source: None }
     }
 }

@@ -24,7 +24,7 @@ type Handler = dyn Fn(Ctx, Period) -> BoxFuture<'static, Result<Fact>> + Send + 
 pub(crate) struct Offer {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
-    handler: Arc<Handler>,
+    pub(crate) handler: Arc<Handler>,
 }
 
 impl Plugin {

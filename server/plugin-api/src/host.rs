@@ -17,6 +17,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     Asked, BoxFuture, Caller, Committed, Ctx, Error, Listening, LiveChange, Migration, Plugin,
     Result, Storage, Tx, Window,
+    apart::Far,
     call::bounded,
     duties::{Duties, Owner},
     plugin::{Entry, Topics},
@@ -42,9 +43,9 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// A clock that stands still; its ids come from one that runs, so that they stay unique.
-struct Standing {
-    now: i64,
-    ids: Arc<dyn Clock>,
+pub(crate) struct Standing {
+    pub(crate) now: i64,
+    pub(crate) ids: Arc<dyn Clock>,
 }
 
 impl Clock for Standing {
@@ -116,33 +117,34 @@ pub struct Host(pub(crate) Arc<Inner>);
 
 #[derive(Clone)]
 pub(crate) struct Inner {
-    pub(crate) entries: BTreeMap<&'static str, (Entry, Arc<Owner>)>,
-    topics: Vec<(Topics, Arc<Owner>)>,
-    /// Of every plugin, in the order of the registry.
-    pub(crate) duties: Arc<Vec<Duties>>,
+    pub(crate) table: Arc<Table>,
     pub(crate) storage: Arc<dyn Storage>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) live: Arc<dyn Live>,
     pub(crate) refusals: Arc<Refusals>,
+    /// Where operations are called and transactions committed, if that is not here: see
+    /// [`crate::apart`].
+    pub(crate) node: Option<Far>,
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("operations", &self.0.entries.len()).finish_non_exhaustive()
+        f.debug_struct("Host").field("operations", &self.0.table.entries.len()).finish_non_exhaustive()
     }
 }
 
-impl Host {
-    /// A host for these plugins.
-    ///
+/// What plugins handle.
+pub(crate) struct Table {
+    pub(crate) entries: BTreeMap<&'static str, (Entry, Arc<Owner>)>,
+    topics: Vec<(Topics, Arc<Owner>)>,
+    /// Of every plugin, in the order of the registry.
+    pub(crate) duties: Vec<Duties>,
+}
+
+impl Table {
     /// # Panics
     /// If two plugins handle the same operation or kind of topics: a fault of the registry.
-    pub fn new(
-        plugins: Vec<Plugin>,
-        storage: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
-        live: Arc<dyn Live>,
-    ) -> Host {
+    pub(crate) fn of(plugins: Vec<Plugin>) -> Table {
         let mut entries = BTreeMap::new();
         let mut topics: Vec<(Topics, Arc<Owner>)> = Vec::new();
         let mut duties: Vec<Duties> = Vec::new();
@@ -161,9 +163,23 @@ impl Host {
                 topics.push((rule, owner.clone()));
             }
         }
-        let duties = Arc::new(duties);
-        let refusals = Arc::default();
-        Host(Arc::new(Inner { entries, topics, duties, storage, clock, live, refusals }))
+        Table { entries, topics, duties }
+    }
+}
+
+impl Host {
+    /// A host for these plugins.
+    ///
+    /// # Panics
+    /// If two plugins handle the same operation or kind of topics: a fault of the registry.
+    pub fn new(
+        plugins: Vec<Plugin>,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        live: Arc<dyn Live>,
+    ) -> Host {
+        let (table, refusals) = (Arc::new(Table::of(plugins)), Arc::default());
+        Host(Arc::new(Inner { table, storage, clock, live, refusals, node: None }))
     }
 
     /// The steps of the host's own and all plugins' tables, in order.
@@ -204,7 +220,7 @@ impl Host {
 
     /// The table of operations, for documents and tests.
     pub fn operations(&self) -> impl Iterator<Item = Operation> + '_ {
-        self.0.entries.values().map(|(entry, _)| Operation {
+        self.0.table.entries.values().map(|(entry, _)| Operation {
             op: entry.op,
             doc: entry.doc,
             effect: entry.effect,
@@ -217,7 +233,7 @@ impl Host {
 
     /// An operation's name, as the table spells it, and what it does to the world.
     pub fn lookup(&self, op: &str) -> Option<(&'static str, Effect)> {
-        self.0.entries.get(op).map(|(entry, _)| (entry.op, entry.effect))
+        self.0.table.entries.get(op).map(|(entry, _)| (entry.op, entry.effect))
     }
 
     /// The time, in milliseconds since the epoch.
@@ -247,6 +263,12 @@ impl Host {
     }
 
     pub(crate) fn commit(&self, mut tx: Tx) -> BoxFuture<'static, Result<Committed>> {
+        if let Some(node) = &self.0.node {
+            return node.commit(tx);
+        }
+        if let Err(full) = self.admit_owed(&tx) {
+            return Box::pin(std::future::ready(Err(full)));
+        }
         tx.seal();
         if !tx.touched.any() {
             return self.0.storage.commit(tx.value);
@@ -266,7 +288,7 @@ impl Host {
     /// `E_UNAVAILABLE` if the database cannot answer.
     pub async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
         let mut all = Vec::new();
-        for (rule, owner) in &self.0.topics {
+        for (rule, owner) in &self.0.table.topics {
             all.extend(bounded((rule.mine)(self.reading(caller, owner))).await?);
         }
         Ok(all)
@@ -277,7 +299,10 @@ impl Host {
     /// # Errors
     /// `E_NOT_FOUND` if nothing, or if there is no such topic.
     pub async fn window(&self, caller: Caller, topic: &Topic) -> Result<Window> {
-        let rule = self.0.topics.iter().find(|(rule, _)| rule.kind.holds(topic));
+        if let Some(node) = &self.0.node {
+            return node.window(topic.clone()).await;
+        }
+        let rule = self.0.table.topics.iter().find(|(rule, _)| rule.kind.holds(topic));
         let (rule, owner) = rule.ok_or_else(|| Error::not_found("topic"))?;
         bounded((rule.sees)(self.reading(caller, owner), topic.clone())).await
     }

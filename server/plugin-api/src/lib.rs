@@ -8,9 +8,12 @@
 //! owed calls ([`Tx::at`]) and has effects on the outside ([`Tx::outbox`]): each is a row that goes
 //! in the transaction which says that it is done, so a crash repeats nothing and loses nothing.
 
+pub mod apart;
 mod audit;
+mod backlog;
 mod call;
 mod caller;
+mod confined;
 mod ctx;
 mod db;
 mod dead;

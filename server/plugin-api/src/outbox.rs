@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use carillon_protocol::{ErrorCode, Json, OrgId, UserId, id::Ulid};
 use futures_util::{StreamExt, stream};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     BoxFuture, Caller, Ctx, Error, Host, Next, Plugin, Result, Retries, Row, Tx,
@@ -40,7 +40,7 @@ type Handler = dyn Fn(Ctx, Delivery<Json>) -> Result<BoxFuture<'static, Result<T
 /// What carries out a kind of effects.
 #[derive(Clone)]
 pub(crate) struct Outlet {
-    handler: Arc<Handler>,
+    pub(crate) handler: Arc<Handler>,
     retries: Retries,
 }
 
@@ -91,7 +91,7 @@ impl Tx {
 }
 
 /// An effect that is to be put into the outbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Put {
     kind: String,
     key: String,

@@ -3,13 +3,14 @@
 use std::{any::Any, borrow::Cow, collections::BTreeMap, future::Future, sync::Arc};
 
 use carillon_protocol::{
-    Codec, Command, Effect, Event, Raw, SessionId, Topic, UserId, operation::Access,
+    Codec, Command, Effect, Event, Json, Raw, SessionId, Topic, UserId, operation::Access,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    BoxFuture, Committed, Ctx, Migration, Result, Tx, call, fact::Offer, outbox::Outlets,
+    BoxFuture, Committed, Ctx, Error, Migration, Result, Tx, call, fact::Offer, outbox::Outlets,
     reader::Reader, step::Wakes,
 };
 
@@ -55,8 +56,21 @@ impl TopicKind {
 }
 
 /// What of a topic somebody may see: spans `from..=to` of positions, ascending and apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
 pub struct Window(pub SmallVec<[(u64, u64); 1]>);
+
+impl From<Vec<(u64, u64)>> for Window {
+    fn from(spans: Vec<(u64, u64)>) -> Window {
+        Window(spans.into())
+    }
+}
+
+impl From<Window> for Vec<(u64, u64)> {
+    fn from(Window(spans): Window) -> Self {
+        spans.into_vec()
+    }
+}
 
 impl Window {
     /// All of it.
@@ -114,9 +128,9 @@ pub enum LiveChange {
     End(SessionId),
 }
 
-type Running = BoxFuture<'static, Result<Ran>>;
+pub(crate) type Running = BoxFuture<'static, Result<Ran>>;
 /// Reads the arguments, asks for the context that goes with their hash, and starts the handler.
-type Handler =
+pub(crate) type Handler =
     dyn Fn(&(dyn Fn(i64) -> Ctx + Sync), Raw<'_>, Codec) -> Result<Running> + Send + Sync;
 type Replier = dyn Fn(&Committed, Codec) -> Result<Vec<u8>> + Send + Sync;
 type Mine = dyn Fn(Ctx) -> BoxFuture<'static, Result<Vec<Listening>>> + Send + Sync;
@@ -139,7 +153,10 @@ pub(crate) struct Entry {
     pub(crate) types: fn() -> [Cow<'static, str>; 2],
     pub(crate) args: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) reply: fn(&mut SchemaGenerator) -> Schema,
-    pub(crate) hash: fn(Raw<'_>) -> Result<i64>,
+    /// The arguments in canonical JSON.
+    pub(crate) json: fn(Raw<'_>) -> Result<Vec<u8>>,
+    /// A result in JSON, in another codec.
+    pub(crate) encode: fn(&Json, Codec) -> Result<Vec<u8>>,
     pub(crate) run: Arc<Handler>,
     pub(crate) replier: Option<Arc<Replier>>,
 }
@@ -167,6 +184,7 @@ pub struct Plugin {
     pub(crate) outlets: Outlets,
     pub(crate) facts: Vec<Offer>,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) may_run_apart: bool,
 }
 
 impl Plugin {
@@ -187,6 +205,7 @@ impl Plugin {
             outlets: Outlets::new(),
             facts: Vec::new(),
             wakes: Arc::default(),
+            may_run_apart: false,
         }
     }
 
@@ -239,7 +258,8 @@ impl Plugin {
         assert!(C::EFFECT == Effect::Once, "{} does not take effect once: use .command()", C::OP);
         let run = move |ctx_of: &(dyn Fn(i64) -> Ctx + Sync), raw: Raw<'_>, codec: Codec| {
             let args = raw.decode::<C>()?;
-            let future = handler(ctx_of(call::hash(&args)), args);
+            let hash = call::hash(C::OP, &Codec::Json.encode(&args));
+            let future = handler(ctx_of(hash), args);
             let run = async move {
                 Ok(match future.await? {
                     Decision::Commit(tx) => Ran::Commit(Box::new(tx)),
@@ -296,7 +316,8 @@ impl Plugin {
             types: || [C::schema_id(), C::Reply::schema_id()],
             args: |schemas| schemas.subschema_for::<C>(),
             reply: |schemas| schemas.subschema_for::<C::Reply>(),
-            hash: |raw| Ok(call::hash(&raw.decode::<C>()?)),
+            json: |raw| Ok(Codec::Json.encode(&raw.decode::<C>()?)),
+            encode: |json, codec| Ok(codec.encode(&json.to::<C::Reply>().map_err(Error::internal)?)),
             run,
             replier,
         };

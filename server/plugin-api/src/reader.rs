@@ -12,6 +12,7 @@ use carillon_protocol::{Event, OrgId, Topic};
 use crate::{
     BoxFuture, Caller, Ctx, Error, Expect, Host, Logged, Next, Plugin, Result, Retries, Statement,
     Tx,
+    backlog::WAITING_MAX,
     call::bounded,
     dead::{Dead, Source},
     duties::{Duties, Owner},
@@ -26,10 +27,7 @@ const SPAN: u64 = 16_384;
 /// a restart does not look through all of them again.
 const STRIDE: u64 = 8_192;
 
-/// A plugin reads on only while no more effects than this wait, and no more calls are due: else
-/// what cannot be done would fill the disk, while the log keeps what is not read anyway.
-const BACKLOG_MAX: usize = 10_000;
-/// When it looks again.
+/// When a plugin looks again that owes too much: the log keeps what is not read anyway.
 const BACKLOG_PAUSE_MS: i64 = 1_000;
 
 type Handler = dyn Fn(Ctx, Vec<Event>) -> BoxFuture<'static, Result<Tx>> + Send + Sync;
@@ -40,7 +38,7 @@ pub(crate) struct Reader {
     pub(crate) kinds: Vec<&'static str>,
     /// How many it takes at once.
     batch_max: usize,
-    handler: Arc<Handler>,
+    pub(crate) handler: Arc<Handler>,
 }
 
 impl Plugin {
@@ -206,10 +204,10 @@ impl Host {
     async fn is_behind(&self, plugin: &str, now: i64) -> Result<bool> {
         let owed = format!(
             "SELECT 1 FROM (SELECT 1 AS it FROM plugin_outbox WHERE plugin = $1
-                 LIMIT 1 OFFSET {BACKLOG_MAX}) AS effects
+                 LIMIT 1 OFFSET {WAITING_MAX}) AS effects
              UNION ALL
              SELECT 1 FROM (SELECT 1 AS it FROM plugin_timer WHERE plugin = $1 AND due_at <= $2
-                 LIMIT 1 OFFSET {BACKLOG_MAX}) AS calls"
+                 LIMIT 1 OFFSET {WAITING_MAX}) AS calls"
         );
         let rows = self.storage().query(&owed, vec![plugin.into(), now.into()]).await?;
         Ok(!rows.is_empty())

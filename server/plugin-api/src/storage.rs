@@ -144,6 +144,9 @@ pub trait Storage: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Logged>>>;
 
+    /// The names of all tables, views, indexes and sequences that are not the engine's own.
+    fn relations(&self) -> BoxFuture<'_, Result<Vec<String>>>;
+
     /// The event that a `cid` of this person stands on, with the hash of its command.
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use carillon_protocol::{Cid, Codec, Command, Effect, ErrorCode, OrgId, Raw, UserId};
 use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Caller, Error, Expect, Host, Next, Request, Result, Retries, Row, Statement, Tx,
@@ -100,7 +101,7 @@ impl Tx {
 }
 
 /// A timer that is to be set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Set {
     due_at: i64,
     key: String,
@@ -108,6 +109,13 @@ pub(crate) struct Set {
     args: String,
     /// Whether it takes the place of one with the same key.
     replaces: bool,
+}
+
+impl Set {
+    /// Whether the call is due by then.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        self.due_at <= now
+    }
 }
 
 /// A row of `plugin_timer`.

@@ -3,12 +3,12 @@
 use std::{borrow::Cow, mem::take, sync::Arc};
 
 use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Audited, Ctx, Value, outbox::Put, step::Touched, timer::Set};
 
 /// How many rows a statement must change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect {
     /// Any number.
     Any,
@@ -17,7 +17,7 @@ pub enum Expect {
 }
 
 /// A statement on the plugin's own tables.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
     /// The text, with `$1`, `$2` …; or with `VALUES {rows}` where a list of rows goes.
     pub sql: Cow<'static, str>,
@@ -28,7 +28,7 @@ pub struct Statement {
 }
 
 /// An event to be appended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Emit {
     /// Where.
     pub topic: Topic,
@@ -43,7 +43,7 @@ pub struct Emit {
 }
 
 /// Other data for a message that is in the log, because an event of the same transaction says so.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rewrite {
     /// The number of that event among the transaction's: the message is in the same topic, and
     /// gets the event's position as its `rev`.
@@ -87,7 +87,7 @@ impl Transaction {
 
 /// What is owed once a transaction is committed. Whose it is follows from the transaction as it is
 /// then.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Owed {
     Call(Set),
     /// The call with this key is not owed any more.

@@ -155,6 +155,10 @@ impl Storage for Interrupted {
         self.store.log_after(after, up_to, kinds, limit)
     }
 
+    fn relations(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        self.store.relations()
+    }
+
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         self.store.find(by, cid)
     }

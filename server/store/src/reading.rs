@@ -13,7 +13,8 @@ use crate::{
     batch::statement,
     engine::{Found, Reading},
     log::{Place, Shared},
-    postgres::is_lost,
+    postgres::{self, is_lost},
+    sqlite,
 };
 
 /// Stretches that one statement reads: bounds how long it keeps a connection.
@@ -63,6 +64,14 @@ impl Readers {
     pub(crate) async fn query(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>> {
         statement::check(&args)?;
         self.conn().await?.query(sql, &args).await.map_err(unavailable)
+    }
+
+    pub(crate) async fn relations(&self) -> Result<Vec<String>> {
+        let sql = match &self.pool {
+            Pool::Sqlite(_) => sqlite::RELATIONS,
+            Pool::Postgres(_) => postgres::RELATIONS,
+        };
+        self.query(sql, Vec::new()).await?.iter().map(|row| row.get(0)).collect()
     }
 
     /// The heads, from memory where they are known. While a head is being read its entry is

@@ -199,6 +199,10 @@ impl Storage for Store {
         Box::pin(async move { self.readers.log_after((after, up_to), &kinds, limit).await })
     }
 
+    fn relations(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(self.readers.relations())
+    }
+
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         Box::pin(self.readers.find(by, cid))
     }

@@ -89,6 +89,10 @@ impl Storage for Failing {
         self.store.log_after(after, through, kinds, limit)
     }
 
+    fn relations(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        self.store.relations()
+    }
+
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         self.store.find(by, cid)
     }

@@ -1,0 +1,52 @@
+//! A plugin apart: the same value, whose handlers run in a process of their own.
+//!
+//! Only handlers go elsewhere. In the node the plugin keeps its tables, its topics and what its
+//! events mean; each of its handlers is replaced by one that sends an [`Order`] over a [`Link`]. In
+//! the other process [`Apart`] runs the handler of the same plugin, which asks its [`Node`] for
+//! whatever it reads or calls meanwhile, and sends back what became of it: an answer, or its
+//! transaction as a value. The node commits that with its own `cid`, its cursor, its timer or its
+//! row of the outbox, as ever: whatever dies on the way, what a handler decided happens once or is
+//! decided again.
+//!
+//! What arrives from the process is confined to the plugin's own tables and topics. It calls
+//! operations with the rights that it has in the node: it is a plugin of this server, and no
+//! program of others.
+
+mod decided;
+mod desk;
+mod elsewhere;
+mod far;
+mod order;
+mod process;
+mod refused;
+
+use std::sync::Arc;
+
+pub(crate) use self::far::Far;
+pub use self::{
+    order::{Ask, Done, Order, Told},
+    process::Apart,
+    refused::{Outcome, Refused},
+};
+use crate::{BoxFuture, Result};
+
+/// The way from a node to a plugin's process. [`Apart`] is its other end.
+pub trait Link: Send + Sync + 'static {
+    /// Hands an order over and waits for what became of it. What its handler asks meanwhile `node`
+    /// answers; afterwards nothing is asked any more. Whoever gives up waiting drops the future,
+    /// and the order may be given up too.
+    ///
+    /// # Errors
+    /// [`crate::Error::away`] if nothing of the order was begun, [`crate::Error::lost`] if nobody
+    /// will say what became of it, or what its handler refused.
+    fn perform(&self, order: Order, node: Arc<dyn Node>) -> BoxFuture<'_, Result<Done>>;
+}
+
+/// The way from a plugin's process to the node, for one order.
+pub trait Node: Send + Sync + 'static {
+    /// Asks for something that the order's handler needs.
+    ///
+    /// # Errors
+    /// What the node refuses; [`crate::Error::lost`] if nobody will say what became of it.
+    fn ask(&self, ask: Ask) -> BoxFuture<'_, Result<Told>>;
+}
