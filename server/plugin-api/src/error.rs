@@ -91,6 +91,14 @@ impl Error {
         Error::new(ErrorCode::TimeoutUnknown, msg).because(Cause::Lost)
     }
 
+    /// The same error, of something that was begun: it counts as a failure.
+    pub(crate) fn begun(self) -> Error {
+        match self.cause {
+            Cause::Away => self.because(Cause::Other),
+            _ => self,
+        }
+    }
+
     /// The same error, of another cause.
     pub(crate) fn because(self, cause: Cause) -> Error {
         Error { cause, ..self }

@@ -12,7 +12,7 @@ use crate::{
     call::{CALL_TIMEOUT, bounded},
     dead::{Dead, Source},
     duties::Owner,
-    step::reason,
+    step::{AWAY_PAUSE_MS, reason},
     timer::KEY_LEN_MAX,
     tx::Owed,
 };
@@ -100,6 +100,16 @@ pub(crate) struct Put {
     replaces: bool,
 }
 
+impl Put {
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 impl Plugin {
     /// Carries out effects of a kind on the outside. What it returns is committed together with
     /// the end of the effect; if the process dies between the two, the effect is tried again with
@@ -133,7 +143,9 @@ impl Plugin {
         let handler = move |ctx: Ctx, Delivery { key, payload, tries }: Delivery<Json>| {
             let payload = payload.to::<P>().map_err(Error::internal)?;
             let future = handler(ctx, Delivery { key, payload, tries });
-            Ok(Box::pin(future) as BoxFuture<'static, Result<Tx>>)
+            // What a handler finds away, it finds after it began.
+            let effect = async move { future.await.map_err(Error::begun) };
+            Ok(Box::pin(effect) as BoxFuture<'static, Result<Tx>>)
         };
         let outlet = Outlet { handler: Arc::new(handler), retries };
         let before = self.outlets.insert(kind, outlet);
@@ -276,7 +288,8 @@ impl Host {
         }
     }
 
-    /// Writes down that an effect failed; the last time, puts it aside.
+    /// Writes down that an effect failed; the last time, puts it aside. That who carries it out is
+    /// away was no try.
     async fn put_off(
         &self,
         owner: &Arc<Owner>,
@@ -285,12 +298,26 @@ impl Host {
         error: &Error,
     ) -> Result<()> {
         let (kind, failures) = (&it.kind, it.failures);
+        if error.is_away() {
+            return self.try_then(owner, it, failures - 1, AWAY_PAUSE_MS, error).await;
+        }
         tracing::warn!(plugin = owner.name, kind, failures, %error, "an effect failed");
         let Some(pause) = retries.pause(failures) else {
             return self.give_up(owner, it, error).await;
         };
         let asked = error.body().retry_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
         let pause = pause.max(asked.min(retries.longest_ms));
+        self.try_then(owner, it, failures, pause, error).await
+    }
+
+    async fn try_then(
+        &self,
+        owner: &Arc<Owner>,
+        it: &Waiting,
+        failures: u32,
+        pause: i64,
+        error: &Error,
+    ) -> Result<()> {
         let mut tx = self.background(owner, it.org).tx();
         it.tried(&mut tx, failures, self.now() + pause, Some(error));
         match self.commit(tx).await {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    BoxFuture, Committed, Ctx, Error, Migration, Result, Tx, call, fact::Offer, outbox::Outlets,
+    BoxFuture, Committed, Ctx, Error, Migration, Result, Tx, apart::Link, call, fact::Offer, outbox::Outlets,
     reader::Reader, step::Wakes,
 };
 
@@ -185,6 +185,8 @@ pub struct Plugin {
     pub(crate) facts: Vec<Offer>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) may_run_apart: bool,
+    /// To where its handlers run, if that is elsewhere.
+    pub(crate) link: Option<Arc<dyn Link>>,
 }
 
 impl Plugin {
@@ -206,6 +208,7 @@ impl Plugin {
             facts: Vec::new(),
             wakes: Arc::default(),
             may_run_apart: false,
+            link: None,
         }
     }
 

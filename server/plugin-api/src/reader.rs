@@ -16,7 +16,7 @@ use crate::{
     call::bounded,
     dead::{Dead, Source},
     duties::{Duties, Owner},
-    step::{reason, unless_busy},
+    step::{AWAY_PAUSE_MS, reason, unless_busy},
 };
 
 /// The most events that a handler is given at once.
@@ -264,6 +264,10 @@ impl Host {
                     Ok(_) => return Ok(Ok(moved)),
                     Err(error) => unless_busy(error)?,
                 }
+            }
+            // What is away is not the fault of an event.
+            Err(error) if error.is_away() => {
+                return Ok(Err(Stop::Failed(Next::At(self.now() + AWAY_PAUSE_MS))));
             }
             Err(error) => error,
         };

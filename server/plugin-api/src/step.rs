@@ -68,6 +68,9 @@ pub(crate) fn unless_busy(error: Error) -> Result<Error> {
     }
 }
 
+/// How long something waits that found what it needs away, or the server too busy.
+pub(crate) const AWAY_PAUSE_MS: i64 = 1_000;
+
 /// What a plugin does besides answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duty {

@@ -10,7 +10,7 @@ use crate::{
     Caller, Error, Expect, Host, Next, Request, Result, Retries, Row, Statement, Tx,
     dead::{Dead, Source},
     duties::Owner,
-    step::reason,
+    step::{AWAY_PAUSE_MS, reason},
     tx::Owed,
 };
 
@@ -20,8 +20,6 @@ pub(crate) const KEY_LEN_MAX: usize = 200;
 const DUE_MAX: usize = 64;
 /// Timers of a plugin that are called at the same time: a hundredth of a queue of commits.
 const AT_ONCE: usize = 16;
-/// How long a call waits that found the server too busy.
-const BUSY_PAUSE_MS: i64 = 1_000;
 /// When it is due that is due at once: by every clock, also one that is set back.
 pub(crate) const ALWAYS: i64 = 0;
 
@@ -112,6 +110,10 @@ pub(crate) struct Set {
 }
 
 impl Set {
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the call is due by then.
     pub(crate) fn is_due(&self, now: i64) -> bool {
         self.due_at <= now
@@ -219,15 +221,16 @@ impl Host {
     }
 
     /// Writes down that a call failed; the last time, puts it aside. That the server has too much
-    /// to do is not the call's fault: it is tried again, and nothing is counted. A timer that was
+    /// to do, or that the plugin is away, is not the call's fault: it is tried again, and nothing
+    /// is counted. A timer that was
     /// taken back or set again meanwhile is no longer there to fail.
     async fn postpone(&self, owner: &Arc<Owner>, timer: &Timer, error: Error) -> Result<()> {
-        let is_busy = error.code() == ErrorCode::Busy;
-        let failures = timer.failures + u32::from(!is_busy);
+        let waits = error.code() == ErrorCode::Busy || error.is_away();
+        let failures = timer.failures + u32::from(!waits);
         tracing::warn!(plugin = owner.name, op = timer.op, failures, %error, "a timer failed");
         let mut tx = self.background(owner, timer.org).tx();
-        let busy_pause = is_busy.then_some(BUSY_PAUSE_MS);
-        let Some(pause) = busy_pause.or_else(|| Retries::default().pause(failures)) else {
+        let waiting = waits.then_some(AWAY_PAUSE_MS);
+        let Some(pause) = waiting.or_else(|| Retries::default().pause(failures)) else {
             tx.push_statement(timer.gone(owner.name, Expect::One));
             let what = serde_json::json!({
                 "key": timer.key, "op": timer.op, "args": timer.args,

@@ -5,7 +5,12 @@ use std::{borrow::Cow, mem::take, sync::Arc};
 use carillon_protocol::{Cid, EventId, Json, OrgId, Topic, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Audited, Ctx, Value, outbox::Put, step::Touched, timer::Set};
+use crate::{
+    Audited, Ctx, Error, Result, Value,
+    outbox::Put,
+    step::Touched,
+    timer::{KEY_LEN_MAX, Set},
+};
 
 /// How many rows a statement must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +98,22 @@ pub(crate) enum Owed {
     /// The call with this key is not owed any more.
     NoCall(String),
     Effect(Put),
+}
+
+impl Owed {
+    /// Refuses what a handler in this process could not have put in.
+    pub(crate) fn check(&self, ctx: &Ctx) -> Result<()> {
+        let key = match self {
+            Owed::Call(set) => set.key(),
+            Owed::NoCall(key) => key,
+            Owed::Effect(put) if ctx.host().carries_out(ctx.plugin(), put.kind()) => put.key(),
+            Owed::Effect(_) => return Err(Error::not_found("effect")),
+        };
+        match key.len() <= KEY_LEN_MAX {
+            true => Ok(()),
+            false => Err(Error::too_large("key", format!("a key has at most {KEY_LEN_MAX} bytes"))),
+        }
+    }
 }
 
 /// Builds a [`Transaction`].

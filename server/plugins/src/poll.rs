@@ -43,6 +43,7 @@ const PAGE_LEN: u32 = 50;
 /// Polls.
 pub fn plugin() -> Plugin {
     Plugin::new("poll")
+        .apart()
         .migration(1, include_str!("poll_1.sql"))
         .once(open, opened)
         .once(close, |_| Ok(Closed {}))

@@ -48,7 +48,7 @@ impl Desk {
     /// Tells live connections what the handler said.
     pub(super) fn push(&self, pushed: Vec<(Topic, Ephemeral)>) -> Result<()> {
         for (topic, eph) in pushed.into_iter().take(PUSHED_MAX) {
-            self.confined.speaks_in(&topic)?;
+            self.confined.tells(&topic)?;
             self.ctx.host().live().push(&topic, eph);
         }
         Ok(())

@@ -19,7 +19,11 @@ use crate::{
 impl Plugin {
     /// The plugin may run apart: nothing of it is kept in memory beside its tables, it observes
     /// nothing, and it asks its host for nothing but what its context offers.
+    ///
+    /// # Panics
+    /// If it observes events.
     pub fn apart(mut self) -> Plugin {
+        assert!(self.observers.is_empty(), "{} observes events: it cannot run apart", self.name);
         self.may_run_apart = true;
         self
     }
@@ -34,14 +38,10 @@ impl Plugin {
         self.name
     }
 
-    /// The plugin in the node, whose handlers run elsewhere.
-    ///
-    /// # Panics
-    /// If it may not run apart ([`Plugin::may_run_apart`]), or observes events all the same.
+    /// The plugin in the node, whose handlers run elsewhere: see [`Plugin::may_run_apart`].
     pub fn elsewhere(mut self, link: Arc<dyn Link>) -> Plugin {
-        assert!(self.may_run_apart, "{} may not run apart: it does not say .apart()", self.name);
-        assert!(self.observers.is_empty(), "{} observes events: it cannot run apart", self.name);
         let confined = Arc::new(Confined::of(&self));
+        self.link = Some(Arc::clone(&link));
         let away = Away { link, confined };
         for entry in self.entries.values_mut() {
             entry.run = operation(entry, away.clone());

@@ -40,6 +40,25 @@ pub trait Link: Send + Sync + 'static {
     /// [`crate::Error::away`] if nothing of the order was begun, [`crate::Error::lost`] if nobody
     /// will say what became of it, or what its handler refused.
     fn perform(&self, order: Order, node: Arc<dyn Node>) -> BoxFuture<'_, Result<Done>>;
+
+    /// Where it leads to, for operators.
+    fn place(&self) -> Place {
+        Place::Remote { linked: 1 }
+    }
+}
+
+/// Where the handlers of a plugin run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the node.
+    Local,
+    /// In processes of their own.
+    Remote {
+        /// So many are linked to this node.
+        linked: u32,
+    },
+    /// Nowhere: the plugin is switched off, and what it is owed waits.
+    Off,
 }
 
 /// The way from a plugin's process to the node, for one order.

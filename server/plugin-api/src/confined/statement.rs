@@ -1,0 +1,274 @@
+//! Which statements touch own tables only.
+//!
+//! Two walls, each enough by itself for what it sees. Where rows come from or go to (`FROM`, `JOIN`,
+//! a comma of a `FROM`, `INTO`, `UPDATE`) stands an own table, a name that the statement gives
+//! itself, or a query in parentheses. And no word at all, and no text, is the name of something that
+//! others have. Functions are those of a list: others reach files, settings or other tables.
+
+use std::collections::BTreeSet;
+
+use super::words::Token;
+
+/// What a statement may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Reads,
+    Writes,
+}
+
+/// Whose relations are whose, in lower case.
+pub(super) struct Names<'a> {
+    pub(super) own: &'a BTreeSet<String>,
+    pub(super) others: BTreeSet<String>,
+}
+
+const FUNCTIONS: [&str; 33] = [
+    "abs",
+    "avg",
+    "cast",
+    "ceil",
+    "coalesce",
+    "concat",
+    "count",
+    "dense_rank",
+    "exists",
+    "first_value",
+    "floor",
+    "greatest",
+    "lag",
+    "last_value",
+    "lead",
+    "least",
+    "length",
+    "lower",
+    "ltrim",
+    "max",
+    "min",
+    "nullif",
+    "rank",
+    "replace",
+    "round",
+    "row_number",
+    "rtrim",
+    "sign",
+    "substr",
+    "sum",
+    "total",
+    "trim",
+    "upper",
+];
+/// Words of the language that stand before a parenthesis.
+const BEFORE_PARENTHESES: [&str; 33] = [
+    "all",
+    "and",
+    "as",
+    "between",
+    "by",
+    "case",
+    "conflict",
+    "distinct",
+    "else",
+    "except",
+    "filter",
+    "from",
+    "having",
+    "in",
+    "intersect",
+    "is",
+    "join",
+    "like",
+    "limit",
+    "not",
+    "offset",
+    "on",
+    "or",
+    "over",
+    "returning",
+    "select",
+    "set",
+    "then",
+    "union",
+    "using",
+    "values",
+    "when",
+    "where",
+];
+/// Words of the language that stand before a text; any other would say how to read it.
+const BEFORE_TEXTS: [&str; 16] = [
+    "and", "between", "by", "case", "distinct", "else", "escape", "having", "in", "like", "not",
+    "or", "select", "then", "when", "where",
+];
+/// Words that a plugin has no use for: endless queries, locks.
+const REFUSED: [&str; 2] = ["recursive", "for"];
+/// What changes something.
+const CHANGES: [&str; 3] = ["insert", "update", "delete"];
+/// Where a `FROM` with all of its commas ends.
+const ENDS_FROM: [&str; 12] = [
+    "where",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "union",
+    "except",
+    "intersect",
+    "set",
+    "returning",
+    "window",
+];
+/// Names and beginnings of names that the engines keep for themselves.
+const ENGINES: [&str; 4] = ["information_schema", "dbstat", "bytecode", "tables_used"];
+const ENGINES_PREFIXES: [&str; 3] = ["pg_", "sqlite_", "pragma_"];
+
+/// Lets a statement through, or says why not.
+pub(super) fn judge(kind: Kind, tokens: &[Token], names: &Names<'_>) -> Result<(), String> {
+    let statement = Statement { tokens, names };
+    statement.begins(kind)?;
+    (0..tokens.len()).try_for_each(|at| statement.names_no_others(at))?;
+    (0..tokens.len()).try_for_each(|at| statement.stands_well(kind, at))?;
+    statement.sources()
+}
+
+struct Statement<'a> {
+    tokens: &'a [Token],
+    names: &'a Names<'a>,
+}
+
+impl Statement<'_> {
+    /// The word at a place; nothing if something else stands there.
+    fn word(&self, at: usize) -> &str {
+        match self.tokens.get(at) {
+            Some(Token::Word(word)) => word,
+            _ => "",
+        }
+    }
+
+    fn before(&self, at: usize) -> &str {
+        at.checked_sub(1).map_or("", |at| self.word(at))
+    }
+
+    fn is_sign(&self, at: usize, sign: char) -> bool {
+        self.tokens.get(at) == Some(&Token::Sign(sign))
+    }
+
+    fn begins(&self, kind: Kind) -> Result<(), String> {
+        let first = self.word(0);
+        let changes = CHANGES.contains(&first);
+        match kind {
+            Kind::Writes if changes || first == "with" => Ok(()),
+            Kind::Reads if first == "select" || first == "with" => Ok(()),
+            Kind::Reads => Err("a query begins with SELECT or WITH".into()),
+            Kind::Writes => Err("a statement begins with INSERT, UPDATE, DELETE or WITH".into()),
+        }
+    }
+
+    fn names_no_others(&self, at: usize) -> Result<(), String> {
+        let name = match &self.tokens[at] {
+            Token::Word(word) => word.clone(),
+            Token::Text(text) => text.to_ascii_lowercase(),
+            _ => return Ok(()),
+        };
+        let is_engines = ENGINES.contains(&name.as_str())
+            || ENGINES_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        match is_engines || self.names.others.contains(&name) {
+            true => Err(format!("`{name}` is not this plugin's, as a column neither")),
+            false => Ok(()),
+        }
+    }
+
+    /// What may stand where.
+    fn stands_well(&self, kind: Kind, at: usize) -> Result<(), String> {
+        let before = self.before(at);
+        match &self.tokens[at] {
+            Token::Word(word) if REFUSED.contains(&word.as_str()) => {
+                Err(format!("`{word}` is not for plugins"))
+            }
+            Token::Word(word) if kind == Kind::Reads && CHANGES.contains(&word.as_str()) => {
+                Err("a query changes nothing".into())
+            }
+            Token::Word(word) if word == "into" && before != "insert" => {
+                Err("INTO stands after INSERT".into())
+            }
+            Token::Text(_) if !before.is_empty() && !BEFORE_TEXTS.contains(&before) => {
+                Err(format!("no text stands after `{before}`"))
+            }
+            Token::Text(_) if self.is_sign(at + 1, '(') || self.is_sign(at + 1, '.') => {
+                Err("a text is no name".into())
+            }
+            Token::Rows if kind == Kind::Reads || before != "values" => {
+                Err("rows stand after VALUES".into())
+            }
+            Token::Sign('(') if !before.is_empty() => self.opens(at, before),
+            _ => Ok(()),
+        }
+    }
+
+    /// A parenthesis after a word.
+    fn opens(&self, at: usize, before: &str) -> Result<(), String> {
+        let is_column = at >= 2 && self.is_sign(at - 2, '.');
+        let is_table = at >= 2 && self.word(at - 2) == "into";
+        let is_known = FUNCTIONS.contains(&before) || BEFORE_PARENTHESES.contains(&before);
+        match is_table || (is_known && !is_column) {
+            true => Ok(()),
+            false => Err(format!("`{before}` is no function for plugins")),
+        }
+    }
+
+    /// Where rows come from and go to.
+    fn sources(&self) -> Result<(), String> {
+        // Of each open parenthesis, whether a comma in it names the next source.
+        let mut in_from = vec![false];
+        for at in 0..self.tokens.len() {
+            let here = in_from.last_mut().ok_or("a parenthesis too many is closed")?;
+            match &self.tokens[at] {
+                Token::Sign('(') => in_from.push(false),
+                Token::Sign(')') => drop(in_from.pop()),
+                Token::Sign(',') if *here => self.source(at + 1)?,
+                Token::Word(word) if word == "from" || word == "join" => {
+                    *here = true;
+                    self.source(at + 1)?;
+                }
+                Token::Word(word) if word == "into" => self.table(at + 1)?,
+                Token::Word(word) if word == "update" && self.before(at) != "do" => {
+                    self.table(at + 1)?;
+                }
+                Token::Word(word) if ENDS_FROM.contains(&word.as_str()) => *here = false,
+                _ => {}
+            }
+        }
+        match in_from.len() {
+            1 => Ok(()),
+            _ => Err("a parenthesis is not closed".into()),
+        }
+    }
+
+    fn table(&self, at: usize) -> Result<(), String> {
+        match self.names.own.contains(self.word(at)) && !self.is_sign(at + 1, '.') {
+            true => Ok(()),
+            false => Err(format!("`{}` is no table of this plugin", self.word(at))),
+        }
+    }
+
+    fn source(&self, at: usize) -> Result<(), String> {
+        if self.is_sign(at, '(') {
+            return match ["select", "with", "values"].contains(&self.word(at + 1)) {
+                true => Ok(()),
+                false => Err("a query stands in parentheses, not a table".into()),
+            };
+        }
+        let name = self.word(at);
+        match self.names_itself(name) && !self.is_sign(at + 1, '.') {
+            true => Ok(()),
+            false => self.table(at),
+        }
+    }
+
+    /// Whether the statement gives this name: `WITH name AS (…)`.
+    fn names_itself(&self, name: &str) -> bool {
+        let given = |at: usize| {
+            self.word(at) == name && self.word(at + 1) == "as" && self.is_sign(at + 2, '(')
+        };
+        !name.is_empty() && (0..self.tokens.len()).any(given)
+    }
+}
