@@ -207,7 +207,8 @@ impl Ctx {
     /// # Errors
     /// What that operation answers.
     pub async fn call<C: Command>(&self, args: &C) -> Result<C::Reply> {
-        self.0.host.call_typed(Caller::SYSTEM, None, args).await
+        let system = Caller::SYSTEM.from_network(self.caller().network);
+        self.0.host.call_typed(system, None, args).await
     }
 
     /// Calls another plugin's operation as somebody, with an intent: in a handler given to

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::IpAddr,
     ops::{Deref, DerefMut},
     os::fd::{AsRawFd, RawFd},
     rc::Rc,
@@ -22,6 +23,18 @@ use super::{
     tls::Tls,
 };
 use crate::http::Admitted;
+
+/// What the upgrade said of a connection.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) codec: Codec,
+    /// The token of its `Authorization` header.
+    pub(super) bearer: Option<Box<str>>,
+    /// The network that it came from, as calls over HTTP have it.
+    pub(super) network: Option<IpAddr>,
+    /// Its place among the sockets that the node holds.
+    pub(super) admitted: Option<Admitted>,
+}
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -143,15 +156,16 @@ impl Conn {
     pub(super) fn new(
         generation: u32,
         (stream, tls): (Rc<TcpStream>, Option<Tls>),
-        (codec, bearer, admitted): (Codec, Option<Box<str>>, Option<Admitted>),
+        origin: Origin,
         second: u32,
     ) -> Conn {
+        let Origin { codec, bearer, network, admitted } = origin;
         let (socket, sealed) = (stream.as_raw_fd(), tls.is_some());
         let seldom = Seldom {
             stream,
             tls,
             bearer,
-            caller: Caller::STRANGER,
+            caller: Caller::STRANGER.from_network(network),
             device: None,
             expires_at: i64::MAX,
             rooms: Vec::new(),

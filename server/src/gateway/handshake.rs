@@ -1,5 +1,7 @@
 //! From HTTP to WebSocket: RFC 6455 section 4, and who may ask.
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header},
@@ -15,6 +17,7 @@ use tungstenite::handshake::server::create_response;
 
 use super::{
     Hub,
+    conn::Origin,
     shard::{Adopted, Cmd},
 };
 use crate::http::{Admitted, bearer, refuse};
@@ -22,8 +25,13 @@ use crate::http::{Admitted, bearer, refuse};
 /// What the kernel may hold for a reader that takes nothing: by default it is 4 MB on loopback.
 const SEND_BUFFER_LEN: usize = 64 * 1024;
 
-/// Answers an upgrade and hands the socket to a shard. The caller has checked the `Origin`.
-pub async fn upgrade(hub: std::sync::Arc<Hub>, mut request: Request<Body>) -> Response<Body> {
+/// Answers an upgrade from a network and hands the socket to a shard. The caller has checked the
+/// `Origin`.
+pub async fn upgrade(
+    hub: Arc<Hub>,
+    mut request: Request<Body>,
+    network: Option<IpAddr>,
+) -> Response<Body> {
     let codec = match negotiate(request.headers()) {
         Ok(codec) => codec,
         Err(error) => return refuse(Codec::Json, &error),
@@ -52,7 +60,8 @@ pub async fn upgrade(hub: std::sync::Arc<Hub>, mut request: Request<Body>) -> Re
         match into_socket(upgraded) {
             Ok((stream, tls, early)) => {
                 let codec = codec.unwrap_or(Codec::Json);
-                let adopted = Adopted { stream, tls, early, codec, bearer, admitted };
+                let origin = Origin { codec, bearer, network, admitted };
+                let adopted = Adopted { stream, tls, early, origin };
                 hub.send(hub.least_loaded(), Cmd::Adopt(Box::new(adopted))).await;
             }
             Err(error) => tracing::warn!(%error, "an upgraded socket could not be taken over"),

@@ -44,14 +44,14 @@ thread_local! {
 
 /// Takes a new WebSocket in and starts the task that reads it.
 pub(super) fn adopt(shard: &Shared, adopted: Adopted) {
-    let Adopted { stream, tls, early, codec, bearer, admitted } = adopted;
+    let Adopted { stream, tls, early, origin } = adopted;
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => Rc::new(stream),
         Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
     };
     let sealed = tls.is_some();
     let parts = (Rc::clone(&stream), tls.map(Tls::new));
-    let id = shard.borrow_mut().insert(parts, codec, bearer, admitted);
+    let id = shard.borrow_mut().insert(parts, origin);
     let mut reader = Reader::new(FRAME_LEN_MAX as u32);
     // It lies in a buffer of the HTTP connection, which must not live as long as the WebSocket.
     let mut first = early.to_vec();

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use carillon_plugin::{Caller, Host, LiveChange};
-use carillon_protocol::{CloseCode, Codec, DeviceId, SessionId, Topic, UserId, operation::READ};
+use carillon_protocol::{CloseCode, DeviceId, SessionId, Topic, UserId, operation::READ};
 use rustls::ServerConnection;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     ConnId, HELLO_MAX_S, Hub, Settings,
-    conn::{Conn, Sent},
+    conn::{Conn, Origin, Sent},
     delivery::Delivery,
     outbox::Kind,
     progress::Progress,
@@ -34,7 +34,7 @@ use super::{
     tls::Tls,
     wheel::Wheel,
 };
-use crate::{http::Admitted, telemetry::Metrics};
+use crate::telemetry::Metrics;
 
 /// Writes to listeners before the shard looks at its sockets again: about 2.5 ms, so that replies
 /// and pings are not stuck behind a large room.
@@ -52,11 +52,7 @@ pub(super) struct Adopted {
     pub(super) tls: Option<Box<ServerConnection>>,
     /// What came after the upgrade in the same packets.
     pub(super) early: Bytes,
-    pub(super) codec: Codec,
-    /// The token of the upgrade's `Authorization` header.
-    pub(super) bearer: Option<Box<str>>,
-    /// Its place among the sockets that the node holds.
-    pub(super) admitted: Option<Admitted>,
+    pub(super) origin: Origin,
 }
 
 /// What a shard is asked to do.
@@ -271,13 +267,10 @@ impl Shard {
     pub(super) fn insert(
         &mut self,
         stream: (Rc<TcpStream>, Option<Tls>),
-        codec: Codec,
-        bearer: Option<Box<str>>,
-        admitted: Option<Admitted>,
+        origin: Origin,
     ) -> ConnId {
         self.generation = self.generation.wrapping_add(1);
         let (generation, second) = (self.generation, self.second());
-        let origin = (codec, bearer, admitted);
         let conn = Conn::new(generation, stream, origin, second);
         let slot = self.conns.insert(conn) as u32;
         self.wheel.after(HELLO_MAX_S, Check::Alive(slot, generation));
@@ -354,7 +347,7 @@ impl Shard {
         }
         let left_ms = attach.expires_at.saturating_sub(self.host.now());
         let conn = &mut self.conns[id.slot as usize];
-        conn.caller = attach.caller;
+        conn.caller = attach.caller.from_network(conn.caller.network);
         conn.device = Some(attach.device);
         conn.expires_at = attach.expires_at;
         conn.dirty_ok = attach.dirty_ok;

@@ -174,7 +174,8 @@ async fn websocket(State(door): State<Door>, request: Request) -> Response<Body>
         let error = ErrorBody::new(ErrorCode::Unavailable, "the server is restarting");
         return refuse(Codec::Json, &ErrorBody { retry_ms: Some(1_000), ..error });
     }
-    handshake::upgrade(Arc::clone(&door.0.hub), request).await
+    let network = door.address(&request);
+    handshake::upgrade(Arc::clone(&door.0.hub), request, network).await
 }
 
 /// Whether the node should get traffic, with what is wrong if not.

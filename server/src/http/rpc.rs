@@ -99,8 +99,8 @@ fn codec(headers: &HeaderMap) -> Result<Codec, ErrorBody> {
 }
 
 impl Door {
-    /// Where a stranger calls from, as far as rates go.
-    fn address(&self, request: &Request) -> Option<IpAddr> {
+    /// The network that a request comes from; none without a socket, as in a test.
+    pub(super) fn address(&self, request: &Request) -> Option<IpAddr> {
         let peer = request.extensions().get::<Admitted>()?.peer();
         Some(network(forwarded::client(peer, request.headers(), &self.0.trusted_proxies)))
     }

@@ -1,8 +1,21 @@
-//! The audit log as its operator meets it: shown, signed and proved from the command line.
+//! The audit log as its operator meets it: shown, signed and proved from the command line, with
+//! what came in by which door.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use crate::process::{Process, add_org, add_person, carillon, run};
+use carillon::config::Config;
+use carillon_protocol::{
+    Codec, ServerFrame,
+    audit::{List, Row},
+    frame::client,
+};
+use serde_json::json;
+
+use crate::{
+    kit::{PATIENCE, Person, TestServer, exchange, new_id},
+    process::{Process, add_org, add_person, carillon, run},
+    wire::{TEXT, Wire},
+};
 
 /// What a command says that fails.
 fn refusal(data: &Path, args: &[&str]) -> String {
@@ -84,4 +97,69 @@ async fn a_database_that_was_restored_over_what_was_signed_is_told_apart() {
     let wanted = "row 4 says that the database was restored from a backup";
     assert!(told.contains(wanted) && told.contains("up to row 7"), "{told}");
     assert_eq!(told.matches("broken:").count(), 1, "{told}");
+}
+
+/// Where somebody calls from, as a proxy says it, and the network that this is.
+const FROM: &str = "2001:db8:7:8:9:a:b:c";
+const NETWORK: &str = "2001:db8:7:8::";
+
+/// Names the organisation over HTTP.
+async fn renames_over_http(server: &TestServer, person: &Person, name: &str) {
+    let bearer = format!("Bearer {}", person.token);
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-forwarded-for", FROM),
+        ("authorization", &*bearer),
+    ];
+    let body = json!({ "name": name }).to_string().into_bytes();
+    let answer = exchange(server.url(), "POST", "/v1/rpc/org.update", &headers, body).await;
+    assert_eq!(answer.status().as_u16(), 200, "{:?}", answer.body());
+}
+
+/// The same over a socket.
+async fn renames_over_a_socket(server: &TestServer, person: &Person, name: &str) {
+    let mut wire = Wire::connect(server.url()).await;
+    let head = wire.ask_upgrade(&format!("X-Forwarded-For: {FROM}\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    let hello = json!({"t": "hello", "v": 1, "token": person.token, "device": new_id()});
+    wire.frame(TEXT, hello.to_string().as_bytes()).await;
+    let args = json!({ "name": name });
+    wire.frame(TEXT, &client::call(Codec::Json, 1, "org.update", None, None, &args)).await;
+    loop {
+        match wire.protocol_frame().await.unwrap() {
+            ServerFrame::Ok { re: 1, .. } => return,
+            ServerFrame::Err { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+/// The newest rows of an operation, once there are so many.
+async fn rows_of(server: &TestServer, op: &str, count: usize) -> Vec<Row> {
+    let list = List { op: Some(op.into()), ..List::default() };
+    let there = async {
+        loop {
+            let rows = server.system(&list).await.rows;
+            if rows.len() >= count {
+                return rows;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, there).await.expect("rows follow what was committed")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_says_from_where_by_whatever_door_it_was_done() {
+    let trust = |config: &mut Config| config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let server = TestServer::with(trust).await;
+    let org = server.org("Harbour").await;
+    let amy = server.admin(org, "amy").await;
+    renames_over_http(&server, &amy, "Harbour Ltd").await;
+    renames_over_a_socket(&server, &amy, "Harbour Group").await;
+    for row in rows_of(&server, "org.update", 2).await {
+        assert_eq!(row.what.actor, amy.user);
+        assert_eq!(row.what.address.as_deref(), Some(NETWORK), "{row:?}");
+    }
+    server.stop().await;
 }

@@ -5,7 +5,7 @@ mod rig;
 mod tokens;
 
 use carillon_protocol::{
-    ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid,
+    Codec, ConvId, Event, EventId, ServerFrame, event::Ephemeral, frame::client, id::Ulid,
 };
 use futures_util::{SinkExt, StreamExt};
 use rig::{Client, Rig};

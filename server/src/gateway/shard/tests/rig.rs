@@ -1,6 +1,6 @@
 //! A shard with connections, plain or through TLS.
 
-use carillon_protocol::{id::Ulid, limits::Limits};
+use carillon_protocol::{Codec, id::Ulid, limits::Limits};
 use carillon_store::kit::Kit;
 use futures_util::StreamExt;
 use rustls::ServerConnection;
@@ -59,8 +59,8 @@ impl Rig {
             (Box::new(client) as Box<dyn Duplex>, stream, None)
         };
         let stream = stream.into_std().unwrap();
-        let (codec, early) = (Codec::Json, Bytes::new());
-        let adopted = Adopted { stream, tls, early, codec, bearer: None, admitted: None };
+        let origin = Origin { codec: Codec::Json, bearer: None, network: None, admitted: None };
+        let adopted = Adopted { stream, tls, early: Bytes::new(), origin };
         session::adopt(&self.shard, adopted);
         let slot = self.shard.borrow().conns.iter().map(|(slot, _)| slot as u32).max().unwrap();
         let generation = self.shard.borrow().conns[slot as usize].generation;
