@@ -1,6 +1,6 @@
 //! Making conversations and looking at them.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tail, Tx, Value};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Tail, Tx, Value};
 use carillon_protocol::{
     ConvId, ErrorCode, Topic, UserId,
     conv::{
@@ -100,11 +100,13 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Decision<Changed>> 
     };
     let known = "SELECT title FROM chat_conversation WHERE id = $1";
     let known = ctx.query_one(known, vec![conv.id.into()]).await?;
-    if known.map(|row| row.get::<String>(0)).transpose()?.as_ref() == Some(&title) {
+    let known = known.map(|row| row.get::<String>(0)).transpose()?;
+    if known.as_ref() == Some(&title) {
         return Ok(Decision::Answer(Changed { seq: head }));
     }
     let mut tx = ctx.tx();
     tx.emit(conv.topic(), kind::UPDATED, &UpdatedData { title: title.clone() });
+    tx.audit(Audited::of("conv", conv.id).before(&known).after(&title));
     // Whoever owned it a moment ago may not own it any more: then the members have changed.
     tx.run_one(
         "UPDATE chat_conversation SET title = $1 WHERE id = $2 AND changed_seq = $3",

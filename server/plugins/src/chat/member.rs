@@ -1,6 +1,6 @@
 //! Who is in a conversation.
 
-use carillon_plugin::{Committed, Ctx, Decision, Error, Result, Tx, Value};
+use carillon_plugin::{Audited, Committed, Ctx, Decision, Error, Result, Tx, Value};
 use carillon_protocol::{
     ConvId, UserId,
     conv::{
@@ -34,6 +34,7 @@ pub(super) async fn add(ctx: Ctx, args: AddMembers) -> Result<Decision<Changed>>
         (added, MembersChange::begin(&ctx, &conv, &roster, &data, members))
     };
     all_are_here(&ctx, "users", &args.users, &added).await?;
+    change.tx.audit(Audited::of("conv", conv.id).after(&added));
     let people = added.into_iter().map(|user| (user, Role::Member));
     bring(&mut change.tx, conv.id, people, change.event);
     Ok(change.tx.into())
@@ -59,6 +60,10 @@ pub(super) async fn remove(ctx: Ctx, args: RemoveMembers) -> Result<Decision<Cha
     let members = roster.active - data.removed.len();
     let MembersChange { mut tx, event } =
         MembersChange::begin(&ctx, &conv, &roster, &data, members);
+    // Whoever leaves administers nobody.
+    if data.removed != [ctx.caller().user] {
+        tx.audit(Audited::of("conv", conv.id).before(&data.removed));
+    }
 
     let rows = |row: &dyn Fn(UserId, u64) -> Vec<Value>| -> Vec<Vec<Value>> {
         let people = data.removed.iter().filter_map(|&user| roster.person(user));

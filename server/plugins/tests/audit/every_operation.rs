@@ -17,9 +17,6 @@ const NOT_IN_IT: [(&str, &[&str]); 5] = [
             "msg.post",
             "conv.open",
             "conv.create",
-            "conv.update",
-            "conv.member.add",
-            "conv.member.remove",
             "conv.read",
             "card.post",
             "card.update",
@@ -84,13 +81,26 @@ async fn administer(world: &World) {
     call(amy, "session.password", args).await;
     call(amy, "org.member.remove", json!({ "user": bob })).await;
     call(amy, "org.member.restore", json!({ "user": bob })).await;
-    robots(world, &call).await;
+    let conv = group(world, bob, &call).await;
+    robots(world, &conv, &call).await;
     call(amy, "session.logout", json!({})).await;
 }
 
-async fn robots(world: &World, call: &impl AsyncFn(Caller, &str, Value) -> Value) {
+/// A group of which somebody else was a member for a while.
+async fn group(
+    world: &World,
+    other: &Value,
+    call: &impl AsyncFn(Caller, &str, Value) -> Value,
+) -> Value {
     let args = json!({ "title": "Bridge", "members": [] });
     let conv = call(world.amy, "conv.create", args).await["conv"].clone();
+    call(world.amy, "conv.update", json!({ "conv": conv, "title": "Upper bridge" })).await;
+    call(world.amy, "conv.member.add", json!({ "conv": conv, "users": [other] })).await;
+    call(world.amy, "conv.member.remove", json!({ "conv": conv, "users": [other] })).await;
+    conv
+}
+
+async fn robots(world: &World, conv: &Value, call: &impl AsyncFn(Caller, &str, Value) -> Value) {
     let args = json!({ "conv": conv, "name": "Alerts", "words": ["alert"] });
     let robot = call(world.amy, "bot.create", args).await["robot"].clone();
     call(world.amy, "bot.update", json!({ "robot": robot, "name": "Alarms" })).await;

@@ -3,6 +3,7 @@
 use carillon_plugin::protocol::{
     ErrorCode, OrgId,
     audit::{List, Outcome},
+    conv::{self, History},
     id::Ulid,
     org, session,
 };
@@ -130,4 +131,26 @@ async fn rows_are_found_by_who_what_and_when() {
     let limited = List { limit: Some(1), ..List::default() };
     let page = world.call(world.amy, &limited).await.unwrap();
     assert_eq!((page.rows[0].n, page.more), (3, true));
+}
+
+#[tokio::test]
+async fn who_is_brought_into_a_group_or_put_out_of_it_is_in_it_and_who_leaves_is_not() {
+    let world = World::new().await;
+    let bob = person(world.add("bob").await, world.org);
+    let group = conv::Create { title: "Deck".into(), members: vec![], history: History::All };
+    let conv = world.call(world.amy, &group).await.unwrap().conv;
+    let before = world.rows().await.len();
+    let users = vec![bob.user];
+    let add = conv::AddMembers { conv, users: users.clone() };
+    let remove = conv::RemoveMembers { conv, users };
+    world.call(world.amy, &add).await.unwrap();
+    world.call(world.amy, &remove).await.unwrap();
+    world.call(world.amy, &add).await.unwrap();
+    world.call(bob, &remove).await.unwrap();
+    let rows = world.rows().await.split_off(before);
+    let ops: Vec<_> = rows.iter().map(|row| &*row.what.op).collect();
+    assert_eq!(ops, ["conv.member.add", "conv.member.remove", "conv.member.add"]);
+    for row in rows {
+        assert_eq!((row.what.actor, row.what.object), (world.amy.user, format!("conv:{conv}")));
+    }
 }
