@@ -1,6 +1,6 @@
 import type { Token } from 'marked'
 import { expect, test } from 'vitest'
-import { plain, treeOf } from './markdown.ts'
+import { lineIn, plain, treeOf } from './markdown.ts'
 
 const kinds = (tokens: readonly Token[]): string[] =>
   tokens.flatMap(token => [token.type, ...('tokens' in token ? kinds(token.tokens ?? []) : [])])
@@ -35,4 +35,22 @@ test('what programs write for the sake of HTML is read as it is meant', () => {
   expect(plain('a &lt; b &amp;&amp; c &quot;d&quot; &#39;e&#39; &copy; &amp;lt;')).toBe(
     `a < b && c "d" 'e' &copy; &lt;`,
   )
+})
+
+test.each([
+  ['**Disk** is _full_, see [the page](https://example.org/x)', 'Disk is full, see the page'],
+  ['# Weather\n\n- warm\n- dry\n  1. `24°`\n', 'Weather warm dry 24°'],
+  ['> said\n> before\n\nand now', 'said before and now'],
+  ['| shop | sold |\n|---|---|\n| Central | **12** |', 'shop sold Central 12'],
+  ['- [x] done\n- [ ] open', '☑ done ☐ open'],
+  ['![a cat](https://example.org/cat.png) ~~old~~ \\*kept\\*', 'a cat old *kept*'],
+  ['a &lt; b\n---\n```\nlet x = 1\n```', 'a < b let x = 1'],
+  ['<b>not</b> markup', '<b>not</b> markup'],
+  ['no form at all', 'no form at all'],
+])('%j is read in one line as %j', (text, line) => {
+  expect(lineIn(text)).toBe(line)
+})
+
+test('a line of what is nested without end is still made', () => {
+  expect(lineIn('>'.repeat(2_000)).length).toBeLessThanOrEqual(2_000)
 })

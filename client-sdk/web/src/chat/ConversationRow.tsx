@@ -5,10 +5,11 @@ import { Link } from 'wouter'
 import type { Calendar } from '../model/calendar.ts'
 import { activeAt, type Conversation, mentioned, unread } from '../model/conversation.ts'
 import { useChats, useConversation, usePerson } from '../model/hooks.ts'
-import { lineOf, messageOf, messageOfPending } from '../model/message.ts'
+import { messageOf, messageOfPending } from '../model/message.ts'
 import { useText } from '../texts/language.tsx'
 import { LiveAvatar, OnlineWord } from './Online.tsx'
 import { useTitleOf } from './titles.ts'
+import { instead, useLine } from './useLine.ts'
 
 /** A larger number tells nobody more. */
 const BADGE_MAX = 99
@@ -74,8 +75,9 @@ function LastLine({ conv }: { conv: Conversation }) {
   const waiting = conv.pending.at(-1)
   const newest = waiting ? messageOfPending(waiting, me) : conv.last && messageOf(conv.last, me)
   const author = usePerson(newest && newest.by !== me && !conv.peer ? newest.by : undefined)
+  const line = useLine(newest)
   if (!newest) return <span className="conv-last">{t('chat.nothing.said')}</span>
-  const text = (lineOf(newest) ?? t('chat.unknown.kind')).replaceAll(/\s+/g, ' ').slice(0, 200)
+  const text = (line ?? t(instead(newest))).replaceAll(/\s+/g, ' ').slice(0, 200)
   const said =
     newest.by === me
       ? t('chat.you.said', { text })

@@ -3,13 +3,14 @@ import { useMemo } from 'react'
 import { Failed } from '../app/Fetched.tsx'
 import type { Conversation } from '../model/conversation.ts'
 import { useCalendar, useChats, usePerson, useTalkState } from '../model/hooks.ts'
-import { lineOf, messageOf } from '../model/message.ts'
+import { messageOf } from '../model/message.ts'
 import { rowsOf } from '../model/rows.ts'
 import type { Talk } from '../model/talk.ts'
 import { useText } from '../texts/language.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import './message.css'
 import { MessageScroller } from './MessageScroller.tsx'
+import { useLine } from './useLine.ts'
 
 export interface MessageListProps {
   conv: Conversation
@@ -59,7 +60,7 @@ function Announcement({ said }: { said: Event | undefined }) {
   const { me } = useChats()
   const author = usePerson(said?.by)
   const message = said && messageOf(said, me)
-  const text = message && lineOf(message)
+  const text = useLine(message)
   return (
     <div className="visually-hidden" aria-live="polite">
       {text && author && t('chat.said', { name: author.name, text })}

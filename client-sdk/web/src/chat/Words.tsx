@@ -4,6 +4,7 @@ import { usePeople } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
 import { type Part, partsOf } from '../model/words.ts'
 import { useText } from '../texts/language.tsx'
+import { instead } from './useLine.ts'
 
 /** A message's text: what can be clicked is, who is mentioned stands out, nothing else is done. */
 export const Words = memo(function Words({ message, me }: { message: Message; me: UserId }) {
@@ -11,7 +12,7 @@ export const Words = memo(function Words({ message, me }: { message: Message; me
   const { text, mentions } = message
   const people = usePeople(mentions)
   const parts = useMemo(() => partsOf(text ?? '', people), [text, people])
-  if (text === undefined) return <p className="words words-unknown">{t('chat.unknown.kind')}</p>
+  if (text === undefined) return <p className="words words-unknown">{t(instead(message))}</p>
   return (
     <p className="words" dir="auto">
       {parts.map((part, number) => (

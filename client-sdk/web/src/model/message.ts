@@ -24,8 +24,10 @@ export interface Message {
   readonly key: string
   readonly by: UserId
   readonly at: number
-  /** What it says, as it can be copied. Absent of a kind that this version does not know. */
+  /** What it says, as it can be copied. Absent if it is withheld or of an unknown kind. */
   readonly text: string | undefined
+  /** Whether it was changed at a time that the person may not see. */
+  readonly withheld: boolean
   /** Absent of a text. */
   readonly rich: Rich | undefined
   readonly mentions: readonly UserId[]
@@ -56,6 +58,7 @@ export function messageOf(event: Event, me: UserId): Message | undefined {
     by: event.by,
     at: event.at,
     text: textOf(text),
+    withheld: data.kind === 'withheld',
     rich,
     mentions: Array.isArray(data.mentions) ? data.mentions : [],
     seq: event.seq,
@@ -90,10 +93,18 @@ function wordsOf(card: Card): string {
   return words.filter(words => words !== undefined).join('\n')
 }
 
-/** A message in one line. */
-export function lineOf({ text, rich }: Message): string | undefined {
+/** What stands for a message where there is room for one line. */
+export interface Line {
+  readonly text: string
+  /** Whether it is Markdown, and not yet as people read it. */
+  readonly markdown: boolean
+}
+
+/** A message in one line; `undefined` if it says nothing. */
+export function lineOf({ text, rich }: Message): Line | undefined {
   const title = rich?.kind === 'markdown' ? rich.title : rich?.card.title
-  return title ?? text
+  if (title !== undefined) return { text: title, markdown: false }
+  return text === undefined ? undefined : { text, markdown: rich !== undefined }
 }
 
 /** An own message that the log does not have yet. */
@@ -107,6 +118,7 @@ export function messageOfPending(pending: Pending, me: UserId): Message {
     by: me,
     at,
     text,
+    withheld: false,
     rich: undefined,
     mentions,
     seq: undefined,
