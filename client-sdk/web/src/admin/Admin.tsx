@@ -4,12 +4,14 @@ import {
   FolderTree,
   KeyRound,
   type LucideIcon,
+  ScrollText,
   UserPlus,
   Users,
 } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
 import { useMe } from '../app/workspace.ts'
+import { Audit } from '../audit/Audit.tsx'
 import { useScreen } from '../model/hooks.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import { Empty } from '../ui/Notice.tsx'
@@ -48,6 +50,7 @@ const SECTIONS: readonly Section[] = [
     icon: Building2,
     permission: 'organisation',
   },
+  { path: '/admin/audit', title: 'admin.audit', icon: ScrollText, permission: 'organisation' },
 ]
 
 /** Where the list of what there is to administer takes all the room. */
@@ -107,6 +110,7 @@ function Content({ path }: { path: string }): ReactNode {
       <Route path="/admin/invitations" component={Invitations} />
       <Route path="/admin/import" component={Import} />
       <Route path="/admin/organisation" component={Organisation} />
+      <Route path="/admin/audit" component={Audit} />
       <Route>
         <Empty title={t('page.missing')} />
       </Route>

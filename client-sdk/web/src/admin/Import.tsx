@@ -2,6 +2,7 @@ import type { OrgImportReport } from '@carillon/client'
 import { Download, FileUp } from 'lucide-react'
 import { type ChangeEvent, useId, useRef, useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
+import { download } from '../app/download.ts'
 import { type Meaning, useForm } from '../app/form.tsx'
 import { Page, Section } from '../app/Page.tsx'
 import { ask } from '../app/session.ts'
@@ -138,7 +139,11 @@ function Source({
         <Button icon={<FileUp />} onClick={() => input.current?.click()}>
           {t('import.file')}
         </Button>
-        <Button look="quiet" icon={<Download />} onClick={download}>
+        <Button
+          look="quiet"
+          icon={<Download />}
+          onClick={() => download('people.csv', 'text/csv', TEMPLATE)}
+        >
           {t('import.template')}
         </Button>
         <input ref={input} type="file" accept=".csv,.tsv,.txt,text/csv" hidden onChange={chosen} />
@@ -156,13 +161,4 @@ function Source({
       </div>
     </>
   )
-}
-
-function download(): void {
-  const url = URL.createObjectURL(new Blob([TEMPLATE], { type: 'text/csv' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = 'people.csv'
-  link.click()
-  URL.revokeObjectURL(url)
 }

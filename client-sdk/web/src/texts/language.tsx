@@ -2,6 +2,7 @@ import { createInstance, type i18n } from 'i18next'
 import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react'
 import type admin from '../../texts/admin.json'
 import type app from '../../texts/app.json'
+import type audit from '../../texts/audit.json'
 import type chat from '../../texts/chat.json'
 import type people from '../../texts/people.json'
 import type { Language } from '../../texts/plugin.ts'
@@ -12,6 +13,7 @@ import type signin from '../../texts/signin.json'
 
 type Files = typeof admin &
   typeof app &
+  typeof audit &
   typeof chat &
   typeof people &
   typeof polls &
