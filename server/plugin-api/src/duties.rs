@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use crate::{Host, Plugin, backlog::Backlog, fact::Offer, outbox::Outlets, reader::Reader, step::Wakes};
+use crate::{
+    Host, Plugin,
+    apart::{Link, Place},
+    backlog::Backlog, fact::Offer, outbox::Outlets, reader::Reader, step::Wakes};
 
 /// Whose handler runs.
 pub(crate) struct Owner {
@@ -28,6 +31,7 @@ pub(crate) struct Duties {
     pub(crate) outlets: Outlets,
     pub(crate) facts: Vec<Offer>,
     operations: Vec<&'static str>,
+    link: Option<Arc<dyn Link>>,
 }
 
 /// A plugin as operators see it.
@@ -41,6 +45,8 @@ pub struct Portrait {
     pub reads: Vec<&'static str>,
     /// The kinds of effects that it has on the outside.
     pub effects: Vec<&'static str>,
+    /// Where it runs.
+    pub place: Place,
 }
 
 impl Duties {
@@ -55,6 +61,7 @@ impl Duties {
             outlets: take(&mut plugin.outlets),
             facts: take(&mut plugin.facts),
             operations: plugin.entries.keys().copied().collect(),
+            link: plugin.link.take(),
         }
     }
 
@@ -86,6 +93,7 @@ impl Host {
             operations: duties.operations.clone(),
             reads: duties.kinds(),
             effects: duties.outlets.keys().copied().collect(),
+            place: duties.link.as_ref().map_or(Place::Local, |link| link.place()),
         })
     }
 }

@@ -1,6 +1,13 @@
 //! What waits and what failed has its bounds.
 
-use carillon_plugin::{Storage as _, Value, protocol::DeadLetterId};
+use std::{collections::BTreeSet, time::Duration};
+
+use carillon_plugin::{
+    Caller, Result, Storage as _, Value,
+    protocol::{Command, DeadLetterId, ErrorCode, OrgId, UserId},
+};
+use carillon_store::kit::Kit;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     call, count, ledger,
@@ -11,10 +18,9 @@ use super::{
 /// So much of a plugin waits at most while it reads, and so much that failed is kept.
 const MOST: u32 = 10_000;
 
-#[tokio::test]
-async fn a_plugin_that_owes_too_much_reads_on_once_it_owes_less() {
-    let (kit, _) = ledger().await;
-    let retry_at = now(&kit) + 30_000;
+/// Puts so many effects into the outbox, which are tried later.
+async fn put_effects(kit: &Kit, effects: u32) {
+    let retry_at = now(kit) + 30_000;
     let row = |key: u32| {
         let (plugin, kind, key) = ("ledger".into(), "shout".into(), key.to_string());
         let (payload, org) = ("\"\"".into(), kit.host().new_id().to_string().into());
@@ -22,7 +28,13 @@ async fn a_plugin_that_owes_too_much_reads_on_once_it_owes_less() {
     };
     let put = "INSERT INTO plugin_outbox
                    (plugin, kind, key, payload, org, intent, failures, retry_at) VALUES {rows}";
-    write(&kit, put, (0..=MOST).map(row).collect()).await;
+    write(kit, put, (0..effects).map(row).collect()).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_owes_too_much_reads_on_once_it_owes_less() {
+    let (kit, _) = ledger().await;
+    put_effects(&kit, MOST + 1).await;
     note(&kit, "hello").await;
     kit.settle().await;
     pass(&kit, 1_000).await;
@@ -72,4 +84,90 @@ async fn a_call_that_finds_the_server_busy_waits_as_often_as_it_must_and_holds_u
     pass(&kit, 1_000).await;
     assert_eq!(rows(&kit, "fired").await, ["bad", "good"]);
     assert_eq!(count(&kit, "plugin_dead").await, 0);
+}
+
+/// As somebody asks who is let in, and not the plugin itself.
+async fn ask<C: Command>(kit: &Kit, args: &C) -> Result<C::Reply> {
+    let (user, org) = (UserId(kit.host().new_id()), OrgId(kit.host().new_id()));
+    kit.host().call_typed(Caller::let_in(user, org), None, args).await
+}
+
+/// Asks until it is refused, which may take as long as it takes to count: answers why.
+async fn refusal<C: Command>(kit: &Kit, args: &C) -> (ErrorCode, Option<u64>) {
+    let refused = async {
+        loop {
+            if let Err(error) = ask(kit, args).await {
+                return (error.code(), error.body().retry_ms);
+            }
+        }
+    };
+    timeout(Duration::from_secs(30), refused).await.expect("it is counted")
+}
+
+#[tokio::test]
+async fn who_asks_for_more_effects_than_happen_is_told_to_wait() {
+    let (kit, _) = ledger().await;
+    put_effects(&kit, MOST).await;
+    let tell = Tell { key: "k".into(), text: "hello".into() };
+    let plan = |key: &str, due_at| Plan {
+        key: key.into(),
+        due_at: Some(due_at),
+        text: "hello".into(),
+        state: true,
+    };
+    assert_eq!(refusal(&kit, &tell).await, (ErrorCode::Busy, Some(1_000)));
+    ask(&kit, &plan("k", now(&kit))).await.expect("calls are something else");
+    call(&kit, tell.clone()).await.expect("what the plugin does itself may owe more");
+
+    write(&kit, "DELETE FROM plugin_outbox WHERE key <= '7'", vec![vec![]]).await;
+    let accepted = async {
+        while ask(&kit, &tell).await.is_err() {
+            kit.clock().advance(1_000);
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), accepted).await.expect("it is counted again");
+}
+
+#[tokio::test]
+async fn who_asks_for_more_calls_than_are_made_is_told_to_wait() {
+    let (kit, _) = ledger().await;
+    let row = |key: u32| {
+        let texts = ["ledger", &key.to_string(), "ledger.show", "{}", "", "", ""];
+        texts.map(Value::from).into_iter().chain([0.into(), 0.into()]).collect()
+    };
+    let put = "INSERT INTO plugin_timer
+                   (plugin, key, op, args, org, user_id, intent, due_at, failures) VALUES {rows}";
+    write(&kit, put, (0..MOST).map(row).collect()).await;
+    let plan = |key: &str, due_at| Plan {
+        key: key.into(),
+        due_at: Some(due_at),
+        text: "hello".into(),
+        state: true,
+    };
+    assert_eq!(refusal(&kit, &plan("k", now(&kit))).await, (ErrorCode::Busy, Some(1_000)));
+    ask(&kit, &plan("later", now(&kit) + 60_000)).await.expect("what is due later is not owed yet");
+    call(&kit, plan("its own", now(&kit))).await.expect("the plugin itself may owe more");
+}
+
+#[tokio::test]
+async fn what_is_put_in_faster_than_it_is_counted_ends_soon_after_the_bound() {
+    let (kit, _) = ledger().await;
+    let (mut put, mut codes) = (0, BTreeSet::new());
+    while codes.is_empty() {
+        let asked: JoinSet<_> = (put..put + 64)
+            .map(|key| {
+                let (host, key) = (kit.host().clone(), key.to_string());
+                let person = Caller::let_in(UserId(host.new_id()), OrgId(host.new_id()));
+                let tell = Tell { key, text: "hello".into() };
+                async move { host.call_typed(person, None, &tell).await }
+            })
+            .collect();
+        let refused = asked.join_all().await.into_iter().filter_map(Result::err);
+        codes.extend(refused.map(|error| error.code().as_str()));
+        put += 64;
+    }
+    assert_eq!(codes, BTreeSet::from(["E_BUSY"]));
+    let waits = count(&kit, "plugin_outbox").await;
+    assert!((u64::from(MOST)..u64::from(MOST) * 2).contains(&waits), "{waits}");
 }
