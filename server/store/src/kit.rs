@@ -1,5 +1,9 @@
 //! The test kit of plugins: a host over a fresh database, with a clock that stands still.
 
+mod apart;
+
+pub use apart::{Break, Wire, apart};
+
 use std::{
     env,
     sync::{

@@ -7,9 +7,7 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::*;
 
-#[tokio::test]
-async fn a_vote_that_races_with_the_end_does_not_count() {
-    let world = World::new().await;
+pub async fn a_vote_that_races_with_the_end_does_not_count(world: World) {
     for anonymous in [false, true] {
         let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
         let (host, amy, cid) = (world.kit.host().clone(), world.amy, Some(world.cid()));
@@ -21,9 +19,7 @@ async fn a_vote_that_races_with_the_end_does_not_count() {
     }
 }
 
-#[tokio::test]
-async fn a_card_that_is_overtaken_does_not_show_how_the_votes_stood() {
-    let world = World::new().await;
+pub async fn a_card_that_is_overtaken_does_not_show_how_the_votes_stood(world: World) {
     let poll = world.opens(world.lunch()).await;
     let (seq, _) = world.card().await;
     let shown = async || {
@@ -64,21 +60,27 @@ proptest! {
 
     #[test]
     fn the_counts_are_the_votes_whatever_their_order(
-        ballots in ballots(), anonymous: bool, restart in 0..12_usize
+        ballots in ballots(), anonymous: bool, apart: bool, restart in 0..12_usize
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(counts_equal_votes(ballots, anonymous, restart));
+        let place = if apart { Place::Apart } else { Place::Node };
+        runtime.block_on(counts_equal_votes(place, ballots, anonymous, restart));
     }
 }
 
-async fn counts_equal_votes(ballots: Vec<(usize, u32)>, anonymous: bool, restart: usize) {
-    let mut world = World::new().await;
+async fn counts_equal_votes(
+    place: Place,
+    ballots: Vec<(usize, u32)>,
+    anonymous: bool,
+    restart: usize,
+) {
+    let mut world = World::new(place).await;
     let poll = world.opens(Open { anonymous, multiple: true, ..world.lunch() }).await;
     let people = [world.amy, world.bob, world.carol];
     let mut votes = BTreeMap::new();
     for (step, (who, bits)) in ballots.into_iter().enumerate() {
         if step == restart {
-            world = World { kit: world.kit.restarted(plugins()).await, ..world };
+            world = World { kit: world.kit.restarted(plugins(world.place)).await, ..world };
         }
         let choices: Vec<u32> = (0..3).filter(|place| (bits >> place) & 1 == 1).collect();
         let voted = world.votes(people[who], poll, &choices).await;

@@ -24,16 +24,33 @@ use carillon_plugin::{
     },
 };
 use carillon_plugins::{chat, directory, log as logs, node, plugin, poll};
-use carillon_store::kit::Kit;
+use carillon_store::kit::{self, Kit};
 
-fn plugins() -> Vec<Plugin> {
+use counting::{
+    a_card_that_is_overtaken_does_not_show_how_the_votes_stood,
+    a_vote_that_races_with_the_end_does_not_count,
+};
+use secret::nobody_learns_what_somebody_voted_for_in_a_secret_poll;
+
+/// Where the handlers of polls run.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Node,
+    Apart,
+}
+
+fn plugins(place: Place) -> Vec<Plugin> {
+    let poll = match place {
+        Place::Node => poll::plugin(),
+        Place::Apart => kit::apart(poll::plugin),
+    };
     vec![
         directory::plugin(<_>::default()),
         chat::plugin(<_>::default()),
         logs::plugin(),
         node::plugin(),
         plugin::plugin(),
-        poll::plugin(),
+        poll,
     ]
 }
 
@@ -41,6 +58,7 @@ fn plugins() -> Vec<Plugin> {
 /// another one with `zoe`.
 struct World {
     kit: Kit,
+    place: Place,
     conv: ConvId,
     amy: Caller,
     bob: Caller,
@@ -73,8 +91,8 @@ async fn person(kit: &Kit, org: OrgId, login: &str) -> Caller {
 }
 
 impl World {
-    async fn new() -> World {
-        let kit = Kit::new(plugins()).await;
+    async fn new(place: Place) -> World {
+        let kit = Kit::new(plugins(place)).await;
         let (org, elsewhere) = (organisation(&kit).await, organisation(&kit).await);
         let [amy, bob, carol, dan] = [
             person(&kit, org, "amy").await,
@@ -87,7 +105,7 @@ impl World {
         let create = Create { title: "Lunch".into(), members, history: History::All };
         let cid = Some(Cid(kit.host().new_id()));
         let conv = kit.host().call_typed(amy, cid, &create).await.unwrap().conv;
-        World { kit, conv, amy, bob, carol, dan, zoe }
+        World { kit, place, conv, amy, bob, carol, dan, zoe }
     }
 
     fn cid(&self) -> Cid {
@@ -184,6 +202,36 @@ impl World {
     }
 }
 
+/// Everything holds wherever the handlers run.
+macro_rules! both_ways {
+    ($($name:ident,)+) => {
+        mod in_the_node {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::World::new(super::Place::Node).await).await;
+            })+
+        }
+        mod apart {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::World::new(super::Place::Apart).await).await;
+            })+
+        }
+    };
+}
+
+both_ways! {
+    a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end,
+    the_same_intent_votes_once_also_when_the_poll_is_closed_by_then,
+    whoever_opened_a_poll_closes_it_on_its_card,
+    a_poll_closes_by_itself_once_its_time_is_over,
+    only_members_know_of_a_poll_and_who_leaves_leaves_the_vote,
+    what_cannot_be_a_poll_or_a_vote_is_refused_with_where,
+    a_vote_that_races_with_the_end_does_not_count,
+    a_card_that_is_overtaken_does_not_show_how_the_votes_stood,
+    nobody_learns_what_somebody_voted_for_in_a_secret_poll,
+}
+
 fn code<T>(result: Result<T>) -> ErrorCode {
     result.err().map(|error| error.code()).expect("a refusal")
 }
@@ -197,9 +245,7 @@ fn inputs(card: &Card) -> &[Input] {
     &card.form.as_ref().expect("a form").inputs
 }
 
-#[tokio::test]
-async fn a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end() {
-    let world = World::new().await;
+async fn a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end(world: World) {
     let poll = world.opens(world.lunch()).await;
     let (seq, card) = world.card().await;
     assert_eq!(card.title.as_deref(), Some("Lunch?"));
@@ -235,9 +281,7 @@ async fn a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end() {
     world.nothing_failed().await;
 }
 
-#[tokio::test]
-async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then() {
-    let world = World::new().await;
+async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then(world: World) {
     for anonymous in [false, true] {
         let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
         let (pressed, called) = (world.cid(), world.cid());
@@ -260,9 +304,7 @@ async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then() {
     assert_eq!(cards.count(), 3);
 }
 
-#[tokio::test]
-async fn whoever_opened_a_poll_closes_it_on_its_card() {
-    let world = World::new().await;
+async fn whoever_opened_a_poll_closes_it_on_its_card(world: World) {
     let poll = world.opens(world.lunch()).await;
     let closes = async |who, cid| world.acts(who, cid, "close", BTreeMap::new()).await;
     assert_eq!(code(closes(world.bob, world.cid()).await), ErrorCode::Forbidden);
@@ -277,9 +319,7 @@ async fn whoever_opened_a_poll_closes_it_on_its_card() {
     world.nothing_failed().await;
 }
 
-#[tokio::test]
-async fn a_poll_closes_by_itself_once_its_time_is_over() {
-    let world = World::new().await;
+async fn a_poll_closes_by_itself_once_its_time_is_over(world: World) {
     let closes_at = Some(world.kit.clock().now() + 60_000);
     let poll = world.opens(Open { closes_at, ..world.lunch() }).await;
     let text = world.card().await.1.text.unwrap();
@@ -303,9 +343,7 @@ async fn a_poll_closes_by_itself_once_its_time_is_over() {
     world.nothing_failed().await;
 }
 
-#[tokio::test]
-async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote() {
-    let world = World::new().await;
+async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote(world: World) {
     let poll = world.opens(world.lunch()).await;
     for stranger in [world.dan, world.zoe] {
         let vote = world.votes(stranger, poll, &[0]).await;
@@ -328,9 +366,7 @@ async fn only_members_know_of_a_poll_and_who_leaves_leaves_the_vote() {
     assert!(world.poll(world.carol, poll).await.closed_at.is_some());
 }
 
-#[tokio::test]
-async fn what_cannot_be_a_poll_or_a_vote_is_refused_with_where() {
-    let world = World::new().await;
+async fn what_cannot_be_a_poll_or_a_vote_is_refused_with_where(world: World) {
     let refused = async |open| field(world.call(world.amy, open).await);
     let bad = |name: &str| (ErrorCode::BadArg, name.to_owned());
     let options = |all: &[&str]| all.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();

@@ -4,9 +4,7 @@ use carillon_plugin::protocol::{card::UpdatedData, conv::AddMembers};
 
 use crate::*;
 
-#[tokio::test]
-async fn nobody_learns_what_somebody_voted_for_in_a_secret_poll() {
-    let world = World::new().await;
+pub async fn nobody_learns_what_somebody_voted_for_in_a_secret_poll(world: World) {
     let multiple = true;
     let poll = world.opens(Open { anonymous: true, multiple, ..world.lunch() }).await;
     world.kit.committed();
