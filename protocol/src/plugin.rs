@@ -12,6 +12,9 @@ use crate::{
 operations! {
     /// The plugins, and how far each is with what it does besides answering.
     "plugin.list": List => Listed, Read, Access::System;
+    /// Makes the token by which the processes of a plugin that runs apart link to the nodes. The one
+    /// before it counts no more, and who is linked by it is sent away.
+    "plugin.token": MakeToken => MadeToken, State, Access::System;
     /// What failed for good and was put aside, the oldest first.
     "plugin.dead.list": ListDead => DeadLetters, Read, Access::System;
     /// Tries again what was put aside: an event at once, anything else when its turn comes.
@@ -36,6 +39,12 @@ pub struct Listed {
 pub struct Plugin {
     /// Its name.
     pub name: String,
+    /// Where it runs.
+    #[serde(default)]
+    pub run: Run,
+    /// If it runs apart, how many processes of it are linked to the node that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<u32>,
     /// Its operations.
     pub operations: Vec<String>,
     /// The kinds of effects that it has on the outside.
@@ -64,6 +73,19 @@ pub struct Plugin {
     pub node: Option<String>,
 }
 
+/// Where the handlers of a plugin run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Run {
+    /// In the node.
+    #[default]
+    Local,
+    /// In processes of their own.
+    Remote,
+    /// Nowhere: it is switched off, and what it is owed waits.
+    Off,
+}
+
 /// How far a plugin has read the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
@@ -80,6 +102,20 @@ pub struct Reading {
     pub behind_ms: i64,
     /// How often that event has failed.
     pub failures: u32,
+}
+
+/// `plugin.token`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct MakeToken {
+    /// The plugin's name.
+    pub plugin: String,
+}
+
+/// The answer of `plugin.token`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeToken {
+    /// Shown once.
+    pub token: String,
 }
 
 /// `plugin.dead.list`.

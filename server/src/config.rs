@@ -6,6 +6,7 @@
 
 mod load;
 mod pictures;
+mod plugins;
 mod print;
 mod service;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 mod tls;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Origins, Source, Sources};
 pub use pictures::PictureSource;
+pub use plugins::{PluginSettings, Run};
 pub use service::{Database, Redis};
 pub use tls::Tls;
 
@@ -79,6 +82,8 @@ pub struct Config {
     pub audit: Audit,
     /// What the server says about itself on its standard error.
     pub log: Log,
+    /// How each plugin runs, by its name.
+    pub plugins: BTreeMap<String, PluginSettings>,
 }
 
 /// What is signed of the audit log.
@@ -215,6 +220,7 @@ impl Default for Config {
             limits: Limits::default(),
             audit: Audit::default(),
             log: Log::default(),
+            plugins: BTreeMap::new(),
         }
     }
 }

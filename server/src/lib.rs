@@ -3,6 +3,7 @@
 //! [`server::Server`] is the whole of it; `main` only reads the command line. The map of the
 //! code is `server/ARCHITECTURE.md`.
 
+pub mod apart;
 pub mod audit;
 pub mod cli;
 pub mod clock;

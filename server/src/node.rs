@@ -16,6 +16,7 @@ use carillon_store::{Database, OpenError, Options, Store};
 use tokio::task::AbortHandle;
 
 use crate::{
+    apart::{self, Misplaced, Places},
     audit::AuditError,
     clock::SystemClock,
     cluster::{Beats, Cluster, Everywhere, Presences},
@@ -62,6 +63,9 @@ pub enum StartError {
     /// Settings that do not go together.
     #[error("{0}")]
     Settings(&'static str),
+    /// A plugin cannot run where the settings say.
+    #[error(transparent)]
+    Misplaced(#[from] Misplaced),
     /// There is no HTTPS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -92,6 +96,8 @@ pub struct Node {
     pub cluster: Option<Cluster>,
     /// The run that takes leases, if nodes share the database.
     pub lease: Option<RunId>,
+    /// The plugins that run apart.
+    pub places: Places,
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
     beats: Option<AbortHandle>,
@@ -156,6 +162,7 @@ impl Node {
         let presence = Arc::new(Presence::default());
         let mut plugins = registry::plugins(settings, chat, Arc::clone(&presence));
         plugins.extend(start.plugins.iter().map(|plugin| plugin()));
+        let (plugins, places) = apart::place(plugins, &config.plugins)?;
 
         let migrations = Host::migrations(&plugins);
         let store = Store::open(&database(config), &migrations, start.store).await?;
@@ -200,6 +207,7 @@ impl Node {
             metrics,
             cluster,
             lease: is_shared.then_some(run),
+            places,
             setup_token,
             beats,
             presences,
@@ -211,6 +219,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.hub.close();
+        self.places.close();
         if let Some(beats) = &self.beats {
             beats.abort();
         }

@@ -8,6 +8,12 @@ use carillon_plugins::{
     presence::{self, Presence},
 };
 
+/// The plugins that may run apart from the node, as a process of their own runs them.
+pub fn apart() -> Vec<Plugin> {
+    let all = plugins(<_>::default(), <_>::default(), <_>::default());
+    all.into_iter().filter(Plugin::may_run_apart).collect()
+}
+
 /// Every plugin, in the order in which their tables are made.
 pub fn plugins(
     directory: directory::Settings,

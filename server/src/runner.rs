@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use carillon_plugin::{Caller, Duty, Host, Next, Portrait};
+use carillon_plugin::{Caller, Duty, Host, Next, Portrait, apart::Place};
 use carillon_protocol::{RunId, node};
 use futures_util::future::join_all;
 use tokio::{
@@ -42,7 +42,9 @@ impl Runner {
     /// Starts the tasks; with leases, if this node shares its database.
     pub fn start(host: &Host, lease: Option<RunId>) -> Runner {
         let (down, going_down) = watch::channel(false);
-        let tasks = host.plugins().map(|plugin| {
+        // What is switched off stands still.
+        let on = host.plugins().filter(|plugin| plugin.place != Place::Off);
+        let tasks = on.map(|plugin| {
             let work = Work { host: host.clone(), plugin, lease, down: going_down.clone() };
             tokio::spawn(work.run())
         });

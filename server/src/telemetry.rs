@@ -17,7 +17,10 @@ use prometheus_client::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    apart::Places,
+    config::{Log, LogFormat},
+};
 
 /// Bounds of the latency histogram, in seconds: from a call answered from memory to the time-out.
 const CALL_BOUNDS_S: [f64; 12] =
@@ -58,6 +61,7 @@ pub struct Metrics {
     closes: Family<CloseLabels, Counter>,
     dead_letters: Family<PluginLabels, Counter>,
     forgotten_letters: Family<PluginLabels, Counter>,
+    linked_processes: Family<PluginLabels, Gauge>,
     /// Writes of events to sockets.
     pub deliveries: Counter,
     /// Connections that were cut off because their readers were too slow.
@@ -93,6 +97,7 @@ impl Default for Metrics {
             closes: Family::default(),
             dead_letters: Family::default(),
             forgotten_letters: Family::default(),
+            linked_processes: Family::default(),
             deliveries: Counter::default(),
             slow: Counter::default(),
             inbox_full: Counter::default(),
@@ -119,6 +124,9 @@ impl Default for Metrics {
         let forgotten = metrics.forgotten_letters.clone();
         let help = "What was put aside and went to make room before anybody looked";
         registry.register("forgotten_letters", help, forgotten);
+        let linked = metrics.linked_processes.clone();
+        let help = "Processes linked to this node, of plugins that run apart";
+        registry.register("linked_processes", help, linked);
         registry.register("deliveries", "Writes of events to sockets", metrics.deliveries.clone());
         registry.register("slow_readers", "Connections cut off as too slow", metrics.slow.clone());
         registry.register(
@@ -143,6 +151,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Takes over how many processes are linked.
+    pub fn linked(&self, places: &Places) {
+        for (plugin, processes) in places.iter() {
+            let linked = self.linked_processes.get_or_create(&PluginLabels { plugin });
+            linked.set(i64::from(processes.count()));
+        }
+    }
+
     fn register_cluster(&self, registry: &mut Registry) {
         let applied = self.log_applied.clone();
         registry.register("log_applied", "Position up to which listeners were told", applied);

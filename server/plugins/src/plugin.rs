@@ -2,28 +2,33 @@
 //! is, what failed for good, and the facts that they offer.
 
 mod fact;
+mod token;
 
 use std::collections::HashMap;
 
-use carillon_plugin::{Ctx, Error, Plugin, Portrait, Result};
+use carillon_plugin::{Ctx, Error, Plugin, Portrait, Result, apart::Place};
 use carillon_protocol::{
     node,
     plugin::{
         Changed, DeadLetter, DeadLetters, DropDead, List, ListDead, Listed, Plugin as Shown,
-        Reading, RetryDead,
+        Reading, RetryDead, Run,
     },
 };
+
+pub use self::token::TokenDigest;
 
 /// Dead letters on a page, if the caller does not say.
 const PAGE_LEN: u32 = 50;
 /// The most dead letters on a page.
 const PAGE_LEN_MAX: u32 = 200;
 
-/// The plugin. Its tables are the host's own.
+/// The plugin. Its tables are the host's own, and one for the tokens of plugins that run apart.
 pub fn plugin() -> Plugin {
     Plugin::new("plugin")
         .nouns(&["fact"])
+        .migration(3, include_str!("plugin/3_tokens.sql"))
         .command(list)
+        .command(token::make)
         .command(list_dead)
         .command(retry_dead)
         .command(drop_dead)
@@ -57,7 +62,14 @@ async fn shown(ctx: &Ctx, portrait: Portrait, node: Option<String>) -> Result<Sh
             (SELECT MAX(error) FROM plugin_outbox WHERE plugin = $1))";
     let row = ctx.query_one(sql, [portrait.name.into(), ctx.now().into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("plugin"))?;
+    let (run, linked) = match portrait.place {
+        Place::Local => (Run::Local, None),
+        Place::Remote { linked } => (Run::Remote, Some(linked)),
+        Place::Off => (Run::Off, None),
+    };
     Ok(Shown {
+        run,
+        linked,
         reading: reading(ctx, &portrait).await?,
         name: portrait.name.to_owned(),
         operations: portrait.operations.into_iter().map(str::to_owned).collect(),

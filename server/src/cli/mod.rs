@@ -6,6 +6,7 @@ mod backup;
 mod doctor;
 mod nodes;
 mod people;
+mod plugin;
 mod plugins;
 mod serve;
 mod system;
@@ -84,6 +85,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Look whether a backup or the database is whole
     Verify(backup::VerifyArgs),
+    /// Run a plugin apart from the server, in a process of its own
+    Plugin(plugin::PluginArgs),
     /// Show what plugins do besides answering, and how far each is
     Plugins {
         #[command(subcommand)]
@@ -171,6 +174,7 @@ fn try_run(cli: Cli) -> Outcome {
             Command::Backup { file } => backup::backup(&config, &file).await,
             Command::Restore(args) => backup::restore(&config, &args).await,
             Command::Verify(args) => backup::verify(&config, &args).await,
+            Command::Plugin(args) => plugin::plugin(args).await,
             Command::Plugins { command } => plugins::plugins(&config, command).await,
             Command::Audit { command } => audit::audit(&config, command).await,
             Command::Nodes => nodes::nodes(&config).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carillon_plugin::Clock as _;
 use carillon_protocol::{
     DeadLetterId,
-    plugin::{DeadLetter, DropDead, List, ListDead, Plugin, RetryDead},
+    plugin::{DeadLetter, DropDead, List, ListDead, MakeToken, Plugin, RetryDead, Run},
 };
 use clap::Subcommand;
 
@@ -13,14 +13,19 @@ use super::{Outcome, say, system::System};
 use crate::{clock::SystemClock, config::Config};
 
 /// What stands above each column.
-const HEADS: [&str; 8] =
-    ["PLUGIN", "OPERATIONS", "READS", "BEHIND", "TIMERS", "OUTBOX", "DEAD", "RUNS ON"];
+const HEADS: [&str; 9] =
+    ["PLUGIN", "RUNS", "OPERATIONS", "READS", "BEHIND", "TIMERS", "OUTBOX", "DEAD", "ON"];
 /// Dead letters that are shown at once.
 const DEAD_SHOWN: u32 = 200;
 
 /// What failed for good.
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginsCommand {
+    /// Make the token for `carillon plugin`, which runs a plugin apart; the one before it ends
+    Token {
+        /// The plugin
+        plugin: String,
+    },
     /// Show what failed for good, or try it again, or give it up
     Dead {
         #[command(subcommand)]
@@ -52,6 +57,9 @@ pub(super) async fn plugins(config: &Config, command: Option<PluginsCommand>) ->
     let system = System::reach(config).await?;
     let text = match command {
         None => system.call(&List {}).await.map(|listed| table(&listed.plugins)),
+        Some(PluginsCommand::Token { plugin }) => {
+            system.call(&MakeToken { plugin }).await.map(|made| made.token)
+        }
         Some(PluginsCommand::Dead { command }) => dead(&system, command).await,
     };
     system.close().await;
@@ -117,6 +125,7 @@ fn row(plugin: &Plugin) -> [String; HEADS.len()] {
     };
     [
         plugin.name.clone(),
+        runs(plugin),
         plugin.operations.len().to_string(),
         reads,
         behind,
@@ -128,6 +137,17 @@ fn row(plugin: &Plugin) -> [String; HEADS.len()] {
         plugin.dead.to_string(),
         plugin.node.clone().unwrap_or_else(|| "here".into()),
     ]
+}
+
+/// Where it runs.
+fn runs(plugin: &Plugin) -> String {
+    match (plugin.run, plugin.linked.unwrap_or(0)) {
+        (Run::Local, _) => "local".to_owned(),
+        (Run::Off, _) => "off".to_owned(),
+        (Run::Remote, 0) => "remote, none linked".to_owned(),
+        (Run::Remote, 1) => "remote, 1 process linked".to_owned(),
+        (Run::Remote, linked) => format!("remote, {linked} processes linked"),
+    }
 }
 
 /// A length of time in its largest unit.
@@ -152,6 +172,8 @@ mod tests {
     fn a_plugin_is_a_line_and_what_failed_last_is_said_below() {
         let quiet = Plugin {
             name: "log".into(),
+            run: Run::Local,
+            linked: None,
             operations: vec!["log.read".into()],
             effects: Vec::new(),
             reading: None,
@@ -166,6 +188,8 @@ mod tests {
         let reading = Reading { kinds, pos: 40, behind: 12, behind_ms: 61_000, failures: 2 };
         let busy = Plugin {
             name: "poll".into(),
+            run: Run::Remote,
+            linked: Some(2),
             reading: Some(reading),
             timers: 40,
             timers_due: 1,
@@ -177,9 +201,12 @@ mod tests {
         };
         assert_eq!(
             table(&[quiet, busy]),
-            "PLUGIN  OPERATIONS  READS     BEHIND     TIMERS     OUTBOX  DEAD  RUNS ON\n\
-             log     1           -         -          0          0       0     here\n\
-             poll    1           msg.sent  12, 1 min  40, 1 due  3       1     east\n\
+            "PLUGIN  RUNS                        OPERATIONS  READS     BEHIND     \
+             TIMERS     OUTBOX  DEAD  ON\n\
+             log     local                       1           -         -          \
+             0          0       0     here\n\
+             poll    remote, 2 processes linked  1           msg.sent  12, 1 min  \
+             40, 1 due  3       1     east\n\
              poll failed last: not now"
         );
     }

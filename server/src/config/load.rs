@@ -5,14 +5,16 @@ use std::{collections::BTreeMap, fmt, fs, io, path::PathBuf};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, print::expected};
+use super::{Config, plugins, print::expected};
 
 /// What the environment variables of the settings begin with.
 const ENV_PREFIX: &str = "CARILLON_";
 /// The variable that names the file, if no flag does.
 const ENV_FILE: &str = "CARILLON_CONFIG";
-/// Variables that begin so too but are not settings: the last two are for client programs.
-const ENV_OTHERS: [&str; 3] = [ENV_FILE, "CARILLON_TOKEN", "CARILLON_URL"];
+/// Variables that begin so too but are not settings: the last three are for client programs and for
+/// plugins that run apart.
+const ENV_OTHERS: [&str; 4] =
+    [ENV_FILE, "CARILLON_TOKEN", "CARILLON_URL", crate::apart::TOKEN_VARIABLE];
 /// Settings that may have a password in them: no error repeats their values.
 const SECRET: [&str; 2] = ["database", "redis"];
 /// How alike a known key must be to be worth naming, from 0 to 1.
@@ -235,8 +237,10 @@ impl Loading {
     }
 
     fn set(&mut self, key: String, value: Value, source: Source) -> Result<(), ConfigError> {
-        if !self.keys.contains(&key) {
-            return Err(self.not_a_setting(key, value, source));
+        match plugins::named(&key) {
+            Some(name) => self.tree["plugins"][name]["run"] = Value::Null,
+            None if self.keys.contains(&key) => {}
+            None => return Err(self.not_a_setting(key, value, source)),
         }
         let slot = self.tree.pointer_mut(&pointer(&key)).expect("every key is in the tree");
         let shown = match SECRET.contains(&key.as_str()) {
@@ -256,13 +260,14 @@ impl Loading {
     }
 
     fn not_a_setting(&self, key: String, value: Value, source_: Source) -> ConfigError {
-        let section = format!("{key}.");
-        if let Some(inside) = self.keys.iter().find(|known| known.starts_with(&section)) {
+        let (section, of_plugin) = (format!("{key}."), plugins::like(&key));
+        let known = self.keys.iter().chain([&of_plugin]);
+        if let Some(inside) = known.clone().find(|known| known.starts_with(&section)) {
             let expected = format!("a section with settings like `{inside}`");
             return ConfigError::BadValue { key, source_, value: value.to_string(), expected };
         }
         let likeness = |known: &&String| strsim::jaro_winkler(known, &key);
-        let nearest = self.keys.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         let nearest = nearest.filter(|known| likeness(known) >= LIKENESS_MIN).cloned();
         ConfigError::Unknown { key, source_, nearest }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     Config, Origins,
     load::{pointer, tree},
+    plugins,
 };
 
 /// Lines of the commented file are at most so long.
@@ -41,13 +42,21 @@ impl Config {
                 let _ = writeln!(text, "{name} = {}", toml_value(value));
             }
         }
+        let (section, name) = (plugins::like(""), "run");
+        let section = section.trim_end_matches(".run");
+        text.push('\n');
+        comment(&mut text, &describe(section));
+        let _ = writeln!(text, "# [{section}]\n");
+        comment(&mut text, &describe(&format!("{section}.{name}")));
+        let _ = writeln!(text, "# {name} = \"remote\"");
         text
     }
 
     /// Every setting with its value and where the value comes from, a line each.
     pub fn explain(&self, origins: &Origins) -> String {
         let values = tree(self);
-        let lines = Config::keys().into_iter().map(|key| {
+        let plugins = self.plugins.keys().map(|name| plugins::key_of(name));
+        let lines = Config::keys().into_iter().chain(plugins).map(|key| {
             let value = values.pointer(&pointer(&key)).unwrap_or(&Value::Null);
             let shown = if value.is_null() { "(not set)".into() } else { toml_value(value) };
             (format!("{key} = {shown}"), origins.of(&key).to_string())
@@ -89,8 +98,7 @@ pub(super) fn expected(key: &str) -> String {
 fn schema_of(key: &str) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     let schema = settings.into_generator().into_root_schema_for::<Config>();
-    let path = format!("/properties/{}", key.replace('.', "/properties/"));
-    schema.as_value().pointer(&path).cloned().unwrap_or_default()
+    schema.as_value().pointer(&plugins::schema_pointer(key)).cloned().unwrap_or_default()
 }
 
 /// The doc comment of a setting or section, with the values it can have if they are few.

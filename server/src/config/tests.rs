@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::{Config, ConfigError, LogFormat, LogLevel, Source, Sources, Tls, print};
+use super::{Config, ConfigError, LogFormat, LogLevel, Run, Source, Sources, Tls, print};
 
 /// A configuration file in a folder that goes away with it.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -77,8 +77,39 @@ fn every_type_of_setting_can_come_from_the_environment() {
 
 #[test]
 fn variables_of_the_client_programs_are_not_settings() {
-    for name in ["CARILLON_CONFIG", "CARILLON_TOKEN", "CARILLON_URL"] {
+    for name in ["CARILLON_CONFIG", "CARILLON_TOKEN", "CARILLON_URL", "CARILLON_PLUGIN_TOKEN"] {
         assert_eq!(from_env(name, "anything"), Ok(Config::default()));
+    }
+}
+
+#[test]
+fn each_plugin_has_a_section_of_its_own() {
+    let config = from_file("[plugins.poll]\nrun = \"off\"\n[plugins.a_b2]\n").unwrap();
+    assert_eq!(config.plugins.len(), 1, "of the other nothing is said");
+    assert_eq!(config.plugins["poll"].run, Run::Off);
+    let config = from_env("CARILLON_PLUGINS__POLL__RUN", "remote").unwrap();
+    assert_eq!(config.plugins["poll"].run, Run::Remote);
+    for (text, message) in [
+        (
+            "[plugins.poll]\nrun = \"apart\"",
+            "line 2: `plugins.poll.run` cannot be \"apart\": \
+             expected \"local\", \"remote\" or \"off\"",
+        ),
+        (
+            "plugins.poll = \"off\"",
+            "line 1: `plugins.poll` cannot be \"off\": \
+             expected a section with settings like `plugins.poll.run`",
+        ),
+        (
+            "plugins.poll.rum = \"off\"",
+            "line 1: there is no setting `plugins.poll.rum`; did you mean `plugins.poll.run`?",
+        ),
+        (
+            "plugins.Poll.run = \"off\"",
+            "line 1: there is no setting `plugins.Poll.run`; did you mean `plugins.poll.run`?",
+        ),
+    ] {
+        assert_eq!(from_file(text).unwrap_err(), format!("server.toml, {message}"));
     }
 }
 
@@ -188,10 +219,11 @@ fn the_examples_of_the_commented_default_fit_too() {
     let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
     let text = Config::commented_default();
     let examples: Vec<_> = text.lines().filter(is_setting).map(|line| &line[2..]).collect();
-    assert_eq!(examples.len(), 8, "{examples:?}");
-    // The last one stands in its section.
+    assert_eq!(examples.len(), 9, "{examples:?}");
+    // The last ones stand in their sections.
     let text = examples.join("\n").replace("\nroots", "\n[audit]\nroots");
-    let config = from_file(&text).unwrap();
+    let config = from_file(&text.replace("\nrun", "\n[plugins.poll]\nrun")).unwrap();
+    assert_eq!(config.plugins["poll"].run, Run::Remote);
     assert!(config.audit.roots.is_some());
     assert!(config.public_url.is_some() && config.tls.is_some() && config.node.is_some());
     assert!(config.database.is_some() && config.redis.is_some());
@@ -210,10 +242,11 @@ fn every_setting_and_section_has_a_doc_comment() {
 
 #[test]
 fn the_explanation_names_every_setting_with_its_source() {
-    let flags = vec![("listen".to_owned(), "127.0.0.1:0".to_owned())];
+    let of_plugin = ("plugins.poll.run".to_owned(), "off".to_owned());
+    let flags = vec![("listen".to_owned(), "127.0.0.1:0".to_owned()), of_plugin];
     let (config, origins) = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
     let text = config.explain(&origins);
-    assert_eq!(text.lines().count(), Config::keys().len());
+    assert_eq!(text.lines().count(), Config::keys().len() + 1);
     let line = text.lines().find(|line| line.starts_with("listen")).unwrap();
     assert_eq!(
         line.split_whitespace().collect::<Vec<_>>().join(" "),

@@ -7,6 +7,7 @@ mod forwarded;
 mod gate;
 mod hook;
 mod leftover;
+mod plugin;
 mod ready;
 mod robot;
 mod rpc;
@@ -42,6 +43,7 @@ use ready::Readiness;
 pub use secure::Secure;
 
 use crate::{
+    apart::Places,
     cluster::Cluster,
     gateway::{Hub, handshake},
     rates::Rates,
@@ -60,6 +62,8 @@ struct Inner {
     store: Store,
     /// The way to other nodes, if there is Redis.
     cluster: Option<Cluster>,
+    /// The plugins that run apart.
+    places: Places,
     browser: Browser,
     /// The operations that anybody may call.
     public: HashSet<&'static str>,
@@ -89,6 +93,7 @@ impl Door {
             readiness: Readiness::new(node.store.clone(), config.data.clone()),
             store: node.store.clone(),
             cluster: node.cluster.clone(),
+            places: node.places.clone(),
             browser: Browser::new(config),
             public: public.map(|operation| operation.op).collect(),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -112,6 +117,7 @@ impl Door {
         Router::new()
             .route("/v1/ws", any(websocket))
             .route("/v1/rpc/{op}", post(rpc::call))
+            .route("/v1/plugin/{name}", get(plugin::link))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
@@ -197,6 +203,7 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
+    door.0.metrics.linked(&door.0.places);
     door.0.metrics.connections.set(i64::from(door.0.hub.connections()));
     let bus = door.0.cluster.as_ref().map(Cluster::health);
     door.0.metrics.follow(door.0.store.asked(), &door.0.store.tail(), bus.as_ref());
