@@ -181,7 +181,7 @@ impl Node {
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
         let cluster = join(config, run, &store, (&hub, &presence))?;
-        let live = live(&hub, cluster.as_ref());
+        let live = live(&hub, cluster.as_ref(), is_shared);
         store.on_commit(Host::after_commit(&plugins, Arc::clone(&live)));
         let started_at = clock.now();
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
@@ -271,16 +271,13 @@ fn join(
         authorities: None,
     };
     let ends = carillon_bus::connect(&address, options)?;
-    Ok(Some(Cluster::join(ends, store, hub, presence)))
+    Ok(Some(Cluster::join(run, ends, store, (hub, presence))))
 }
 
 /// Whom what happens is told to: the connections here, and those of the others if there are any.
-fn live(hub: &Arc<Hub>, cluster: Option<&Cluster>) -> Arc<dyn Live> {
-    let here = Arc::clone(hub);
-    match cluster.cloned() {
-        Some(elsewhere) => Arc::new(Everywhere { here, elsewhere }),
-        None => here,
-    }
+fn live(hub: &Arc<Hub>, cluster: Option<&Cluster>, is_shared: bool) -> Arc<dyn Live> {
+    let (here, elsewhere) = (Arc::clone(hub), cluster.cloned());
+    if is_shared { Arc::new(Everywhere { here, elsewhere }) } else { here }
 }
 
 /// Makes the data folder, for its owner only, and locks it for this process.

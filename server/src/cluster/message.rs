@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 use carillon_plugins::presence::Said as Present;
-use carillon_protocol::{Codec, Event, EventId, RunId, Topic, event::Ephemeral};
+use carillon_protocol::{Codec, Event, EventId, OrgId, RunId, Topic, event::Ephemeral};
 use carillon_store::Run;
 use serde::{Deserialize, Serialize};
 
+use super::calls::{Answer, Call};
 use crate::gateway::Window;
 
 /// More of one commit than this is left to the log: a message holds up all that come after it.
@@ -45,6 +46,40 @@ pub enum Message {
     },
     /// A node asks all others who is connected to them.
     RollCall {},
+    /// A node looks for a program that answers an operation.
+    Wanted {
+        /// Which node, and which of its calls.
+        call: (RunId, u64),
+        /// Whose program.
+        org: OrgId,
+        /// The operation.
+        op: String,
+    },
+    /// Whether such a program is connected to a node.
+    Found {
+        /// For which node, and which of its calls.
+        call: (RunId, u64),
+        /// Which node.
+        run: RunId,
+        /// Whether it has the program.
+        here: bool,
+    },
+    /// A call for a program.
+    Asked {
+        /// The node that the program is connected to.
+        to: RunId,
+        /// Which node asks, and which of its calls it is.
+        call: (RunId, u64),
+        /// What is asked.
+        asked: Call,
+    },
+    /// What a program answered.
+    Answered {
+        /// Which node asked, and which of its calls it was.
+        call: (RunId, u64),
+        /// What became of it.
+        answer: Answer,
+    },
 }
 
 /// The same as a node says it, without copies.
@@ -57,6 +92,10 @@ enum Said<'a> {
     Ephemeral { topic: &'a Topic, eph: &'a Ephemeral },
     Present { run: RunId, people: &'a Present },
     RollCall {},
+    Wanted { call: (RunId, u64), org: OrgId, op: &'a str },
+    Found { call: (RunId, u64), run: RunId, here: bool },
+    Asked { to: RunId, call: (RunId, u64), asked: &'a Call },
+    Answered { call: (RunId, u64), answer: &'a Answer },
 }
 
 /// Says what was committed here.
@@ -90,6 +129,26 @@ pub fn roll_call() -> Bytes {
     Codec::Json.encode(&Said::RollCall {}).into()
 }
 
+/// Asks who has a program.
+pub fn wanted(run: RunId, id: u64, (org, op): (OrgId, &str)) -> Bytes {
+    Codec::Json.encode(&Said::Wanted { call: (run, id), org, op }).into()
+}
+
+/// Says whether this node has it.
+pub fn found(call: (RunId, u64), run: RunId, here: bool) -> Bytes {
+    Codec::Json.encode(&Said::Found { call, run, here }).into()
+}
+
+/// Hands over a call.
+pub fn asked(to: RunId, call: (RunId, u64), asked: &Call) -> Bytes {
+    Codec::Json.encode(&Said::Asked { to, call, asked }).into()
+}
+
+/// Answers a call that was handed over.
+pub fn answered(call: (RunId, u64), answer: &Answer) -> Bytes {
+    Codec::Json.encode(&Said::Answered { call, answer }).into()
+}
+
 /// What another node said.
 pub fn read(payload: &[u8]) -> serde_json::Result<Message> {
     serde_json::from_slice(payload)
@@ -97,7 +156,7 @@ pub fn read(payload: &[u8]) -> serde_json::Result<Message> {
 
 #[cfg(test)]
 mod tests {
-    use carillon_protocol::{ConvId, Json, UserId, id::Ulid};
+    use carillon_protocol::{Cid, ConvId, ErrorBody, ErrorCode, Json, UserId, id::Ulid};
 
     use super::*;
 
@@ -134,6 +193,29 @@ mod tests {
         let heard = read(&present(run, &people)).unwrap();
         assert_eq!(heard, Message::Present { run, people });
         assert_eq!(read(&roll_call()).unwrap(), Message::RollCall {});
+    }
+
+    #[test]
+    fn a_call_is_handed_over_as_it_was_and_so_is_its_answer() {
+        let (run, to) = (RunId(Ulid(9)), RunId(Ulid(10)));
+        let (user, org, op) = (UserId(Ulid(1)), OrgId(Ulid(2)), "app.weather.today".to_owned());
+        let heard = read(&wanted(run, 7, (org, &op))).unwrap();
+        assert_eq!(heard, Message::Wanted { call: (run, 7), org, op: op.clone() });
+        let heard = read(&found((run, 7), to, true)).unwrap();
+        assert_eq!(heard, Message::Found { call: (run, 7), run: to, here: true });
+        for cid in [None, Some(Cid(Ulid(3)))] {
+            let args = Json::of(
+                &serde_json::json!({ "place": "香港", "days": 9_007_199_254_740_991_u64 }),
+            );
+            let call = || Call { user, org, op: op.clone(), cid, args: args.clone() };
+            let heard = read(&asked(to, (run, 7), &call())).unwrap();
+            assert_eq!(heard, Message::Asked { to, call: (run, 7), asked: call() });
+        }
+        let refusal = ErrorBody::new(ErrorCode::NotFound, "no such place");
+        for answer in [Ok(Json::of(&"晴")), Err(refusal)] {
+            let heard = read(&answered((run, 7), &answer)).unwrap();
+            assert_eq!(heard, Message::Answered { call: (run, 7), answer });
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use carillon_plugins::presence::{PARTS, Presence, Turn};
 use carillon_protocol::RunId;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Cluster, message};
+use super::{Cluster, GONE_AFTER, message};
 use crate::gateway::Hub;
 
 /// How often people are told who came and who went: soon enough to be called at once.
@@ -15,9 +15,6 @@ const EVERY: Duration = Duration::from_millis(250);
 /// In one turn of so many nodes ask each other, answer in full and look who is gone: 64 messages a
 /// second at most, however many ask.
 const WHOLE_EVERY: u64 = 4;
-/// A node that was not heard for so long is gone, and the people who were connected to it: it
-/// probes each second, and people who are well come back elsewhere by then.
-const GONE_AFTER: Duration = Duration::from_secs(5);
 
 // What is said of one part goes by the way of that number.
 const _: () = assert!(PARTS == Part::COUNT);

@@ -294,6 +294,11 @@ impl Inner {
 }
 
 impl Hub {
+    /// Whether a program that answers this operation is connected to this node.
+    pub fn has_program(&self, org: OrgId, op: &str) -> bool {
+        self.links.inner().by_op.contains_key(&(org, op.to_owned()))
+    }
+
     /// Asks the program that answers an operation, and waits for what it says.
     pub(super) async fn ask_program(&self, asked: Asked) -> Result<Json> {
         let (waiting, answered) = self.links.hand_out(&asked)?;

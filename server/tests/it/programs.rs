@@ -1,5 +1,6 @@
 //! Programs that answer operations of their own, and those that listen.
 
+mod elsewhere;
 mod listening;
 
 use carillon_protocol::{
