@@ -109,6 +109,28 @@ test('a word without an end breaks on the narrowest phone, and nothing goes side
   expect(sideways).toEqual([])
 })
 
+test('who writes several lines on a phone sees them where they were sent', async ({
+  open,
+  company,
+}) => {
+  const conv = await company.group('Lines', 'amy', 'bob')
+  for (let number = 1; number <= 20; number += 1) await company.say(conv, 'bob', `box ${number}`)
+  const amy = await open('amy', {
+    path: `/c/${conv}`,
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+  })
+  await expect(message(amy, 'box 20')).toBeInViewport()
+  const send = amy.getByRole('button', { name: 'Send', exact: true })
+  for (const first of ['one', 'two', 'three']) {
+    await box(amy).fill(`${first}\nof\nsome\nmore\nlines`)
+    await send.tap()
+    await expect(message(amy, first)).toBeInViewport({ ratio: 1 })
+  }
+  await expect(amy.getByRole('button', { name: /latest|new message/ })).toBeHidden()
+})
+
 test('an emoji is put where the cursor stands', async ({ open, company }) => {
   const title = 'Emoji'
   await company.group(title, 'amy', 'bob')

@@ -124,7 +124,7 @@ function VirtualRows({ ids, current }: { ids: readonly ConvId[]; current: ConvId
   const kept = tabbable === undefined ? [] : [ids.indexOf(tabbable)]
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is inside
-    <div className="convs-scroll" ref={box} onKeyDown={move}>
+    <div className="convs-scroll rows-on-screen" ref={box} onKeyDown={move}>
       <Virtualizer ref={rows} as="ul" item="li" data={ids} keepMounted={kept}>
         {id => (
           <ConversationRow

@@ -32,7 +32,7 @@ export function MemberRows({
   }
   return (
     <div className="member-rows">
-      <VList data={members} role="list">
+      <VList className="rows-on-screen" data={members} role="list">
         {(member, index) => (
           // biome-ignore lint/a11y/useSemanticElements: the list draws its own around it
           <div

@@ -41,7 +41,7 @@ export function MessageScroller(
     <>
       <div
         ref={box}
-        className={scrolling.following ? 'messages-scroll messages-following' : 'messages-scroll'}
+        className="messages-scroll rows-on-screen"
         role="log"
         aria-live="off"
         aria-label={t('chat.messages.of', { title: conv.title })}

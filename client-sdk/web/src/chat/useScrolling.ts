@@ -54,6 +54,7 @@ export function useScrolling({ talk, stretch, rows, box, list }: Scrolled): Scro
   const shift = isShifted(drawn.current, rows)
   const trimming = useTrimming({ talk, stretch, rows, list })
   const goal = useGoal(rows, box, list)
+  const end = useEnd(box)
 
   const kept = useMemo(() => (following ? lastOf(rows.length) : []), [following, rows.length])
 
@@ -62,7 +63,7 @@ export function useScrolling({ talk, stretch, rows, box, list }: Scrolled): Scro
     setFollowing(is)
   }
   const stand = () => {
-    if (!goal.stand() && follows.current) toEnd(box)
+    if (!goal.stand() && follows.current) end.go()
   }
   const look = () => {
     const view = list.current
@@ -101,8 +102,9 @@ export function useScrolling({ talk, stretch, rows, box, list }: Scrolled): Scro
       // Before it knows its size, it hears of its place.
       if (!list.current || list.current.viewportSize === 0) return
       goal.scrolled()
-      const isAtEnd = below(list.current) < END && stretch.live
+      const isAtEnd = stretch.live && end.isHere(follows.current)
       if (isAtEnd !== follows.current) follow(isAtEnd)
+      else if (isAtEnd) stand()
       look()
     },
     onScrollEnd: () => {
@@ -121,8 +123,31 @@ function lastOf(length: number): number[] {
   return Array.from({ length: length - first }, (_, place) => first + place)
 }
 
-function toEnd(box: Box): void {
-  if (box.current) box.current.scrollTop = box.current.scrollHeight
+/**
+ * The end of the list. It moves when the box to write in becomes small again or a row is measured,
+ * and the list hears of that after the scrolling that it brings about: only who scrolls up leaves.
+ */
+function useEnd(box: Box) {
+  const stood = useRef(0)
+  const note = () => {
+    stood.current = box.current?.scrollTop ?? 0
+  }
+  return {
+    go: () => {
+      if (box.current) box.current.scrollTop = box.current.scrollHeight
+      note()
+    },
+    /** Whether the list stands there, or stood there and is left behind. */
+    isHere: (follows: boolean) => {
+      if (!box.current) return false
+      const { scrollHeight, scrollTop, clientHeight } = box.current
+      if (scrollHeight - scrollTop - clientHeight >= END) {
+        return follows && scrollTop >= stood.current - 1
+      }
+      note()
+      return true
+    },
+  }
 }
 
 /**

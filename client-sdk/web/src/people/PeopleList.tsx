@@ -54,7 +54,14 @@ export function PeopleList(props: PeopleListProps) {
   }
   return (
     <div className="people-rows" aria-busy={loading}>
-      <VList ref={rows} data={shown} role="list" aria-label={t('people.list')} onScroll={look}>
+      <VList
+        ref={rows}
+        className="rows-on-screen"
+        data={shown}
+        role="list"
+        aria-label={t('people.list')}
+        onScroll={look}
+      >
         {(member, index) => (
           // biome-ignore lint/a11y/useSemanticElements: the list draws elements around it
           <div
