@@ -11,6 +11,8 @@ use crate::{
 operations! {
     /// Says that a node runs, and how it is; each does so every few seconds.
     "node.beat": Beat => Beaten, State, Access::System;
+    /// Says that a run of a node is over, so that nobody waits for it.
+    "node.end": End => Ended, State, Access::System;
     /// The nodes that said something lately, by name.
     "node.list": List => Listed, Read, Access::System;
     /// Takes a lease, or holds it longer: what only one node may do at a time.
@@ -46,6 +48,17 @@ pub struct Beat {
 /// The answer of `node.beat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Beaten {}
+
+/// `node.end`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// Which run: it says nothing more.
+    pub run: RunId,
+}
+
+/// The answer of `node.end`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ended {}
 
 /// `node.list`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -6,14 +6,19 @@ use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use carillon_bus::NodeId;
-use carillon_plugin::{Clock as _, Host, Live, Plugin, Storage as _};
+use carillon_plugin::{Caller, Clock as _, Host, Live, Plugin, Storage as _};
 use carillon_plugins::{chat, directory, presence::Presence};
-use carillon_protocol::{RunId, limits::Limits};
+use carillon_protocol::{RunId, limits::Limits, node::End};
 use carillon_store::{Database, OpenError, Options, Store};
-use tokio::task::AbortHandle;
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
 
 use crate::{
     apart::{self, Misplaced, Places},
@@ -33,6 +38,9 @@ use crate::{
 const LOCK_FILE: &str = "carillon.lock";
 const DATABASE_FILE: &str = "carillon.db";
 const SOCKET_FILE: &str = "carillon.sock";
+
+/// How long it may take to tell the others that a node stops: as long as its plugins may.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a start can do besides.
 #[derive(Debug, Default)]
@@ -100,7 +108,7 @@ pub struct Node {
     pub places: Places,
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
-    beats: Option<AbortHandle>,
+    beats: Option<JoinHandle<()>>,
     presences: AbortHandle,
     _lock: File,
 }
@@ -187,16 +195,17 @@ impl Node {
         let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
         host.place_readers().await?;
         run_shards(host.clone())?;
+        let silent = Arc::new(Notify::new());
         let beats = is_shared.then(|| {
             let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
             let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
-            let presence = Arc::clone(&presence);
-            let beats = Beats { run, name, started_at, store, hub, cluster, presence };
-            tokio::spawn(beats.run(host.clone())).abort_handle()
+            let (presence, silent) = (Arc::clone(&presence), Arc::clone(&silent));
+            let beats = Beats { run, name, started_at, store, hub, cluster, presence, silent };
+            tokio::spawn(beats.run(host.clone()))
         });
         let presences = {
             let (hub, cluster) = (Arc::clone(&hub), cluster.clone());
-            let presences = Presences { presence, hub, cluster, run };
+            let presences = Presences { presence, hub, cluster, run, silent };
             tokio::spawn(presences.run()).abort_handle()
         };
         Ok(Node {
@@ -213,6 +222,21 @@ impl Node {
             presences,
             _lock: lock,
         })
+    }
+}
+
+impl Node {
+    /// Says to the other nodes that this one stops: nobody waits for it any more.
+    pub async fn leave(&mut self) {
+        let (Some(beats), Some(run)) = (self.beats.take(), self.lease) else { return };
+        beats.abort();
+        // It must not say after that that it runs. That it was aborted is no error.
+        drop(beats.await);
+        let end = End { run };
+        let ended = self.host.call_typed(Caller::SYSTEM, None, &end);
+        if !matches!(timeout(LEAVE_TIMEOUT, ended).await, Ok(Ok(_))) {
+            tracing::warn!("the other nodes could not be told that this one stops");
+        }
     }
 }
 

@@ -126,13 +126,13 @@ impl Server {
 
     /// The same, but waits for no connection any more once `hurry` is over.
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) {
-        let Server { node, runner, witness, door, down, http, socket, .. } = self;
+        let Server { mut node, runner, witness, door, down, http, socket, .. } = self;
         door.drain();
         tokio::select! {
             () = drain(&node.hub, &down, (http, socket)) => {}
             () = hurry => tracing::warn!("in a hurry: connections are not waited for"),
         }
-        tokio::join!(runner.stop(), witness.stop());
+        tokio::join!(runner.stop(), witness.stop(), node.leave());
         // Whatever was acknowledged is on disk already.
         if timeout(CLOSE_TIMEOUT, node.store.close()).await.is_err() {
             tracing::error!("the database did not close in time");

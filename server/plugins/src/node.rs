@@ -4,7 +4,7 @@
 //! lasts; whoever holds one renews it at a third of its time, and stops when that fails.
 
 use carillon_plugin::{Ctx, Error, Plugin, Result};
-use carillon_protocol::node::{Beat, Beaten, Lease, Leased, List, Listed, Node};
+use carillon_protocol::node::{Beat, Beaten, End, Ended, Lease, Leased, List, Listed, Node};
 
 /// A run that said nothing for so long is forgotten.
 const FORGOTTEN_AFTER_MS: i64 = 86_400_000;
@@ -18,6 +18,7 @@ pub fn plugin() -> Plugin {
     Plugin::new("node")
         .migration(1, include_str!("node/1_tables.sql"))
         .command(beat)
+        .command(end)
         .command(list)
         .command(lease)
 }
@@ -35,6 +36,13 @@ async fn beat(ctx: Ctx, args: Beat) -> Result<Beaten> {
     tx.run("DELETE FROM node_lease WHERE until < $1", vec![old.into()]);
     ctx.commit(tx).await?;
     Ok(Beaten {})
+}
+
+async fn end(ctx: Ctx, args: End) -> Result<Ended> {
+    let mut tx = ctx.tx();
+    tx.run("DELETE FROM node_run WHERE run = $1", vec![args.run.to_string().into()]);
+    ctx.commit(tx).await?;
+    Ok(Ended {})
 }
 
 async fn list(ctx: Ctx, _: List) -> Result<Listed> {

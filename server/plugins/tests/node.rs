@@ -8,7 +8,7 @@ use carillon_plugins::node;
 use carillon_protocol::{
     ErrorCode, RunId,
     id::Ulid,
-    node::{Beat, Lease, List},
+    node::{Beat, End, Lease, List},
 };
 use carillon_store::kit::Kit;
 
@@ -52,6 +52,19 @@ async fn a_node_that_says_nothing_for_a_day_is_forgotten() {
     kit.host().call_typed(Caller::SYSTEM, None, &beat(EAST, "east", 5)).await.unwrap();
     kit.clock().advance(86_400_001);
     kit.host().call_typed(Caller::SYSTEM, None, &beat(WEST, "west", 5)).await.unwrap();
+    let listed = kit.host().call_typed(Caller::SYSTEM, None, &List {}).await.unwrap().nodes;
+    assert_eq!(listed.iter().map(|it| it.beat.run).collect::<Vec<_>>(), [WEST]);
+}
+
+#[tokio::test]
+async fn a_run_that_ended_is_forgotten_at_once_and_no_other() {
+    let kit = kit().await;
+    for (run, name) in [(EAST, "east"), (WEST, "west")] {
+        kit.host().call_typed(Caller::SYSTEM, None, &beat(run, name, 5)).await.unwrap();
+    }
+    for _ in 0..2 {
+        kit.host().call_typed(Caller::SYSTEM, None, &End { run: EAST }).await.unwrap();
+    }
     let listed = kit.host().call_typed(Caller::SYSTEM, None, &List {}).await.unwrap().nodes;
     assert_eq!(listed.iter().map(|it| it.beat.run).collect::<Vec<_>>(), [WEST]);
 }

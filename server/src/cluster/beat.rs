@@ -9,7 +9,10 @@ use carillon_protocol::{
     node::{Beat, List, Node},
 };
 use carillon_store::Store;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use super::Cluster;
 use crate::gateway::Hub;
@@ -36,6 +39,8 @@ pub struct Beats {
     pub cluster: Option<Cluster>,
     /// Hears which others run.
     pub presence: Arc<Presence>,
+    /// Rung when one of them is not heard: it may have stopped.
+    pub silent: Arc<Notify>,
 }
 
 impl Beats {
@@ -45,8 +50,11 @@ impl Beats {
         let mut beats = interval(EVERY);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let at = beats.tick().await;
-            if let Err(error) = self.beat(&host, &mut seen, at).await {
+            let done = tokio::select! {
+                at = beats.tick() => self.beat(&host, &mut seen, at).await,
+                () = self.silent.notified() => self.look(&host, &mut seen, at_once()).await,
+            };
+            if let Err(error) = done {
                 // The database is away, which /readyz says; the others see that nothing comes.
                 tracing::debug!(%error, "this node could not say that it runs");
             }
@@ -55,6 +63,10 @@ impl Beats {
 
     async fn beat(&self, host: &Host, seen: &mut Seen, at: Instant) -> Result<()> {
         host.call_typed(Caller::SYSTEM, None, &self.now()).await?;
+        self.look(host, seen, at).await
+    }
+
+    async fn look(&self, host: &Host, seen: &mut Seen, at: Instant) -> Result<()> {
         let nodes = host.call_typed(Caller::SYSTEM, None, &List {}).await?.nodes;
         let mut runs = seen.look(&nodes, host.now(), at);
         runs.retain(|run| *run != self.run);
@@ -76,6 +88,11 @@ impl Beats {
             lost_hints: tail.lost_hints,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a node is silent is measured")]
+fn at_once() -> Instant {
+    Instant::now()
 }
 
 /// What runs said last and since when that is known here: their clocks may differ from this one.

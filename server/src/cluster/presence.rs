@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use carillon_bus::Part;
 use carillon_plugins::presence::{PARTS, Presence, Turn};
 use carillon_protocol::RunId;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::{Cluster, GONE_AFTER, message};
 use crate::gateway::Hub;
@@ -15,6 +18,10 @@ const EVERY: Duration = Duration::from_millis(250);
 /// In one turn of so many nodes ask each other, answer in full and look who is gone: 64 messages a
 /// second at most, however many ask.
 const WHOLE_EVERY: u64 = 4;
+
+/// Of a node that was not heard for so long the database is asked whether it stopped, before it
+/// counts as gone: two probes and some delay.
+const SILENT_AFTER: Duration = Duration::from_millis(2_500);
 
 // What is said of one part goes by the way of that number.
 const _: () = assert!(PARTS == Part::COUNT);
@@ -30,6 +37,8 @@ pub struct Presences {
     pub cluster: Option<Cluster>,
     /// Which run of this node.
     pub run: RunId,
+    /// Is rung when one of the others is not heard.
+    pub silent: Arc<Notify>,
 }
 
 impl Presences {
@@ -63,8 +72,11 @@ impl Presences {
         let mut alive = Vec::new();
         if let Some(cluster) = &self.cluster {
             let health = cluster.health();
-            let lately = health.peers.iter().filter(|peer| peer.heard < GONE_AFTER);
-            alive.extend(lately.map(|peer| RunId(peer.node.0)));
+            let lately = || health.peers.iter().filter(|peer| peer.heard < GONE_AFTER);
+            alive.extend(lately().map(|peer| RunId(peer.node.0)));
+            if lately().any(|peer| peer.heard >= SILENT_AFTER) {
+                self.silent.notify_one();
+            }
             self.presence.hears(health.ready, &alive, now);
         }
         if self.presence.hears_not_all(&alive) {

@@ -258,7 +258,11 @@ async fn each_node_is_listed_with_its_place_in_the_log() {
     let nodes = list().await;
     assert_ne!(nodes[0].beat.run, nodes[1].beat.run);
     assert!(nodes.iter().all(|node| node.beat.version == env!("CARGO_PKG_VERSION")));
-    pair.stop().await;
+    pair.east.stop().await;
+    let left = pair.west.host().call_typed(Caller::SYSTEM, None, &List {}).await.unwrap().nodes;
+    let runs: Vec<_> = left.iter().map(|node| Some(node.beat.run)).collect();
+    assert_eq!(runs, [pair.west.server().node.lease], "who stopped is not waited for");
+    pair.west.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -153,7 +153,9 @@ async fn people_of_all_nodes_see_each_other_and_where_they_are_signed_in() {
     connected(&mut phone, &[Some(true), Some(true)]).await;
     drop((bobs, carols));
     world.servers.pop().unwrap().stop().await;
-    told(&mut amys, (world.bob.user, Some(false))).await;
+    let before = told(&mut amys, (world.bob.user, Some(false))).await;
+    let is_known = before.iter().all(|(_, online)| online.is_some());
+    assert!(is_known, "of nobody it is doubtful where they are: {before:?}");
     connected(&mut phone, &[Some(true), Some(false)]).await;
     assert_eq!(watch(&mut amys, &[world.carol.user]).await, [Some(true)]);
     drop((amys, phone));

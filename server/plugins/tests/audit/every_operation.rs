@@ -26,7 +26,7 @@ const NOT_IN_IT: [(&str, &[&str]); 5] = [
     ),
     ("only looks, and counts that it did", &["org.invite.look", "session.resolve"]),
     ("lasts a minute and is of use to nobody else", &["session.token", "presence.watch"]),
-    ("nodes tell each other how they are", &["node.beat", "node.lease"]),
+    ("nodes tell each other how they are", &["node.beat", "node.end", "node.lease"]),
     (
         "repeats or gives up what is in the log of the plugin, for the operator",
         &["plugin.dead.retry", "plugin.dead.drop", "bot.receive"],
