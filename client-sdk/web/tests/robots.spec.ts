@@ -54,7 +54,8 @@ test('a robot is made in a group, posts there, and says why it did not', async (
   const address = await copied(amy, 'As DingTalk’s')
   const hook = await copied(amy, 'As Slack’s, Mattermost’s and Alertmanager’s')
   expect(inShell(await copied(amy, 'Try it in a terminal'))).toEqual({ errcode: 0, errmsg: 'ok' })
-  await expect(message(bob, 'Hello, group disk')).toBeVisible()
+  const hello = message(bob, 'Hello, group disk')
+  await expect(hello.getByText('Robot', { exact: true })).toBeVisible()
   const text = { msgtype: 'text', text: { content: 'the disk is full' } }
   expect(await post(amy, address, text)).toEqual({ errcode: 0, errmsg: 'ok' })
   const quiet = { msgtype: 'text', text: { content: 'nothing to see' } }

@@ -11,6 +11,7 @@ import { Banner } from '../ui/Notice.tsx'
 import { meant } from './answers.ts'
 import { CardForm } from './CardForm.tsx'
 import { Markdown } from './Markdown.tsx'
+import { beginsWith } from './markdown.ts'
 import { Picture } from './Picture.tsx'
 
 /** Tells the card's owner that somebody acts. */
@@ -49,7 +50,7 @@ export const CardView = memo(function CardView({
   return (
     <section className={`card card-${card.tone ?? 'plain'}`} aria-label={card.title}>
       {card.image && <Picture url={webAddress(card.image)} alt="" raw={card.image} />}
-      <Title title={card.title} url={card.url} />
+      {!isTitled(card) && <Title title={card.title} url={card.url} />}
       {card.text && <Markdown text={card.text} me={me} />}
       <Facts facts={card.fields ?? []} me={me} />
       <Items items={card.items ?? []} me={me} />
@@ -77,6 +78,12 @@ export const CardView = memo(function CardView({
     if (card.form) await wanted({ button: card.form.submit, values })
   }
 })
+
+/** Whether the text says the title itself; one that leads somewhere is needed for that. */
+function isTitled({ title, url, text }: Card): boolean {
+  if (title === undefined || text === undefined || url !== undefined) return false
+  return beginsWith(text, title)
+}
 
 function Title({ title, url }: { title: string | undefined; url: string | undefined }) {
   const href = url && linkAddress(url)

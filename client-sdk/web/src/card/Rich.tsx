@@ -4,6 +4,7 @@ import type { Shown } from '../chat/RowView.tsx'
 import type { Rich as Body, Message } from '../model/message.ts'
 import { CardView } from './CardView.tsx'
 import { Markdown } from './Markdown.tsx'
+import { beginsWith } from './markdown.ts'
 import './card.css'
 
 /** What a message says that is more than a text. */
@@ -27,7 +28,7 @@ export default function Rich({
   if (rich.kind === 'card') return <CardView card={rich.card} me={me} act={act} />
   return (
     <div className="words">
-      {rich.title !== undefined && (
+      {rich.title !== undefined && !beginsWith(rich.text, rich.title) && (
         <p className="card-title" dir="auto">
           {rich.title}
         </p>

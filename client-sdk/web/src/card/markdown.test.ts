@@ -1,6 +1,6 @@
 import type { Token } from 'marked'
 import { expect, test } from 'vitest'
-import { lineIn, plain, treeOf } from './markdown.ts'
+import { beginsWith, lineIn, plain, treeOf } from './markdown.ts'
 
 const kinds = (tokens: readonly Token[]): string[] =>
   tokens.flatMap(token => [token.type, ...('tokens' in token ? kinds(token.tokens ?? []) : [])])
@@ -53,4 +53,12 @@ test.each([
 
 test('a line of what is nested without end is still made', () => {
   expect(lineIn('>'.repeat(2_000)).length).toBeLessThanOrEqual(2_000)
+})
+
+test('a title that the text begins with is not shown twice', () => {
+  expect(beginsWith('### 雪櫃報告\n\nwarm', '雪櫃報告')).toBe(true)
+  expect(beginsWith('\n**Build `7`** \nfailed', 'Build 7')).toBe(true)
+  expect(beginsWith('Build 7 failed', 'Build 7')).toBe(false)
+  expect(beginsWith('fridge\n# Build 7', 'Build 7')).toBe(false)
+  expect(beginsWith('', 'Build 7')).toBe(false)
 })

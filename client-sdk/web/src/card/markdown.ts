@@ -20,6 +20,15 @@ export function lineIn(text: string): string {
   return said(treeOf(text), 0).replaceAll(/\s+/g, ' ').trim()
 }
 
+/** So much form, as `###` and `**`, may stand around a title. */
+const FORM_MAX = 16
+
+/** Whether a text begins with its title: programs write it twice, as elsewhere one is not shown. */
+export function beginsWith(text: string, title: string): boolean {
+  const [first = ''] = text.trimStart().split('\n', 1)
+  return first.length <= title.length + FORM_MAX && lineIn(first) === title.trim()
+}
+
 function said(tokens: readonly Token[] | undefined, depth: number): string {
   if (!tokens) return ''
   if (depth > DEPTH_MAX) return tokens.map(token => token.raw).join('')

@@ -107,6 +107,7 @@ function Head({ message, shown, visible }: { message: Message; shown: Shown; vis
   return (
     <p className={visible ? 'message-head' : 'visually-hidden'}>
       <bdi className="message-name">{name}</bdi>
+      {person?.app && <span className="message-robot">{t('chat.robot')}</span>}
     </p>
   )
 }

@@ -6,7 +6,7 @@ import type { Door } from './door.ts'
 import { is } from './event.ts'
 
 /** What is shown of a person. */
-export type Person = Pick<OrgMember, 'user' | 'name' | 'login' | 'title' | 'active'>
+export type Person = Pick<OrgMember, 'user' | 'name' | 'login' | 'title' | 'active' | 'app'>
 
 /** Two of the largest groups; those that were not asked for longest make room. */
 const PEOPLE_MAX = 10_000
@@ -42,10 +42,11 @@ export class People {
   met(people: readonly OrgMember[]): void {
     if (people.length === 0) return
     const known = new Map(this.known.getState())
-    for (const { user, name, login, title, active } of people) {
+    for (const { user, name, login, title, active, app } of people) {
       this.#asked.add(user)
       known.delete(user)
-      known.set(user, { user, name, login, active, ...(title === undefined ? {} : { title }) })
+      const titled = title === undefined ? {} : { title }
+      known.set(user, { user, name, login, active, app, ...titled })
     }
     for (const user of known.keys()) {
       if (known.size <= PEOPLE_MAX) break
