@@ -4,7 +4,7 @@
 
 #[path = "../../plugins/tests/background/ledger.rs"]
 #[allow(dead_code, reason = "the plugin's own tests use all of it")]
-mod ledger;
+pub mod ledger;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -80,7 +80,8 @@ impl TestServer {
         TestServer::made(change, Start::default()).await
     }
 
-    async fn made(change: impl FnOnce(&mut Config), start: Start) -> TestServer {
+    /// A server whose configuration is changed first, and that does something besides.
+    pub async fn made(change: impl FnOnce(&mut Config), start: Start) -> TestServer {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { data: folder.path().join("data"), ..Config::default() };
         config.limits.writes_per_s = 100_000.try_into().unwrap();

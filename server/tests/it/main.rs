@@ -1,6 +1,7 @@
 //! What the product promises, through the doors that people use.
 #![expect(clippy::unwrap_used, reason = "a test stops where something unexpected happens")]
 
+mod apart;
 mod audit;
 mod away;
 mod backups;
