@@ -122,8 +122,15 @@ impl Work {
                 tokio::task::yield_now().await;
                 continue;
             }
+            let woken = async {
+                // Of a plugin that stumbles nobody else's events are to cost anything.
+                match next {
+                    Next::Pause(_) => std::future::pending().await,
+                    _ => self.host.woken(self.plugin.name, duty).await,
+                }
+            };
             tokio::select! {
-                () = self.host.woken(self.plugin.name, duty) => {}
+                () = woken => {}
                 () = self.until(next) => {}
                 _ = down.changed() => {}
             }
@@ -133,7 +140,7 @@ impl Work {
     /// Waits until something is due, or might be.
     async fn until(&self, next: Next) {
         let look = if self.lease.is_some() { LOOK_EVERY_SHARED } else { LOOK_EVERY_ALONE };
-        let Next::At(due) = next else { return sleep(look).await };
+        let (Next::At(due) | Next::Pause(due)) = next else { return sleep(look).await };
         let due = async {
             loop {
                 let left = due.saturating_sub(self.host.now());

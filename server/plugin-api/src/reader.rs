@@ -169,10 +169,10 @@ impl Host {
         let now = self.now();
         // A pause that is longer than the longest was begun before the clock was set back.
         if (now + 1..=now + Retries::default().longest_ms).contains(&cursor.retry_at) {
-            return Ok(Next::At(cursor.retry_at));
+            return Ok(Next::Pause(cursor.retry_at));
         }
         if self.is_behind(plugin, now).await? {
-            return Ok(Next::At(now + BACKLOG_PAUSE_MS));
+            return Ok(Next::Pause(now + BACKLOG_PAUSE_MS));
         }
         // Up to there this process has seen that nothing concerns the plugin.
         let from = cursor.pos.max(duties.looked_through.load(Ordering::Relaxed));
@@ -267,7 +267,7 @@ impl Host {
             }
             // What is away is not the fault of an event.
             Err(error) if error.is_away() => {
-                return Ok(Err(Stop::Failed(Next::At(self.now() + AWAY_PAUSE_MS))));
+                return Ok(Err(Stop::Failed(Next::Pause(self.now() + AWAY_PAUSE_MS))));
             }
             Err(error) => error,
         };
@@ -312,7 +312,7 @@ impl Host {
             let held = Cursor { failures, retry_at, ..cursor };
             tx.put_first(step_to(owner, cursor, held, Some(&error)));
             self.commit(tx).await?;
-            return Ok(Stop::Failed(Next::At(retry_at)));
+            return Ok(Stop::Failed(Next::Pause(retry_at)));
         }
         let passed = Cursor { pos: *pos, size: BATCH_MAX, failures: 0, retry_at: 0 };
         tx.put_first(step_to(owner, cursor, passed, Some(&error)));

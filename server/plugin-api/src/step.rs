@@ -15,6 +15,8 @@ pub enum Next {
     Now,
     /// At this time, in milliseconds since the epoch by the host's clock, or when woken.
     At(i64),
+    /// Not before this time: what happens until then changes nothing.
+    Pause(i64),
     /// When woken.
     Idle,
 }

@@ -5,25 +5,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bed;
+
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use carillon_plugin::{
-    Caller, Clock, Ctx, Decision, Duty, Error, Host, Live, LiveChange, Next, Plugin, Result,
-    Storage, Tx,
-    protocol::{
-        Access, Cid, Command, Effect, ErrorCode, Event, EventId, Topic, event::Ephemeral, id::Ulid,
-    },
+    Caller, Ctx, Decision, Duty, Error, Host, Next, Plugin, Result, Tx,
+    protocol::{Access, Cid, Command, Effect, Event, EventId, OrgId, Topic, UserId, id::Ulid},
 };
-use carillon_store::{Database, Options, Store};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use bed::{Bed, cpu};
 
 /// Events that are read at full speed.
 const BACKLOG: u64 = 100_000;
@@ -41,30 +39,6 @@ const OTHERS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 #[expect(clippy::disallowed_methods, reason = "a bench measures durations")]
 fn clock() -> Instant {
     Instant::now()
-}
-
-/// The machine's own time and ids that only differ.
-struct Running(AtomicU64);
-
-impl Clock for Running {
-    #[expect(clippy::disallowed_methods, reason = "a bench measures durations")]
-    fn now(&self) -> i64 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        i64::try_from(now.unwrap().as_millis()).unwrap()
-    }
-
-    fn new_id(&self) -> Ulid {
-        let random = self.0.fetch_add(1, Ordering::Relaxed).into();
-        Ulid::from_parts(self.now().unsigned_abs(), random)
-    }
-}
-
-struct Nobody;
-
-impl Live for Nobody {
-    fn committed(&self, _: &[(Event, Vec<LiveChange>)]) {}
-    fn push(&self, _: &Topic, _: Ephemeral) {}
-    fn called(&self, _: &'static str, _: Option<ErrorCode>, _: Duration) {}
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -92,12 +66,12 @@ struct Times {
 
 async fn say(ctx: Ctx, args: Say) -> Result<Decision<Said>> {
     let mut tx = ctx.tx();
-    tx.emit_counted(topic(), "count.said", &args);
+    tx.emit_counted(topic(ctx.caller().org), "count.said", &args);
     Ok(tx.into())
 }
 
-fn topic() -> Topic {
-    "x:count:all".parse().unwrap()
+fn topic(org: OrgId) -> Topic {
+    format!("x:count:{org}").parse().unwrap()
 }
 
 async fn write_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
@@ -117,70 +91,41 @@ fn counting() -> Plugin {
         .once(say, |_| Ok(Said {}))
 }
 
-async fn one(host: &Host) {
+async fn one(host: &Host, org: OrgId) {
     let cid = Some(Cid(host.new_id()));
     let say = Say { text: "a message of the usual length, more or less".into() };
-    host.call_typed(Caller::SYSTEM, cid, &say).await.unwrap();
+    host.call_typed(Caller::for_plugin(UserId(Ulid::nil()), org), cid, &say).await.unwrap();
 }
 
-struct Bed {
-    host: Host,
-    store: Store,
-    _folder: tempfile::TempDir,
+fn org(number: u64) -> OrgId {
+    OrgId(Ulid(number.into()))
 }
 
-impl Bed {
-    async fn new(plugins: Vec<Plugin>) -> Bed {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::Sqlite(folder.path().join("bench.db"));
-        let migrations = Host::migrations(&plugins);
-        let store = Store::open(&database, &migrations, Options::default()).await.unwrap();
-        let live = Arc::new(Nobody);
-        store.on_commit(Host::after_commit(&plugins, live.clone()));
-        let clock = Arc::new(Running(AtomicU64::new(0)));
-        let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
-        host.place_readers().await.unwrap();
-        Bed { host, store, _folder: folder }
-    }
-
-    /// So many events, as fast as they can be committed.
-    async fn fill(&self, events: u64) {
-        let callers = (0..AT_ONCE).map(|_| {
-            let host = self.host.clone();
-            tokio::spawn(async move {
-                for _ in 0..events / AT_ONCE {
-                    one(&host).await;
-                }
-            })
-        });
-        for caller in callers.collect::<Vec<_>>() {
-            caller.await.unwrap();
-        }
-    }
-
-    /// Takes steps as the node does, until it is aborted.
-    fn run(&self, plugin: &'static str) -> tokio::task::AbortHandle {
-        let host = self.host.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                if host.step(plugin, Duty::Events).await.unwrap() != Next::Now {
-                    host.woken(plugin, Duty::Events).await;
-                }
+/// So many events of organisations in turns, as fast as they can be committed.
+async fn fill(bed: &Bed, events: u64, orgs: u64) {
+    let callers = (0..AT_ONCE).map(|caller| {
+        let host = bed.host.clone();
+        tokio::spawn(async move {
+            for number in 0..events / AT_ONCE {
+                one(&host, org((caller + number) % orgs)).await;
             }
-        });
-        task.abort_handle()
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
     }
 }
 
-async fn full_speed() {
+async fn full_speed(orgs: u64) {
     let bed = Bed::new(vec![counting().reads(&["count.said"], write_down)]).await;
-    bed.fill(BACKLOG).await;
+    fill(&bed, BACKLOG, orgs).await;
     let started = clock();
     while bed.host.read_step("count").await.unwrap() == Next::Now {}
     let took = started.elapsed();
     let sql = "SELECT COUNT(*) FROM count_row";
-    let rows: u64 = bed.store.query(sql, vec![]).await.unwrap()[0].get(0).unwrap();
-    println!("{rows} events, a row each: {:.0}/s", rows as f64 / took.as_secs_f64());
+    let rows: u64 = bed.host.storage().query(sql, vec![]).await.unwrap()[0].get(0).unwrap();
+    let rate = rows as f64 / took.as_secs_f64();
+    println!("{rows} events of {orgs} organisations in turns, a row each: {rate:.0}/s");
 }
 
 async fn note_down(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
@@ -204,7 +149,7 @@ async fn steady() {
         for _ in 0..RATE * STEADY_S {
             ticks.tick().await;
             let host = host.clone();
-            tokio::spawn(async move { one(&host).await });
+            tokio::spawn(async move { one(&host, org(0)).await });
         }
     });
     let mut late = Vec::new();
@@ -226,31 +171,23 @@ async fn steady() {
     );
 }
 
-/// The time that all threads of this process have computed.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    // In hundredths of a second: user and system.
-    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
 /// What a message costs with plugins that read other kinds, and with none, in turns.
 async fn bystanders() {
     let quiet = |name| Plugin::new(name).on("other.kind", |ctx, _| async move { Ok(ctx.tx()) });
     let alone = Bed::new(vec![counting()]).await;
     let others = OTHERS.into_iter().map(quiet);
     let beside = Bed::new(others.chain([counting()]).collect()).await;
-    let running: Vec<_> = OTHERS.into_iter().map(|plugin| beside.run(plugin)).collect();
+    let running: Vec<_> =
+        OTHERS.into_iter().map(|it| beside.run(it, Duty::Events, || true)).collect();
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (bed, costs) in [&alone, &beside].into_iter().zip(&mut costs) {
             let before = cpu();
-            bed.fill(TURN).await;
+            fill(bed, TURN, 1).await;
             costs.push((cpu() - before) / TURN as u32);
         }
     }
-    running.iter().for_each(tokio::task::AbortHandle::abort);
+    running.iter().for_each(JoinHandle::abort);
     let [alone, beside] = costs.map(|mut costs| {
         costs.sort_unstable();
         costs[TURNS / 2]
@@ -264,7 +201,9 @@ async fn bystanders() {
 
 #[tokio::main]
 async fn main() {
-    full_speed().await;
+    for orgs in [1, 8] {
+        full_speed(orgs).await;
+    }
     steady().await;
     bystanders().await;
 }
