@@ -224,6 +224,7 @@ export const CHAT_PLACES: readonly Place[] = [
   {
     name: 'offline',
     login: 'amy',
+    cutOff: true,
     path: ({ conv, wired }) => `${wired}/c/${conv.direct}`,
     reach: async visit => {
       const { page, scene, t } = visit
@@ -232,7 +233,8 @@ export const CHAT_PLACES: readonly Place[] = [
       await expect(page.getByText(t('connection.offline'))).toBeVisible()
       await box(visit).fill('收到，聽朝見')
       await page.getByRole('button', { name: t('chat.send'), exact: true }).click()
+      await page.getByRole('article').filter({ hasText: '收到，聽朝見' }).last().waitFor()
     },
-    there: ({ page }) => page.getByRole('article').filter({ hasText: '收到，聽朝見' }).last(),
+    there: ({ page, t }) => page.getByText(t('connection.offline')),
   },
 ]

@@ -1,5 +1,6 @@
 import type { Locator } from '@playwright/test'
 import type { Text } from '../../src/texts/language.tsx'
+import type { Language } from '../../texts/plugin.ts'
 import type { Page } from '../kit.ts'
 import { ADMIN_PLACES } from './admin.ts'
 import { CHAT_PLACES } from './chats.ts'
@@ -22,6 +23,8 @@ export interface Place {
   main?: boolean
   /** Who looks at it; nobody is signed in without. */
   login?: string
+  /** Whether the network is away there, so that nothing is heard. */
+  cutOff?: boolean
   path: (scene: Scene) => string
   /** From the page to the state. */
   reach?: (visit: Visit) => Promise<void>
@@ -68,6 +71,25 @@ export async function resize(place: Place, visit: Visit, size: Size): Promise<vo
   await visit.page.setViewportSize(size)
   await rest(visit.page)
   if (!(await isBeforeEyes(place.there(visit)))) await go(place, visit)
+}
+
+/**
+ * Goes on in another language, as the settings of another device would make the page; goes to the
+ * place again if that has taken one away. Who is not signed in chooses it on the page.
+ */
+export async function speak(place: Place, visit: Visit, language: Language): Promise<void> {
+  const { page, scene } = visit
+  if (place.login === undefined) await chosen(page, language)
+  else await scene.company.as(place.login, 'org.member.update', { locale: language })
+  if (place.cutOff) return go(place, visit)
+  await page.locator(`html[lang="${language}"]`).waitFor()
+  await rest(page)
+  if (!(await isBeforeEyes(place.there(visit)))) await go(place, visit)
+}
+
+/** Chooses a language before one is in. */
+async function chosen(page: Page, language: Language): Promise<void> {
+  await page.locator('select').first().selectOption(language)
 }
 
 /** Whether nothing lies over it. */
