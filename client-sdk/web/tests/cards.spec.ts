@@ -113,6 +113,47 @@ test('a card is changed in place for everybody', async ({ open, company, server 
   await expect(page.getByRole('article')).toHaveCount(1)
 })
 
+test('in the list of conversations stands what people read, not how it was written', async ({
+  open,
+  company,
+  server,
+}) => {
+  const program = await Program.make(server, company, 'lines')
+  const conv = await company.group('Lines', 'amy', 'bob')
+  await company.as('amy', 'conv.member.add', { conv, users: [program.user] })
+  const page = await open('amy')
+  const last = row(page, 'Lines').locator('.conv-last')
+  await program.markdown(conv, '**Disk** is _full_:\n- see [the page](https://example.org/x)')
+  await expect(last).toContainText(/Disk is full: see the page$/)
+  await program.markdown(conv, '*not* this', 'The **title** as it is')
+  await expect(last).toContainText('The **title** as it is')
+  await program.card(conv, { text: '# Lunch\n`rice` or ~~noodles~~' })
+  await expect(last).toContainText(/Lunch rice or noodles$/)
+})
+
+test('what was changed while somebody was away is told to be so', async ({
+  open,
+  company,
+  server,
+}) => {
+  const program = await Program.make(server, company, 'away')
+  const [bob, carol] = [await company.user('bob'), await company.user('carol')]
+  const members = [bob, carol, program.user]
+  const made = { title: 'Away', members, history: 'joined' } as const
+  const { conv } = await company.as('amy', 'conv.create', made)
+  const seq = await program.card(conv, NEWS)
+  await company.as('amy', 'conv.member.remove', { conv, users: [bob] })
+  await program.call('card.set', { conv, seq, card: { title: 'Build 412 is good' } })
+  await company.as('amy', 'conv.member.add', { conv, users: [bob] })
+  const words = 'This message was changed at a time that you cannot see.'
+  const page = await open('bob', { path: `/c/${conv}` })
+  await expect(message(page, words)).toBeVisible()
+  await expect(row(page, 'Away')).toContainText(words)
+  await expect(page.getByText('Build 412')).toHaveCount(0)
+  const other = await open('carol', { path: `/c/${conv}` })
+  await expect(card(other, 'Build 412 is good')).toBeVisible()
+})
+
 test('a form is filled in by keyboard, and what is wrong stands at its question', async ({
   open,
   company,

@@ -1,6 +1,6 @@
 import type { AuditRow } from '@carillon/client'
 import { Server, UserRoundX } from 'lucide-react'
-import { memo, type ReactNode } from 'react'
+import { memo, type ReactNode, useState } from 'react'
 import type { Calendar } from '../model/calendar.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -18,27 +18,31 @@ export const Entry = memo(function Entry({
   calendar: Calendar
 }) {
   const t = useText()
+  const [open, setOpen] = useState(false)
   const { at, what } = row
   const isRefused = what.outcome === 'refused'
+  const isServer = !isRefused && whoIn(what) === undefined
   return (
     <li>
-      <details className="audit-entry">
+      <details className="audit-entry" onToggle={event => setOpen(event.currentTarget.open)}>
         <summary>
           <Face row={row} names={names} />
           <span className="audit-what" dir="auto">
             {sentence(t, what, names)}
             {isRefused && (
               <span className="audit-refused">
-                {t('audit.refusedTimes', { count: what.times })}
+                {what.times === 1
+                  ? t('audit.refusedOnce')
+                  : t('audit.refusedTimes', { times: what.times })}
               </span>
             )}
           </span>
           <span className="audit-where">
-            <bdi>{what.address ?? t('audit.noAddress')}</bdi>
+            <bdi>{what.address ?? (isServer ? '' : t('audit.noAddress'))}</bdi>
           </span>
           <time dateTime={new Date(at).toISOString()}>{calendar.time(at)}</time>
         </summary>
-        <Details row={row} calendar={calendar} />
+        {open && <Details row={row} calendar={calendar} />}
       </details>
     </li>
   )

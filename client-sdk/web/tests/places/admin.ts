@@ -183,4 +183,24 @@ export const ADMIN_PLACES: readonly Place[] = [
     path: () => '/admin/organisation',
     there: ({ page, t }) => page.getByLabel(t('setup.org')),
   },
+  {
+    name: 'admin-audit',
+    main: true,
+    login: 'frank',
+    path: () => '/admin/audit',
+    there: ({ page }) => page.locator('.audit-entry').first(),
+  },
+  {
+    name: 'admin-audit-details',
+    login: 'frank',
+    path: () => '/admin/audit',
+    reach: ({ page }) => page.locator('.audit-entry summary').first().click(),
+    there: ({ page, t }) => page.getByText(t('audit.detail.op'), { exact: true }),
+  },
+  {
+    name: 'admin-audit-none',
+    login: 'frank',
+    path: () => '/admin/audit?kind=audit.',
+    there: ({ page, t }) => page.getByText(t('audit.noneFound')),
+  },
 ]
