@@ -92,11 +92,13 @@ impl Confined {
     pub(crate) fn appends(&self, emit: &Emit) -> Result<()> {
         let noun = emit.k.split('.').next().unwrap_or_default();
         if !self.owns(&emit.topic) || !self.nouns.contains(&noun) {
-            let msg = format!("a plugin that runs apart appends its own events, in x:{}:…", self.plugin);
+            let msg =
+                format!("a plugin that runs apart appends its own events, in x:{}:…", self.plugin);
             return Err(Error::denied(msg));
         }
-        if !emit.data.as_str().starts_with('{') {
-            return Err(Error::bad_arg("data", "the data of an event is an object"));
+        // The log writes into the data of what counts.
+        if emit.counts && !emit.data.as_str().starts_with('{') {
+            return Err(Error::bad_arg("data", "the data of an event that counts is an object"));
         }
         Ok(())
     }

@@ -156,6 +156,7 @@ command!("ledger.pass", Pass, Once, Access::System);
 
 pub fn plugin(world: Arc<World>) -> Plugin {
     Plugin::new("ledger")
+        .apart()
         .migration(1, include_str!("ledger.sql"))
         .state(world)
         .once(note, |_| Ok(Done {}))

@@ -62,6 +62,11 @@ impl Wire {
         self.breaks.lock().unwrap_or_else(PoisonError::into_inner).extend(at);
     }
 
+    /// From now on nothing breaks.
+    pub fn mends(&self) {
+        self.breaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// How many orders were sent.
     pub fn orders(&self) -> usize {
         self.orders.load(Ordering::Relaxed)

@@ -1,0 +1,105 @@
+//! A process that is away, or ends in the middle.
+
+use carillon_plugin::{Clock as _, Period, protocol::OrgId, protocol::id::Ulid};
+use carillon_store::kit::Break;
+
+use super::{
+    ledger::{Fault, Fire, Note, Plan, Tell},
+    *,
+};
+
+fn plan(kit: &Kit, text: &str) -> Plan {
+    let due_at = Some(kit.clock().now() + 1_000);
+    Plan { key: text.into(), due_at, text: text.into(), state: false }
+}
+
+#[tokio::test]
+async fn while_no_process_is_linked_calls_are_refused_and_what_is_owed_waits() {
+    let (kit, wire, _) = ledger_apart().await;
+    call(&kit, Note { text: "read later".into() }).await.unwrap();
+    call(&kit, Tell { key: "k".into(), text: "told later".into() }).await.unwrap();
+    call(&kit, plan(&kit, "called later")).await.unwrap();
+    wire.breaks([Some(Break::Away); 1_000]);
+
+    let refused = call(&kit, Note { text: "not now".into() }).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Unavailable);
+    assert!(refused.body().retry_ms.is_some());
+    let before = wire.orders();
+    for _ in 0..40 {
+        pass(&kit, 2_000).await;
+    }
+    assert!(wire.orders() > before + 3 * 11, "each was tried more often than failures are");
+    for table in ["plugin_cursor", "plugin_timer", "plugin_outbox"] {
+        assert_eq!(count(&kit, table).await, 1, "{table}");
+        assert_eq!(sum(&kit, "SUM(failures)", table).await, 0, "{table}");
+    }
+    assert_eq!(count(&kit, "plugin_dead").await, 0);
+    assert_eq!(rows(&kit).await, []);
+
+    wire.mends();
+    pass(&kit, 2_000).await;
+    let done = rows(&kit).await;
+    let done: Vec<_> = done.iter().map(|(what, said)| (&**what, &**said)).collect();
+    let wanted = [("fired", "called later"), ("read", "read later"), ("shouted", "told later")];
+    assert_eq!(done, wanted);
+}
+
+#[tokio::test]
+async fn a_call_is_unknown_only_if_its_handler_may_have_done_something_by_itself() {
+    let (kit, wire, _) = ledger_apart().await;
+    // What a handler decided is committed by the node, or not at all.
+    for at in [Break::Away, Break::BeforeHandler, Break::BeforeDone] {
+        wire.breaks([Some(at)]);
+        let lost = call(&kit, Note { text: "x".into() }).await;
+        assert_eq!(code(lost), ErrorCode::Unavailable, "{at:?}");
+    }
+    wire.breaks([Some(Break::BeforeAsk(0))]);
+    assert_eq!(code(call(&kit, plan(&kit, "p")).await), ErrorCode::Unavailable);
+    assert_eq!((rows(&kit).await.len(), count(&kit, "plugin_timer").await), (0, 0));
+
+    for at in [Break::AfterAsk(0), Break::BeforeDone] {
+        wire.breaks([Some(at)]);
+        assert_eq!(code(call(&kit, plan(&kit, "p")).await), ErrorCode::TimeoutUnknown, "{at:?}");
+    }
+    assert_eq!(count(&kit, "plugin_timer").await, 1, "it was set");
+}
+
+#[tokio::test]
+async fn an_event_that_ends_its_process_each_time_is_put_aside_and_the_next_has_its_turn() {
+    let (kit, wire, _) = ledger_apart().await;
+    call(&kit, Note { text: "mark the worst".into() }).await.unwrap();
+    call(&kit, Note { text: "mark the next".into() }).await.unwrap();
+    wire.breaks([Some(Break::BeforeDone); 10]);
+    for _ in 0..20 {
+        pass(&kit, 60_000).await;
+    }
+    assert_eq!(count(&kit, "plugin_dead").await, 1);
+    let wanted = ["fired", "marked", "shouted"].map(|what| (what.into(), "mark the next".into()));
+    assert_eq!(rows(&kit).await, wanted);
+}
+
+#[tokio::test]
+async fn what_a_handler_refuses_or_panics_over_is_answered_as_in_the_node() {
+    let (kit, _, world) = ledger_apart().await;
+    world.breaks("no", Fault::Refuse);
+    world.breaks("worse", Fault::Panic);
+    let refused = call(&kit, Fire { text: "no".into() }).await.unwrap_err();
+    assert_eq!(refused.to_string(), "E_CONFLICT: not no");
+    let panicked = call(&kit, Fire { text: "worse".into() }).await;
+    assert_eq!(code(panicked), ErrorCode::Unavailable);
+    call(&kit, Fire { text: "yes".into() }).await.unwrap();
+    let period = Period { org: OrgId(Ulid::nil()), from: 0, to: i64::MAX };
+    let fact = kit.host().fact("ledger.rows", period).await.unwrap();
+    assert_eq!(serde_json::to_value(fact).unwrap()["points"][0]["value"], 1.0);
+}
+
+#[tokio::test]
+async fn a_transaction_is_bounded() {
+    let (kit, _, _) = ledger_apart().await;
+    let key = "k".repeat(201);
+    let too_long = call(&kit, Tell { key: key.clone(), text: "x".into() }).await;
+    assert_eq!(code(too_long), ErrorCode::Unavailable, "its own host asserts that first");
+    let no_effect = call(&kit, Tell { key: "k".into(), text: "nobody hears it".into() }).await;
+    assert_eq!(code(no_effect), ErrorCode::Unavailable);
+    assert_eq!(count(&kit, "plugin_outbox").await, 0);
+}
