@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DeadLetterId, field,
+    DeadLetterId, OrgId, UserId, field,
     operation::{Access, operations},
 };
 
@@ -32,6 +32,32 @@ pub struct List {}
 pub struct Listed {
     /// In the order in which their tables are made.
     pub plugins: Vec<Plugin>,
+    /// The programs of others that listen, connected or not, the one that is furthest behind first;
+    /// at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
+}
+
+/// A program of others that listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    /// Which.
+    pub user: UserId,
+    /// Whose.
+    pub org: OrgId,
+    /// What it is called.
+    pub name: String,
+    /// The kinds of events that it listens to.
+    pub listens: Vec<String>,
+    /// The position in commit order up to which it has dealt with everything.
+    #[serde(deserialize_with = "field::int")]
+    pub pos: u64,
+    /// How many positions the log has from the first event on that it has yet to deal with.
+    #[serde(deserialize_with = "field::int")]
+    pub behind: u64,
+    /// How long ago that event happened, in milliseconds.
+    #[serde(deserialize_with = "field::int")]
+    pub behind_ms: i64,
 }
 
 /// A plugin.

@@ -1,5 +1,7 @@
 //! What the node counts, and what it logs.
 
+mod backlog;
+
 use std::{
     fmt::Write as _,
     io::IsTerminal as _,
@@ -8,6 +10,7 @@ use std::{
 };
 
 use carillon_bus::Health;
+use carillon_plugin::Host;
 use carillon_protocol::{CloseCode, ErrorCode};
 use carillon_store::{Asked, Tail};
 use prometheus_client::{
@@ -17,6 +20,7 @@ use prometheus_client::{
 };
 use tracing_subscriber::EnvFilter;
 
+use self::backlog::Backlog;
 use crate::{
     apart::Places,
     config::{Log, LogFormat},
@@ -85,6 +89,7 @@ pub struct Metrics {
     pub bus_seconds: Gauge<f64, AtomicU64>,
     /// What could not be handed to Redis, or came and found no room.
     pub bus_dropped: Counter,
+    backlog: Backlog,
 }
 
 impl Default for Metrics {
@@ -110,6 +115,7 @@ impl Default for Metrics {
             late_answers: Counter::default(),
             bus_seconds: Gauge::default(),
             bus_dropped: Counter::default(),
+            backlog: Backlog::default(),
             registry: Registry::default(),
         };
         registry.register("calls", "Calls by operation and outcome", metrics.calls.clone());
@@ -146,6 +152,7 @@ impl Default for Metrics {
             metrics.db_queries.clone(),
         );
         metrics.register_cluster(&mut registry);
+        metrics.backlog.register(&mut registry);
         Metrics { registry, ..metrics }
     }
 }
@@ -189,6 +196,12 @@ impl Metrics {
             self.bus_seconds.set(bus.round_trip.map_or(-1.0, |probe| probe.as_secs_f64()));
             self.bus_dropped.inner().store(bus.dropped, Ordering::Relaxed);
         }
+    }
+
+    /// Looks what plugins have yet to do, if that was long enough ago; what is found is shown to
+    /// whoever asks next.
+    pub fn look_at_plugins(&self, host: &Host) {
+        self.backlog.look(host);
     }
 
     /// Counts a call.

@@ -26,9 +26,10 @@ use crate::{
 };
 
 /// The host's own tables.
-const TABLES: [Migration; 2] = [
+const TABLES: [Migration; 3] = [
     Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") },
     Migration { plugin: "plugin", number: 2, sql: include_str!("tables/2_retries.sql") },
+    Migration { plugin: "listener", number: 1, sql: include_str!("tables/listener_1.sql") },
 ];
 
 /// When to ask again for a program that is not connected: it may be about to come back.

@@ -44,7 +44,7 @@ pub use error::{Error, Result};
 pub use fact::Period;
 pub use futures_util::future::BoxFuture;
 pub use host::{Clock, Host, Live, Operation, nobody};
-pub use listener::Hearing;
+pub use listener::{Hearing, Listens, kind_of};
 pub use outbox::Delivery;
 pub use plugin::{Decision, Listening, LiveChange, Plugin, TopicKind, Window};
 pub use program::Asked;

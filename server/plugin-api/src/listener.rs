@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use carillon_protocol::{ErrorCode, Event, Topic, UserId};
+use carillon_protocol::{ErrorCode, Event, OrgId, Topic, UserId, event};
 
 use crate::{Caller, Error, Host, Logged, Result, Window, call::bounded, withhold};
 
@@ -14,6 +14,9 @@ use crate::{Caller, Error, Host, Logged, Result, Window, call::bounded, withhold
 const LOOK_MAX: usize = 256;
 /// So many positions are looked through in one step.
 const SPAN: u64 = 16_384;
+/// So many steps are made to find what a program has yet to deal with, when somebody asks how far
+/// it is; if nothing was found by then, it is as far behind as was looked at.
+const STEPS_MAX: usize = 16;
 
 /// The next events for a program.
 #[derive(Debug)]
@@ -24,45 +27,120 @@ pub struct Hearing {
     pub seen: u64,
 }
 
+/// A program that listens, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listens {
+    /// Which.
+    pub program: UserId,
+    /// Whose.
+    pub org: OrgId,
+    /// The kinds of events, as it named them last.
+    pub kinds: Vec<&'static str>,
+    /// Up to there it has dealt with everything.
+    pub pos: u64,
+    /// How many positions the log has from the first event on that it has yet to deal with.
+    pub behind: u64,
+    /// When that event happened, in milliseconds since the epoch.
+    pub since: Option<i64>,
+}
+
+/// A kind of durable events, as the table of events spells it; nothing if there is none.
+pub fn kind_of(name: &str) -> Option<&'static str> {
+    struct Find<'a>(&'a str, Option<&'static str>);
+    impl event::Visitor for Find<'_> {
+        fn event<D>(&mut self, k: &'static str, _: &'static str) {
+            self.1 = self.1.or((k == self.0).then_some(k));
+        }
+        fn ephemeral<D>(&mut self, _: &'static str, _: &'static str) {}
+    }
+    let mut find = Find(name, None);
+    event::each(&mut find);
+    find.1
+}
+
 impl Host {
-    /// Where a program is in the log. One that listens for the first time begins at the end.
+    /// A program listens to these kinds from now on; answers where it is in the log. One that
+    /// listens for the first time begins at the end.
     ///
     /// # Errors
     /// `E_UNAVAILABLE` if the database cannot answer.
-    pub async fn listener_at(&self, program: UserId) -> Result<u64> {
-        let name = name_of(program);
-        let sql = "SELECT pos FROM plugin_cursor WHERE plugin = $1";
-        let rows = self.storage().query(sql, vec![name.clone().into()]).await?;
-        if let Some(row) = rows.first() {
-            return row.get(0);
-        }
+    pub async fn listens(&self, program: Caller, kinds: &[&'static str]) -> Result<u64> {
         let (end, _) = self.storage().position();
-        let insert = "INSERT INTO plugin_cursor (plugin, pos, size, failures, retry_at, error)
-                      VALUES ($1, $2, 0, 0, 0, NULL) ON CONFLICT (plugin) DO NOTHING";
         let mut tx = self.listening_tx();
-        tx.run(insert, [name.clone().into(), end.into()]);
+        let row = [program.user.into(), program.org.into(), kinds.join(" ").into(), end.into()];
+        tx.run(
+            "INSERT INTO listener_place (user_id, org, kinds, pos) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id) DO UPDATE SET kinds = excluded.kinds",
+            row,
+        );
         self.commit(tx).await?;
-        let rows = self.storage().query(sql, vec![name.into()]).await?;
-        rows.first().ok_or_else(|| Error::not_found("cursor"))?.get(0)
+        self.listener_at(program.user).await
+    }
+
+    /// Where a program that listens is in the log.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` if it has never listened, or was removed; `E_UNAVAILABLE` if the database
+    /// cannot answer.
+    pub async fn listener_at(&self, program: UserId) -> Result<u64> {
+        let sql = "SELECT pos FROM listener_place WHERE user_id = $1";
+        let rows = self.storage().query(sql, vec![program.into()]).await?;
+        rows.first().ok_or_else(|| Error::not_found("listener"))?.get(0)
     }
 
     /// A program has dealt with everything up to a position; answers where it is. If another node
     /// was faster, that is somewhere else.
     ///
     /// # Errors
-    /// `E_UNAVAILABLE` if the database cannot answer.
+    /// As [`Host::listener_at`].
     pub async fn listener_moves(&self, program: UserId, from: u64, to: u64) -> Result<u64> {
-        let name = name_of(program);
         let mut tx = self.listening_tx();
         tx.run_one(
-            "UPDATE plugin_cursor SET pos = $1 WHERE plugin = $2 AND pos = $3",
-            [to.into(), name.into(), from.into()],
+            "UPDATE listener_place SET pos = $1 WHERE user_id = $2 AND pos = $3",
+            [to.into(), program.into(), from.into()],
         );
         match self.commit(tx).await {
             Ok(_) => Ok(to),
             Err(error) if error.is_raced() => self.listener_at(program).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// The programs that listen, connected or not, and how far each is: those that are furthest
+    /// back in the log, at most so many.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn listeners(&self, limit: usize) -> Result<Vec<Listens>> {
+        let sql = "SELECT user_id, org, kinds, pos FROM listener_place ORDER BY pos LIMIT $1";
+        let mut all = Vec::new();
+        for row in self.storage().query(sql, vec![limit.into()]).await? {
+            let (program, org, pos): (UserId, OrgId, u64) = (row.get(0)?, row.get(1)?, row.get(3)?);
+            let kinds: String = row.get(2)?;
+            let kinds = kinds.split_whitespace().filter_map(kind_of).collect();
+            let listens = Listens { program, org, kinds, pos, behind: 0, since: None };
+            all.push(self.how_far(listens).await?);
+        }
+        Ok(all)
+    }
+
+    /// Finds the first event that a program has yet to deal with.
+    async fn how_far(&self, it: Listens) -> Result<Listens> {
+        let (end, _) = self.storage().position();
+        let caller = Caller::on_behalf_of(it.program, it.org);
+        let mut seen = it.pos;
+        for _ in 0..STEPS_MAX {
+            let hearing = self.hears(caller, seen, &it.kinds, 1).await?;
+            if let Some((pos, event)) = hearing.events.first() {
+                let behind = (end + 1).saturating_sub(*pos);
+                return Ok(Listens { behind, since: Some(event.at), ..it });
+            }
+            if hearing.seen >= end || hearing.seen == seen {
+                return Ok(it);
+            }
+            seen = hearing.seen;
+        }
+        Ok(Listens { behind: end - seen, ..it })
     }
 
     /// The oldest events of these kinds after a position that the caller may see.
@@ -122,8 +200,4 @@ impl Host {
 
 fn is_refusal(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::NotFound | ErrorCode::NotMember | ErrorCode::Forbidden)
-}
-
-fn name_of(program: UserId) -> String {
-    format!("app:{program}")
 }

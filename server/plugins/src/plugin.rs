@@ -1,14 +1,15 @@
 //! What plugins do besides answering, as the operator and the administrators see it: how far each
-//! is, what failed for good, and the facts that they offer.
+//! is, what failed for good, and the facts that they offer; and how far programs of others are.
 
 mod fact;
+mod program;
 mod token;
 
 use std::collections::HashMap;
 
 use carillon_plugin::{Ctx, Error, Plugin, Portrait, Result, apart::Place};
 use carillon_protocol::{
-    node,
+    node, org,
     plugin::{
         Changed, DeadLetter, DeadLetters, DropDead, List, ListDead, Listed, Plugin as Shown,
         Reading, RetryDead, Run,
@@ -27,6 +28,7 @@ pub fn plugin() -> Plugin {
     Plugin::new("plugin")
         .nouns(&["fact"])
         .migration(3, include_str!("plugin/3_tokens.sql"))
+        .on(org::kind::MEMBER_LEFT, program::left)
         .command(list)
         .command(token::make)
         .command(list_dead)
@@ -47,7 +49,7 @@ async fn list(ctx: Ctx, _: List) -> Result<Listed> {
         let node = holders.get(format!("plugin:{}", portrait.name).as_str());
         plugins.push(shown(&ctx, portrait, node.map(ToString::to_string)).await?);
     }
-    Ok(Listed { plugins })
+    Ok(Listed { plugins, programs: program::listening(&ctx).await? })
 }
 
 async fn shown(ctx: &Ctx, portrait: Portrait, node: Option<String>) -> Result<Shown> {

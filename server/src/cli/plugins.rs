@@ -5,7 +5,10 @@ use std::time::Duration;
 use carillon_plugin::Clock as _;
 use carillon_protocol::{
     DeadLetterId,
-    plugin::{DeadLetter, DropDead, List, ListDead, MakeToken, Plugin, RetryDead, Run},
+    plugin::{
+        DeadLetter, DropDead, List, ListDead, Listed, MakeToken, Plugin, Program, Reading,
+        RetryDead, Run,
+    },
 };
 use clap::Subcommand;
 
@@ -15,12 +18,19 @@ use crate::{clock::SystemClock, config::Config};
 /// What stands above each column.
 const HEADS: [&str; 9] =
     ["PLUGIN", "RUNS", "OPERATIONS", "READS", "BEHIND", "TIMERS", "OUTBOX", "DEAD", "ON"];
+/// The same, of programs of others.
+const PROGRAM_HEADS: [&str; 4] = ["PROGRAM", "ORGANISATION", "LISTENS", "BEHIND"];
 /// Dead letters that are shown at once.
 const DEAD_SHOWN: u32 = 200;
 
 /// What failed for good.
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginsCommand {
+    /// Show all of one plugin: its operations, events and effects, and what waits
+    Show {
+        /// The plugin
+        plugin: String,
+    },
     /// Make the token for `carillon plugin`, which runs a plugin apart; the one before it ends
     Token {
         /// The plugin
@@ -56,7 +66,8 @@ pub(super) enum DeadCommand {
 pub(super) async fn plugins(config: &Config, command: Option<PluginsCommand>) -> Outcome {
     let system = System::reach(config).await?;
     let text = match command {
-        None => system.call(&List {}).await.map(|listed| table(&listed.plugins)),
+        None => system.call(&List {}).await.map(|listed| overview(&listed)),
+        Some(PluginsCommand::Show { plugin }) => show(&system, &plugin).await,
         Some(PluginsCommand::Token { plugin }) => {
             system.call(&MakeToken { plugin }).await.map(|made| made.token)
         }
@@ -98,30 +109,93 @@ fn line(letter: &DeadLetter, now: i64) -> String {
     format!("{id}  {plugin} {source}, {tries} tries, {ago} ago\n  {what}\n  {error}")
 }
 
-fn table(plugins: &[Plugin]) -> String {
+async fn show(system: &System<'_>, name: &str) -> Result<String, super::Failure> {
+    let listed = system.call(&List {}).await?;
+    let plugin = listed.plugins.iter().find(|plugin| plugin.name == name);
+    let known = || listed.plugins.iter().map(|plugin| &*plugin.name).collect::<Vec<_>>().join(", ");
+    let unknown = || super::Failure(format!("there is no plugin `{name}`, but {}", known()));
+    plugin.map(whole).ok_or_else(unknown)
+}
+
+/// All of a plugin, a line for each thing.
+fn whole(plugin: &Plugin) -> String {
+    let list = |what: &[String]| if what.is_empty() { "-".into() } else { what.join("\n") };
+    let kinds = plugin.reading.as_ref().map(|reading| list(&reading.kinds));
+    let due = plugin.timers_due;
+    let mut rows = vec![
+        ["runs".to_owned(), format!("{}, on {}", runs(plugin), on(plugin))],
+        ["operations".to_owned(), list(&plugin.operations)],
+        ["reads".to_owned(), kinds.unwrap_or_else(|| "-".into())],
+        ["behind".to_owned(), plugin.reading.as_ref().map_or("-".into(), how_far)],
+        ["effects".to_owned(), list(&plugin.effects)],
+        ["timers".to_owned(), format!("{}, {due} due", plugin.timers)],
+        ["outbox".to_owned(), plugin.outbox.to_string()],
+        ["dead".to_owned(), plugin.dead.to_string()],
+    ];
+    rows.extend(plugin.error.as_ref().map(|error| ["failed last".to_owned(), error.clone()]));
+    let lines = rows.into_iter().flat_map(|[head, text]| {
+        let lines = text.lines().enumerate().map(|(at, line)| {
+            [if at == 0 { head.clone() } else { String::new() }, line.to_owned()]
+        });
+        lines.collect::<Vec<_>>()
+    });
+    columns(&lines.collect::<Vec<_>>()).join("\n")
+}
+
+fn overview(listed: &Listed) -> String {
     let mut rows = vec![HEADS.map(String::from)];
-    rows.extend(plugins.iter().map(row));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEADS.len()).map(|column| width(column).unwrap_or(0)).collect();
-    let mut lines: Vec<String> = Vec::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        lines.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_owned());
-    }
-    for plugin in plugins {
+    rows.extend(listed.plugins.iter().map(row));
+    let mut lines = columns(&rows);
+    for plugin in &listed.plugins {
         let error = plugin.error.iter();
         lines.extend(error.map(|error| format!("{} failed last: {error}", plugin.name)));
     }
+    if !listed.programs.is_empty() {
+        let mut rows = vec![PROGRAM_HEADS.map(String::from)];
+        rows.extend(listed.programs.iter().map(program));
+        lines.push(String::new());
+        lines.extend(columns(&rows));
+    }
     lines.join("\n")
+}
+
+/// Cells below each other, as wide as the widest of their column.
+fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn program(program: &Program) -> [String; PROGRAM_HEADS.len()] {
+    [
+        program.name.clone(),
+        program.org.to_string(),
+        program.listens.join(" "),
+        behind(program.behind, program.behind_ms),
+    ]
+}
+
+fn how_far(reading: &Reading) -> String {
+    behind(reading.behind, reading.behind_ms)
+}
+
+fn behind(positions: u64, ms: i64) -> String {
+    if positions == 0 { "0".to_owned() } else { format!("{positions}, {}", ago(ms)) }
+}
+
+/// The node that does what the plugin does besides answering.
+fn on(plugin: &Plugin) -> String {
+    plugin.node.clone().unwrap_or_else(|| "here".into())
 }
 
 fn row(plugin: &Plugin) -> [String; HEADS.len()] {
     let (reads, behind) = match &plugin.reading {
         None => ("-".to_owned(), "-".to_owned()),
-        Some(reading) if reading.behind == 0 => (reading.kinds.join(" "), "0".to_owned()),
-        Some(reading) => {
-            (reading.kinds.join(" "), format!("{}, {}", reading.behind, ago(reading.behind_ms)))
-        }
+        Some(reading) => (reading.kinds.join(" "), how_far(reading)),
     };
     [
         plugin.name.clone(),
@@ -135,7 +209,7 @@ fn row(plugin: &Plugin) -> [String; HEADS.len()] {
         },
         plugin.outbox.to_string(),
         plugin.dead.to_string(),
-        plugin.node.clone().unwrap_or_else(|| "here".into()),
+        on(plugin),
     ]
 }
 
@@ -164,7 +238,7 @@ fn ago(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use carillon_protocol::plugin::Reading;
+    use carillon_protocol::{OrgId, UserId, id::Ulid};
 
     use super::*;
 
@@ -199,15 +273,38 @@ mod tests {
             node: Some("east".into()),
             ..quiet.clone()
         };
+        let clerk = Program {
+            user: UserId(Ulid(1)),
+            org: OrgId(Ulid(2)),
+            name: "clerk".into(),
+            listens: vec!["msg.sent".into(), "org.member_left".into()],
+            pos: 7,
+            behind: 3,
+            behind_ms: 9_000,
+        };
         assert_eq!(
-            table(&[quiet, busy]),
+            whole(&busy),
+            "runs         remote, 2 processes linked, on east\n\
+             operations   log.read\n\
+             reads        msg.sent\n\
+             behind       12, 1 min\n\
+             effects      -\n\
+             timers       40, 1 due\n\
+             outbox       3\n\
+             dead         1\n\
+             failed last  not now"
+        );
+        assert_eq!(
+            overview(&Listed { plugins: vec![quiet, busy], programs: vec![clerk] }),
             "PLUGIN  RUNS                        OPERATIONS  READS     BEHIND     \
              TIMERS     OUTBOX  DEAD  ON\n\
              log     local                       1           -         -          \
              0          0       0     here\n\
              poll    remote, 2 processes linked  1           msg.sent  12, 1 min  \
              40, 1 due  3       1     east\n\
-             poll failed last: not now"
+             poll failed last: not now\n\n\
+             PROGRAM  ORGANISATION                LISTENS                   BEHIND\n\
+             clerk    00000000000000000000000002  msg.sent org.member_left  3, 9 s"
         );
     }
 }

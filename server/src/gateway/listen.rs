@@ -6,8 +6,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use carillon_plugin::{Caller, Error, Hearing, Host, Result};
-use carillon_protocol::{Codec, event, frame, frame::server};
+use carillon_plugin::{Caller, Error, Hearing, Host, Result, kind_of};
+use carillon_protocol::{Codec, ErrorCode, frame, frame::server};
 use tokio::{
     sync::{Notify, oneshot},
     time::sleep,
@@ -38,27 +38,14 @@ pub(super) fn check(listens: &[String]) -> Result<Vec<&'static str>> {
         let msg = format!("a program listens to {} kinds at most", frame::LISTENS_MAX);
         return Err(Error::bad_arg("listens", msg));
     }
-    let mut known = Kinds(Vec::new());
-    event::each(&mut known);
     let kind = |k: &String| {
-        known.0.iter().find(|other| *other == k).copied().ok_or_else(|| {
+        kind_of(k).ok_or_else(|| {
             let shown: String = k.chars().take(64).collect();
             let msg = format!("there are no events of the kind `{}`", shown.escape_debug());
             Error::bad_arg("listens", msg)
         })
     };
     listens.iter().map(kind).collect()
-}
-
-/// Every kind of durable events.
-struct Kinds(Vec<&'static str>);
-
-impl event::Visitor for Kinds {
-    fn event<D>(&mut self, k: &'static str, _: &'static str) {
-        self.0.push(k);
-    }
-
-    fn ephemeral<D>(&mut self, _: &'static str, _: &'static str) {}
 }
 
 impl Listener {
@@ -68,6 +55,10 @@ impl Listener {
             return;
         };
         while let Err(error) = self.tell(&changed).await {
+            if error.code() == ErrorCode::NotFound {
+                // It was removed, and its connection is about to end.
+                return;
+            }
             tracing::warn!(program = %self.caller.user, %error, "a listener waits");
             sleep(UNAVAILABLE_PAUSE).await;
         }
@@ -86,7 +77,7 @@ impl Listener {
             let (stored, sent) = match place {
                 Some(place) => place,
                 None => {
-                    let at = self.host.listener_at(self.caller.user).await?;
+                    let at = self.host.listens(self.caller, &self.kinds).await?;
                     (at, at)
                 }
             };

@@ -205,6 +205,7 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
 async fn metrics(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
     door.0.metrics.linked(&door.0.places);
     door.0.metrics.connections.set(i64::from(door.0.hub.connections()));
+    door.0.metrics.look_at_plugins(&door.0.host);
     let bus = door.0.cluster.as_ref().map(Cluster::health);
     door.0.metrics.follow(door.0.store.asked(), &door.0.store.tail(), bus.as_ref());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -31,6 +31,7 @@ mod isolation;
 mod killed;
 mod kit;
 mod limits;
+mod metrics;
 mod noisy;
 mod page;
 mod panics;

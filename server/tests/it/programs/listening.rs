@@ -1,12 +1,17 @@
 //! Programs that are told events until they have dealt with them.
 
-use carillon_protocol::{Codec, DeviceId, ErrorCode, Event, ServerFrame, frame::client, session};
+use carillon_protocol::{
+    Codec, DeviceId, ErrorCode, Event, ServerFrame,
+    frame::client,
+    plugin::{List, Program},
+    session,
+};
 use tokio::time::timeout;
 
 use super::{hello, program};
 use crate::{
     client::TestClient,
-    kit::{PATIENCE, Person, TestServer, new_id},
+    kit::{PATIENCE, Person, TestServer, cid, new_id},
 };
 
 /// A connection that listens to messages.
@@ -17,7 +22,21 @@ async fn listening(server: &TestServer, who: &Person, codec: Codec) -> TestClien
     hello.listens = vec!["msg.sent".into()];
     client.hello(&hello).await;
     client.synced().await;
+    placed(server, who).await;
     client
+}
+
+/// Waits until a program has a place in the log, and answers it.
+async fn placed(server: &TestServer, program: &Person) -> u64 {
+    let placed = async {
+        loop {
+            match server.host().listener_at(program.user).await {
+                Ok(at) => return at,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    timeout(PATIENCE, placed).await.expect("it has a place in the log")
 }
 
 /// What the listener is told next.
@@ -211,9 +230,51 @@ async fn a_program_that_stands_on_the_sdk_answers_and_listens() {
     let args = serde_json::json!({ "say": "開會" });
     let answer = server.rpc(Some(&amy.token), "app.clerk.echo", None, &args).await;
     assert_eq!(answer, (200, args));
-    let from = server.host().listener_at(clerk.user).await.unwrap();
+    let from = placed(&server, &clerk).await;
     let sent = TestClient::connect(&server, &amy).await.say(conv, "hello").await;
     assert_eq!(tells.recv().await, Some(sent.seq));
     moved(&server, &clerk, from).await;
     client.close().await;
+}
+
+/// The programs that listen, as the operator sees them.
+async fn listed(server: &TestServer) -> Vec<Program> {
+    server.system(&List {}).await.programs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_sees_how_far_programs_are_until_they_are_removed() {
+    let server = TestServer::start().await;
+    let (amy, clerk) = people(&server).await;
+    let boss = server.admin(amy.org, "boss").await;
+    let conv = server.group(&[&amy, &clerk]).await;
+    let secret = server.group(&[&amy, &boss]).await;
+    let mut listener = listening(&server, &clerk, Codec::Json).await;
+    let mut said = TestClient::connect(&server, &amy).await;
+    said.say(secret, "what it may not hear is none of its work").await;
+    let before = listed(&server).await;
+    assert_eq!((before.len(), before[0].behind, before[0].behind_ms), (1, 0, 0));
+    assert_eq!((before[0].user, before[0].org, &*before[0].name), (clerk.user, amy.org, "clerk"));
+    assert_eq!(before[0].listens, ["msg.sent"]);
+
+    said.say(conv, "one").await;
+    said.say(conv, "two").await;
+    let event = heard(&mut listener).await;
+    let behind = listed(&server).await[0].behind;
+    assert!(behind >= 2, "{behind}");
+    ack(&mut listener, &event).await;
+    moved(&server, &clerk, before[0].pos).await;
+    assert!((1..behind).contains(&listed(&server).await[0].behind));
+    drop(listener);
+    assert_eq!(listed(&server).await.len(), 1, "it may come back");
+
+    let args = serde_json::json!({ "user": clerk.user });
+    let removed = server.rpc(Some(&boss.token), "org.member.remove", Some(cid()), &args).await;
+    assert_eq!(removed.0, 200, "{}", removed.1);
+    let gone = async {
+        while !listed(&server).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("nothing is kept of it");
 }
