@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConvId, PollId, UserId,
+    Cid, ConvId, PollId, UserId,
     card::{Acted, Value},
     event::events,
     field,
@@ -31,6 +31,9 @@ operations! {
     "poll.votes": Votes => VotesListed, Read, READ;
     /// Votes by way of a poll's card, or closes the poll.
     "poll.act": Act => Acted, Once, Access::System;
+    /// Whether somebody has voted by way of a poll's card under an intent, whatever the card offers
+    /// by now.
+    "poll.acted": HasActed => Acted, Read, Access::System;
     /// Lets a poll's card show how the poll stands by now.
     "poll.refresh": Refresh => Refreshed, State, Access::System;
 }
@@ -184,6 +187,15 @@ pub struct Act {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub values: BTreeMap<String, Value>,
+}
+
+/// `poll.acted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HasActed {
+    /// Which poll: what its card is known by.
+    pub key: PollId,
+    /// The intent.
+    pub cid: Cid,
 }
 
 /// `poll.refresh`.

@@ -25,8 +25,8 @@ use carillon_protocol::{
     },
     org,
     poll::{
-        Act, Ballot, Close, Closed, Get, Open, Opened, Poll, PollData, Refresh, Refreshed, Vote,
-        Voted, Votes, VotesListed, kind,
+        Act, Ballot, Close, Closed, Get, HasActed, Open, Opened, Poll, PollData, Refresh,
+        Refreshed, Vote, Voted, Votes, VotesListed, kind,
     },
 };
 
@@ -49,6 +49,7 @@ pub fn plugin() -> Plugin {
         .once(close, |_| Ok(Closed {}))
         .forward(vote)
         .forward(act)
+        .command(acted)
         .command(get)
         .command(votes)
         .command(refresh)
@@ -132,6 +133,12 @@ async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     Ok(Acted { dup })
 }
 
+/// `poll.acted`: a vote leaves no event, so only its own table says whether there was one.
+async fn acted(ctx: Ctx, args: HasActed) -> Result<Acted> {
+    let vote = own_vote(&ctx, args.key).await?;
+    Ok(Acted { dup: vote.is_some_and(|vote| vote.is_by(args.cid)) })
+}
+
 /// `poll.close`; called when its time is over, too.
 async fn close(ctx: Ctx, args: Close) -> Result<Decision<Closed>> {
     let question = question::load(&ctx, args.poll).await?;
@@ -168,7 +175,7 @@ async fn get(ctx: Ctx, args: Get) -> Result<Poll> {
         voters,
         counts: question.shows_counts().then_some(counts),
         voted: vote.is_some(),
-        mine: vote.and_then(|(_, choices)| choices).map(places),
+        mine: vote.and_then(|vote| vote.choices).map(places),
         multiple: question.multiple,
         anonymous: question.anonymous,
         closes_at: question.closes_at,

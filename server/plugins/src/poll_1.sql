@@ -20,7 +20,7 @@ CREATE TABLE poll_question (
 CREATE TABLE poll_vote (
     poll TEXT NOT NULL,
     user_id TEXT NOT NULL,
-    -- The intent of the last vote: the same again is a repetition.
+    -- The intents of the last votes, the newest first: one of them again is a repetition.
     intent TEXT NOT NULL,
     -- A bit an option; of a secret poll nothing.
     choices BIGINT,

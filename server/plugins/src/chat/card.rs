@@ -69,19 +69,15 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
     if let Err(refused) = answers::acts(&found.card, &act, &values)
         && !ctx.is_repeated().await?
     {
-        return Err(refused);
+        let done = has_acted(&ctx, found.owner.as_deref(), (id, seq)).await?;
+        return if done { Ok(Acted { dup: true }) } else { Err(refused) };
     }
     let (op, key) = match &found.owner {
-        Some(owner) => {
-            let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
-            let row = ctx.query_one(sql, [id.into(), seq.into()]).await?;
-            let key = row.ok_or_else(|| Error::not_found("card"))?.get(0)?;
-            (format!("{owner}.act"), key)
-        }
+        Some(owner) => (format!("{owner}.act"), key_of(&ctx, (id, seq)).await?),
         None => of_program(&ctx, &found.event).await?,
     };
-    let acting = Acting { conv: id, seq, key, act, values };
     let (org, user) = who(&ctx);
+    let acting = Acting { conv: id, seq, key, act, values };
     let caller = Caller::let_in(user, org).from_network(ctx.caller().network);
     let answer = ctx.call_by_name(caller, ctx.cid(), &op, &Json::of(&acting)).await;
     if found.owner.is_some() {
@@ -94,6 +90,29 @@ pub(super) async fn act(ctx: Ctx, args: Act) -> Result<Acted> {
         Err(error) if error.code() == ErrorCode::Unavailable => Err(takes_no_answers()),
         Err(error) => Err(error),
     }
+}
+
+/// What a plugin knows its card by.
+async fn key_of(ctx: &Ctx, (conv, seq): (ConvId, u64)) -> Result<String> {
+    let sql = "SELECT key FROM chat_card WHERE conv = $1 AND seq = $2";
+    let row = ctx.query_one(sql, [conv.into(), seq.into()]).await?;
+    row.ok_or_else(|| Error::not_found("card"))?.get(0)
+}
+
+/// Whether the plugin that a card belongs to says that this intent had its effect. One whose effects
+/// leave no event under the intent has an operation `acted`, and is asked by that.
+async fn has_acted(ctx: &Ctx, owner: Option<&str>, card: (ConvId, u64)) -> Result<bool> {
+    let (Some(owner), Some(cid)) = (owner, ctx.cid()) else { return Ok(false) };
+    let op = format!("{owner}.acted");
+    if ctx.host().lookup(&op).is_none() {
+        return Ok(false);
+    }
+    let (org, user) = who(ctx);
+    let args = serde_json::json!({ "key": key_of(ctx, card).await?, "cid": cid });
+    let caller = Caller::let_in(user, org);
+    let answer = ctx.call_by_name(caller, None, &op, &Json::of(&args)).await?;
+    let Acted { dup } = answer.to().map_err(Error::internal)?;
+    Ok(dup)
 }
 
 fn takes_no_answers() -> Error {

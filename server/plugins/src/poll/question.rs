@@ -9,6 +9,11 @@ use super::{check_member, refreshing, unseen};
 
 /// Whom a vote's own transaction is by: nobody, or the changing card would name them.
 const NOBODY: UserId = UserId(Ulid::nil());
+/// So many intents of a voter are kept, the last ones: a connection has as many calls on their way,
+/// so whoever asks again finds the answer.
+const INTENTS_MAX: usize = 16;
+/// How long they are, with spaces between them.
+const INTENTS_LEN: usize = 27 * INTENTS_MAX - 1;
 /// What is said of a choice that there is not.
 pub(super) const NO_OPTION: &str = "vote for an option of the poll";
 
@@ -79,8 +84,7 @@ impl Question {
     pub(super) async fn cast(&self, ctx: &Ctx, field: &str, choices: &[u32]) -> Result<bool> {
         let choices = self.bits(field, choices)?;
         let before = own_vote(ctx, self.poll).await?;
-        let repeats = |intent: &Cid| ctx.cid() == Some(*intent);
-        if before.as_ref().is_some_and(|(intent, _)| repeats(intent)) {
+        if before.as_ref().zip(ctx.cid()).is_some_and(|(vote, cid)| vote.is_by(cid)) {
             return Ok(true);
         }
         check_member(ctx, self.conv).await.map_err(unseen)?;
@@ -100,11 +104,14 @@ impl Question {
         let sql = "INSERT INTO poll_vote (poll, user_id, intent, choices) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (poll, user_id) DO ";
         let again = match self.anonymous {
-            true => "NOTHING",
-            false => "UPDATE SET intent = excluded.intent, choices = excluded.choices",
+            true => "NOTHING".to_owned(),
+            false => format!(
+                "UPDATE SET choices = excluded.choices,
+                     intent = substr(excluded.intent || ' ' || poll_vote.intent, 1, {INTENTS_LEN})"
+            ),
         };
         let row = [poll.into(), user.into(), ctx.cid().into(), kept.into()];
-        tx.run_one([sql, again].concat(), row);
+        tx.run_one(sql.to_owned() + &again, row);
         for choice in places(choices).into_iter().filter(|_| self.anonymous) {
             tx.run_one(
                 "UPDATE poll_tally SET votes = votes + 1 WHERE poll = $1 AND choice = $2",
@@ -156,11 +163,26 @@ impl Question {
     }
 }
 
-/// The intent of the caller's vote, and what it was for if that is kept.
-pub(super) async fn own_vote(ctx: &Ctx, poll: PollId) -> Result<Option<(Cid, Option<i64>)>> {
+/// Somebody's vote.
+pub(super) struct OwnVote {
+    /// The intents that it was given under, the last one first.
+    intents: String,
+    /// What it is for, a bit an option, if that is kept.
+    pub(super) choices: Option<i64>,
+}
+
+impl OwnVote {
+    /// Whether this intent voted, also if another one has since.
+    pub(super) fn is_by(&self, cid: Cid) -> bool {
+        self.intents.split(' ').any(|intent| intent == cid.to_string())
+    }
+}
+
+/// The caller's vote.
+pub(super) async fn own_vote(ctx: &Ctx, poll: PollId) -> Result<Option<OwnVote>> {
     let sql = "SELECT intent, choices FROM poll_vote WHERE poll = $1 AND user_id = $2";
     let row = ctx.query_one(sql, [poll.into(), ctx.caller().user.into()]).await?;
-    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    row.map(|row| Ok(OwnVote { intents: row.get(0)?, choices: row.get(1)? })).transpose()
 }
 
 /// The places of the bits.

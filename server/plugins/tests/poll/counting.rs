@@ -50,6 +50,51 @@ pub async fn a_card_that_is_overtaken_does_not_show_how_the_votes_stood(world: W
     assert_eq!(shown().await.0, State::Done, "the end is a version of its own");
 }
 
+pub async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then(world: World) {
+    for anonymous in [false, true] {
+        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
+        let (pressed, called) = (world.cid(), world.cid());
+        let text = || Value::Text("2".into());
+        assert!(!world.presses(world.bob, pressed, text()).await.unwrap());
+        assert!(world.presses(world.bob, pressed, text()).await.unwrap());
+        let vote = Vote { poll, choices: vec![2] };
+        let again = || world.kit.host().call_typed(world.carol, Some(called), &vote);
+        assert!(!again().await.unwrap().dup);
+        world.closes(world.amy, poll).await.unwrap();
+        assert!(again().await.unwrap().dup);
+        assert!(world.presses(world.bob, pressed, text()).await.unwrap(), "though it is closed");
+        let late = world.presses(world.bob, world.cid(), text()).await;
+        assert_eq!(code(late), ErrorCode::Conflict);
+        assert_eq!(world.poll(world.amy, poll).await.counts, Some(vec![0, 0, 2]));
+    }
+    let open = world.lunch();
+    let cid = world.cid();
+    let call = || world.kit.host().call_typed(world.amy, Some(cid), &open);
+    assert_eq!(call().await.unwrap(), call().await.unwrap());
+    world.kit.settle().await;
+    let cards = world.events().await.into_iter().filter(|event| &*event.k == msg::kind::SENT);
+    assert_eq!(cards.count(), 3);
+}
+
+pub async fn a_vote_that_counted_is_answered_so_though_another_one_came_since(world: World) {
+    let poll = world.opens(world.lunch()).await;
+    let (first, second) = (world.cid(), world.cid());
+    let option = |place: &str| Value::Text(place.into());
+    assert!(!world.presses(world.bob, first, option("0")).await.unwrap());
+    assert!(!world.presses(world.bob, second, option("1")).await.unwrap());
+    assert!(world.presses(world.bob, first, option("0")).await.unwrap());
+    assert_eq!(world.poll(world.bob, poll).await.mine, Some(vec![1]), "the last one counts");
+    world.closes(world.amy, poll).await.unwrap();
+    for cid in [first, second] {
+        assert!(world.presses(world.bob, cid, option("0")).await.unwrap());
+    }
+    // Another person's intent is another one, and what is new comes too late.
+    for (who, cid) in [(world.carol, first), (world.bob, world.cid())] {
+        assert_eq!(code(world.presses(who, cid, option("0")).await), ErrorCode::Conflict);
+    }
+    assert_eq!(world.poll(world.bob, poll).await.counts, Some(vec![0, 1, 0]));
+}
+
 /// What the people do: who, and for which options, as bits.
 fn ballots() -> impl Strategy<Value = Vec<(usize, u32)>> {
     vec((0..3_usize, 1..8_u32), 0..12)

@@ -28,7 +28,9 @@ use carillon_store::kit::{self, Kit};
 
 use counting::{
     a_card_that_is_overtaken_does_not_show_how_the_votes_stood,
+    a_vote_that_counted_is_answered_so_though_another_one_came_since,
     a_vote_that_races_with_the_end_does_not_count,
+    the_same_intent_votes_once_also_when_the_poll_is_closed_by_then,
 };
 use secret::nobody_learns_what_somebody_voted_for_in_a_secret_poll;
 
@@ -228,6 +230,7 @@ both_ways! {
     only_members_know_of_a_poll_and_who_leaves_leaves_the_vote,
     what_cannot_be_a_poll_or_a_vote_is_refused_with_where,
     a_vote_that_races_with_the_end_does_not_count,
+    a_vote_that_counted_is_answered_so_though_another_one_came_since,
     a_card_that_is_overtaken_does_not_show_how_the_votes_stood,
     nobody_learns_what_somebody_voted_for_in_a_secret_poll,
 }
@@ -279,29 +282,6 @@ async fn a_poll_is_a_card_that_shows_how_the_votes_stand_until_the_end(world: Wo
     assert_eq!(code(world.votes(world.bob, poll, &[1]).await), ErrorCode::Conflict);
     assert_eq!(code(world.presses(world.bob, world.cid(), text("1")).await), ErrorCode::Conflict);
     world.nothing_failed().await;
-}
-
-async fn the_same_intent_votes_once_also_when_the_poll_is_closed_by_then(world: World) {
-    for anonymous in [false, true] {
-        let poll = world.opens(Open { anonymous, ..world.lunch() }).await;
-        let (pressed, called) = (world.cid(), world.cid());
-        let text = || Value::Text("2".into());
-        assert!(!world.presses(world.bob, pressed, text()).await.unwrap());
-        assert!(world.presses(world.bob, pressed, text()).await.unwrap());
-        let vote = Vote { poll, choices: vec![2] };
-        let again = || world.kit.host().call_typed(world.carol, Some(called), &vote);
-        assert!(!again().await.unwrap().dup);
-        world.closes(world.amy, poll).await.unwrap();
-        assert!(again().await.unwrap().dup);
-        assert_eq!(world.poll(world.amy, poll).await.counts, Some(vec![0, 0, 2]));
-    }
-    let open = world.lunch();
-    let cid = world.cid();
-    let call = || world.kit.host().call_typed(world.amy, Some(cid), &open);
-    assert_eq!(call().await.unwrap(), call().await.unwrap());
-    world.kit.settle().await;
-    let cards = world.events().await.into_iter().filter(|event| &*event.k == msg::kind::SENT);
-    assert_eq!(cards.count(), 3);
 }
 
 async fn whoever_opened_a_poll_closes_it_on_its_card(world: World) {
