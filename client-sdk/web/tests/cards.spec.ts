@@ -193,6 +193,27 @@ test('a form is filled in by keyboard, and what is wrong stands at its question'
   await expect(who).toHaveValue('Bob')
 })
 
+test('on a phone what went wrong with a form is seen where it was sent', async ({
+  open,
+  company,
+  server,
+}) => {
+  const program = await Program.make(server, company, 'away')
+  const conv = await company.group('Away on a phone', 'amy', 'bob')
+  await company.as('amy', 'conv.member.add', { conv, users: [program.user] })
+  await program.card(conv, LEAVE)
+  const page = await open('amy', { path: `/c/${conv}`, viewport: { width: 390, height: 640 } })
+  const approve = page.getByRole('button', { name: 'Approve' })
+  await approve.click()
+  await expect(page.getByText('Who stands in?')).toBeInViewport({ ratio: 1 })
+  await page.getByRole('textbox', { name: 'Who stands in?' }).fill('Bob')
+  await page.getByRole('radio', { name: '有薪 Paid' }).check()
+  await approve.click()
+  const wrong = page.getByRole('alert').filter({ hasText: 'Nobody takes answers' })
+  await expect(wrong).toBeInViewport({ ratio: 1 })
+  await expect(approve).toBeInViewport()
+})
+
 test('who presses a button waits for the answer, and is asked before what cannot be undone', async ({
   open,
   company,

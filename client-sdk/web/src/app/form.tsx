@@ -66,7 +66,7 @@ export function useForm(fields: readonly string[], meaning?: Meaning): FormTask 
   }
 }
 
-/** Fields with what is wrong; the first wrong one gets the focus. */
+/** Fields with what is wrong: the first wrong one gets the focus, and the rest is brought to sight. */
 export function Form({
   task,
   onSubmit,
@@ -83,8 +83,10 @@ export function Form({
   const form = useRef<HTMLFormElement>(null)
   const { error, rest, clear } = task
   useEffect(() => {
+    if (error === undefined) return
     const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
-    if (error !== undefined) wrong?.focus()
+    if (wrong) wrong.focus()
+    else form.current?.querySelector('[role="alert"]')?.scrollIntoView({ block: 'nearest' })
   }, [error])
   return (
     <form

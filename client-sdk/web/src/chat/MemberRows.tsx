@@ -100,6 +100,7 @@ function MemberRow({
         <OnlineWord user={user} />
         {person?.title && <bdi className="soft">{person.title}</bdi>}
       </span>
+      {person?.app && <span className="talk-tag">{t('chat.robot')}</span>}
       {left && <span className="talk-tag">{t('people.left')}</span>}
       {role === 'owner' && <span className="talk-tag">{t('chat.owner')}</span>}
       {user !== me && items.length > 0 && (
