@@ -14,8 +14,8 @@ use std::{
 };
 
 use carillon_plugin::{
-    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Logged, Look, Next, Plugin, Result, Row,
-    Storage, Tail, Transaction, Value, Window,
+    BoxFuture, Clock, Committed, Head, Host, Live, LiveChange, Logged, Look, Next, Plugin, Result,
+    Row, Storage, Tail, Transaction, Value, Window,
 };
 use carillon_protocol::{Cid, ErrorCode, Event, Topic, UserId, event::Ephemeral, id::Ulid};
 

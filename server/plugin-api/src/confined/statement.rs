@@ -1,9 +1,9 @@
 //! Which statements touch own tables only.
 //!
-//! Two walls, each enough by itself for what it sees. Where rows come from or go to (`FROM`, `JOIN`,
-//! a comma of a `FROM`, `INTO`, `UPDATE`) stands an own table, a name that the statement gives
-//! itself, or a query in parentheses. And no word at all, and no text, is the name of something that
-//! others have. Functions are those of a list: others reach files, settings or other tables.
+//! There are two walls. Where rows come from or go to (`FROM`, `JOIN`, a comma of a `FROM`, `INTO`,
+//! `UPDATE`) stands an own table, a name that the statement gives itself, or a query in
+//! parentheses. And no word at all, and no text, is the name of something that others have.
+//! Functions are those of a list: others reach files, settings or other tables.
 
 use std::collections::BTreeSet;
 
@@ -98,8 +98,8 @@ const BEFORE_TEXTS: [&str; 16] = [
     "and", "between", "by", "case", "distinct", "else", "escape", "having", "in", "like", "not",
     "or", "select", "then", "when", "where",
 ];
-/// Words that a plugin has no use for: endless queries, locks.
-const REFUSED: [&str; 2] = ["recursive", "for"];
+/// Words that a plugin has no use for: endless queries, locks, tables without a `FROM`.
+const REFUSED: [&str; 3] = ["recursive", "for", "table"];
 /// What changes something.
 const CHANGES: [&str; 3] = ["insert", "update", "delete"];
 /// Where a `FROM` with all of its commas ends.
@@ -190,6 +190,11 @@ impl Statement<'_> {
             Token::Word(word) if word == "into" && before != "insert" => {
                 Err("INTO stands after INSERT".into())
             }
+            Token::Word(word) if word == "in" || word == "using" => match self.is_sign(at + 1, '(')
+            {
+                true => Ok(()),
+                false => Err(format!("a parenthesis stands after `{word}`")),
+            },
             Token::Text(_) if !before.is_empty() && !BEFORE_TEXTS.contains(&before) => {
                 Err(format!("no text stands after `{before}`"))
             }

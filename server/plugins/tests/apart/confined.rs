@@ -119,7 +119,7 @@ async fn nothing_of_others_is_read_by_any_way_and_name() {
 }
 
 /// What reaches further than tables, or is read by one engine as something else.
-const OTHER_READS: [&str; 46] = [
+const OTHER_READS: [&str; 48] = [
     "",
     ";",
     "SELECT CAST('victim_secret' AS regclass)",
@@ -141,6 +141,8 @@ const OTHER_READS: [&str; 46] = [
     "SELECT * FROM thief_loot, json_each",
     "SELECT * FROM generate_series(1, 1000000000)",
     "SELECT * FROM pragma_table_list",
+    "SELECT * FROM thief_loot WHERE id IN json_each",
+    "SELECT * FROM (TABLE thief_loot) AS x",
     "SELECT * FROM thief_loot, pragma_table_info('thief_loot')",
     "SELECT * FROM thief_loot, dbstat",
     "SELECT * FROM information_schema.tables",
@@ -200,6 +202,7 @@ async fn nothing_of_others_is_changed() {
         "UPDATE thief_loot SET word = (SELECT MAX(word) FROM Victim_Secret)",
         "DELETE FROM victim_secret",
         "DELETE FROM thief_loot USING victim_secret",
+        "DELETE FROM thief_loot USING json_each",
         "DELETE FROM thief_loot RETURNING (SELECT word FROM victim_secret)",
         "WITH x AS (DELETE FROM victim_secret RETURNING *) INSERT INTO thief_loot SELECT * FROM x",
         "WITH x AS (SELECT 1) DELETE FROM victim_secret",
