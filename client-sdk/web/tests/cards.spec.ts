@@ -149,7 +149,7 @@ test('what was changed while somebody was away is told to be so', async ({
   const page = await open('bob', { path: `/c/${conv}` })
   await expect(message(page, words)).toBeVisible()
   await expect(row(page, 'Away')).toContainText(words)
-  await expect(page.getByText('Build 412')).toHaveCount(0)
+  await expect(page.getByRole('log').getByText('Build 412')).toHaveCount(0)
   const other = await open('carol', { path: `/c/${conv}` })
   await expect(card(other, 'Build 412 is good')).toBeVisible()
 })
