@@ -52,8 +52,8 @@ function Progress({
       {state.is === 'failed' && <Failed error={state.error} again={begin} />}
       <p role="status">
         {state.is === 'reading' && t('audit.download.reading', { rows: state.rows })}
-        {state.is === 'done' &&
-          t(state.more ? 'audit.download.cut' : 'audit.download.done', { rows: state.rows })}
+        {state.is === 'done' && state.more && t('audit.download.cut', { rows: state.rows })}
+        {state.is === 'done' && !state.more && t('audit.download.done', { count: state.rows })}
       </p>
     </Dialog>
   )

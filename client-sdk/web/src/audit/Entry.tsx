@@ -1,5 +1,5 @@
 import type { AuditRow } from '@carillon/client'
-import { Server, UserRoundX } from 'lucide-react'
+import { ChevronDown, Server, UserRoundX } from 'lucide-react'
 import { memo, type ReactNode, useState } from 'react'
 import type { Calendar } from '../model/calendar.ts'
 import { type Key, useText } from '../texts/language.tsx'
@@ -41,6 +41,7 @@ export const Entry = memo(function Entry({
             <bdi>{what.address ?? (isServer ? '' : t('audit.noAddress'))}</bdi>
           </span>
           <time dateTime={new Date(at).toISOString()}>{calendar.time(at)}</time>
+          <ChevronDown className="audit-more-of-it" aria-hidden />
         </summary>
         {open && <Details row={row} calendar={calendar} />}
       </details>
