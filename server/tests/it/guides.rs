@@ -7,6 +7,7 @@ use std::{
 };
 
 use carillon_protocol::{DeviceId, msg, session};
+use serde_json::json;
 
 use crate::{
     client::TestClient,
@@ -29,14 +30,22 @@ fn the_bots_of_the_sdks_are_those_that_their_tests_run() {
     };
     assert_eq!(block("ts"), example("typescript/examples/echo-bot.ts"));
     assert_eq!(block("rust"), example("rust/examples/echo_bot.rs"));
+    assert_eq!(block("ts tally"), example("typescript/examples/tally.ts"));
+    assert_eq!(block("rust tally"), example("rust/examples/tally.rs"));
+}
+
+#[test]
+fn the_bot_in_python_has_forty_lines() {
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with(['#', '"']);
+    assert!(block("python").lines().filter(is_code).count() <= 40);
 }
 
 /// The bot in Python; it is killed when this is dropped.
 struct Bot(Child);
 
 impl Bot {
-    /// Starts it in its folder and waits until it knows what is old.
-    async fn start(folder: &Path, url: &str, token: &str) -> Bot {
+    /// Starts it in its folder.
+    fn start(folder: &Path, url: &str, token: &str) -> Bot {
         let python_env = env::var_os("CONFORMANCE_PYTHON_ENV").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python-env"),
             PathBuf::from,
@@ -50,14 +59,7 @@ impl Bot {
             .stdout(Stdio::null())
             .spawn()
             .expect("run `make target/python-env/.ready`");
-        let bot = Bot(child);
-        let saved = async {
-            while !folder.join("echo-bot.json").exists() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, saved).await.expect("the bot catches up");
-        bot
+        Bot(child)
     }
 }
 
@@ -94,24 +96,34 @@ async fn the_bot_in_python_answers_each_message_once_also_what_came_while_it_was
     amys.say(conv, "before it came").await;
     let folder = tempfile::tempdir().unwrap();
 
-    let running = Bot::start(folder.path(), server.url(), &bot.token).await;
+    let running = Bot::start(folder.path(), server.url(), &bot.token);
+    // What is said before it listens for the first time is history to it.
+    let listens = async {
+        while server.host().listener_at(bot.user).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listens).await.expect("the bot listens");
     for text in ["早晨", "收到未？"] {
         amys.say(conv, text).await;
         assert_eq!(said(&mut amys, &bot).await, text);
     }
+    let (args, shout) = (json!({ "text": "hello 香港" }), json!({ "text": "HELLO 香港" }));
+    let answer = server.rpc(Some(&amy.token), "app.echo.upper", None, &args).await;
+    assert_eq!(answer, (200, shout), "it is asked as the server is");
     drop(running);
     for text in ["while you", "were dead"] {
         amys.say(conv, text).await;
     }
-    let running = Bot::start(folder.path(), server.url(), &bot.token).await;
+    let running = Bot::start(folder.path(), server.url(), &bot.token);
     for text in ["while you", "were dead"] {
         assert_eq!(said(&mut amys, &bot).await, text);
     }
-    // More than a page at once.
-    for number in 0..60 {
+    // More than it is told at once.
+    for number in 0..90 {
         amys.say(conv, &number.to_string()).await;
     }
-    for number in 0..60 {
+    for number in 0..90 {
         assert_eq!(said(&mut amys, &bot).await, number.to_string());
     }
     amys.say(conv, "the end").await;

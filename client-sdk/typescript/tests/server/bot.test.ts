@@ -1,4 +1,4 @@
-/** Programs that are killed: the bot of the README, and one that only writes. */
+/** Programs that are killed: those of the README and the guide, and one that only writes. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -117,6 +117,40 @@ describe('the bot of the README', () => {
     await say(carillon, amy, conv, ['the end'])
     expect(await said(stream, bot.user), 'and nothing was said twice').toBe('the end')
     await client.close()
+  })
+})
+
+describe('the program of the guide that listens', () => {
+  it('counts each message once, though it is killed, and answers who asks', async () => {
+    await copyFile(join(PACKAGE, 'examples/tally.ts'), join(dir, 'tally.mjs'))
+    const program = await carillon.bot('tally')
+    const conv = await carillon.group(amy, program)
+    const startProgram = () =>
+      start('tally.mjs', { CARILLON_URL: line.url, CARILLON_TOKEN: program.token })
+    const count = async (): Promise<number | undefined> => {
+      const headers = { authorization: `Bearer ${amy.token}`, 'content-type': 'application/json' }
+      const url = `${carillon.url}/v1/rpc/app.tally.mine`
+      const answer = await fetch(url, { method: 'POST', headers, body: '{}' })
+      const { count } = (await answer.json()) as { count?: number }
+      return count
+    }
+    const counted = async (wanted: number) => {
+      while (((await count()) ?? -1) < wanted) {}
+    }
+    let process = startProgram()
+    // It listens from its first connection on.
+    while (!(await carillon.run(['plugins'])).includes('PROGRAM')) {}
+    const texts = Array.from({ length: 20 }, (_, at) => `number ${at}`)
+    for (let round = 1; round <= 3; round += 1) {
+      await say(carillon, amy, conv, texts)
+      await counted(20 * round - 10)
+      await kill(process)
+      process = startProgram()
+    }
+    await counted(60)
+    await say(carillon, amy, conv, ['the end'])
+    await counted(61)
+    expect(await count(), 'and none of them twice').toBe(61)
   })
 })
 
