@@ -53,6 +53,11 @@ test('a robot is made in a group, posts there, and says why it did not', async (
   await expect(shown.getByText('shown only now')).toBeVisible()
   const address = await copied(amy, 'As DingTalk’s')
   const hook = await copied(amy, 'As Slack’s, Mattermost’s and Alertmanager’s')
+  // Who turns a tablet still has what is shown only once.
+  for (const width of [700, 1440]) {
+    await amy.setViewportSize({ width, height: 900 })
+    expect(await copied(amy, 'As DingTalk’s')).toBe(address)
+  }
   expect(inShell(await copied(amy, 'Try it in a terminal'))).toEqual({ errcode: 0, errmsg: 'ok' })
   const hello = message(bob, 'Hello, group disk')
   await expect(hello.getByText('Robot', { exact: true })).toBeVisible()

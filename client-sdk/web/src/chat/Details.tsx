@@ -46,7 +46,11 @@ export default function Details({
   const here = useMemo(() => new Set(members.map(({ user }) => user)), [members])
   const done = () => setDoing(undefined)
   return (
-    <Panel title={isGroup ? t('chat.details') : t('chat.details.direct')} onClose={onClose}>
+    <Panel
+      title={isGroup ? t('chat.details') : t('chat.details.direct')}
+      busy={doing !== undefined}
+      onClose={onClose}
+    >
       <div className="details-head">
         <Avatar id={conv.peer ?? conv.id} name={conv.title} size="l" />
         <bdi className="details-title">{title}</bdi>

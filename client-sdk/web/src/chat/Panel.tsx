@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
@@ -12,9 +12,16 @@ export interface PanelProps {
   children: ReactNode
 }
 
-/** What belongs to a conversation: beside it where there is room, else over it. */
-export function Panel(props: PanelProps) {
-  return useIsSheet() ? <Dialog {...props} /> : <Aside {...props} />
+/**
+ * What belongs to a conversation: beside it where there is room, else over it. While a dialog is
+ * `busy` above it, it stays as it is: in another place all of it would begin anew, and what is
+ * shown only once would be gone when somebody turns their tablet.
+ */
+export function Panel({ busy = false, ...props }: PanelProps & { busy?: boolean }) {
+  const fits = useIsSheet()
+  const [isSheet, setIsSheet] = useState(fits)
+  if (!busy && isSheet !== fits) setIsSheet(fits)
+  return isSheet ? <Dialog {...props} /> : <Aside {...props} />
 }
 
 function Aside({ title, onClose, children }: PanelProps) {
