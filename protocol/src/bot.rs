@@ -17,8 +17,10 @@ use crate::{
 };
 
 operations! {
-    /// Makes a robot that posts into a group; its owner may. The address is shown once.
-    "bot.create": Create => Granted, State, WRITE;
+    /// Makes a robot that posts into a group; its owner may. The address is shown once: who asks
+    /// again with the same `cid`, because the answer was lost, is given another one of the same
+    /// robot.
+    "bot.create": Create => Granted, Once, WRITE;
     /// Changes what a robot is called and what it accepts; the group's owner may.
     "bot.update": Update => Updated, State, WRITE;
     /// Gives a robot a new token, and a new secret if it has one: the old ones end at once.

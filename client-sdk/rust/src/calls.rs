@@ -17,8 +17,8 @@ pub(crate) const CALLS_MAX: usize = 256;
 
 /// Each of these makes a token, which nobody would know of if the answer was lost: asked again,
 /// there would be two.
-const NOT_REPEATED: [&str; 5] =
-    [session::Issue::OP, session::Ticket::OP, bot::Create::OP, bot::Rotate::OP, bot::Update::OP];
+const NOT_REPEATED: [&str; 4] =
+    [session::Issue::OP, session::Ticket::OP, bot::Rotate::OP, bot::Update::OP];
 
 /// Who waits for an answer.
 #[derive(Debug)]

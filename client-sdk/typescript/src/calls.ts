@@ -22,7 +22,6 @@ const NOT_REPEATED = new Set([
   'session.issue',
   'session.token',
   'org.invite.create',
-  'bot.create',
   'bot.rotate',
   'bot.update',
 ])

@@ -2121,8 +2121,11 @@ export interface Operations {
    * `organisation`. The command line sees all organisations.
    */
   'audit.list': { args: AuditList; reply: AuditListed; effect: 'read' }
-  /** Makes a robot that posts into a group; its owner may. The address is shown once. */
-  'bot.create': { args: BotCreate; reply: BotGranted; effect: 'state' }
+  /**
+   * Makes a robot that posts into a group; its owner may. The address is shown once: who asks again
+   * with the same `cid`, because the answer was lost, is given another one of the same robot.
+   */
+  'bot.create': { args: BotCreate; reply: BotGranted; effect: 'once' }
   /** Changes what a robot is called and what it accepts; the group's owner may. */
   'bot.update': { args: BotUpdate; reply: BotUpdated; effect: 'state' }
   /** Gives a robot a new token, and a new secret if it has one: the old ones end at once. */
@@ -2320,7 +2323,7 @@ export interface Operations {
 /** The effect of every operation. */
 export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'] } = {
   'audit.list': 'read',
-  'bot.create': 'state',
+  'bot.create': 'once',
   'bot.update': 'state',
   'bot.rotate': 'state',
   'bot.remove': 'state',

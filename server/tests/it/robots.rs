@@ -39,7 +39,7 @@ impl Shop {
         let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
         let conv = server.group(&[&amy, &bob]).await;
         let create = bot::Create { conv, name: "Alarms 港".into(), rules: Some(rules) };
-        let robot = server.host().call_typed(amy.caller(), None, &create).await.unwrap();
+        let robot = server.host().call_typed(amy.caller(), Some(cid()), &create).await.unwrap();
         let seen = TestClient::connect(&server, &bob).await;
         Shop { server, amy, bob, conv, robot, seen }
     }

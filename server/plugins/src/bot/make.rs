@@ -19,12 +19,16 @@ use super::{
 
 /// `bot.create`.
 pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
+    let asked = digest(&json(&args)?);
     let rules = checked(args.rules.unwrap_or_default())?;
     let conv = ctx.call_as(ctx.caller(), None, &Get { conv: args.conv }).await?;
     if conv.kind != Kind::Group {
         return Err(Error::denied("a robot posts into a group; make one first"));
     }
     must_own(&ctx, args.conv).await?;
+    if let Some(robot) = Robot::made_before(&ctx, &asked).await? {
+        return grant(&ctx, &robot).await;
+    }
     // Of several at the same moment one too many may be let through: nothing breaks by that.
     if of_conv(&ctx, args.conv).await?.len() >= ROBOTS_PER_CONV_MAX {
         let msg = format!("a group has at most {ROBOTS_PER_CONV_MAX} robots; remove one first");
@@ -36,9 +40,11 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
     // First, so that a robot never lacks its name; one that is left over has no address.
     ctx.call(&AddProgram { org, user: author(robot), name: args.name }).await?;
     let mut tx = ctx.tx();
-    tx.run(
+    tx.run_one(
         "INSERT INTO bot_robot (id, org, conv, digest, secret, keywords, networks, per_minute,
-             enabled, made_by, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)",
+             enabled, made_by, made_at, intent, asked)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)
+         ON CONFLICT (made_by, intent) DO NOTHING",
         [
             robot.into(),
             org.into(),
@@ -50,6 +56,8 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
             rules.per_minute.unwrap_or(PER_MINUTE).into(),
             ctx.caller().user.into(),
             ctx.now().into(),
+            ctx.cid().into(),
+            asked.into(),
         ],
     );
     tx.audit(Audited::of("robot", robot).after(&args.conv));
@@ -57,8 +65,8 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
     Ok(granted)
 }
 
-fn json(list: &impl Serialize) -> Result<String> {
-    serde_json::to_string(list).map_err(Error::internal)
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal)
 }
 
 /// `bot.update`.
@@ -91,7 +99,11 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Updated> {
 
 /// `bot.rotate`.
 pub(super) async fn rotate(ctx: Ctx, args: Rotate) -> Result<Granted> {
-    let robot = Robot::own(&ctx, args.robot).await?;
+    grant(&ctx, &Robot::own(&ctx, args.robot).await?).await
+}
+
+/// Gives a robot a new address; the one before it is worth nothing.
+async fn grant(ctx: &Ctx, robot: &Robot) -> Result<Granted> {
     let secret = if robot.rules.signed { Some(secret()?) } else { None };
     let granted = Granted { robot: robot.id, token: token()?, secret };
     let mut tx = ctx.tx();

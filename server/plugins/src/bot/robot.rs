@@ -64,6 +64,19 @@ impl Robot {
         row.as_ref().map(Robot::of).transpose()
     }
 
+    /// The robot that the caller's intent made before, by what it asked.
+    pub(super) async fn made_before(ctx: &Ctx, asked: &str) -> Result<Option<Robot>> {
+        let sql =
+            format!("SELECT {COLUMNS}, asked FROM bot_robot WHERE made_by = $1 AND intent = $2");
+        let row = ctx.query_one(&sql, [ctx.caller().user.into(), ctx.cid().into()]).await?;
+        let Some(row) = row else { return Ok(None) };
+        if row.get::<String>(10)? != asked {
+            let msg = "this `cid` was used for something else; make a new one for each intent";
+            return Err(Error::new(ErrorCode::IdempotencyConflict, msg));
+        }
+        Robot::of(&row).map(Some)
+    }
+
     /// A robot that the caller, as the owner of its group, may change.
     pub(super) async fn own(ctx: &Ctx, id: RobotId) -> Result<Robot> {
         let sql = format!("SELECT {COLUMNS} FROM bot_robot WHERE id = $1 AND org = $2");

@@ -97,7 +97,7 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let link = invite::Create::default();
     let link = server.host().call_typed(administering(&owner), None, &link).await.unwrap();
     let robot = bot::Create { conv, name: "alarm".into(), rules: None };
-    let robot = server.host().call_typed(owner.caller(), None, &robot).await.unwrap().robot;
+    let robot = server.host().call_typed(owner.caller(), Some(cid()), &robot).await.unwrap().robot;
     let options = ["yes", "no"].map(String::from).into();
     let open = poll::Open {
         conv,

@@ -189,6 +189,28 @@ async fn only_the_owner_of_a_group_makes_and_changes_its_robots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whose_answer_was_lost_asks_again_and_has_the_address_of_the_one_robot() {
+    let shop = Shop::open(often()).await;
+    let rules = Rules { signed: true, ..often() };
+    let create = bot::Create { conv: shop.conv, name: "Deploy".into(), rules: Some(rules) };
+    let host = shop.server.host();
+    let cid = cid();
+    let make =
+        async |create: &bot::Create| host.call_typed(shop.amy.caller(), Some(cid), create).await;
+    let (lost, known) = (make(&create).await.unwrap(), make(&create).await.unwrap());
+    assert_eq!(lost.robot, known.robot);
+    assert_ne!((&lost.token, &lost.secret), (&known.token, &known.secret));
+    let list = bot::List { conv: shop.conv };
+    assert_eq!(shop.call(&shop.amy, &list).await.unwrap().robots.len(), 2, "one more, not two");
+    for (token, is_known) in [(lost.token, false), (known.token, true)] {
+        assert_eq!(shop.server.system(&bot::Known { token }).await.known, is_known);
+    }
+    let other = bot::Create { name: "Another".into(), ..create };
+    assert_eq!(make(&other).await.unwrap_err().code(), ErrorCode::IdempotencyConflict);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_robot_is_renamed_silenced_given_a_new_address_and_taken_away() {
     let mut shop = Shop::open(often()).await;
     let robot = shop.id();
