@@ -12,8 +12,8 @@ use crate::{
 operations! {
     /// The plugins, and how far each is with what it does besides answering.
     "plugin.list": List => Listed, Read, Access::System;
-    /// Makes the token by which the processes of a plugin that runs apart link to the nodes. The one
-    /// before it counts no more, and who is linked by it is sent away.
+    /// Makes the token by which the processes of a plugin that runs apart link to the nodes. The
+    /// one before it counts no more, and who is linked by it is sent away.
     "plugin.token": MakeToken => MadeToken, State, Access::System;
     /// What failed for good and was put aside, the oldest first.
     "plugin.dead.list": ListDead => DeadLetters, Read, Access::System;

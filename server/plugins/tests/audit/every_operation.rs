@@ -46,6 +46,7 @@ async fn administer(world: &World) {
     };
     call(Caller::SYSTEM, "org.create", json!({ "name": "Peak" })).await;
     call(Caller::SYSTEM, "audit.note", json!({ "op": "audit.note", "object": "" })).await;
+    call(Caller::SYSTEM, "plugin.token", json!({ "plugin": "audit" })).await;
     call(Caller::SYSTEM, "plugin.token", json!({ "plugin": "chat" })).await;
     call(amy, "org.update", json!({ "name": "Harbour Ltd" })).await;
 

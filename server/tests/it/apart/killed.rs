@@ -215,8 +215,7 @@ async fn call<C: Operation>(host: &Host, cid: Cid, args: &C) -> Result<C::Reply,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_plugin_apart_reads_is_owed_and_does_outside_is_done_once_however_often_it_is_killed()
- {
+async fn what_a_plugin_apart_owes_is_done_once_however_often_its_process_is_killed() {
     let mut chance = Chance::from_environment();
     let start = Start { plugins: vec![ledger_of_process], ..Start::default() };
     let remote = PluginSettings { run: Run::Remote };
