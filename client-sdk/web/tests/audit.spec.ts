@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Company } from './company.ts'
 import { expect, type Page, PICTURES } from './kit.ts'
 import { barriers, overflowing, small } from './places/measure.ts'
 import { rest } from './places/places.ts'
@@ -17,6 +18,15 @@ const log = (page: Page) => page.getByRole('region', { name: /^Audit log/ })
 const entries = (page: Page) => log(page).getByRole('listitem')
 const entry = (page: Page, words: string | RegExp) => entries(page).filter({ hasText: words })
 
+/** Waits until an operation has a row: rows follow what was done, and nobody waits for them. */
+async function written(company: Company, op: string, outcome: 'done' | 'refused' = 'done') {
+  const row = async () => {
+    const { rows } = await company.as('frank', 'audit.list', { op, limit: 1 })
+    return rows[0]?.what.outcome
+  }
+  await expect.poll(row).toBe(outcome)
+}
+
 test('an administrator reads who did what, to whom, when and from where', async ({
   open,
   company,
@@ -28,6 +38,8 @@ test('an administrator reads who did what, to whom, when and from where', async 
   await company.hire('zoe', 'Zoe Yip')
   await company.as('amy', 'conv.member.add', { conv, users: [await company.user('carol')] })
   await company.as('amy', 'org.update', { name: 'Mine' }).catch(() => undefined)
+  await written(company, 'conv.member.add')
+  await written(company, 'org.update', 'refused')
   const frank = await open('frank', { path: '/admin' })
   await frank.getByRole('link', { name: 'Audit log' }).click()
   await expect(frank.getByRole('heading', { level: 1, name: 'Audit log' })).toBeVisible()
@@ -51,6 +63,7 @@ test('rows are found by person, kind and day; the filter stands in the address',
 }) => {
   await company.hire('yan', 'Yan Lo')
   await company.as('frank', 'org.role.create', { name: 'Keys', permissions: [] })
+  await written(company, 'org.role.create')
   const frank = await open('frank', { path: '/admin/audit' })
   await expect(entry(frank, /added Yan Lo/)).toBeVisible()
   await frank.getByLabel('Kind').selectOption('Roles')
@@ -81,6 +94,10 @@ test('older rows are a step away, and what is filtered can be kept as a table', 
   for (let number = 1; number <= 70; number += 1) {
     await company.as('frank', 'org.role.create', { name: `Role ${number}`, permissions: [] })
   }
+  await expect(async () => {
+    const { rows } = await company.as('frank', 'audit.list', { op: 'org.role.create', limit: 200 })
+    expect(rows.length).toBeGreaterThanOrEqual(70)
+  }).toPass()
   const frank = await open('frank', { path: '/admin/audit?kind=org.role.' })
   await expect(entries(frank)).toHaveCount(50)
   await expect(entries(frank).first()).toContainText('created the role Role 70')
