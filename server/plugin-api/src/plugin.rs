@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    BoxFuture, Committed, Ctx, Error, Migration, Result, Tx, apart::Link, call, fact::Offer, outbox::Outlets,
-    reader::Reader, step::Wakes,
+    BoxFuture, Committed, Ctx, Error, Migration, Result, Tx, apart::Link, call, fact::Offer,
+    outbox::Outlets, reader::Reader, step::Wakes,
 };
 
 /// What a handler of an operation that takes effect once decided.

@@ -1,6 +1,12 @@
 //! A process that is away, or ends in the middle.
 
-use carillon_plugin::{Clock as _, Period, protocol::OrgId, protocol::id::Ulid};
+use std::sync::Mutex;
+
+use carillon_plugin::{
+    BoxFuture, Clock as _, Period,
+    apart::{Done, Link, Node, Order},
+    protocol::{OrgId, id::Ulid},
+};
 use carillon_store::kit::Break;
 
 use super::{
@@ -102,4 +108,39 @@ async fn a_transaction_is_bounded() {
     let no_effect = call(&kit, Tell { key: "k".into(), text: "nobody hears it".into() }).await;
     assert_eq!(code(no_effect), ErrorCode::Unavailable);
     assert_eq!(count(&kit, "plugin_outbox").await, 0);
+}
+
+/// Answers every order with what became of the first one.
+struct Mistaken {
+    wire: Arc<Wire>,
+    first: Mutex<Option<Done>>,
+}
+
+impl Link for Mistaken {
+    fn perform(&self, order: Order, node: Arc<dyn Node>) -> BoxFuture<'_, Result<Done>> {
+        Box::pin(async move {
+            let done = self.wire.perform(order, node).await?;
+            Ok(self.first.lock().unwrap().get_or_insert(done).clone())
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_what_was_asked_is_a_failure_and_loses_nothing() {
+    let wire = Wire::to(ledger::plugin(Arc::default()));
+    let link = Arc::new(Mistaken { wire, first: Mutex::default() });
+    let kit = Kit::new(vec![ledger::plugin(Arc::default()).elsewhere(link.clone())]).await;
+    call(&kit, Note { text: "read".into() }).await.unwrap();
+    *link.first.lock().unwrap() = None;
+    // The first answer is a transaction: no operation that sets a state has one.
+    pass(&kit, 1_000).await;
+    assert_eq!(code(call(&kit, plan(&kit, "p")).await), ErrorCode::Unavailable);
+    *link.first.lock().unwrap() = None;
+    call(&kit, Note { text: "mark".into() }).await.unwrap();
+    *link.first.lock().unwrap() = None;
+    // And this one is an answer: no event has one.
+    call(&kit, plan(&kit, "p")).await.unwrap();
+    pass(&kit, 500).await;
+    assert!(sum(&kit, "SUM(failures)", "plugin_cursor").await > 0);
+    assert_eq!(rows(&kit).await, [("read".into(), "read".into())]);
 }
