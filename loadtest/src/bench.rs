@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::{
+    apart::apart,
     bars::{self, Verdict},
     fanout::{self, ConvArgs, LoadArgs},
     fleet::Failed,
@@ -28,6 +29,8 @@ enum Matter {
     Latency,
     /// Time from a program that posts to a robot to somebody's socket.
     Hook,
+    /// Calls of a plugin that runs apart.
+    Apart,
     /// Durable sends through sockets.
     Throughput,
     /// Time until somebody with many conversations has the first of them.
@@ -67,6 +70,7 @@ pub fn bench(args: &BenchArgs) -> Result<(), Failed> {
             Matter::Idle => verdicts.push(idle(&place, args)?),
             Matter::Latency => verdicts.push(latency(&place, text_len, repetitions)?),
             Matter::Hook => verdicts.push(hook(&place, text_len, repetitions)?),
+            Matter::Apart => verdicts.extend(apart(&args.server, args.shards, repetitions)?),
             Matter::Throughput => {
                 let bench = args.store_bench.as_ref();
                 verdicts.extend(throughput(&place, text_len, repetitions, bench)?);

@@ -14,6 +14,7 @@
 //!
 //! Everything stays on loopback and ends by itself.
 
+mod apart;
 mod bars;
 mod bench;
 mod check;

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread,
@@ -100,6 +100,21 @@ impl Place {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Adds settings behind the others.
+    pub fn add(&self, settings: &str) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).open(self.path("server.toml"))?;
+        file.write_all(settings.as_bytes())
+    }
+
+    /// A process of a plugin that runs apart from this server.
+    pub fn beside(&self, plugin: &str, server: &Running) -> Result<Beside, Failed> {
+        let token = self.run(&["plugins", "token", plugin])?;
+        let node = server.url.replacen("ws://", "http://", 1).replace("/v1/ws", "");
+        let mut command = Command::new(&self.program);
+        command.args(["plugin", plugin, "--node", &node]).env("CARILLON_PLUGIN_TOKEN", token);
+        Ok(Beside(command.stderr(Stdio::null()).spawn()?))
+    }
+
     /// A fresh process.
     pub fn start(&self) -> Result<Running, Failed> {
         self.start_saying(Stdio::null())
@@ -120,6 +135,17 @@ impl Place {
         let address = address.ok_or_else(|| io::Error::other("the server does not listen"))?;
         running.url = format!("ws://{address}/v1/ws");
         Ok(running)
+    }
+}
+
+/// A process beside a server, that ends with this value.
+pub struct Beside(Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait().map(|_| ())) {
+            eprintln!("a plugin's process is not over: {error}");
+        }
     }
 }
 
