@@ -86,7 +86,9 @@ function Lines({ lines }: { lines: readonly OrgImportLine[] }) {
   if (lines.length > DRAWN_MAX) {
     return (
       <div className="report report-long">
-        <VList className="rows-on-screen" {...list}>{rows}</VList>
+        <VList className="rows-on-screen" {...list}>
+          {rows}
+        </VList>
       </div>
     )
   }
