@@ -99,8 +99,8 @@ async fn key_of(ctx: &Ctx, (conv, seq): (ConvId, u64)) -> Result<String> {
     row.ok_or_else(|| Error::not_found("card"))?.get(0)
 }
 
-/// Whether the plugin that a card belongs to says that this intent had its effect. One whose effects
-/// leave no event under the intent has an operation `acted`, and is asked by that.
+/// Whether the plugin that a card belongs to says that this intent had its effect. One whose
+/// effects leave no event under the intent has an operation `acted`, and is asked by that.
 async fn has_acted(ctx: &Ctx, owner: Option<&str>, card: (ConvId, u64)) -> Result<bool> {
     let (Some(owner), Some(cid)) = (owner, ctx.cid()) else { return Ok(false) };
     let op = format!("{owner}.acted");
