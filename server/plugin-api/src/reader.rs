@@ -38,6 +38,8 @@ pub(crate) struct Reader {
     pub(crate) kinds: Vec<&'static str>,
     /// How many it takes at once.
     batch_max: usize,
+    /// Whether those are of one organisation.
+    by_org: bool,
     pub(crate) handler: Arc<Handler>,
 }
 
@@ -59,7 +61,7 @@ impl Plugin {
         F: Future<Output = Result<Tx>> + Send + 'static,
     {
         let handler = move |ctx, events| Box::pin(handler(ctx, events)) as BoxFuture<'static, _>;
-        self.reader(kinds.to_vec(), BATCH_MAX, Arc::new(handler))
+        self.reader(kinds.to_vec(), (BATCH_MAX, true), Arc::new(handler))
     }
 
     /// The same, one event at a time.
@@ -74,19 +76,37 @@ impl Plugin {
             let event = events.pop().expect("a batch of one");
             Box::pin(handler(ctx, event)) as BoxFuture<'static, _>
         };
-        self.reader(vec![kind], 1, Arc::new(handler))
+        self.reader(vec![kind], (1, true), Arc::new(handler))
+    }
+
+    /// The same of all organisations together, for what only keeps rows: where many organisations
+    /// take turns, batches of one are small. What the handler emits, audits and owes belongs to
+    /// none.
+    ///
+    /// # Panics
+    /// If the plugin handles one of the kinds already.
+    pub fn reads_of_all<F>(
+        self,
+        kinds: &[&'static str],
+        handler: fn(Ctx, Vec<Event>) -> F,
+    ) -> Plugin
+    where
+        F: Future<Output = Result<Tx>> + Send + 'static,
+    {
+        let handler = move |ctx, events| Box::pin(handler(ctx, events)) as BoxFuture<'static, _>;
+        self.reader(kinds.to_vec(), (BATCH_MAX, false), Arc::new(handler))
     }
 
     fn reader(
         mut self,
         kinds: Vec<&'static str>,
-        batch_max: usize,
+        (batch_max, by_org): (usize, bool),
         handler: Arc<Handler>,
     ) -> Plugin {
         let mut taken = self.readers.iter().flat_map(|reader| &reader.kinds);
         let twice = kinds.iter().find(|kind| taken.any(|other| other == *kind));
         assert!(twice.is_none(), "{} handles {twice:?} twice", self.name);
-        self.readers.push(Reader { kinds, batch_max, handler });
+        self.readers.push(Reader { kinds, batch_max, by_org, handler });
         self
     }
 
@@ -283,6 +303,7 @@ impl Host {
         reader: &Reader,
         events: Vec<Event>,
     ) -> Result<Tx> {
+        let org = if reader.by_org { org } else { Caller::SYSTEM.org };
         let ctx = self.background(owner, org);
         bounded(async { (reader.handler)(ctx, events).await }).await
     }
@@ -373,7 +394,7 @@ fn batches(duties: &Duties, events: Vec<Logged>) -> Vec<(&Reader, Vec<Logged>)> 
         let goes_on = |(last, batch): &&mut (&Reader, Vec<Logged>)| {
             std::ptr::eq(*last, reader)
                 && batch.len() < last.batch_max
-                && batch[0].org == logged.org
+                && (batch[0].org == logged.org || !last.by_org)
         };
         match batches.last_mut().filter(goes_on) {
             Some((_, batch)) => batch.push(logged),

@@ -7,3 +7,8 @@ CREATE INDEX plugin_timer_retry ON plugin_timer (plugin, retry_at) WHERE retry_a
 DROP INDEX plugin_timer_due;
 
 CREATE INDEX plugin_timer_due ON plugin_timer (plugin, due_at, intent);
+
+-- What is owed is counted by organisation.
+CREATE INDEX plugin_timer_org ON plugin_timer (plugin, org, due_at);
+
+CREATE INDEX plugin_outbox_org ON plugin_outbox (plugin, org);

@@ -27,7 +27,7 @@ const OBJECT_LEN_MAX: usize = 200;
 pub fn plugin() -> Plugin {
     Plugin::new("audit")
         .migration(1, include_str!("1_tables.sql"))
-        .reads(&[kind::RECORDED], write)
+        .reads_of_all(&[kind::RECORDED], write)
         .from_the_beginning()
         .command(list::list)
         .command(walk)

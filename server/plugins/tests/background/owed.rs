@@ -1,14 +1,16 @@
 //! In whose name something is called or has its effect.
 
+use std::sync::Arc;
+
 use carillon_plugin::{
-    Caller, Storage as _,
-    protocol::{Cid, OrgId, UserId, id::Ulid},
+    Caller, Ctx, Plugin, Result, Storage as _, Tx,
+    protocol::{Cid, Event, OrgId, UserId, id::Ulid},
 };
 use carillon_store::kit::Kit;
 
 use super::{
     call, ledger,
-    ledger::{Fault, Note, Owe},
+    ledger::{Fault, Note, Owe, World},
     pass,
 };
 
@@ -40,6 +42,27 @@ async fn events_come_by_organisation_in_their_order() {
     kit.settle().await;
     let wanted = [(one, 2), (other, 1), (one, 1), (other, 3)];
     assert_eq!(*world.batches.lock().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn who_only_keeps_rows_reads_of_all_organisations_together() {
+    async fn gather(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
+        let world = ctx.state::<World>();
+        world.batches.lock().unwrap().push((ctx.caller().org, events.len()));
+        Ok(ctx.tx())
+    }
+    let world = Arc::new(World::default());
+    let chronicle = Plugin::new("chronicle").state(world.clone());
+    let plugins = vec![
+        super::ledger::plugin(Arc::default()),
+        chronicle.reads_of_all(&[super::ledger::NOTED], gather),
+    ];
+    let kit = Kit::new(plugins).await;
+    for _ in 0..5 {
+        note_for(&kit, OrgId(kit.host().new_id()), "hello").await;
+    }
+    kit.settle().await;
+    assert_eq!(*world.batches.lock().unwrap(), [(OrgId(Ulid::nil()), 5)]);
 }
 
 #[tokio::test]
