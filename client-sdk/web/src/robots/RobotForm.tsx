@@ -1,5 +1,5 @@
-import { type BotGranted, type BotRobot, type BotRules, LIMITS } from '@carillon/client'
-import { useState } from 'react'
+import { type BotGranted, type BotRobot, type BotRules, LIMITS, newId } from '@carillon/client'
+import { useRef, useState } from 'react'
 import { FormDialog } from '../app/FormDialog.tsx'
 import { type Meaning, useForm } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
@@ -49,6 +49,8 @@ export function RobotForm({
   const [rate, setRate] = useState(String(before?.per_minute ?? PER_MINUTE))
   const [signed, setSigned] = useState(before?.signed ?? false)
   const [enabled, setEnabled] = useState(robot?.enabled ?? true)
+  // Who presses again after an answer that was lost means the same robot, and gets its address.
+  const intent = useRef({ asked: '', cid: newId() })
   const submit = async () => {
     const perMinute = Number(rate)
     const inRange = perMinute >= 1 && perMinute <= LIMITS.ROBOT_PER_MINUTE_MAX
@@ -63,7 +65,10 @@ export function RobotForm({
     const [keyword] = words
     const shown = { name: name.trim(), ...(keyword ? { keyword } : {}) }
     if (robot === undefined) {
-      const granted = await client.call('bot.create', { conv: conv.id, name, rules })
+      const create = { conv: conv.id, name, rules }
+      const asked = JSON.stringify(create)
+      if (intent.current.asked !== asked) intent.current = { asked, cid: newId() }
+      const granted = await client.call('bot.create', create, { cid: intent.current.cid })
       onDone({ ...shown, granted })
       return
     }
