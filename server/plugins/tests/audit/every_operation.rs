@@ -47,7 +47,6 @@ async fn administer(world: &World) {
     call(Caller::SYSTEM, "org.create", json!({ "name": "Peak" })).await;
     call(Caller::SYSTEM, "audit.note", json!({ "op": "audit.note", "object": "" })).await;
     call(Caller::SYSTEM, "plugin.token", json!({ "plugin": "audit" })).await;
-    call(Caller::SYSTEM, "plugin.token", json!({ "plugin": "chat" })).await;
     call(amy, "org.update", json!({ "name": "Harbour Ltd" })).await;
 
     let bob = call(amy, "org.member.add", json!({ "login": "bob", "name": "Bob" })).await;
