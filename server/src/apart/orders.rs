@@ -87,7 +87,9 @@ impl Orders {
             FromNode::Told { id, told } => {
                 // Its handler may have been given up.
                 let asked = self.underway().asks.remove(&id);
-                let _gone = asked.map(|asked| asked.send(told.map_err(Error::from)));
+                if let Some(asked) = asked {
+                    let _gone = asked.send(told.map_err(Error::from));
+                }
                 Ok(())
             }
         }

@@ -71,10 +71,10 @@ impl Door {
         token: Option<TokenDigest>,
         address: Option<IpAddr>,
     ) -> Result<TokenDigest, ErrorBody> {
-        if let Some(token) = token {
-            if token.is_of(name, &self.0.store).await.map_err(Error::into_body)? {
-                return Ok(token);
-            }
+        if let Some(token) = token
+            && token.is_of(name, &self.0.store).await.map_err(Error::into_body)?
+        {
+            return Ok(token);
         }
         self.0.rates.failed(address, self.0.host.now())?;
         let msg = "this is not the plugin's token; make one beside the node: \

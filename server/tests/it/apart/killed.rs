@@ -218,10 +218,13 @@ async fn call<C: Operation>(host: &Host, cid: Cid, args: &C) -> Result<C::Reply,
 async fn what_a_plugin_apart_owes_is_done_once_however_often_its_process_is_killed() {
     let mut chance = Chance::from_environment();
     let start = Start { plugins: vec![ledger_of_process], ..Start::default() };
-    let remote = PluginSettings { run: Run::Remote };
-    let server =
-        TestServer::made(|config| drop(config.plugins.insert("ledger".into(), remote)), start)
-            .await;
+    let server = TestServer::made(
+        |config| {
+            config.plugins.insert("ledger".into(), PluginSettings { run: Run::Remote });
+        },
+        start,
+    )
+    .await;
     let token = token(&server, "ledger").await;
     let folder = tempfile::tempdir().unwrap();
     let outside = folder.path().join("outside");
