@@ -80,7 +80,8 @@ function useDownload(args: Args<'audit.list'>, naming: Naming): [State, () => vo
       await people.have(peopleIn(rows))
       if (stop.signal.aborted) return
       const { naming, t } = latest.current
-      const names = naming(people.known.getState().values())
+      // A file is kept: what has no name in it is at least told apart.
+      const names = naming(people.known.getState().values(), id => id)
       const words = ({ what }: AuditRow) => {
         return { person: whoWords(t, what, names), sentence: sentence(t, what, names) }
       }

@@ -28,8 +28,14 @@ export function peopleIn(rows: readonly AuditRow[]): UserId[] {
   return [...users]
 }
 
-/** Makes names of the people who are known, and of everything else that has one. */
-export type Naming = (people: Iterable<Pick<Person, 'user' | 'name'>>) => Names
+/**
+ * Makes names of the people who are known, and of everything else that has one; and says what
+ * stands for a name that is not known yet.
+ */
+export type Naming = (
+  people: Iterable<Pick<Person, 'user' | 'name'>>,
+  coming?: (id: string) => string,
+) => Names
 
 export function useNaming(): Naming {
   const t = useText()
@@ -38,14 +44,16 @@ export function useNaming(): Naming {
   const departments = loaded.state === 'there' ? loaded.value : undefined
   const byId = useChatsState(state => state.byId)
   return useCallback(
-    people => {
+    (people, coming = () => COMING) => {
       const called = new Map([...people].map(({ user, name }) => [user, name]))
       const known = new Map(roles.map(role => [role.role, roleName(t, role)]))
       const gone = t('audit.unnamed')
-      const person = (user: UserId) => called.get(user) ?? COMING
+      const person = (user: UserId) => called.get(user) ?? coming(user)
       const object = ({ kind, id }: { kind: string; id: string }) => {
-        if (kind === 'role') return known.size === 0 ? COMING : (known.get(id) ?? gone)
-        if (kind === 'department') return departments ? (departments.get(id)?.name ?? gone) : COMING
+        if (kind === 'role') return known.size === 0 ? coming(id) : (known.get(id) ?? gone)
+        if (kind === 'department') {
+          return departments ? (departments.get(id)?.name ?? gone) : coming(id)
+        }
         if (kind !== 'conv') return person(id)
         const title = byId.get(id)?.title
         return title === undefined ? t('audit.otherGroup') : t('audit.group', { title })

@@ -51,4 +51,7 @@ test('what was refused is not told as if it had been done', () => {
   expect(told({ ...wrong, op: 'bot.create', object: '' })).toBe(
     'Somebody who is not signed in tried what is not allowed (Robots)',
   )
+  expect(told({ ...refused, actor: NOBODY, op: 'session.login', object: 'others' })).toBe(
+    'Many people or devices tried what is not allowed (Signing in and devices)',
+  )
 })

@@ -4,6 +4,8 @@ import type { Names } from './names.ts'
 
 /** Nobody who is signed in: the server itself, its command line, and strangers. */
 const NOBODY: UserId = '0'.repeat(26)
+/** The object of refusals that the server counts together, because there were too many. */
+const OTHERS = 'others'
 
 /** What each operation did, in words. One that is not here is told by its own name. */
 const DONE: Readonly<Record<string, Key>> = {
@@ -79,7 +81,8 @@ export function sentence(t: Text, what: AuditRecordedData, names: Names): string
   if (outcome === 'refused') {
     const kind = Object.keys(KINDS).find(begin => op.startsWith(begin))
     const words = kind === undefined ? op : t(KINDS[kind] ?? 'audit.kind')
-    return t(REFUSED[op] ?? 'audit.refused', { ...values, kind: words })
+    const key = what.object === OTHERS ? undefined : REFUSED[op]
+    return t(key ?? 'audit.refused', { ...values, kind: words })
   }
   const isOneself = op === 'org.member.update' && objectIn(what).id === what.actor
   const key = isOneself ? 'audit.member.self' : DONE[op]
@@ -90,5 +93,6 @@ export function sentence(t: Text, what: AuditRecordedData, names: Names): string
 export function whoWords(t: Text, what: AuditRecordedData, names: Names): string {
   const who = whoIn(what)
   if (who !== undefined) return names.person(who)
+  if (what.object === OTHERS) return t('audit.several')
   return t(what.outcome === 'refused' ? 'audit.somebody' : 'audit.server')
 }
