@@ -8,7 +8,7 @@ use carillon_protocol::{
 use serde::Serialize;
 
 use crate::{
-    Caller, Committed, Head, Host, Look, Request, Result, Row, Tail, Tx, Value, Window,
+    Caller, Committed, Error, Head, Host, Look, Request, Result, Row, Tail, Tx, Value, Window,
     duties::Owner,
 };
 
@@ -208,7 +208,7 @@ impl Ctx {
     /// What that operation answers.
     pub async fn call<C: Command>(&self, args: &C) -> Result<C::Reply> {
         let system = Caller::SYSTEM.from_network(self.caller().network);
-        self.0.host.call_typed(system, None, args).await
+        self.0.host.call_typed(system, None, args).await.map_err(Error::begun)
     }
 
     /// Calls another plugin's operation as somebody, with an intent: in a handler given to
@@ -222,7 +222,7 @@ impl Ctx {
         cid: Option<Cid>,
         args: &C,
     ) -> Result<C::Reply> {
-        self.0.host.call_typed(caller, cid, args).await
+        self.0.host.call_typed(caller, cid, args).await.map_err(Error::begun)
     }
 
     /// The same for an operation whose types are not known here, as a card's owner's.
@@ -237,8 +237,8 @@ impl Ctx {
         args: &Json,
     ) -> Result<Json> {
         let args = Raw { codec: Codec::Json, bytes: args.as_str().as_bytes() };
-        let answer = self.0.host.call(caller, Request { op, cid, prev: None, args }).await?;
-        Ok(Codec::Json.decode(&answer)?)
+        let answer = self.0.host.call(caller, Request { op, cid, prev: None, args }).await;
+        Ok(Codec::Json.decode(&answer.map_err(Error::begun)?)?)
     }
 
     /// Tells the live connections that listen to a topic something that matters only now.

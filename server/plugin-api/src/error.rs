@@ -91,7 +91,8 @@ impl Error {
         Error::new(ErrorCode::TimeoutUnknown, msg).because(Cause::Lost)
     }
 
-    /// The same error, of something that was begun: it counts as a failure.
+    /// The same error, as a handler meets it: what it finds away, it finds after it began, and that
+    /// counts as a failure.
     pub(crate) fn begun(self) -> Error {
         match self.cause {
             Cause::Away => self.because(Cause::Other),

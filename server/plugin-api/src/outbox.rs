@@ -143,9 +143,7 @@ impl Plugin {
         let handler = move |ctx: Ctx, Delivery { key, payload, tries }: Delivery<Json>| {
             let payload = payload.to::<P>().map_err(Error::internal)?;
             let future = handler(ctx, Delivery { key, payload, tries });
-            // What a handler finds away, it finds after it began.
-            let effect = async move { future.await.map_err(Error::begun) };
-            Ok(Box::pin(effect) as BoxFuture<'static, Result<Tx>>)
+            Ok(Box::pin(future) as BoxFuture<'static, Result<Tx>>)
         };
         let outlet = Outlet { handler: Arc::new(handler), retries };
         let before = self.outlets.insert(kind, outlet);

@@ -185,6 +185,8 @@ pub struct Plugin {
     pub(crate) facts: Vec<Offer>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) may_run_apart: bool,
+    /// The operations of others that its handlers call.
+    pub(crate) calls: Vec<&'static str>,
     /// To where its handlers run, if that is elsewhere.
     pub(crate) link: Option<Arc<dyn Link>>,
 }
@@ -208,6 +210,7 @@ impl Plugin {
             facts: Vec::new(),
             wakes: Arc::default(),
             may_run_apart: false,
+            calls: Vec::new(),
             link: None,
         }
     }

@@ -114,6 +114,10 @@ impl Set {
         &self.key
     }
 
+    pub(crate) fn op(&self) -> &str {
+        &self.op
+    }
+
     /// Whether the call is due by then.
     pub(crate) fn is_due(&self, now: i64) -> bool {
         self.due_at <= now

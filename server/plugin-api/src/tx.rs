@@ -101,6 +101,14 @@ pub(crate) enum Owed {
 }
 
 impl Owed {
+    /// The operation that is to be called.
+    pub(crate) fn op(&self) -> Option<&str> {
+        match self {
+            Owed::Call(set) => Some(set.op()),
+            Owed::NoCall(_) | Owed::Effect(_) => None,
+        }
+    }
+
     /// Refuses what a handler in this process could not have put in.
     pub(crate) fn check(&self, ctx: &Ctx) -> Result<()> {
         let key = match self {

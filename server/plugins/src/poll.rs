@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use carillon_plugin::{Caller, Committed, Ctx, Decision, Error, Plugin, Result, Row};
 use carillon_protocol::{
-    ConvId, ErrorCode, PollId, Topic,
+    Command, ConvId, ErrorCode, PollId, Topic,
     card::{Acted, Post, Update, Value},
     conv,
     limits::{
@@ -44,6 +44,7 @@ const PAGE_LEN: u32 = 50;
 pub fn plugin() -> Plugin {
     Plugin::new("poll")
         .apart()
+        .calls(&[conv::Get::OP, org::GetMembers::OP, Post::OP, Update::OP])
         .migration(1, include_str!("poll_1.sql"))
         .once(open, opened)
         .once(close, |_| Ok(Closed {}))

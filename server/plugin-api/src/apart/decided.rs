@@ -45,7 +45,7 @@ impl Decided {
     /// `E_FORBIDDEN` if it touches what is not the plugin's, `E_TOO_LARGE`, or `E_BAD_ARG` if a
     /// plugin could not have built it.
     pub(super) async fn tx(self, ctx: &Ctx, confined: &Confined) -> Result<Tx> {
-        self.fits(ctx)?;
+        self.fits(ctx, confined)?;
         self.emits.iter().try_for_each(|emit| confined.appends(emit))?;
         for statement in &self.statements {
             confined.writes(ctx.host().storage(), statement).await?;
@@ -59,7 +59,7 @@ impl Decided {
     }
 
     /// What [`Tx`] sees to by itself.
-    fn fits(&self, ctx: &Ctx) -> Result<()> {
+    fn fits(&self, ctx: &Ctx, confined: &Confined) -> Result<()> {
         let parts = [
             self.statements.len(),
             self.emits.len(),
@@ -81,6 +81,9 @@ impl Decided {
         if named.chain(rewritten).any(|emit| emit >= self.emits.len()) {
             return Err(Error::bad_arg("emit", "the transaction has no such event"));
         }
-        self.owed.iter().try_for_each(|owed| owed.check(ctx))
+        self.owed.iter().try_for_each(|owed| match owed.op() {
+            Some(op) => confined.calls(op).and_then(|()| owed.check(ctx)),
+            None => owed.check(ctx),
+        })
     }
 }

@@ -6,7 +6,7 @@ use carillon_protocol::{Codec, Effect, Event, Json, Raw};
 
 use super::{
     Link,
-    desk::Desk,
+    desk::{Desk, Open, told_of},
     far::unfit,
     order::{Became, Order, Task},
 };
@@ -25,6 +25,13 @@ impl Plugin {
     pub fn apart(mut self) -> Plugin {
         assert!(self.observers.is_empty(), "{} observes events: it cannot run apart", self.name);
         self.may_run_apart = true;
+        self
+    }
+
+    /// The operations of other plugins that it calls, at once or by timers: where it runs apart, it
+    /// reaches no others.
+    pub fn calls(mut self, ops: &[&'static str]) -> Plugin {
+        self.calls.extend(ops);
         self
     }
 
@@ -90,8 +97,11 @@ struct Away {
 impl Away {
     async fn perform(&self, ctx: &Ctx, task: Task) -> Result<Became> {
         let desk = Arc::new(Desk::new(ctx.clone(), self.confined.clone()));
+        let open = Open(desk.clone());
         let done = self.link.perform(Order::of(ctx, task), desk.clone()).await;
-        let done = done.map_err(|error| desk.told_of(error))?;
+        let acted = desk.close();
+        drop(open);
+        let done = done.map_err(|error| told_of(error, acted))?;
         desk.push(done.pushed)?;
         Ok(done.became)
     }

@@ -24,6 +24,7 @@ impl From<Error> for Refused {
 
 impl From<Refused> for Error {
     fn from(Refused { body, cause }: Refused) -> Error {
-        Error::from(body).because(cause)
+        // What comes from the other end was begun there.
+        Error::from(body).because(cause).begun()
     }
 }

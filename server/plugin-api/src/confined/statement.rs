@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::words::Token;
+use crate::{Error, Result};
 
 /// What a statement may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,11 +17,41 @@ pub(super) enum Kind {
     Writes,
 }
 
-/// Whose relations are whose, in lower case.
+/// What a statement wants of the values that it is run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wants {
+    /// The highest number of a parameter.
+    parameters: usize,
+    /// Whether lists of rows stand in it, and no parameters.
+    rows: bool,
+}
+
+impl Wants {
+    /// Refuses rows of other widths: what no engine can bind would fail more than its transaction.
+    pub(super) fn of(self, widths: impl IntoIterator<Item = usize>) -> Result<()> {
+        let fits = |width: usize| {
+            width <= WIDTH_MAX && (if self.rows { width > 0 } else { width == self.parameters })
+        };
+        match widths.into_iter().all(fits) {
+            true => Ok(()),
+            false => Err(Error::bad_arg("args", "give a value for each parameter, and no others")),
+        }
+    }
+}
+
+/// Whose names are whose, in lower case.
 pub(super) struct Names<'a> {
+    /// Tables.
     pub(super) own: &'a BTreeSet<String>,
+    /// Columns, among other words.
+    pub(super) words: &'a BTreeSet<String>,
     pub(super) others: BTreeSet<String>,
 }
+
+/// The most values in a row.
+const WIDTH_MAX: usize = 100;
+/// The most tables, queries and names that a statement takes rows from, each as often as it does.
+const SOURCES_MAX: usize = 4;
 
 const FUNCTIONS: [&str; 33] = [
     "abs",
@@ -122,12 +153,13 @@ const ENGINES: [&str; 4] = ["information_schema", "dbstat", "bytecode", "tables_
 const ENGINES_PREFIXES: [&str; 3] = ["pg_", "sqlite_", "pragma_"];
 
 /// Lets a statement through, or says why not.
-pub(super) fn judge(kind: Kind, tokens: &[Token], names: &Names<'_>) -> Result<(), String> {
+pub(super) fn judge(kind: Kind, tokens: &[Token], names: &Names<'_>) -> Result<Wants, String> {
     let statement = Statement { tokens, names };
     statement.begins(kind)?;
     (0..tokens.len()).try_for_each(|at| statement.names_no_others(at))?;
     (0..tokens.len()).try_for_each(|at| statement.stands_well(kind, at))?;
-    statement.sources()
+    statement.sources()?;
+    statement.wants()
 }
 
 struct Statement<'a> {
@@ -205,6 +237,7 @@ impl Statement<'_> {
                 Err("rows stand after VALUES".into())
             }
             Token::Sign('(') if !before.is_empty() => self.opens(at, before),
+            Token::Sign('.') => self.selects(at),
             _ => Ok(()),
         }
     }
@@ -220,8 +253,33 @@ impl Statement<'_> {
         }
     }
 
+    /// A column of a table. PostgreSQL calls a function by `value.function`, too.
+    fn selects(&self, at: usize) -> Result<(), String> {
+        let is_first = at < 2 || !self.is_sign(at - 2, '.');
+        let column = self.word(at + 1);
+        let is_column = self.is_sign(at + 1, '*') || self.names.words.contains(column);
+        match is_first && !self.before(at).is_empty() && is_column {
+            true => Ok(()),
+            false => Err(format!("`.{column}` is no column of this plugin's tables")),
+        }
+    }
+
+    fn wants(&self) -> Result<Wants, String> {
+        let numbers = self.tokens.iter().filter_map(|token| match token {
+            Token::Parameter(number) => Some(*number),
+            _ => None,
+        });
+        let parameters = numbers.max().unwrap_or(0);
+        match self.tokens.iter().filter(|token| **token == Token::Rows).count() {
+            0 => Ok(Wants { parameters, rows: false }),
+            1 if parameters == 0 => Ok(Wants { parameters, rows: true }),
+            _ => Err("rows stand in a statement once, and without parameters".into()),
+        }
+    }
+
     /// Where rows come from and go to.
     fn sources(&self) -> Result<(), String> {
+        let mut left = SOURCES_MAX;
         // Of each open parenthesis, whether a comma in it names the next source.
         let mut in_from = vec![false];
         for at in 0..self.tokens.len() {
@@ -229,10 +287,10 @@ impl Statement<'_> {
             match &self.tokens[at] {
                 Token::Sign('(') => in_from.push(false),
                 Token::Sign(')') => drop(in_from.pop()),
-                Token::Sign(',') if *here => self.source(at + 1)?,
+                Token::Sign(',') if *here => self.source(at + 1, &mut left)?,
                 Token::Word(word) if word == "from" || word == "join" => {
                     *here = true;
-                    self.source(at + 1)?;
+                    self.source(at + 1, &mut left)?;
                 }
                 Token::Word(word) if word == "into" => self.table(at + 1)?,
                 Token::Word(word) if word == "update" && self.before(at) != "do" => {
@@ -255,25 +313,43 @@ impl Statement<'_> {
         }
     }
 
-    fn source(&self, at: usize) -> Result<(), String> {
+    fn source(&self, at: usize, left: &mut usize) -> Result<(), String> {
+        let too_many = || format!("a statement takes rows from {SOURCES_MAX} places at most");
+        *left = left.checked_sub(1).ok_or_else(too_many)?;
         if self.is_sign(at, '(') {
             return match ["select", "with", "values"].contains(&self.word(at + 1)) {
                 true => Ok(()),
                 false => Err("a query stands in parentheses, not a table".into()),
             };
         }
-        let name = self.word(at);
-        match self.names_itself(name) && !self.is_sign(at + 1, '.') {
+        match self.names_itself(at) && !self.is_sign(at + 1, '.') {
             true => Ok(()),
             false => self.table(at),
         }
     }
 
-    /// Whether the statement gives this name: `WITH name AS (…)`.
-    fn names_itself(&self, name: &str) -> bool {
-        let given = |at: usize| {
-            self.word(at) == name && self.word(at + 1) == "as" && self.is_sign(at + 2, '(')
+    /// Whether the statement has given the name at a place, by `WITH name AS (…)`: a query that
+    /// takes rows from itself would never end.
+    fn names_itself(&self, at: usize) -> bool {
+        let is_given = |given: usize| {
+            self.word(given) == self.word(at)
+                && self.word(given + 1) == "as"
+                && self.is_sign(given + 2, '(')
+                && self.closing(given + 2) < at
         };
-        !name.is_empty() && (0..self.tokens.len()).any(given)
+        !self.word(at).is_empty() && (0..at).any(is_given)
+    }
+
+    /// Where a parenthesis is closed.
+    fn closing(&self, open: usize) -> usize {
+        let mut depth = 0_usize;
+        for at in open..self.tokens.len() {
+            depth += usize::from(self.is_sign(at, '('));
+            depth -= usize::from(self.is_sign(at, ')'));
+            if depth == 0 {
+                return at;
+            }
+        }
+        self.tokens.len()
     }
 }

@@ -9,8 +9,8 @@ pub(super) enum Token {
     /// What stands between single quotes, which SQLite takes for a name where it needs one.
     Text(String),
     Number,
-    /// `$1`.
-    Parameter,
+    /// `$1`, by its number.
+    Parameter(usize),
     /// `{rows}`.
     Rows,
     Sign(char),
@@ -83,10 +83,14 @@ fn number(rest: &str) -> Result<(Option<Token>, usize), String> {
 
 fn parameter(rest: &str) -> Result<(Option<Token>, usize), String> {
     let len = until(rest, 1, |c| c.is_ascii_digit());
-    if len == 1 || rest[len..].starts_with(|c| is_word(c) || "'$(".contains(c)) {
-        return Err("a parameter is `$` and a number".into());
+    let digits = &rest[1..len];
+    let is_glued = rest[len..].starts_with(|c| is_word(c) || "'$(".contains(c));
+    match digits.parse() {
+        Ok(number) if !digits.starts_with('0') && digits.len() <= 3 && !is_glued => {
+            Ok((Some(Token::Parameter(number)), len))
+        }
+        _ => Err("a parameter is `$` and a number from 1 on".into()),
     }
-    Ok((Some(Token::Parameter), len))
 }
 
 fn text(rest: &str) -> Result<(Option<Token>, usize), String> {
@@ -108,11 +112,17 @@ fn text(rest: &str) -> Result<(Option<Token>, usize), String> {
     Ok((Some(Token::Text(text)), apart(rest, len, &['$'])?))
 }
 
-/// The tables that a migration makes.
-pub(super) fn tables(sql: &str) -> Vec<String> {
+/// All words of a migration, in lower case, without its comments.
+pub(super) fn of_migration(sql: &str) -> Vec<String> {
     let lines = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
     let text = lines.collect::<Vec<_>>().join("\n").to_ascii_lowercase();
-    let words: Vec<_> = text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).collect();
+    text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The tables that a migration makes.
+pub(super) fn tables(sql: &str) -> Vec<String> {
+    let words = of_migration(sql);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
     let mut tables = Vec::new();
     for start in 0..words.len() {
         let name = match &words[start..] {

@@ -71,11 +71,11 @@ async fn act(kit: &Kit, step: usize, action: &Action) {
         Action::Note(false) => call_until_done(kit, Note { text }).await,
         Action::Note(true) => call_until_done(kit, Note { text: format!("mark {step}") }).await,
         Action::Pass => call_until_done(kit, Pass { text }).await,
-        Action::Tell(key) => call_until_done(kit, Tell { key: key.to_string(), text }).await,
+        Action::Tell(key) => call_until_done(kit, Tell { key: format!("tell {key}"), text }).await,
         Action::Plan(key, delay) => {
             // Only what is asked for depends on the clock, and it is the same in both runs.
             let due_at = Some(kit.clock().now() + delay);
-            let plan = Plan { key: key.to_string(), due_at, text, state: false };
+            let plan = Plan { key: format!("plan {key}"), due_at, text, state: false };
             call_until_done(kit, plan).await;
         }
         Action::Owe => {

@@ -8,7 +8,7 @@ use proptest::{
 };
 
 use super::{
-    thief::{self, Append, Query, Run, Say},
+    thief::{self, Append, Later, Look, Query, Reach, Run, Say},
     *,
 };
 
@@ -119,7 +119,7 @@ async fn nothing_of_others_is_read_by_any_way_and_name() {
 }
 
 /// What reaches further than tables, or is read by one engine as something else.
-const OTHER_READS: [&str; 48] = [
+const OTHER_READS: [&str; 60] = [
     "",
     ";",
     "SELECT CAST('victim_secret' AS regclass)",
@@ -146,7 +146,19 @@ const OTHER_READS: [&str; 48] = [
     "SELECT * FROM thief_loot, pragma_table_info('thief_loot')",
     "SELECT * FROM thief_loot, dbstat",
     "SELECT * FROM information_schema.tables",
-    "SELECT thief_loot.row_to_json FROM thief_loot, unnest",
+    "SELECT thief_loot.row_to_json FROM thief_loot",
+    "SELECT (thief_loot).row_to_json FROM thief_loot",
+    "SELECT (thief_loot.word).upper FROM thief_loot",
+    "SELECT s.word FROM (SELECT ((CAST('x' AS text)).ts_stat).word) AS s",
+    "SELECT (CAST('x' AS text)).ts_stat",
+    "SELECT ('x').upper",
+    "SELECT 'x'.upper",
+    "SELECT 1 AS upper, main.thief_loot.word FROM thief_loot",
+    "WITH x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x) SELECT * FROM x",
+    "WITH x AS (SELECT 1 FROM y), y AS (SELECT 1 FROM x) SELECT * FROM x",
+    "SELECT 1 FROM thief_bag a, thief_bag b, thief_bag c, thief_bag d, thief_bag e",
+    "SELECT $0",
+    "SELECT $99999999999999999999",
     "SELECT public.lower('x')",
     "PRAGMA table_list",
     "ATTACH 'x' AS y",
@@ -175,6 +187,9 @@ async fn nothing_but_tables_is_read() {
     let kit = scene().await;
     for sql in OTHER_READS {
         assert_forbidden(read(&kit, sql).await, sql);
+    }
+    for sql in ["SELECT $1", "SELECT $2"] {
+        assert_eq!(code(read(&kit, sql).await), ErrorCode::BadArg, "{sql}");
     }
     for control in
         ['\0', '\r', '\u{b}', '\u{c}', '\u{1b}', '\u{7f}', '\u{85}', '\u{a0}', '\u{2028}']
@@ -254,6 +269,37 @@ async fn a_plugin_speaks_in_its_own_topics() {
     call(&kit, Say { topic: own.clone() }).await.unwrap();
     assert_eq!(kit.pushed().len(), 1);
     assert_eq!(kit.committed().len(), 1);
+}
+
+#[tokio::test]
+async fn a_plugin_calls_what_it_says_and_reads_its_own_logs() {
+    let kit = scene().await;
+    let reaches = async |op: &str| call(&kit, Reach { op: op.into() }).await;
+    reaches("thief.nothing").await.unwrap();
+    for op in ["victim.open", "plugin.token", "log.read", "app.theirs.act", ""] {
+        assert_eq!(code(reaches(op).await), ErrorCode::Forbidden, "{op}");
+    }
+    assert_eq!(code(reaches("victim.told").await), ErrorCode::UnknownOp, "declared, not there");
+    assert_eq!(code(call(&kit, Later {}).await), ErrorCode::Forbidden);
+    assert_eq!(count(&kit, "plugin_timer").await, 0);
+    let looks = async |topic: &str| call(&kit, Look { topic: topic.parse().unwrap() }).await;
+    looks("x:thief:it").await.unwrap();
+    for topic in ["x:audit:server", "x:thiefs:it", "c:00000000000000000000000001"] {
+        assert_eq!(code(looks(topic).await), ErrorCode::Forbidden, "{topic}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_a_statement_fail_before_they_meet_others() {
+    let kit = scene().await;
+    for (sql, row) in [
+        ("INSERT INTO thief_loot (id) VALUES ($1)", &[1, 2][..]),
+        ("INSERT INTO thief_loot (id) VALUES ($2)", &[1]),
+        ("INSERT INTO thief_loot (id) VALUES {rows}", &[]),
+        ("INSERT INTO thief_loot (id) VALUES {rows}", &[1; 101]),
+    ] {
+        assert_eq!(code(write(&kit, sql, &[row]).await), ErrorCode::BadArg, "{sql} {row:?}");
+    }
 }
 
 #[tokio::test]

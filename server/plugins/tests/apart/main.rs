@@ -6,6 +6,7 @@
 
 mod broken;
 mod confined;
+mod forged;
 #[allow(dead_code, reason = "other tests use more of it")]
 #[path = "../background/ledger.rs"]
 mod ledger;

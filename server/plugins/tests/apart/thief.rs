@@ -1,8 +1,8 @@
 //! A plugin that asks for what is not its own, and one that has something.
 
 use carillon_plugin::{
-    Ctx, Plugin, Result, Value,
-    protocol::{Access, Command, Effect, Topic},
+    Caller, Ctx, Look as From, Plugin, Result, Value, Window,
+    protocol::{Access, Command, Effect, Json, Topic},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,35 @@ pub struct Say {
 }
 command!("thief.say", Say, ());
 
+/// Calls an operation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Reach {
+    pub op: String,
+}
+command!("thief.reach", Reach, ());
+
+/// What it may reach.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Nothing {}
+command!("thief.nothing", Nothing, ());
+
+/// Owes a call of what it does not say it calls.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Later {}
+command!("thief.later", Later, ());
+
+/// What somebody else would do.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Open {}
+command!("victim.open", Open, ());
+
+/// Reads the log of a topic.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Look {
+    pub topic: Topic,
+}
+command!("thief.look", Look, ());
+
 /// Has a table, a view and an index.
 pub fn victim() -> Plugin {
     Plugin::new("victim").migration(
@@ -65,6 +94,7 @@ pub fn victim() -> Plugin {
 pub fn plugin() -> Plugin {
     Plugin::new("thief")
         .apart()
+        .calls(&["victim.told"])
         .migration(
             1,
             "-- Not this: CREATE TABLE victim_secret
@@ -75,6 +105,10 @@ pub fn plugin() -> Plugin {
         .command(run)
         .command(append)
         .command(say)
+        .command(reach)
+        .command(nothing)
+        .command(later)
+        .command(look)
 }
 
 async fn query(ctx: Ctx, args: Query) -> Result<u64> {
@@ -101,4 +135,24 @@ async fn append(ctx: Ctx, args: Append) -> Result<()> {
 async fn say(ctx: Ctx, args: Say) -> Result<()> {
     ctx.push(&args.topic, "thief.said", &());
     Ok(())
+}
+
+async fn reach(ctx: Ctx, args: Reach) -> Result<()> {
+    ctx.call_by_name(Caller::SYSTEM, None, &args.op, &Json::default()).await.map(drop)
+}
+
+async fn nothing(_: Ctx, _: Nothing) -> Result<()> {
+    Ok(())
+}
+
+async fn later(ctx: Ctx, _: Later) -> Result<()> {
+    let mut tx = ctx.tx();
+    tx.after(0, "open", &Open {});
+    ctx.commit(tx).await.map(drop)
+}
+
+async fn look(ctx: Ctx, args: Look) -> Result<()> {
+    ctx.head(&args.topic).await?;
+    ctx.events_at(&args.topic, vec![1]).await?;
+    ctx.events(&args.topic, &Window::all(), From::After(0), false, 10).await.map(drop)
 }

@@ -4,10 +4,11 @@ use std::sync::Mutex;
 
 use carillon_plugin::{
     BoxFuture, Clock as _, Period,
-    apart::{Done, Link, Node, Order},
+    apart::{Ask, Done, Link, Node, Order, Told},
     protocol::{OrgId, id::Ulid},
 };
 use carillon_store::kit::Break;
+use tokio::sync::Notify;
 
 use super::{
     ledger::{Fault, Fire, Note, Plan, Tell},
@@ -99,15 +100,52 @@ async fn what_a_handler_refuses_or_panics_over_is_answered_as_in_the_node() {
     assert_eq!(serde_json::to_value(fact).unwrap()["points"][0]["value"], 1.0);
 }
 
+/// An ask that is on its way while its process ends.
+type Held = Arc<Mutex<Option<(Ask, Arc<dyn Node>)>>>;
+
+/// A process whose first ask arrives too late.
+struct Late {
+    wire: Arc<Wire>,
+    held: Held,
+}
+
+struct LateNode {
+    node: Arc<dyn Node>,
+    held: Held,
+    asked: Notify,
+}
+
+impl Node for LateNode {
+    fn ask(&self, ask: Ask) -> BoxFuture<'_, Result<Told>> {
+        *self.held.lock().unwrap() = Some((ask, self.node.clone()));
+        self.asked.notify_one();
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Link for Late {
+    fn perform(&self, order: Order, node: Arc<dyn Node>) -> BoxFuture<'_, Result<Done>> {
+        let node = LateNode { node, held: self.held.clone(), asked: Notify::new() };
+        let node = Arc::new(node);
+        Box::pin(async move {
+            tokio::select! {
+                done = self.wire.perform(order, node.clone()) => done,
+                () = node.asked.notified() => Err(Error::lost("it ended")),
+            }
+        })
+    }
+}
+
 #[tokio::test]
-async fn a_transaction_is_bounded() {
-    let (kit, _, _) = ledger_apart().await;
-    let key = "k".repeat(201);
-    let too_long = call(&kit, Tell { key: key.clone(), text: "x".into() }).await;
-    assert_eq!(code(too_long), ErrorCode::Unavailable, "its own host asserts that first");
-    let no_effect = call(&kit, Tell { key: "k".into(), text: "nobody hears it".into() }).await;
-    assert_eq!(code(no_effect), ErrorCode::Unavailable);
-    assert_eq!(count(&kit, "plugin_outbox").await, 0);
+async fn what_was_said_not_to_have_happened_does_not_happen_later() {
+    let (wire, held) = (Wire::to(ledger::plugin(Arc::default())), Held::default());
+    let link = Arc::new(Late { wire, held: held.clone() });
+    let kit = Kit::new(vec![ledger::plugin(Arc::default()).elsewhere(link)]).await;
+    let lost = call(&kit, plan(&kit, "p")).await;
+    assert_eq!(code(lost), ErrorCode::Unavailable, "nothing was done");
+    let (ask, node) = held.lock().unwrap().take().expect("it asked to commit");
+    node.ask(ask).await.expect_err("the order has come to its end");
+    assert_eq!(count(&kit, "plugin_timer").await, 0);
 }
 
 /// Answers every order with what became of the first one.

@@ -19,10 +19,11 @@ use std::time::Duration;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use tokio::time::{sleep, timeout};
 
-/// The names of all relations of all schemas that are not the engine's own.
+/// The names of all relations that a name without a schema finds and that are not the engine's own.
 pub(crate) const RELATIONS: &str = "SELECT CAST(c.relname AS TEXT) FROM pg_class c
      JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
+     WHERE pg_table_is_visible(c.oid)
+         AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
 
 /// How long a connection is tried for before those who need it are refused: a server that starts
 /// again is often back by then.
