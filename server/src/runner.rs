@@ -26,6 +26,8 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY_SHARED: Duration = Duration::from_secs(1);
 /// Alone, everything wakes its step; but one that found the database away has to look again.
 const LOOK_EVERY_ALONE: Duration = Duration::from_secs(30);
+/// How often it is looked whether a process of a plugin that runs apart is linked.
+const ABLE_EVERY: Duration = Duration::from_millis(250);
 /// How long to wait after the database did not answer.
 const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long steps under way may take when the server stops.
@@ -77,9 +79,22 @@ struct Work {
 
 impl Work {
     async fn run(self) {
-        let Some(run) = self.lease else { return self.duties().await };
         let mut down = self.down.clone();
         while !*self.down.borrow() {
+            if !self.is_able() {
+                tokio::select! {
+                    () = sleep(ABLE_EVERY) => {}
+                    _ = down.changed() => {}
+                }
+                continue;
+            }
+            let Some(run) = self.lease else {
+                tokio::select! {
+                    () = self.duties() => {}
+                    () = self.until_unable() => {}
+                }
+                continue;
+            };
             if !self.take(run, LEASE_MS).await {
                 tokio::select! {
                     () = sleep(LEASE_EVERY) => {}
@@ -92,9 +107,30 @@ impl Work {
                 () = self.hold(run) => {
                     tracing::warn!(plugin = self.plugin.name, "another node goes on with it");
                 }
+                // A node that has a process of it goes on at once.
+                () = self.until_unable() => drop(self.take(run, 0).await),
             }
         }
-        self.take(run, 0).await;
+        if let Some(run) = self.lease {
+            self.take(run, 0).await;
+        }
+    }
+
+    /// Whether the plugin's handlers can be reached from here.
+    fn is_able(&self) -> bool {
+        let none = Place::Remote { linked: 0 };
+        self.plugin.place == Place::Local
+            || self.host.plugins().any(|it| it.name == self.plugin.name && it.place != none)
+    }
+
+    /// Waits until the handlers cannot be reached any more.
+    async fn until_unable(&self) {
+        if self.plugin.place == Place::Local {
+            return std::future::pending().await;
+        }
+        while self.is_able() {
+            sleep(ABLE_EVERY).await;
+        }
     }
 
     /// Does all duties until the server stops.

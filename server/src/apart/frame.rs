@@ -15,13 +15,18 @@ pub const PROTOCOL: u32 = 1;
 pub(super) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// The longest frame, in bytes: a page of 200 messages of the full length fits, and whoever asks
-/// for more than that asks again for less.
-pub(super) const FRAME_LEN_MAX: usize = 16 << 20;
+/// for more than that asks again for less. A batch of events that does not fit is halved.
+pub(super) const FRAME_LEN_MAX: usize = 4 << 20;
 /// The most orders that one process has under way: about as many calls as a node runs at once.
 pub(super) const ORDERS_MAX: usize = 256;
 /// The most questions of one order that wait for their answers: handlers ask one after another, or
 /// for a few things at once.
 pub(super) const ASKS_MAX: usize = 32;
+/// The same of all orders of a process together: each may hold an answer in the node's memory.
+pub(super) const ASKS_IN_ALL_MAX: usize = 64;
+/// The node counts a question until its answer waits to be written, the process until it is read:
+/// so many times as many are no fault of the process.
+pub(super) const ASKS_SLACK: usize = 2;
 /// The most frames that wait to be written; who has one more waits.
 pub(super) const QUEUE_MAX: usize = 64;
 /// Who says nothing for so long says that it is there …

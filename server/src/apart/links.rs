@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,8 @@ use carillon_store::Store;
 use futures_util::SinkExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_tungstenite::WebSocketStream;
@@ -24,8 +28,8 @@ use tungstenite::{Message, protocol::Role};
 
 use super::{
     frame::{
-        ASKS_MAX, FromNode, FromProcess, HELLO_TIMEOUT, ORDERS_MAX, PROGRAM, PROTOCOL, QUEUE_MAX,
-        encode,
+        ASKS_IN_ALL_MAX, ASKS_MAX, ASKS_SLACK, FromNode, FromProcess, HELLO_TIMEOUT, ORDERS_MAX,
+        PROGRAM, PROTOCOL, QUEUE_MAX, encode,
     },
     talk::{Mouth, Say, config, converse, hear_one},
 };
@@ -54,6 +58,8 @@ struct Linked {
 struct Process {
     say: Mouth,
     orders: HashMap<u64, Underway>,
+    /// A place for each question of its orders.
+    places: Arc<Semaphore>,
     /// It ends, and takes nothing more.
     leaving: bool,
 }
@@ -63,13 +69,15 @@ struct Underway {
     done: oneshot::Sender<Result<Done>>,
     /// Answers what its handler asks.
     node: Arc<dyn Node>,
-    /// Questions that wait for their answers.
-    asks: usize,
+    /// Questions that wait for their answers: they end with the order.
+    asks: JoinSet<()>,
+    /// Whether the process may have it.
+    begun: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Underway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Underway").field("asks", &self.asks).finish_non_exhaustive()
+        f.debug_struct("Underway").field("begun", &self.begun).finish_non_exhaustive()
     }
 }
 
@@ -79,6 +87,7 @@ struct Given<'a> {
     process: u64,
     order: u64,
     say: Mouth,
+    begun: Arc<AtomicBool>,
 }
 
 impl Drop for Given<'_> {
@@ -97,7 +106,8 @@ impl Link for Processes {
             let (given, done) = self.hand_out(node)?;
             let order = FromNode::Order { id: given.order, order: Box::new(order) };
             // Whoever cannot be told any more has its link ended, and `done` says so.
-            let _ended = given.say.send(Say::Frame(encode(&order)?)).await;
+            let order = Say::Order(encode(&order)?, Arc::clone(&given.begun));
+            let _ended = given.say.send(order).await;
             done.await.unwrap_or_else(|_| Err(self.none()))
         })
     }
@@ -142,33 +152,43 @@ impl Processes {
             return Err(Error::away(msg));
         }
         let (answer, done) = oneshot::channel();
-        least.orders.insert(order, Underway { done: answer, node, asks: 0 });
-        Ok((Given { processes: self, process, order, say: least.say.clone() }, done))
+        let begun = Arc::<AtomicBool>::default();
+        let underway =
+            Underway { done: answer, node, asks: JoinSet::new(), begun: Arc::clone(&begun) };
+        least.orders.insert(order, underway);
+        Ok((Given { processes: self, process, order, say: least.say.clone(), begun }, done))
     }
 
     fn take(&self, process: u64, order: u64) -> Option<Underway> {
-        self.linked().processes.get_mut(&process)?.orders.remove(&order)
+        let mut linked = self.linked();
+        let process = linked.processes.get_mut(&process)?;
+        let taken = process.orders.remove(&order);
+        process.let_go();
+        taken
     }
 
-    /// What answers a question of an order, if the order is still under way.
-    fn admit(&self, process: u64, order: u64) -> Result<Option<Arc<dyn Node>>, String> {
+    /// Answers a question of an order, if the order is still under way.
+    ///
+    /// # Errors
+    /// Why the link ends.
+    fn answer(&self, process: u64, order: u64, (id, ask): (u64, Ask)) -> Result<(), String> {
         let mut linked = self.linked();
-        let process = linked.processes.get_mut(&process);
-        let underway = process.and_then(|process| process.orders.get_mut(&order));
-        let Some(underway) = underway else { return Ok(None) };
-        if underway.asks >= ASKS_MAX {
+        let Some(process) = linked.processes.get_mut(&process) else { return Ok(()) };
+        let Some(underway) = process.orders.get_mut(&order) else { return Ok(()) };
+        while underway.asks.try_join_next().is_some() {}
+        if underway.asks.len() >= ASKS_MAX * ASKS_SLACK {
             return Err(format!("an order asks more than {ASKS_MAX} things at once"));
         }
-        underway.asks += 1;
-        Ok(Some(Arc::clone(&underway.node)))
-    }
-
-    fn answered(&self, process: u64, order: u64) {
-        let mut linked = self.linked();
-        let process = linked.processes.get_mut(&process);
-        if let Some(underway) = process.and_then(|process| process.orders.get_mut(&order)) {
-            underway.asks -= 1;
-        }
+        let place = Arc::clone(&process.places).try_acquire_owned();
+        let place = place.map_err(|_| format!("it asks more than {ASKS_IN_ALL_MAX} at once"))?;
+        let (node, say) = (Arc::clone(&underway.node), process.say.clone());
+        underway.asks.spawn(async move {
+            let frame = told(id, &*node, ask).await;
+            // Whoever asked may be gone.
+            let _gone = say.send(Say::Frame(frame)).await;
+            drop(place);
+        });
+        Ok(())
     }
 
     /// How many are linked.
@@ -208,11 +228,13 @@ impl Processes {
             return tracing::warn!(plugin = self.plugin, why, "a process was not linked");
         }
         let (say, said) = mpsc::channel(QUEUE_MAX);
-        let process = self.enter(say.clone());
+        let Some(process) = self.enter(say) else {
+            return tracing::warn!(plugin = self.plugin, "a process is one too many");
+        };
         tracing::info!(plugin = self.plugin, process, "a process is linked");
         let mut down = self.down.subscribe();
         let hears = Arc::clone(&self);
-        let hear = move |frame| hears.hear(process, &say, frame);
+        let hear = move |frame| hears.hear(process, frame);
         let why = tokio::select! {
             why = converse(socket, said, hear) => why,
             () = until_replaced(self.plugin, &store, &token) => "its token was replaced".to_owned(),
@@ -222,21 +244,31 @@ impl Processes {
         tracing::info!(plugin = self.plugin, process, why, "a process is not linked any more");
     }
 
-    fn enter(&self, say: Mouth) -> u64 {
+    /// Gives a process its place, if there is one: several may have been admitted at once.
+    fn enter(&self, say: Mouth) -> Option<u64> {
         let mut linked = self.linked();
+        if linked.processes.len() >= PROCESSES_MAX {
+            return None;
+        }
         linked.last_id += 1;
         let id = linked.last_id;
-        linked.processes.insert(id, Process { say, orders: HashMap::new(), leaving: false });
-        id
+        let places = Arc::new(Semaphore::new(ASKS_IN_ALL_MAX * ASKS_SLACK));
+        let process = Process { say, orders: HashMap::new(), places, leaving: false };
+        linked.processes.insert(id, process);
+        Some(id)
     }
 
-    /// A process is gone: nobody will say what became of its orders.
+    /// A process is gone: nobody will say what became of the orders that it may have.
     fn leave(&self, process: u64) {
         let gone = self.linked().processes.remove(&process);
         for (_, underway) in gone.into_iter().flat_map(|process| process.orders) {
             let msg = format!("the process of `{}` went away; try again", self.plugin);
+            let error = match underway.begun.load(Ordering::Acquire) {
+                true => Error::lost(msg),
+                false => Error::away(msg),
+            };
             // Whoever waited may have given up in this moment.
-            let _gone = underway.done.send(Err(Error::lost(msg)));
+            let _gone = underway.done.send(Err(error));
         }
     }
 
@@ -244,13 +276,15 @@ impl Processes {
     ///
     /// # Errors
     /// Why the link ends.
-    fn hear(self: &Arc<Self>, process: u64, say: &Mouth, frame: FromProcess) -> Result<(), String> {
+    fn hear(&self, process: u64, frame: FromProcess) -> Result<(), String> {
         match frame {
             FromProcess::Hello { .. } => Err("it said twice which version it is".into()),
             FromProcess::Leaving {} => {
                 let mut linked = self.linked();
-                let process = linked.processes.get_mut(&process);
-                process.into_iter().for_each(|process| process.leaving = true);
+                if let Some(process) = linked.processes.get_mut(&process) {
+                    process.leaving = true;
+                    process.let_go();
+                }
                 Ok(())
             }
             FromProcess::Done { id, done } => {
@@ -260,18 +294,17 @@ impl Processes {
                 }
                 Ok(())
             }
-            FromProcess::Ask { id, order, ask } => {
-                if let Some(node) = self.admit(process, order)? {
-                    let (processes, say) = (Arc::clone(self), say.clone());
-                    tokio::spawn(async move {
-                        let frame = told(id, &*node, ask).await;
-                        processes.answered(process, order);
-                        // Whoever asked may be gone.
-                        let _gone = say.send(Say::Frame(frame)).await;
-                    });
-                }
-                Ok(())
-            }
+            FromProcess::Ask { id, order, ask } => self.answer(process, order, (id, ask)),
+        }
+    }
+}
+
+impl Process {
+    /// Ends the link of a process that wants to end, once nothing of it is under way.
+    fn let_go(&self) {
+        if self.leaving && self.orders.is_empty() {
+            // If there is no room for this, the process ends by itself.
+            let _full = self.say.try_send(Say::End);
         }
     }
 }
@@ -326,3 +359,6 @@ async fn until_replaced(plugin: &str, store: &Store, token: &TokenDigest) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,10 @@ use carillon_plugin::{
     BoxFuture, Error, Result,
     apart::{Apart, Ask, Link as _, Node, Order, Told},
 };
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
-    frame::{ASKS_MAX, FromNode, FromProcess, ORDERS_MAX, encode},
+    frame::{ASKS_IN_ALL_MAX, ASKS_MAX, FromNode, FromProcess, ORDERS_MAX, encode},
     talk::{Mouth, Say},
 };
 
@@ -21,8 +21,8 @@ pub(super) struct Orders {
     apart: Apart,
     say: Mouth,
     underway: Mutex<Underway>,
-    /// Told when the last order under way is done.
-    none: Notify,
+    /// So many questions of all orders wait at once.
+    places: Semaphore,
 }
 
 #[derive(Default)]
@@ -36,7 +36,8 @@ struct Underway {
 
 impl Orders {
     pub(super) fn new(apart: Apart, say: Mouth) -> Orders {
-        Orders { apart, say, underway: Mutex::default(), none: Notify::new() }
+        let places = Semaphore::new(ASKS_IN_ALL_MAX);
+        Orders { apart, say, underway: Mutex::default(), places }
     }
 
     fn underway(&self) -> MutexGuard<'_, Underway> {
@@ -49,21 +50,10 @@ impl Orders {
         let _ended = self.say.send(it).await;
     }
 
-    /// Takes no more orders.
+    /// Takes no more orders: when those under way are done, the node ends the link.
     pub(super) async fn leave(&self) {
         let leaving = encode(&FromProcess::Leaving {}).expect("it is short");
         self.say(Say::Frame(leaving)).await;
-    }
-
-    /// Waits until nothing is under way.
-    pub(super) async fn until_none(&self) {
-        loop {
-            let none = self.none.notified();
-            if self.underway().orders.is_empty() {
-                return;
-            }
-            none.await;
-        }
     }
 
     /// The link is gone: whatever is under way is given up, and whoever asked gets no answer.
@@ -110,7 +100,7 @@ impl Orders {
                 () = orders.perform(id, order) => {}
                 _ = given_up => {}
             }
-            orders.over(id);
+            orders.underway().orders.remove(&id);
         });
         Ok(())
     }
@@ -122,14 +112,6 @@ impl Orders {
         let frame = encode(&FromProcess::Done { id, done })
             .or_else(|error| encode(&FromProcess::Done { id, done: Err(error.into()) }));
         self.say(Say::Frame(frame.expect("a refusal is shorter than the longest frame"))).await;
-    }
-
-    fn over(&self, id: u64) {
-        let mut underway = self.underway();
-        underway.orders.remove(&id);
-        if underway.orders.is_empty() {
-            self.none.notify_waiters();
-        }
     }
 }
 
@@ -156,6 +138,7 @@ impl Drop for Asked<'_> {
 impl Asking {
     async fn told(&self, ask: Ask) -> Result<Told> {
         let _place = self.places.acquire().await.expect("it is never closed");
+        let _place_in_all = self.orders.places.acquire().await.expect("it is never closed");
         let (answer, told) = oneshot::channel();
         let asked = {
             let mut underway = self.orders.underway();

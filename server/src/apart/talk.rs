@@ -1,6 +1,12 @@
 //! One end of a link: frames out and in, and whether the other end is still there.
 
-use std::pin::pin;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::de::DeserializeOwned;
@@ -19,6 +25,8 @@ use super::frame::{BEAT_EVERY, FRAME_LEN_MAX, SILENCE_MAX, decode};
 pub(super) enum Say {
     /// A frame.
     Frame(String),
+    /// A frame with an order, and where it is noted that the other end may have it.
+    Order(String, Arc<AtomicBool>),
     /// That this is the end.
     End,
 }
@@ -58,33 +66,44 @@ async fn write(
 ) -> String {
     let mut sink = pin!(sink);
     loop {
-        let mut next = match timeout(BEAT_EVERY, say.recv()).await {
+        let said = match timeout(BEAT_EVERY, say.recv()).await {
             Ok(Some(said)) => Some(said),
             Ok(None) => Some(Say::End),
             Err(_) => None,
         };
-        let beat = next.is_none().then(|| Message::Ping(<_>::default()));
-        let mut fed = match beat {
-            Some(beat) => sink.feed(beat).await,
-            None => Ok(()),
-        };
-        // What waits together is written together.
-        while let (Some(said), true) = (next.take(), fed.is_ok()) {
-            let Say::Frame(text) = said else {
-                let closed = sink.close().await;
-                return closed.map_or_else(|error| error.to_string(), |()| "it ended".to_owned());
-            };
-            fed = sink.feed(Message::Text(text.into())).await;
-            next = say.try_recv().ok();
-        }
-        let flushed = match fed {
-            Ok(()) => sink.flush().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = flushed {
-            return error.to_string();
+        // Who asks and takes no answers is as good as gone.
+        match timeout(SILENCE_MAX, put(&mut sink, said, &mut say)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return "it ended".to_owned(),
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return format!("nothing was taken for {} s", SILENCE_MAX.as_secs()),
         }
     }
+}
+
+/// Writes what is to be said, and with it what waits; or that one is there, if there is nothing.
+/// Answers whether it goes on.
+async fn put(
+    sink: &mut (impl Sink<Message, Error = tungstenite::Error> + Unpin),
+    mut next: Option<Say>,
+    say: &mut mpsc::Receiver<Say>,
+) -> tungstenite::Result<bool> {
+    if next.is_none() {
+        sink.feed(Message::Ping(<_>::default())).await?;
+    }
+    while let Some(said) = next {
+        let text = match said {
+            Say::End => return sink.close().await.map(|()| false),
+            Say::Frame(text) => text,
+            Say::Order(text, begun) => {
+                begun.store(true, Ordering::Release);
+                text
+            }
+        };
+        sink.feed(Message::Text(text.into())).await?;
+        next = say.try_recv().ok();
+    }
+    sink.flush().await.map(|()| true)
 }
 
 async fn read<T: DeserializeOwned>(

@@ -1,6 +1,10 @@
 //! Who is linked as a plugin's process, and who is not.
 
-use carillon::apart::{FromNode, FromProcess, PROTOCOL};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use carillon::{
+    apart::{FromNode, FromProcess, PROTOCOL},
+    config::{PluginSettings, Run, Tls},
+};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
@@ -71,6 +75,25 @@ async fn only_the_newest_token_of_a_plugin_that_runs_apart_links_a_process() {
     let _second = Apart::start(server.url(), &newer);
     linked(&server, 1).await;
     assert!(process.terminate().await.success(), "it ends in order although nobody links it");
+    linked(&server, 1).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_links_itself_over_tls_to_a_node_that_its_machine_trusts() {
+    let server = TestServer::with(|config| {
+        config.plugins.insert("poll".into(), PluginSettings { run: Run::Remote });
+        config.tls = Some(Tls::Own);
+    })
+    .await;
+    let token = token(&server, "poll").await;
+    let folder = tempfile::tempdir().unwrap();
+    let authorities = folder.path().join("authorities.pem");
+    let page = server.server().tls.as_ref().and_then(|tls| tls.page()).unwrap();
+    let pem = STANDARD.encode(page.der());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+    std::fs::write(&authorities, pem).unwrap();
+    let _process = Apart::trusting(server.url(), &token, Some(&authorities));
     linked(&server, 1).await;
     server.stop().await;
 }

@@ -2,21 +2,17 @@
 
 use std::path::Path;
 
-use carillon_plugin::Clock as _;
 use carillon_protocol::{
     conv::{Create, History},
-    poll::{Get, Open, Vote},
+    poll::{Get, Vote},
 };
 use tokio::time::timeout;
 
 use super::{Apart, lunch};
 use crate::{
-    kit::PATIENCE,
+    kit::{PATIENCE, cid},
     process::{Process, add_org, add_person, carillon, connect, run},
 };
-
-/// How long a poll is open that closes after its plugin was switched off.
-const OPEN_MS: i64 = 3_000;
 
 async fn serve(data: &Path, polls: &str) -> Process {
     let mut serve = carillon();
@@ -26,15 +22,16 @@ async fn serve(data: &Path, polls: &str) -> Process {
     Process::start(serve).await
 }
 
-/// The line about polls, without the columns behind it.
-fn shown(data: &Path) -> String {
+/// What stands about polls in this column.
+fn shown(data: &Path, column: &str) -> String {
     let table = run(data, &["plugins"]);
-    let line = table.lines().find(|line| line.starts_with("poll")).unwrap();
-    line.split("  ").filter(|cell| !cell.is_empty()).nth(1).unwrap().trim().to_owned()
-}
-
-fn now() -> i64 {
-    carillon::clock::SystemClock::default().now()
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        cells.map(str::to_owned).collect()
+    };
+    let heads = cells(table.lines().next().unwrap());
+    let poll = cells(table.lines().find(|line| line.starts_with("poll")).unwrap());
+    poll[heads.iter().position(|head| head == column).unwrap()].clone()
 }
 
 /// What a command says that refuses to run.
@@ -52,41 +49,39 @@ async fn a_plugin_that_is_switched_off_keeps_what_it_has_and_goes_on_from_there(
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let on = serve(data, "local").await;
-    assert_eq!(shown(data), "local");
+    assert_eq!(shown(data, "RUNS"), "local");
     let amy = add_person(data, add_org(data, "Harbour"), "amy");
     let mut amys = connect(&on.url, &amy).await;
     let create = Create { title: "Lunch".into(), members: vec![], history: History::All };
     let conv = amys.call(&create).await.unwrap().conv;
-    let closes_at = now() + OPEN_MS;
-    let open = Open { closes_at: Some(closes_at), ..lunch(conv) };
-    let poll = amys.call(&open).await.unwrap().poll;
+    let poll = amys.call(&lunch(conv)).await.unwrap().poll;
     amys.call(&Vote { poll, choices: vec![1] }).await.unwrap();
+    // The card is there, and shows the vote: the one call that is owed is the end by time.
+    let settled = timeout(PATIENCE, async {
+        while shown(data, "TIMERS") != "1" {
+            tokio::task::yield_now().await;
+        }
+    });
+    settled.await.expect("the card is changed in time");
     on.terminate();
     assert!(on.status().await.success());
 
     let off = serve(data, "off").await;
-    assert_eq!(shown(data), "off");
+    assert_eq!((shown(data, "RUNS"), shown(data, "TIMERS")), ("off".into(), "1".into()));
     let mut amys = connect(&off.url, &amy).await;
-    while now() <= closes_at {
-        let refused = amys.call(&Get { poll }).await.unwrap_err();
-        assert_eq!(refused.code.as_str(), "E_UNAVAILABLE");
-        assert!(refused.msg.contains("switched off"), "{}", refused.msg);
-    }
+    let (intent, vote) = (Some(cid()), Vote { poll, choices: vec![2] });
+    let refused = amys.call_as(intent, None, &vote).await.unwrap_err();
+    assert_eq!(refused.code.as_str(), "E_UNAVAILABLE");
+    assert!(refused.msg.contains("switched off"), "{}", refused.msg);
     off.terminate();
     assert!(off.status().await.success());
 
     let on = serve(data, "local").await;
+    assert_eq!((shown(data, "RUNS"), shown(data, "TIMERS")), ("local".into(), "1".into()));
     let mut amys = connect(&on.url, &amy).await;
-    let closed = timeout(PATIENCE, async {
-        loop {
-            let got = amys.call(&Get { poll }).await.unwrap();
-            if got.closed_at.is_some() {
-                return got;
-            }
-        }
-    });
-    let got = closed.await.expect("what it was owed is done");
-    assert_eq!((got.voters, got.counts), (1, Some(vec![0, 1, 0])));
+    assert!(!amys.call_as(intent, None, &vote).await.unwrap().dup);
+    let got = amys.call(&Get { poll }).await.unwrap();
+    assert_eq!((got.voters, got.counts), (1, Some(vec![0, 0, 1])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,11 +89,11 @@ async fn the_command_line_makes_the_token_and_shows_who_is_linked() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let server = serve(data, "remote").await;
-    assert_eq!(shown(data), "remote, none linked");
+    assert_eq!(shown(data, "RUNS"), "remote, none linked");
     let token = run(data, &["plugins", "token", "poll"]);
     let _process = Apart::start(&server.url, &token);
     let linked = timeout(PATIENCE, async {
-        while shown(data) != "remote, 1 process linked" {
+        while shown(data, "RUNS") != "remote, 1 process linked" {
             tokio::task::yield_now().await;
         }
     });
