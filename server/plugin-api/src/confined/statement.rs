@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::Token;
+use super::words::{Token, is_word};
 use crate::{Error, Result};
 
 /// What a statement may do.
@@ -195,17 +195,21 @@ impl Statement<'_> {
         }
     }
 
+    /// No word, and none in a text, which SQLite takes for a name where it needs one.
     fn names_no_others(&self, at: usize) -> Result<(), String> {
-        let name = match &self.tokens[at] {
-            Token::Word(word) => word.clone(),
-            Token::Text(text) => text.to_ascii_lowercase(),
+        let text = match &self.tokens[at] {
+            Token::Word(text) | Token::Text(text) => text.to_ascii_lowercase(),
             _ => return Ok(()),
         };
-        let is_engines = ENGINES.contains(&name.as_str())
-            || ENGINES_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        match is_engines || self.names.others.contains(&name) {
-            true => Err(format!("`{name}` is not this plugin's, as a column neither")),
-            false => Ok(()),
+        let is_others = |name: &&str| {
+            ENGINES.contains(name)
+                || ENGINES_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                || self.names.others.contains(*name)
+        };
+        let mut words = text.split(|c| !is_word(c));
+        match words.find(is_others).or(Some(text.as_str()).filter(is_others)) {
+            Some(name) => Err(format!("`{name}` is not this plugin's, as a column neither")),
+            None => Ok(()),
         }
     }
 

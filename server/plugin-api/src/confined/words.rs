@@ -49,7 +49,7 @@ pub(super) fn of(sql: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 

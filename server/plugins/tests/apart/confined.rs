@@ -382,7 +382,8 @@ fn no_statement_around_anothers_table_is_let_through() {
     let some = || prop::collection::vec(pieces(), 0..8);
     let name = prop::sample::select(NAMES.to_vec());
     let statement = (any::<bool>(), some(), name, some(), any::<bool>());
-    let mut runner = TestRunner::new(Config { cases: 1_500, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 3_000, failure_persistence: None, ..Config::default() });
     let result = runner.run(&statement, |(begins, before, name, after, spaced)| {
         let space = if spaced { " " } else { "" };
         let first = if begins { "SELECT * FROM thief_loot WHERE id = 1 " } else { "" };
