@@ -8,9 +8,10 @@
 //! row of the outbox, as ever: whatever dies on the way, what a handler decided happens once or is
 //! decided again.
 //!
-//! What arrives from the process is confined to the plugin's own tables and topics. It calls
-//! operations with the rights that it has in the node: it is a plugin of this server, and no
-//! program of others.
+//! What arrives from the process is confined to the plugin's own tables and topics, and to the
+//! operations that the plugin says it calls. Those it calls as whomever it names: it is a plugin of
+//! this server, and no program of others. So whoever holds its token can do what the plugin's own
+//! handlers could do, to all organisations, and can keep the database busy with its own tables.
 
 mod decided;
 mod desk;

@@ -50,8 +50,10 @@ pub(super) struct Names<'a> {
 
 /// The most values in a row.
 const WIDTH_MAX: usize = 100;
-/// The most tables, queries and names that a statement takes rows from, each as often as it does.
-const SOURCES_MAX: usize = 4;
+/// The most tables, queries and names that a statement takes rows from, each as often as it does:
+/// every other waits for one that changes something.
+const READ_SOURCES_MAX: usize = 4;
+const WRITE_SOURCES_MAX: usize = 2;
 
 const FUNCTIONS: [&str; 33] = [
     "abs",
@@ -158,7 +160,7 @@ pub(super) fn judge(kind: Kind, tokens: &[Token], names: &Names<'_>) -> Result<W
     statement.begins(kind)?;
     (0..tokens.len()).try_for_each(|at| statement.names_no_others(at))?;
     (0..tokens.len()).try_for_each(|at| statement.stands_well(kind, at))?;
-    statement.sources()?;
+    statement.sources(kind)?;
     statement.wants()
 }
 
@@ -282,8 +284,11 @@ impl Statement<'_> {
     }
 
     /// Where rows come from and go to.
-    fn sources(&self) -> Result<(), String> {
-        let mut left = SOURCES_MAX;
+    fn sources(&self, kind: Kind) -> Result<(), String> {
+        let mut left = match kind {
+            Kind::Reads => READ_SOURCES_MAX,
+            Kind::Writes => WRITE_SOURCES_MAX,
+        };
         // Of each open parenthesis, whether a comma in it names the next source.
         let mut in_from = vec![false];
         for at in 0..self.tokens.len() {
@@ -292,6 +297,9 @@ impl Statement<'_> {
                 Token::Sign('(') => in_from.push(false),
                 Token::Sign(')') => drop(in_from.pop()),
                 Token::Sign(',') if *here => self.source(at + 1, &mut left)?,
+                Token::Word(word) if word == "from" && self.before(at) == "delete" => {
+                    self.table(at + 1)?;
+                }
                 Token::Word(word) if word == "from" || word == "join" => {
                     *here = true;
                     self.source(at + 1, &mut left)?;
@@ -318,7 +326,7 @@ impl Statement<'_> {
     }
 
     fn source(&self, at: usize, left: &mut usize) -> Result<(), String> {
-        let too_many = || format!("a statement takes rows from {SOURCES_MAX} places at most");
+        let too_many = || "a statement takes rows from too many places".to_owned();
         *left = left.checked_sub(1).ok_or_else(too_many)?;
         if self.is_sign(at, '(') {
             return match ["select", "with", "values"].contains(&self.word(at + 1)) {

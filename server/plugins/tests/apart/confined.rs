@@ -218,6 +218,7 @@ async fn nothing_of_others_is_changed() {
         "DELETE FROM victim_secret",
         "DELETE FROM thief_loot USING victim_secret",
         "DELETE FROM thief_loot USING json_each",
+        "INSERT INTO thief_bag SELECT a.n, b.n FROM thief_bag a, thief_bag b, thief_bag c",
         "DELETE FROM thief_loot RETURNING (SELECT word FROM victim_secret)",
         "WITH x AS (DELETE FROM victim_secret RETURNING *) INSERT INTO thief_loot SELECT * FROM x",
         "WITH x AS (SELECT 1) DELETE FROM victim_secret",
