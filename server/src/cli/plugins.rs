@@ -32,6 +32,9 @@ pub(super) enum PluginsCommand {
         plugin: String,
     },
     /// Make the token for `carillon plugin`, which runs a plugin apart; the one before it ends
+    ///
+    /// Whoever has it is the plugin: it reads and changes what the plugin keeps, and calls what the
+    /// plugin calls, in anybody's name. Keep it as you keep the password of the database.
     Token {
         /// The plugin
         plugin: String,
