@@ -9,7 +9,7 @@ use std::{
     process::{Child, ExitStatus},
 };
 
-use carillon::config::{PluginSettings, Run};
+use carillon::config::{Config, PluginSettings, Run};
 use carillon_protocol::{
     ConvId,
     card::{self, Card, Value},
@@ -71,12 +71,14 @@ impl Drop for Apart {
     }
 }
 
+/// Lets polls run apart.
+fn remote(config: &mut Config) {
+    config.plugins.insert("poll".into(), PluginSettings { run: Run::Remote });
+}
+
 /// A server whose polls run apart.
 async fn server() -> TestServer {
-    TestServer::with(|config| {
-        config.plugins.insert("poll".into(), PluginSettings { run: Run::Remote });
-    })
-    .await
+    TestServer::with(remote).await
 }
 
 async fn token(server: &TestServer, plugin: &str) -> String {
@@ -202,4 +204,31 @@ async fn what_is_called_while_no_process_is_linked_can_be_sent_again() {
     assert_eq!(dead, [], "what waited counts no failure");
     drop(third);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_nodes_the_one_that_has_a_process_does_what_is_owed() {
+    let mut servers = TestServer::cluster_with(2, remote).await;
+    let (first, second) = (servers.remove(0), servers.remove(0));
+    let token = token(&first, "poll").await;
+    let process = Apart::start(second.url(), &token);
+    linked(&second, 1).await;
+    let org = first.org("Harbour").await;
+    let (amy, bob) = (first.person(org, "amy").await, first.person(org, "bob").await);
+    let conv = first.group(&[&amy, &bob]).await;
+    let mut amys = TestClient::connect(&second, &amy).await;
+    let mut bobs = TestClient::connect(&first, &bob).await;
+    let poll = amys.call(&lunch(conv)).await.unwrap().poll;
+    card(&mut bobs).await;
+    let refused = bobs.call(&Vote { poll, choices: vec![0] }).await.unwrap_err();
+    assert_eq!(refused.code.as_str(), "E_UNAVAILABLE", "the process is linked elsewhere");
+
+    process.kill();
+    linked(&second, 0).await;
+    let _process = Apart::start(first.url(), &token);
+    linked(&first, 1).await;
+    bobs.call(&Vote { poll, choices: vec![0] }).await.unwrap();
+    changed(&mut amys).await;
+    first.stop().await;
+    second.stop().await;
 }

@@ -97,10 +97,19 @@ impl TestServer {
 
     /// Several servers that are one: they share a database and Redis.
     pub async fn cluster(nodes: usize) -> Vec<TestServer> {
+        TestServer::cluster_with(nodes, |_| ()).await
+    }
+
+    /// The same, whose configuration is changed first.
+    pub async fn cluster_with(nodes: usize, change: impl Fn(&mut Config)) -> Vec<TestServer> {
         let database = carillon_rig::database();
         let mut servers = Vec::new();
         for _ in 0..nodes {
-            servers.push(TestServer::with(|config| share(config, &database)).await);
+            let change = |config: &mut Config| {
+                share(config, &database);
+                change(config);
+            };
+            servers.push(TestServer::with(change).await);
         }
         servers
     }

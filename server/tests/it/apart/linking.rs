@@ -3,14 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use carillon::{
     apart::{FromNode, FromProcess, PROTOCOL},
-    config::{PluginSettings, Run, Tls},
+    config::Tls,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 use tungstenite::client::IntoClientRequest;
 
-use super::{Apart, linked, server, token};
+use super::{Apart, linked, remote, server, token};
 use crate::kit::{PATIENCE, TestServer, http};
 
 /// More wrong tokens than anybody may show in a moment.
@@ -82,7 +82,7 @@ async fn only_the_newest_token_of_a_plugin_that_runs_apart_links_a_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_links_itself_over_tls_to_a_node_that_its_machine_trusts() {
     let server = TestServer::with(|config| {
-        config.plugins.insert("poll".into(), PluginSettings { run: Run::Remote });
+        remote(config);
         config.tls = Some(Tls::Own);
     })
     .await;
