@@ -5,7 +5,12 @@ use std::sync::Arc;
 use carillon_protocol::{DeadLetterId, Json, OrgId, Topic, UserId};
 use serde::Deserialize;
 
-use crate::{Error, Host, Result, Tx, duties::Owner, step::reason, timer::ALWAYS};
+use crate::{
+    Error, Host, Result, Tx,
+    duties::{Duties, Owner},
+    step::reason,
+    timer::ALWAYS,
+};
 
 /// So many things of a plugin are kept that failed for good; then the oldest goes. Whoever has not
 /// looked until then has a plugin that does not work, and the disk is not to fill with it.
@@ -133,6 +138,19 @@ impl Host {
         };
         tx.run_one("DELETE FROM plugin_dead WHERE id = $1", [id.into()]);
         self.commit(tx).await.map(drop)
+    }
+
+    /// Runs a handler for one event again.
+    async fn read_again(
+        &self,
+        duties: &Duties,
+        org: OrgId,
+        (topic, seq): (Topic, u64),
+    ) -> Result<Tx> {
+        let events = self.storage().events_at(topic, vec![seq]).await?;
+        let event = events.into_iter().next().ok_or_else(|| Error::not_found("event"))?;
+        let reader = duties.reader(&event.k).ok_or_else(|| Error::not_found("reader"))?;
+        self.run_reader((&duties.owner, org), reader, vec![event]).await
     }
 
     fn timer_again(&self, owner: &Arc<Owner>, it: DeadTimer) -> Tx {

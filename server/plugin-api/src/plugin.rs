@@ -323,7 +323,10 @@ impl Plugin {
             args: |schemas| schemas.subschema_for::<C>(),
             reply: |schemas| schemas.subschema_for::<C::Reply>(),
             json: |raw| Ok(Codec::Json.encode(&raw.decode::<C>()?)),
-            encode: |json, codec| Ok(codec.encode(&json.to::<C::Reply>().map_err(Error::internal)?)),
+            encode: |json, codec| {
+                let reply = json.to::<C::Reply>().map_err(Error::internal)?;
+                Ok(codec.encode(&reply))
+            },
             run,
             replier,
         };

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use carillon_protocol::{Event, OrgId, Topic};
+use carillon_protocol::{Event, OrgId};
 
 use crate::{
     BoxFuture, Caller, Ctx, Error, Expect, Host, Logged, Next, Plugin, Result, Retries, Statement,
@@ -351,19 +351,6 @@ impl Host {
             Err(error) if !error.is_raced() => Err(error),
             _ => Ok(()),
         }
-    }
-
-    /// Runs a handler for one event again.
-    pub(crate) async fn read_again(
-        &self,
-        duties: &Duties,
-        org: OrgId,
-        (topic, seq): (Topic, u64),
-    ) -> Result<Tx> {
-        let events = self.storage().events_at(topic, vec![seq]).await?;
-        let event = events.into_iter().next().ok_or_else(|| Error::not_found("event"))?;
-        let reader = duties.reader(&event.k).ok_or_else(|| Error::not_found("reader"))?;
-        self.run_reader((&duties.owner, org), reader, vec![event]).await
     }
 }
 

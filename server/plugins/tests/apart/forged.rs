@@ -53,8 +53,14 @@ fn good() -> Value {
 #[tokio::test]
 async fn a_transaction_that_no_handler_could_have_returned_is_refused() {
     let long = "k".repeat(201);
-    let owes = |op: &str, key: &str| json!([{ "Call": { "due_at": 0, "key": key, "op": op, "args": "{}", "replaces": true } }]);
-    let effect = |kind: &str, key: &str| json!([{ "Effect": { "kind": kind, "key": key, "payload": "1", "replaces": true } }]);
+    let owes = |op: &str, key: &str| {
+        let call = json!({ "due_at": 0, "key": key, "op": op, "args": "{}", "replaces": true });
+        json!([{ "Call": call }])
+    };
+    let effect = |kind: &str, key: &str| {
+        let put = json!({ "kind": kind, "key": key, "payload": "1", "replaces": true });
+        json!([{ "Effect": put }])
+    };
     assert_eq!(refused("owed", effect("whisper", "k")).await, ErrorCode::NotFound);
     assert_eq!(refused("owed", effect("shout", &long)).await, ErrorCode::TooLarge);
     assert_eq!(refused("owed", owes("ledger.fire", &long)).await, ErrorCode::TooLarge);

@@ -4,6 +4,7 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod around;
 mod broken;
 mod confined;
 mod forged;
