@@ -130,7 +130,9 @@ pub(crate) struct Inner {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("operations", &self.0.table.entries.len()).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("operations", &self.0.table.entries.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use carillon_plugin::{
-    BoxFuture, Committed, Error, Head, Logged, Look, Migration, Result, Row, Storage, Transaction, Value,
-    Window,
+    BoxFuture, Committed, Error, Head, Logged, Look, Migration, Result, Row, Storage, Transaction,
+    Value, Window,
 };
 use carillon_protocol::{Cid, Event, Topic, UserId};
 
