@@ -11,7 +11,12 @@ use std::{
 use crate::{
     Host, Plugin,
     apart::{Link, Place},
-    backlog::Backlog, fact::Offer, outbox::Outlets, reader::Reader, step::Wakes};
+    backlog::Backlog,
+    fact::Offer,
+    outbox::Outlets,
+    reader::Reader,
+    step::Wakes,
+};
 
 /// Whose handler runs.
 pub(crate) struct Owner {

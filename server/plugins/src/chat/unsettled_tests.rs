@@ -9,8 +9,8 @@ use std::{
 };
 
 use carillon_plugin::{
-    BoxFuture, Caller, Clock, Committed, Error, Head, Host, Live, LiveChange, Logged, Look,
-    Result, Row, Storage, Tail, Transaction, Value, Window,
+    BoxFuture, Caller, Clock, Committed, Error, Head, Host, Live, LiveChange, Logged, Look, Result,
+    Row, Storage, Tail, Transaction, Value, Window,
 };
 use carillon_protocol::{
     Cid, Command, ConvId, ErrorCode, Event, OrgId, SessionId, Topic, UserId,
