@@ -76,15 +76,13 @@ async fn run(databases: &[&Database], batch_max: usize, clients: u64, sends: u64
         bring(one, other);
         bring(other, one);
     }
-    // What is sent is made before, like the columns of the bare loop: the store is measured.
-    let of = |client| (client..sends).step_by(clients as usize).map(send).collect::<Vec<_>>();
-    let sends_of: Vec<_> = (0..clients).map(of).collect();
     let started = Instant::now();
-    let clients = sends_of.into_iter().enumerate().map(|(client, sends)| {
-        let store = nodes[client % nodes.len()].clone();
+    let clients = (0..clients).map(|client| {
+        let store = nodes[client as usize % nodes.len()].clone();
         tokio::spawn(async move {
-            let mut took = Vec::with_capacity(sends.len());
-            for tx in sends {
+            let mut took = Vec::new();
+            for number in (client..sends).step_by(clients as usize) {
+                let tx = send(number);
                 let started = Instant::now();
                 store.commit(tx).await.expect("nothing refuses it");
                 took.push(started.elapsed().as_secs_f64() * 1e3);
