@@ -1,9 +1,9 @@
 //! Which statements touch own tables only.
 //!
 //! There are two walls. Where rows come from or go to (`FROM`, `JOIN`, a comma of a `FROM`, `INTO`,
-//! `UPDATE`) stands an own table, a name that the statement gives itself, or a query in
-//! parentheses. And no word at all, and no text, is the name of something that others have.
-//! Functions are those of a list: others reach files, settings or other tables.
+//! `UPDATE`) stands an own table or a query in parentheses. And no word at all, and no text, is the
+//! name of something that others have. Functions are those of a list: others reach files, settings
+//! or other tables. Nothing is given a name by `WITH`: what takes rows from itself never ends.
 
 use std::collections::BTreeSet;
 
@@ -50,12 +50,12 @@ pub(super) struct Names<'a> {
 
 /// The most values in a row.
 const WIDTH_MAX: usize = 100;
-/// The most tables, queries and names that a statement takes rows from, each as often as it does:
+/// The most tables and queries that a statement takes rows from, each as often as it does:
 /// every other waits for one that changes something.
 const READ_SOURCES_MAX: usize = 4;
 const WRITE_SOURCES_MAX: usize = 2;
 
-const FUNCTIONS: [&str; 33] = [
+const FUNCTIONS: [&str; 32] = [
     "abs",
     "avg",
     "cast",
@@ -79,7 +79,6 @@ const FUNCTIONS: [&str; 33] = [
     "min",
     "nullif",
     "rank",
-    "replace",
     "round",
     "row_number",
     "rtrim",
@@ -131,25 +130,15 @@ const BEFORE_TEXTS: [&str; 16] = [
     "and", "between", "by", "case", "distinct", "else", "escape", "having", "in", "like", "not",
     "or", "select", "then", "when", "where",
 ];
+/// What a plugin makes of a value: PostgreSQL tells names of tables and people by other types.
+const TYPES: [&str; 4] = ["bigint", "integer", "real", "text"];
 /// Words that a plugin has no use for: endless queries, locks, tables without a `FROM`.
-const REFUSED: [&str; 3] = ["recursive", "for", "table"];
+const REFUSED: [&str; 5] = ["with", "recursive", "for", "table", "window"];
 /// What changes something.
 const CHANGES: [&str; 3] = ["insert", "update", "delete"];
-/// Where a `FROM` with all of its commas ends.
-const ENDS_FROM: [&str; 12] = [
-    "where",
-    "group",
-    "having",
-    "order",
-    "limit",
-    "offset",
-    "union",
-    "except",
-    "intersect",
-    "set",
-    "returning",
-    "window",
-];
+/// Where a `FROM` with all of its commas ends: words that no engine takes for a name there.
+const ENDS_FROM: [&str; 9] =
+    ["where", "group", "having", "order", "limit", "union", "except", "intersect", "returning"];
 /// Names and beginnings of names that the engines keep for themselves.
 const ENGINES: [&str; 4] = ["information_schema", "dbstat", "bytecode", "tables_used"];
 const ENGINES_PREFIXES: [&str; 3] = ["pg_", "sqlite_", "pragma_"];
@@ -190,10 +179,10 @@ impl Statement<'_> {
         let first = self.word(0);
         let changes = CHANGES.contains(&first);
         match kind {
-            Kind::Writes if changes || first == "with" => Ok(()),
-            Kind::Reads if first == "select" || first == "with" => Ok(()),
-            Kind::Reads => Err("a query begins with SELECT or WITH".into()),
-            Kind::Writes => Err("a statement begins with INSERT, UPDATE, DELETE or WITH".into()),
+            Kind::Writes if changes => Ok(()),
+            Kind::Reads if first == "select" => Ok(()),
+            Kind::Reads => Err("a query begins with SELECT".into()),
+            Kind::Writes => Err("a statement begins with INSERT, UPDATE or DELETE".into()),
         }
     }
 
@@ -228,6 +217,10 @@ impl Statement<'_> {
             Token::Word(word) if word == "into" && before != "insert" => {
                 Err("INTO stands after INSERT".into())
             }
+            // In a DELETE, tables stand after it.
+            Token::Word(word) if word == "using" && kind == Kind::Writes => {
+                Err("write ON instead of USING".into())
+            }
             Token::Word(word) if word == "in" || word == "using" => match self.is_sign(at + 1, '(')
             {
                 true => Ok(()),
@@ -254,8 +247,20 @@ impl Statement<'_> {
         let is_table = at >= 2 && self.word(at - 2) == "into";
         let is_known = FUNCTIONS.contains(&before) || BEFORE_PARENTHESES.contains(&before);
         match is_table || (is_known && !is_column) {
+            true if before == "cast" => self.makes(at),
             true => Ok(()),
             false => Err(format!("`{before}` is no function for plugins")),
+        }
+    }
+
+    /// A value of another type, after `CAST`.
+    fn makes(&self, open: usize) -> Result<(), String> {
+        let end = self.closing(open);
+        let is_known =
+            end >= 2 && self.word(end - 2) == "as" && TYPES.contains(&self.word(end - 1));
+        match is_known {
+            true => Ok(()),
+            false => Err(format!("CAST makes one of {TYPES:?}")),
         }
     }
 
@@ -308,6 +313,8 @@ impl Statement<'_> {
                 Token::Word(word) if word == "update" && self.before(at) != "do" => {
                     self.table(at + 1)?;
                 }
+                Token::Word(_) if self.is_sign(at.saturating_sub(1), '.') => {}
+                Token::Word(word) if word == "set" && self.before(at) == "update" => *here = false,
                 Token::Word(word) if ENDS_FROM.contains(&word.as_str()) => *here = false,
                 _ => {}
             }
@@ -329,27 +336,12 @@ impl Statement<'_> {
         let too_many = || "a statement takes rows from too many places".to_owned();
         *left = left.checked_sub(1).ok_or_else(too_many)?;
         if self.is_sign(at, '(') {
-            return match ["select", "with", "values"].contains(&self.word(at + 1)) {
+            return match self.word(at + 1) == "select" {
                 true => Ok(()),
                 false => Err("a query stands in parentheses, not a table".into()),
             };
         }
-        match self.names_itself(at) && !self.is_sign(at + 1, '.') {
-            true => Ok(()),
-            false => self.table(at),
-        }
-    }
-
-    /// Whether the statement has given the name at a place, by `WITH name AS (…)`: a query that
-    /// takes rows from itself would never end.
-    fn names_itself(&self, at: usize) -> bool {
-        let is_given = |given: usize| {
-            self.word(given) == self.word(at)
-                && self.word(given + 1) == "as"
-                && self.is_sign(given + 2, '(')
-                && self.closing(given + 2) < at
-        };
-        !self.word(at).is_empty() && (0..at).any(is_given)
+        self.table(at)
     }
 
     /// Where a parenthesis is closed.

@@ -38,8 +38,8 @@ async fn a_plugin_reads_and_writes_its_own_tables_in_all_the_ways_there_are() {
          ON CONFLICT (id) DO UPDATE SET word = excluded.word",
         "UPDATE thief_loot SET word = COALESCE(word, 'it''s') || '!'
          WHERE id IN (SELECT loot FROM thief_bag)",
-        "WITH old AS (SELECT id FROM thief_loot WHERE id = 3)
-         DELETE FROM thief_loot WHERE id IN (SELECT id FROM old)",
+        "DELETE FROM thief_loot
+         WHERE id IN (SELECT old.id FROM (SELECT id FROM thief_loot WHERE id = 3) AS old)",
     ] {
         write(&kit, sql, &[]).await.unwrap();
     }
@@ -48,7 +48,7 @@ async fn a_plugin_reads_and_writes_its_own_tables_in_all_the_ways_there_are() {
         ("SELECT l.id, b.n FROM thief_loot AS l JOIN thief_bag b ON b.loot = l.id", 2),
         ("SELECT l.id FROM thief_loot l, thief_bag b WHERE b.loot = l.id ORDER BY l.id, b.n", 2),
         ("SELECT MAX(n), CASE WHEN COUNT(*) > 1 THEN 'many' ELSE 'few' END FROM thief_bag", 1),
-        ("WITH a AS (SELECT id FROM thief_loot), b AS (SELECT id FROM a) SELECT * FROM a, b", 4),
+        ("SELECT CAST(SUM(n) AS BIGINT) FROM thief_bag", 1),
         ("SELECT 1 FROM (SELECT id FROM thief_loot UNION ALL SELECT loot FROM thief_bag) AS x", 4),
         ("SELECT id, COUNT(*) OVER (ORDER BY id) FROM thief_loot WHERE word LIKE 'o%'", 1),
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM thief_bag WHERE n = 1) AND NOT (1 = 2)", 1),
@@ -115,7 +115,7 @@ async fn nothing_of_others_is_read_by_any_way_and_name() {
 }
 
 /// What reaches further than tables, or is read by one engine as something else.
-const OTHER_READS: [&str; 60] = [
+const OTHER_READS: [&str; 67] = [
     "",
     ";",
     "SELECT CAST('victim_secret' AS regclass)",
@@ -152,6 +152,13 @@ const OTHER_READS: [&str; 60] = [
     "SELECT 1 AS upper, main.thief_loot.word FROM thief_loot",
     "WITH x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x) SELECT * FROM x",
     "WITH x AS (SELECT 1 FROM y), y AS (SELECT 1 FROM x) SELECT * FROM x",
+    "WITH thief_loot AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM thief_loot) SELECT 1",
+    "SELECT * FROM (SELECT 1 AS m) AS window, json_each WHERE json = '[1]'",
+    "SELECT * FROM (SELECT 1 AS m) AS offset, json_each WHERE json = '[1]'",
+    "SELECT 1 FROM thief_loot AS set, thief_bag b, thief_bag c, thief_bag d, thief_bag e",
+    "SELECT COUNT(*) FROM (VALUES (1), (2)) AS a",
+    "SELECT CAST(CAST(1 AS oid) AS text)",
+    "SELECT replace('a', 'a', 'aa')",
     "SELECT 1 FROM thief_bag a, thief_bag b, thief_bag c, thief_bag d, thief_bag e",
     "SELECT $0",
     "SELECT $99999999999999999999",
@@ -214,6 +221,7 @@ async fn nothing_of_others_is_changed() {
         "DELETE FROM victim_secret",
         "DELETE FROM thief_loot USING victim_secret",
         "DELETE FROM thief_loot USING json_each",
+        "DELETE FROM thief_loot USING (SELECT 1 AS n) AS a, thief_bag b, thief_bag c",
         "INSERT INTO thief_bag SELECT a.n, b.n FROM thief_bag a, thief_bag b, thief_bag c",
         "DELETE FROM thief_loot RETURNING (SELECT word FROM victim_secret)",
         "WITH x AS (DELETE FROM victim_secret RETURNING *) INSERT INTO thief_loot SELECT * FROM x",
