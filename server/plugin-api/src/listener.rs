@@ -14,9 +14,9 @@ use crate::{Caller, Error, Host, Logged, Result, Window, call::bounded, withhold
 const LOOK_MAX: usize = 256;
 /// So many positions are looked through in one step.
 const SPAN: u64 = 16_384;
-/// So many steps are made to find what a program has yet to deal with, when somebody asks how far
-/// it is; if nothing was found by then, it is as far behind as was looked at.
-const STEPS_MAX: usize = 16;
+/// So many steps are made in all to find what programs have yet to deal with, when somebody asks
+/// how far they are; a program of which nothing was found by then is as far behind as was looked at.
+const STEPS_MAX: usize = 128;
 
 /// The next events for a program.
 #[derive(Debug)]
@@ -113,23 +113,24 @@ impl Host {
     /// `E_UNAVAILABLE` if the database cannot answer.
     pub async fn listeners(&self, limit: usize) -> Result<Vec<Listens>> {
         let sql = "SELECT user_id, org, kinds, pos FROM listener_place ORDER BY pos LIMIT $1";
-        let mut all = Vec::new();
+        let (mut all, mut steps) = (Vec::new(), STEPS_MAX);
         for row in self.storage().query(sql, vec![limit.into()]).await? {
             let (program, org, pos): (UserId, OrgId, u64) = (row.get(0)?, row.get(1)?, row.get(3)?);
             let kinds: String = row.get(2)?;
             let kinds = kinds.split_whitespace().filter_map(kind_of).collect();
             let listens = Listens { program, org, kinds, pos, behind: 0, since: None };
-            all.push(self.how_far(listens).await?);
+            all.push(self.how_far(listens, &mut steps).await?);
         }
         Ok(all)
     }
 
-    /// Finds the first event that a program has yet to deal with.
-    async fn how_far(&self, it: Listens) -> Result<Listens> {
+    /// Finds the first event that a program has yet to deal with, in so many steps.
+    async fn how_far(&self, it: Listens, steps: &mut usize) -> Result<Listens> {
         let (end, _) = self.storage().position();
         let caller = Caller::on_behalf_of(it.program, it.org);
         let mut seen = it.pos;
-        for _ in 0..STEPS_MAX {
+        while *steps > 0 {
+            *steps -= 1;
             let hearing = self.hears(caller, seen, &it.kinds, 1).await?;
             if let Some((pos, event)) = hearing.events.first() {
                 let behind = (end + 1).saturating_sub(*pos);
@@ -140,7 +141,7 @@ impl Host {
             }
             seen = hearing.seen;
         }
-        Ok(Listens { behind: end - seen, ..it })
+        Ok(Listens { behind: end.saturating_sub(seen), ..it })
     }
 
     /// The oldest events of these kinds after a position that the caller may see.
@@ -159,7 +160,11 @@ impl Host {
         let last = found.last().map_or(after, |last| last.pos);
         let mut seen = if found.len() == LOOK_MAX { last } else { up_to.max(last) };
         let (mut events, mut windows) = (Vec::new(), HashMap::new());
-        for Logged { pos, mut event, .. } in found {
+        for Logged { pos, org, mut event } in found {
+            // Nobody's memory is filled with conversations of other organisations.
+            if org != caller.org {
+                continue;
+            }
             let window = self.window_of(caller, &event.topic, &mut windows).await?;
             let Some(window) = window.filter(|window| window.sees(event.seq)) else { continue };
             withhold(std::slice::from_mut(&mut event), window);
