@@ -1,4 +1,14 @@
-import { type Args, type ConvId, type Op, type Reply, rpc, type UserId } from '@carillon/client'
+import { setTimeout as passed } from 'node:timers/promises'
+import {
+  type Args,
+  CarillonError,
+  type ConvId,
+  newId,
+  type Op,
+  type Reply,
+  rpc,
+  type UserId,
+} from '@carillon/client'
 import { PASSWORD, type Server } from './kit.ts'
 
 /** Who administers the demo company. */
@@ -13,9 +23,18 @@ export class Company {
     this.#server = server
   }
 
-  /** Does as this person. */
+  /** Does as this person, and no faster than a person may. */
   async as<O extends Op>(login: string, op: O, args: Args<O>): Promise<Reply<O>> {
-    return rpc(this.#server.url, op, args, { token: await this.#server.token(login) })
+    const how = { token: await this.#server.token(login), cid: newId() }
+    for (;;) {
+      try {
+        return await rpc(this.#server.url, op, args, how)
+      } catch (error) {
+        const isSlowedDown = error instanceof CarillonError && error.code === 'E_RATE'
+        if (!isSlowedDown || error.retryMs === undefined) throw error
+        await passed(error.retryMs)
+      }
+    }
   }
 
   async user(login: string): Promise<UserId> {
