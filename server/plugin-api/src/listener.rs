@@ -15,7 +15,7 @@ const LOOK_MAX: usize = 256;
 /// So many positions are looked through in one step.
 const SPAN: u64 = 16_384;
 /// So many steps are made in all to find what programs have yet to deal with, when somebody asks
-/// how far they are; a program of which nothing was found by then is as far behind as was looked at.
+/// how far they are; one of which nothing was found by then is as far behind as was looked at.
 const STEPS_MAX: usize = 128;
 
 /// The next events for a program.
