@@ -10,17 +10,19 @@ use crate::{
     client::TestClient,
     kit::{Person, TestServer, new_id, text_message},
     shop::goodbye,
+    stream::RECEIVE_BUFFER_LEN,
 };
 
 const TOPICS: usize = 5;
-/// Far more than the queue of a connection and the kernel's buffers hold.
-const MESSAGES: usize = 6_000;
-const TEXT_LEN: usize = 1000;
+/// Far more than the queue of a connection and the kernel's buffers hold, and few: whose socket
+/// takes nothing for ten seconds is sent away, so all must be written by then on any machine.
+const MESSAGES: usize = 400;
+const TEXT_LEN: usize = 8_000;
 /// Messages that are written before whoever reads has read them: less than half a queue.
-const ROUND: usize = 100;
-/// Events that may be on their way to a reader that does not read: 256 KiB in its queue and what
-/// the kernel holds on both sides, with room for machines whose kernels hold more.
-const ON_THE_WAY_MAX: usize = 1024;
+const ROUND: usize = 10;
+/// Events that may be on their way to a reader that does not read: 256 KiB in its queue, and what
+/// the kernel holds on both sides, which is twice as much as it is told.
+const ON_THE_WAY_MAX: usize = (256 * 1024 + 2 * 64 * 1024 + 2 * RECEIVE_BUFFER_LEN) / TEXT_LEN;
 
 /// A reader is slow over HTTP and over HTTPS alike.
 const DOORS: [Option<Tls>; 2] = [None, Some(Tls::Own)];
@@ -36,7 +38,8 @@ struct Crowd {
 
 impl Crowd {
     async fn gather(tls: Option<Tls>) -> (Crowd, Person, Person) {
-        let server = TestServer::with(|config| config.tls = tls).await;
+        // On one shard what one reader has heard was also offered to the other one.
+        let server = TestServer::with(|config| (config.tls, config.shards) = (tls, 1)).await;
         let org = server.org("Harbour").await;
         let (amy, bob) = (server.person(org, "amy").await, server.person(org, "bob").await);
         let carol = server.person(org, "carol").await;
@@ -90,6 +93,12 @@ fn is_whole(seen: &Seen, messages: usize) -> bool {
     seen.values().all(|seqs| seqs.iter().copied().eq(2..2 + each))
 }
 
+/// Whether somebody has seen the last message of every topic.
+fn is_over(seen: &Seen, messages: usize) -> bool {
+    let last = (messages / TOPICS) as u64 + 1;
+    seen.values().all(|seqs| seqs.last() == Some(&last))
+}
+
 /// Reads the log of a topic after a position, up to another one.
 async fn repair(client: &mut TestClient, topic: &Topic, mut after: u64, head: u64) -> Vec<u64> {
     let mut seqs = Vec::new();
@@ -121,7 +130,7 @@ async fn stop_and_repair(tls: Option<Tls>) {
 
     let (mut seen, mut dirty) = (crowd.seen(), BTreeSet::new());
     let mut on_the_way = 0;
-    while dirty.len() < TOPICS {
+    while !is_over(&seen, MESSAGES) {
         match stalled.frame().await {
             ServerFrame::Ev(event) => {
                 on_the_way += 1;
@@ -139,6 +148,7 @@ async fn stop_and_repair(tls: Option<Tls>) {
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(dirty.len(), TOPICS, "of every topic something was left out");
     assert!(
         on_the_way < ON_THE_WAY_MAX,
         "{on_the_way} events waited for a reader who did not read"
@@ -172,9 +182,8 @@ async fn stop_and_be_sent_away(tls: Option<Tls>) {
     stalled.synced().await;
     let sync = stalled.sync.clone();
     let mut others = TestClient::connect(&crowd.server, &carol).await;
-    let messages = MESSAGES;
-    let heard = crowd.write_to(&mut others, messages).await;
-    assert!(is_whole(&heard, messages));
+    let heard = crowd.write_to(&mut others, MESSAGES).await;
+    assert!(is_whole(&heard, MESSAGES));
 
     let (frames, closed) = stalled.until_closed().await;
     assert_eq!(goodbye(&frames, closed.code), (4008, 4008));
@@ -192,7 +201,7 @@ async fn stop_and_be_sent_away(tls: Option<Tls>) {
             seqs.extend(repair(&mut again, &page.topic, after, page.head).await);
         }
     }
-    assert!(is_whole(&seen, messages));
+    assert!(is_whole(&seen, MESSAGES));
     drop((again, others));
     crowd.server.stop().await;
 }
@@ -206,7 +215,7 @@ async fn a_reader_that_stops_in_the_middle_of_its_catch_up_finds_the_rest_when_i
 
 async fn stop_while_catching_up(tls: Option<Tls>) {
     let (crowd, bob, _) = Crowd::gather(tls).await;
-    crowd.write(500).await;
+    crowd.write(100).await;
     let mut client = TestClient::open(crowd.server.url(), Codec::MsgPack).await;
     let (token, device) = (Some(bob.token.clone()), bob.device);
     let caps = vec!["dirty".into()];
@@ -217,12 +226,11 @@ async fn stop_while_catching_up(tls: Option<Tls>) {
     let welcomed = client.frame().await;
     assert!(matches!(welcomed, ServerFrame::Welcome(_)), "{welcomed:?}");
     // Written while the catch-up is under way or held back behind it.
-    crowd.write(1_500).await;
+    crowd.write(MESSAGES - 100).await;
     let mut seen = crowd.seen();
     let mut synced = false;
     let (mut dirty, mut heads) = (BTreeMap::new(), BTreeMap::<Topic, u64>::new());
-    let whole = |seen: &Seen| seen.values().all(|seqs| seqs.last() == Some(&401));
-    while !(synced && whole(&seen)) {
+    while !(synced && is_over(&seen, MESSAGES)) {
         match client.frame().await {
             ServerFrame::Page(topics) => {
                 assert!(!synced);
@@ -244,7 +252,7 @@ async fn stop_while_catching_up(tls: Option<Tls>) {
             seen.get_mut(&topic).unwrap().extend(missed);
         }
     }
-    assert!(is_whole(&seen, 2_000), "heads of the pages: {heads:?}");
+    assert!(is_whole(&seen, MESSAGES), "heads of the pages: {heads:?}");
     drop(client);
     crowd.server.stop().await;
 }

@@ -43,6 +43,10 @@ pub fn config(versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfi
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// What the kernel may hold for a client that does not read; it takes twice that. Left alone, it
+/// holds megabytes on some machines.
+pub const RECEIVE_BUFFER_LEN: usize = 64 * 1024;
+
 /// Host and port of an address.
 pub fn authority(url: &str) -> &str {
     url.split_once("://").unwrap().1
@@ -54,12 +58,18 @@ pub async fn connect(url: &str) -> Stream {
         let stream = shake_hands(url, config(rustls::DEFAULT_VERSIONS)).await;
         return Box::new(stream.unwrap());
     }
-    Box::new(TcpStream::connect(authority(url)).await.unwrap())
+    Box::new(reach(url).await)
+}
+
+async fn reach(url: &str) -> TcpStream {
+    let stream = TcpStream::connect(authority(url)).await.unwrap();
+    socket2::SockRef::from(&stream).set_recv_buffer_size(RECEIVE_BUFFER_LEN).unwrap();
+    stream
 }
 
 /// Connects by TLS; what the handshake came to.
 pub async fn shake_hands(url: &str, config: Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(authority(url)).await.unwrap();
+    let stream = reach(url).await;
     let host = authority(url).rsplit_once(':').unwrap().0.to_owned();
     TlsConnector::from(config).connect(host.try_into().unwrap(), stream).await
 }
