@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use carillon::config::Redis;
 use carillon_plugin::Caller;
 use carillon_protocol::{
     Codec, Command as _, ConvId, DeviceId, ErrorBody, Retry, ServerFrame, Topic, UserId,
@@ -268,15 +267,7 @@ async fn each_node_is_listed_with_its_place_in_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_messages_still_come_only_later() {
     let mut redis = carillon_rig::Redis::start();
-    let (database, url) = (carillon_rig::database(), redis.url());
-    let start = async || {
-        TestServer::with(|config| {
-            config.database = Some(database.clone().try_into().unwrap());
-            config.redis = Some(Redis::try_from(url.clone()).unwrap());
-        })
-        .await
-    };
-    let (east, west) = (start().await, start().await);
+    let [east, west] = TestServer::pair_on(Some(redis.url())).await;
     let org = east.org("Harbour").await;
     let (amy, bob) = (east.person(org, "amy").await, east.person(org, "bob").await);
     let conv = east.group(&[&amy, &bob]).await;

@@ -23,10 +23,10 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Names what servers stand on: `sqlite`, or `postgres` for PostgreSQL and Redis.
 const ENGINE_VARIABLE: &str = "TEST_ENGINE";
 
-/// Lets a server be one of those that share this database.
-fn share(config: &mut Config, database: &str) {
+/// Lets a server be one of those that share this database, and this Redis if there is one.
+fn share(config: &mut Config, database: &str, redis: Option<String>) {
     config.database = Some(Database::try_from(database.to_owned()).unwrap());
-    config.redis = Some(Redis::try_from(carillon_rig::shared_redis()).unwrap());
+    config.redis = redis.map(|url| Redis::try_from(url).unwrap());
 }
 
 /// A new id.
@@ -90,7 +90,7 @@ impl TestServer {
         let is_shared = std::env::var(ENGINE_VARIABLE).is_ok_and(|engine| engine == "postgres");
         // A node with an authority of its own is the only one.
         if is_shared && config.database.is_none() && config.tls != Some(Tls::Own) {
-            share(&mut config, &carillon_rig::database());
+            share(&mut config, &carillon_rig::database(), Some(carillon_rig::shared_redis()));
         }
         TestServer::run(config, folder, start).await
     }
@@ -106,12 +106,19 @@ impl TestServer {
         let mut servers = Vec::new();
         for _ in 0..nodes {
             let change = |config: &mut Config| {
-                share(config, &database);
+                share(config, &database, Some(carillon_rig::shared_redis()));
                 change(config);
             };
             servers.push(TestServer::with(change).await);
         }
         servers
+    }
+
+    /// Two servers that share a database, and this Redis if there is one.
+    pub async fn pair_on(redis: Option<String>) -> [TestServer; 2] {
+        let database = carillon_rig::database();
+        let start = || TestServer::with(|config| share(config, &database, redis.clone()));
+        [start().await, start().await]
     }
 
     async fn run(config: Config, folder: TempDir, start: Start) -> TestServer {

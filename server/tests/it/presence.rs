@@ -1,6 +1,5 @@
 //! Who is online, as those see it who look at them, on whichever nodes both are.
 
-use carillon::config::Redis;
 use carillon_protocol::{
     DeviceId, ServerFrame, UserId,
     presence::{Person as Presence, Watch, ephemeral::PRESENCE},
@@ -164,10 +163,7 @@ async fn people_of_all_nodes_see_each_other_and_where_they_are_signed_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_share_a_database_and_no_redis_say_of_nobody_that_they_are_away() {
-    let database = carillon_rig::database();
-    let start =
-        || TestServer::with(|config| config.database = Some(database.clone().try_into().unwrap()));
-    let mut world = World::of(vec![start().await, start().await]).await;
+    let mut world = World::of(TestServer::pair_on(None).await.into()).await;
     let mut amys = TestClient::connect(&world.servers[0], &world.amy).await;
     let bobs = TestClient::connect(&world.servers[1], &world.bob).await;
     seen(&mut amys, &[world.amy.user, world.bob.user], &[Some(true), None]).await;
@@ -181,15 +177,7 @@ async fn nodes_that_share_a_database_and_no_redis_say_of_nobody_that_they_are_aw
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_node_says_what_it_sees_and_nothing_of_the_others() {
     let mut redis = carillon_rig::Redis::start();
-    let (database, url) = (carillon_rig::database(), redis.url());
-    let start = async || {
-        TestServer::with(|config| {
-            config.database = Some(database.clone().try_into().unwrap());
-            config.redis = Some(Redis::try_from(url.clone()).unwrap());
-        })
-        .await
-    };
-    let world = World::of(vec![start().await, start().await]).await;
+    let world = World::of(TestServer::pair_on(Some(redis.url())).await.into()).await;
     let mut amys = TestClient::connect(&world.servers[0], &world.amy).await;
     let bobs = TestClient::connect(&world.servers[1], &world.bob).await;
     let carols = TestClient::connect(&world.servers[0], &world.carol).await;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use carillon::config::Redis;
 use carillon_protocol::{
     Codec, ErrorCode, Json, Retry,
     card::{self, Acted, Acting, Button, Card},
@@ -178,10 +177,7 @@ async fn a_button_that_is_pressed_at_another_node_is_told_to_the_program() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_node_says_why_it_does_not_reach_the_program() {
-    let database = carillon_rig::database();
-    let start =
-        || TestServer::with(|config| config.database = Some(database.clone().try_into().unwrap()));
-    let (east, west) = (start().await, start().await);
+    let [east, west] = TestServer::pair_on(None).await;
     let org = east.org("Harbour").await;
     let amy = east.person(org, "amy").await;
     let weather = program(&east, &amy, "weather").await;
@@ -199,15 +195,8 @@ async fn without_redis_a_node_says_why_it_does_not_reach_the_program() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_redis_is_away_a_node_says_so_at_once() {
     let mut redis = carillon_rig::Redis::start();
-    let (database, url) = (carillon_rig::database(), redis.url());
-    let start = async || {
-        TestServer::with(|config| {
-            config.database = Some(database.clone().try_into().unwrap());
-            config.redis = Some(Redis::try_from(url.clone()).unwrap());
-        })
-        .await
-    };
-    let world = World::of(start().await, start().await).await;
+    let [east, west] = TestServer::pair_on(Some(redis.url())).await;
+    let world = World::of(east, west).await;
     let World { east, west, amy, weather } = &world;
     let mut program = answering(east, weather, Codec::Json, &["app.weather.today"]).await;
     let mut client = TestClient::connect(west, amy).await;
