@@ -71,6 +71,8 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::poll::events(visitor);
     crate::presence::ephemerals(visitor);
     crate::receipt::ephemerals(visitor);
+    crate::room::ephemerals(visitor);
+    crate::room::events(visitor);
     crate::session::events(visitor);
 }
 

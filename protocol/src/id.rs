@@ -90,6 +90,10 @@ ids! {
     RobotId = "robot-id";
     /// A poll.
     PollId = "poll-id";
+    /// A room: a meeting.
+    RoomId = "room-id";
+    /// Somebody in a room: one device of one person, from joining to leaving.
+    ParticipantId = "participant-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
     /// Something that a plugin put aside after it failed for good.

@@ -32,6 +32,7 @@ pub mod presence;
 pub mod program;
 pub mod receipt;
 pub mod role;
+pub mod room;
 pub mod schemas;
 pub mod session;
 pub mod topic;
@@ -41,8 +42,8 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, PollId, RobotId,
-    RoleId, RunId, SessionId, UserId,
+    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, ParticipantId,
+    PollId, RobotId, RoleId, RoomId, RunId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -53,6 +53,19 @@ limits! {
     POLL_OPTION_LEN_MAX: usize = 80;
     /// The longest time that a poll is open, in milliseconds, 90 days: none is open for ever.
     POLL_LASTS_MS: i64 = 90 * 24 * 3_600_000;
+    /// The longest title of a room, in characters: it stands in one line.
+    ROOM_TITLE_LEN_MAX: usize = 100;
+    /// The most people in one room.
+    ROOM_PARTICIPANTS_MAX: usize = 100;
+    /// The most pictures that one participant sees at once.
+    VIEWS_MAX: usize = 49;
+    /// The longest description of a connection, in bytes: one of every slot fits, and a frame
+    /// holds it.
+    SDP_LEN_MAX: usize = 60 * 1024;
+    /// The longest candidate of a connection, in bytes.
+    CANDIDATE_LEN_MAX: usize = 512;
+    /// The longest time that a room is planned ahead, in milliseconds: a year.
+    ROOM_AHEAD_MS: i64 = 366 * 24 * 3_600_000;
     /// The most robots that post into one conversation.
     ROBOTS_PER_CONV_MAX: usize = 20;
     /// The most words of which a robot's messages must hold one, as DingTalk's.

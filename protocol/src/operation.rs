@@ -73,6 +73,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::program::operations(visitor);
     crate::receipt::operations(visitor);
     crate::role::operations(visitor);
+    crate::room::operations(visitor);
     crate::session::operations(visitor);
 }
 

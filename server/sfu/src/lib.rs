@@ -1,0 +1,1 @@
+//! The media of rooms: packets in, packets out, on threads of their own.
