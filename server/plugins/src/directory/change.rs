@@ -40,13 +40,17 @@ pub(super) async fn update(ctx: Ctx, args: UpdateMember) -> Result<MemberUpdated
         return Ok(MemberUpdated { member: before });
     }
     let mut tx = ctx.tx().on_behalf_of(caller.user, org);
-    if is_ones_own_affair(&before, &after) {
+    let is_preference = is_preference(&before, &after);
+    if is_preference {
         revision.hold(&mut tx);
     } else {
         revision.next(&mut tx);
     }
     write(&mut tx, org, &before, &after);
-    tx.audit(Audited::of("member", user).before(&before).after(&after));
+    // How one reads one's own pages is nobody's administration: signing in may set it.
+    if !is_preference || user != caller.user {
+        tx.audit(Audited::of("member", user).before(&before).after(&after));
+    }
     tell(&mut tx, org, kind::MEMBER_UPDATED, &after);
     ctx.commit(tx).await?;
     Ok(MemberUpdated { member: list::person(&ctx, user).await? })
@@ -54,7 +58,7 @@ pub(super) async fn update(ctx: Ctx, args: UpdateMember) -> Result<MemberUpdated
 
 /// Whether only the language or the time zone changes: nothing is decided by them. Anybody may
 /// change their own as often as they like, and must not hold up who administers by it.
-fn is_ones_own_affair(before: &Member, after: &Member) -> bool {
+fn is_preference(before: &Member, after: &Member) -> bool {
     let (locale, tz) = (before.locale.clone(), before.tz.clone());
     Member { locale, tz, ..after.clone() } == *before
 }

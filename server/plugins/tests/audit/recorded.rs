@@ -38,6 +38,27 @@ async fn a_row_says_who_did_what_to_whom_when_and_from_where() {
 }
 
 #[tokio::test]
+async fn ones_own_language_and_time_zone_are_not_in_it_and_those_of_others_are() {
+    let world = World::new().await;
+    let bob = world.add("bob").await;
+    let before = world.rows().await.len();
+    let change = org::UpdateMember {
+        locale: Some("en".into()),
+        tz: Some("Asia/Tokyo".into()),
+        ..org::UpdateMember::default()
+    };
+    world.call(person(bob, world.org), &change).await.unwrap();
+    let more = org::UpdateMember { title: Some("Pilot".into()), ..change.clone() };
+    world.call(world.amy, &more).await.unwrap();
+    let theirs = org::UpdateMember { user: Some(bob), locale: Some("zh-CN".into()), ..change };
+    world.call(world.amy, &theirs).await.unwrap();
+    let objects: Vec<_> =
+        world.rows().await.into_iter().skip(before).map(|row| row.what.object).collect();
+    let wanted = [format!("member:{}", world.amy.user), format!("member:{bob}")];
+    assert_eq!(objects, wanted, "whoever changes their title as well is in it");
+}
+
+#[tokio::test]
 async fn what_was_not_committed_is_not_in_it() {
     let world = World::new().await;
     world.add("bob").await;
