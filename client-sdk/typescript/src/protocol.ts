@@ -1698,6 +1698,410 @@ export interface OrgRoleRemove {
   role: RoleId
 }
 
+/** `room.create`. */
+export interface RoomCreate {
+  /** Where. */
+  conv: ConvId
+  /** Who may come in, and what members may send; if absent, everybody and everything. */
+  rules?: RoomRules | undefined
+  /** When it is to begin, in milliseconds since the epoch, at most a year ahead; absent, now. */
+  starts_at?: number | undefined
+  /** What it is about, in one line of 1 to 100 characters. */
+  title?: string | undefined
+}
+
+/** What members may send and who may come in. Moderators always may. */
+export interface RoomRules {
+  /** Whether members may show themselves. */
+  cameras: boolean
+  /** Whether nobody else comes in, beyond those who come back. */
+  locked: boolean
+  /** Whether members may talk. */
+  microphones: boolean
+  /** Whether members may share their screens. */
+  screens: boolean
+  /** Whether all who come wait until they are let in; guests always do. */
+  waiting: boolean
+}
+
+/** The answer of `room.create`. */
+export interface RoomCreated {
+  /** The room. */
+  room: RoomId
+}
+
+/** A room: a meeting. */
+export type RoomId = string
+
+/** `room.get`. */
+export interface RoomGet {
+  /** Which room. */
+  room: RoomId
+}
+
+/** A room, and the answer of `room.get`. */
+export interface Room {
+  /** Who opened or planned it. */
+  by: UserId
+  /** Where. */
+  conv: ConvId
+  /** When it was over. */
+  ended_at?: number
+  /** Who is in it or waits, in the order in which they came. */
+  participants: RoomParticipant[]
+  /** How far it is. */
+  phase: RoomPhase
+  /** Which. */
+  room: RoomId
+  /** Who may come in, and what members may send. */
+  rules: RoomRules
+  /** The newest event of the room's log that this holds. */
+  seq: number
+  /** When the first one came. */
+  started_at?: number
+  /** When it is to begin, if it was planned; milliseconds since the epoch, as all times here. */
+  starts_at?: number
+  /** What it is about; the conversation's own title if absent. */
+  title?: string
+}
+
+/** Somebody in a room: one device of one person. */
+export interface RoomParticipant {
+  /** Since when their hand is raised; the earliest is asked first. */
+  hand_at?: number
+  /** Since when, in milliseconds since the epoch. */
+  joined_at: number
+  /** A guest's name. */
+  name?: string
+  /** Which. */
+  participant: RoomParticipantId
+  /** What they send. */
+  publications?: Record<string, RoomPublication>
+  /** What they may do. */
+  role: RoomRole
+  /** Who. */
+  user: UserId
+  /** Whether they wait to be let in: they neither send nor hear. */
+  waiting?: boolean
+}
+
+/** Somebody in a room: one device of one person, from joining to leaving. */
+export type RoomParticipantId = string
+
+/** How far a room is. */
+export type RoomPhase =
+  /** Its time has not come; who comes earlier opens it. */
+  | 'planned'
+  /** People can come in. */
+  | 'open'
+  /** It is over. */
+  | 'ended'
+
+/** Something that a participant sends. */
+export interface RoomPublication {
+  /** Whether it is muted: there, but silent or black. */
+  muted?: boolean
+}
+
+/** What somebody may do in a room. */
+export type RoomRole =
+  /** Came through a guest link. */
+  | 'guest'
+  /** Talks, and sends what the room's rules allow. */
+  | 'member'
+  /** May mute, admit, kick, lock and end. */
+  | 'moderator'
+  /** Opened the room: a moderator who also makes others moderators. */
+  | 'host'
+
+/** `room.list`. */
+export interface RoomList {
+  /** Only those of this conversation. */
+  conv?: ConvId | undefined
+}
+
+/** The answer of `room.list`. */
+export interface RoomListed {
+  /** The open ones, then the planned ones, the next first; at most 200. */
+  rooms: RoomHead[]
+}
+
+/** A room without the people in it. */
+export interface RoomHead {
+  /** Who opened or planned it. */
+  by: UserId
+  /** Where. */
+  conv: ConvId
+  /** When it was over. */
+  ended_at?: number
+  /** How far it is. */
+  phase: RoomPhase
+  /** Which. */
+  room: RoomId
+  /** Who may come in, and what members may send. */
+  rules: RoomRules
+  /** When the first one came. */
+  started_at?: number
+  /** When it is to begin, if it was planned; milliseconds since the epoch, as all times here. */
+  starts_at?: number
+  /** What it is about; the conversation's own title if absent. */
+  title?: string
+}
+
+/** `room.join`. */
+export interface RoomJoin {
+  /** As whom, for those who come back: the same place in the room, with new connections. */
+  participant?: RoomParticipantId | undefined
+  /** Which room. */
+  room: RoomId
+}
+
+/** The answer of `room.join`. */
+export interface RoomJoined {
+  /** Servers that relay what cannot travel directly, if the operator has any. */
+  ice_servers: RoomIceServer[]
+  /** The server's offer of what is seen and heard, for `room.answer`; absent for who waits. */
+  offer?: string
+  /** Who the caller is in this room. */
+  participant: RoomParticipantId
+  /**
+   * The room, with the caller in it. Who waits (`waiting`) sees only themselves, is told
+   * `room.admitted` in their own topic, and joins again then.
+   */
+  room: Room
+}
+
+/** A server that relays, as browsers name it (`RTCIceServer`). */
+export interface RoomIceServer {
+  /** With what. */
+  credential?: string
+  /** Where it is, as `turn:relay.example.org`. */
+  urls: string[]
+  /** As whom, for a while. */
+  username?: string
+}
+
+/** `room.leave`. */
+export interface RoomLeave {
+  /** As whom. */
+  participant: RoomParticipantId
+}
+
+/** The answer of what only changes something. */
+export type RoomDone = Record<string, never>
+
+/** `room.offer`. */
+export interface RoomOffer {
+  /** As whom. */
+  participant: RoomParticipantId
+  /** The client's description. */
+  sdp: string
+  /** What its media sections carry; those that are not named carry nothing. */
+  sends: RoomSent[]
+}
+
+/** What a media section of the client's offer carries. */
+export interface RoomSent {
+  /** Which section: the `mid` in the description. */
+  mid: string
+  /** What. */
+  source: RoomSource
+}
+
+/** What a participant can send. Each is one track, and each participant has at most one of each. */
+export type RoomSource =
+  /** A voice. */
+  | 'microphone'
+  /** A face. */
+  | 'camera'
+  /** A screen or a window. */
+  | 'screen'
+  /** The sound of a shared screen. */
+  | 'screen_audio'
+
+/** The answer of `room.offer`. */
+export interface RoomOffered {
+  /** The server's description. */
+  sdp: string
+}
+
+/** `room.subscribe`. */
+export interface RoomSubscribe {
+  /** As whom. */
+  participant: RoomParticipantId
+  /** Whether the connection was lost and is to be made again (ICE restart). */
+  restart?: boolean | undefined
+  /** What is on the screen, the most important first, at most 49; everything else stops. */
+  views: RoomView[]
+}
+
+/** Something that is on somebody's screen. */
+export interface RoomView {
+  /** How high. */
+  height: number
+  /** Whose. */
+  participant: RoomParticipantId
+  /** `camera` or `screen`. */
+  source: RoomSource
+  /** How wide it is shown, in pixels of the device. */
+  width: number
+}
+
+/** The answer of `room.subscribe`. */
+export interface RoomSubscribed {
+  /**
+   * The server's offer, if the connection must change for what is asked; for `room.answer`, after
+   * which this answer's slots hold.
+   */
+  offer?: string
+  /**
+   * What each slot shows; a view that is not named waits for the offer to be answered, or for its
+   * publication.
+   */
+  slots: RoomSlot[]
+}
+
+/** What a media section of the server's offer shows. */
+export interface RoomSlot {
+  /** Which section: the `mid` in the description. */
+  mid: string
+  /** Whose. */
+  participant: RoomParticipantId
+  /** What. */
+  source: RoomSource
+}
+
+/** `room.answer`. */
+export interface RoomAnswer {
+  /** As whom. */
+  participant: RoomParticipantId
+  /** The client's description. */
+  sdp: string
+}
+
+/** `room.candidate`. */
+export interface RoomCandidate {
+  /** The candidate, as `candidate:…` of RFC 8839. */
+  candidate: string
+  /** For which connection. */
+  connection: RoomConnection
+  /** As whom. */
+  participant: RoomParticipantId
+}
+
+/** One of a participant's two connections. */
+export type RoomConnection =
+  /** What they send. */
+  | 'publish'
+  /** What they see and hear. */
+  | 'subscribe'
+
+/** `room.publish`. */
+export interface RoomPublish {
+  /** As whom. */
+  participant: RoomParticipantId
+  /** How it is from now on; absent, it is not sent any more. */
+  publication?: RoomPublication | undefined
+  /** What. */
+  source: RoomSource
+}
+
+/** `room.mute`. */
+export interface RoomMute {
+  /** Whom; absent, all but those who moderate. */
+  participant?: RoomParticipantId | undefined
+  /** In which room. */
+  room: RoomId
+  /** What of them: a screen that is muted is not shared any more. */
+  source: RoomSource
+}
+
+/** `room.admit`. */
+export interface RoomAdmit {
+  /** Whether they come in; if not, they are turned away. */
+  admit: boolean
+  /** Whom. */
+  participant: RoomParticipantId
+}
+
+/** `room.kick`. */
+export interface RoomKick {
+  /** Whom. */
+  participant: RoomParticipantId
+}
+
+/** `room.raise_hand`. */
+export interface RoomRaiseHand {
+  /** Whose. */
+  participant: RoomParticipantId
+  /** Whether it is up. */
+  raised: boolean
+}
+
+/** `room.react`. */
+export interface RoomReact {
+  /** One emoji. */
+  emoji: string
+  /** As whom. */
+  participant: RoomParticipantId
+}
+
+/** `room.role`. */
+export interface RoomSetRole {
+  /** Whose. */
+  participant: RoomParticipantId
+  /** `moderator` or `member`. */
+  role: RoomRole
+}
+
+/** `room.update`: what is absent stays. */
+export interface RoomUpdate {
+  /** Which room. */
+  room: RoomId
+  /** Who may come in, and what members may send. */
+  rules?: RoomRules | undefined
+  /** When a planned one is to begin. */
+  starts_at?: number | undefined
+  /** What it is about, in one line of 1 to 100 characters. */
+  title?: string | undefined
+}
+
+/** `room.end`. */
+export interface RoomEnd {
+  /** Which room. */
+  room: RoomId
+}
+
+/** `room.attendance`. */
+export interface RoomAttendance {
+  /** The last one of the page before. */
+  after?: RoomParticipantId | undefined
+  /** At most so many, 50 if absent. */
+  limit?: number | undefined
+  /** Of which room. */
+  room: RoomId
+}
+
+/** The answer of `room.attendance`. */
+export interface RoomAttended {
+  /** In the order in which they came; a page that is shorter than the limit is the last one. */
+  presences: RoomPresence[]
+}
+
+/** That somebody was in a room: one row a time they came. */
+export interface RoomPresence {
+  /** From when, in milliseconds since the epoch. */
+  joined_at: number
+  /** To when; absent if they are still there. */
+  left_at?: number
+  /** A guest's name. */
+  name?: string
+  /** As which participant. */
+  participant: RoomParticipantId
+  /** Who. */
+  user: UserId
+}
+
 /** `session.setup`. */
 export interface SessionSetup {
   /** The administrator's sign-in name. */
@@ -1999,6 +2403,85 @@ export interface ReceiptCursorsData {
   cursors: [UserId, number][]
 }
 
+/** `data` of `room.speaking`. */
+export interface LoudData {
+  /** The loudest first; nobody, when it is silent. */
+  speaking: RoomParticipantId[]
+}
+
+/** `data` of `room.reaction`. */
+export interface ReactionData {
+  /** What. */
+  emoji: string
+  /** Whose. */
+  participant: RoomParticipantId
+}
+
+/** `data` of `room.wanted`. */
+export interface WantedData {
+  /** How many of its layers are looked at, from the smallest on: 0 if nobody looks. */
+  layers: number
+  /** As whom. */
+  participant: RoomParticipantId
+  /** In which room. */
+  room: RoomId
+  /** Of what they send. */
+  source: RoomSource
+}
+
+/** `data` of `room.created` and `room.updated`. */
+export interface UpdatedData {
+  /** How it is now. */
+  head: RoomHead
+}
+
+/** `data` of `room.started` and `room.ended`. */
+export interface RoomData {
+  /** Where. */
+  conv: ConvId
+  /** Which room. */
+  room: RoomId
+}
+
+/** `data` of `room.joined` and `room.changed`. */
+export interface ParticipantData {
+  /** How they are now. */
+  participant: RoomParticipant
+}
+
+/** `data` of `room.left`. */
+export interface LeftData {
+  /** Why. */
+  gone: Gone
+  /** Which participant. */
+  participant: RoomParticipantId
+  /** Whether the person is in the room with another device. */
+  still_there?: boolean
+  /** Who they were. */
+  user: UserId
+}
+
+/** Why somebody is not in a room any more. */
+export type Gone =
+  /** They left. */
+  | 'left'
+  /** A moderator put them out or turned them away. */
+  | 'kicked'
+  /** Nothing was heard of them for too long. */
+  | 'lost'
+  /** The room ended. */
+  | 'ended'
+
+/** `data` of `room.admitted`. */
+export interface AdmittedData {
+  /** Whether they may come in. */
+  admitted: boolean
+  /** As whom. */
+  participant: RoomParticipantId
+  /** Which room. */
+  room: RoomId
+}
+
 /** `data` of `session.ended`, in the person's own log. */
 export interface SessionEndedData {
   /** Which session. */
@@ -2084,6 +2567,24 @@ export interface EventData {
   'poll.opened': PollData
   /** A poll was closed, by whoever opened it or because its time was over. */
   'poll.closed': PollData
+  /** A room was opened or planned. */
+  'room.created': UpdatedData
+  /** The first one came in. */
+  'room.started': RoomData
+  /** Somebody came in, or waits to be let in. */
+  'room.joined': ParticipantData
+  /**
+   * Somebody sends something else, raised a hand, was let in or has another role: how they are now.
+   */
+  'room.changed': ParticipantData
+  /** Somebody is not in the room any more. */
+  'room.left': LeftData
+  /** The room has another title, time or other rules. */
+  'room.updated': UpdatedData
+  /** It is over. */
+  'room.ended': RoomData
+  /** In a person's own topic: a room lets them in, or turns them away. */
+  'room.admitted': AdmittedData
   /** A session was signed out. */
   'session.ended': SessionEndedData
 }
@@ -2096,6 +2597,12 @@ export interface EphemeralData {
   'presence': PresencePerson
   /** Somebody read. */
   'receipts': ReceiptsData
+  /** Who is heard now, at most four times a second. */
+  'room.speaking': LoudData
+  /** Somebody shows an emoji. */
+  'room.reaction': ReactionData
+  /** In a publisher's own topic: which layers somebody looks at. The others need not be sent. */
+  'room.wanted': WantedData
 }
 
 /** An event of a kind that is known. */
@@ -2283,6 +2790,50 @@ export interface Operations {
   'org.role.update': { args: OrgRoleUpdate; reply: OrgRoleChanged; effect: 'state' }
   /** Removes a role, also from those who have it; needs `roles`. */
   'org.role.remove': { args: OrgRoleRemove; reply: OrgRoleChanged; effect: 'state' }
+  /**
+   * Opens a room in a conversation, now or at a time: a card appears there. If one is open there
+   * now and no time is given, that one is answered.
+   */
+  'room.create': { args: RoomCreate; reply: RoomCreated; effect: 'once' }
+  /** A room with everybody who is in it; members of its conversation and participants may look. */
+  'room.get': { args: RoomGet; reply: Room; effect: 'read' }
+  /** The rooms that are open or planned, in one conversation or in all of the caller's. */
+  'room.list': { args: RoomList; reply: RoomListed; effect: 'read' }
+  /** Enters a room, or comes back to it: answers what a client needs to connect. */
+  'room.join': { args: RoomJoin; reply: RoomJoined; effect: 'state' }
+  /** Leaves a room; the last one who leaves a room that was not planned ends it. */
+  'room.leave': { args: RoomLeave; reply: RoomDone; effect: 'state' }
+  /** Connects what the caller sends: the client's offer, again whenever it changes. */
+  'room.offer': { args: RoomOffer; reply: RoomOffered; effect: 'state' }
+  /**
+   * Says what the caller wants to see, the most important first; answers an offer if the connection
+   * must grow for it.
+   */
+  'room.subscribe': { args: RoomSubscribe; reply: RoomSubscribed; effect: 'state' }
+  /** Answers the server's offer. */
+  'room.answer': { args: RoomAnswer; reply: RoomDone; effect: 'state' }
+  /** Another address that the client may be reached at. */
+  'room.candidate': { args: RoomCandidate; reply: RoomDone; effect: 'state' }
+  /** Says that the caller sends something from now on, mutes it, or sends it no more. */
+  'room.publish': { args: RoomPublish; reply: RoomDone; effect: 'state' }
+  /** Mutes somebody, or all but those who moderate; moderators may. Nobody is unmuted by others. */
+  'room.mute': { args: RoomMute; reply: RoomDone; effect: 'state' }
+  /** Lets somebody in who waits, or turns them away; moderators may. */
+  'room.admit': { args: RoomAdmit; reply: RoomDone; effect: 'state' }
+  /** Puts somebody out, who does not come back into this room; moderators may. */
+  'room.kick': { args: RoomKick; reply: RoomDone; effect: 'state' }
+  /** Raises or lowers a hand: one's own, or as a moderator somebody's. */
+  'room.raise_hand': { args: RoomRaiseHand; reply: RoomDone; effect: 'state' }
+  /** Shows everybody in the room an emoji for a moment. */
+  'room.react': { args: RoomReact; reply: RoomDone; effect: 'state' }
+  /** Makes somebody a moderator, or a member again; hosts may. */
+  'room.role': { args: RoomSetRole; reply: RoomDone; effect: 'state' }
+  /** Changes the title, who may come in and what members may send; moderators may. */
+  'room.update': { args: RoomUpdate; reply: RoomDone; effect: 'state' }
+  /** Ends a room for everybody, or calls a planned one off; moderators may. */
+  'room.end': { args: RoomEnd; reply: RoomDone; effect: 'state' }
+  /** Who was in a room from when to when; members of its conversation may look. */
+  'room.attendance': { args: RoomAttendance; reply: RoomAttended; effect: 'read' }
   /** Makes the first organisation and its administrator, with the first start's one-time token. */
   'session.setup': { args: SessionSetup; reply: SessionGrant; effect: 'state' }
   /** How people can sign in here; asked before anything else. */
@@ -2378,6 +2929,25 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.role.create': 'once',
   'org.role.update': 'state',
   'org.role.remove': 'state',
+  'room.create': 'once',
+  'room.get': 'read',
+  'room.list': 'read',
+  'room.join': 'state',
+  'room.leave': 'state',
+  'room.offer': 'state',
+  'room.subscribe': 'state',
+  'room.answer': 'state',
+  'room.candidate': 'state',
+  'room.publish': 'state',
+  'room.mute': 'state',
+  'room.admit': 'state',
+  'room.kick': 'state',
+  'room.raise_hand': 'state',
+  'room.react': 'state',
+  'room.role': 'state',
+  'room.update': 'state',
+  'room.end': 'state',
+  'room.attendance': 'read',
   'session.setup': 'state',
   'session.methods': 'read',
   'session.login': 'state',
@@ -2493,6 +3063,21 @@ export const LIMITS = {
   POLL_OPTION_LEN_MAX: 80,
   /** The longest time that a poll is open, in milliseconds, 90 days: none is open for ever. */
   POLL_LASTS_MS: 7776000000,
+  /** The longest title of a room, in characters: it stands in one line. */
+  ROOM_TITLE_LEN_MAX: 100,
+  /** The most people in one room. */
+  ROOM_PARTICIPANTS_MAX: 100,
+  /** The most pictures that one participant sees at once. */
+  VIEWS_MAX: 49,
+  /**
+   * The longest description of a connection, in bytes: one of every slot fits, and a frame holds
+   * it.
+   */
+  SDP_LEN_MAX: 61440,
+  /** The longest candidate of a connection, in bytes. */
+  CANDIDATE_LEN_MAX: 512,
+  /** The longest time that a room is planned ahead, in milliseconds: a year. */
+  ROOM_AHEAD_MS: 31622400000,
   /** The most robots that post into one conversation. */
   ROBOTS_PER_CONV_MAX: 20,
   /** The most words of which a robot's messages must hold one, as DingTalk's. */
