@@ -11,6 +11,7 @@ use carillon_plugin::{
         id::Ulid,
         node, org,
         plugin::{DropDead, List, ListDead, RetryDead},
+        program::AddProgram,
     },
 };
 use carillon_plugins::{directory, node as nodes, plugin};
@@ -125,6 +126,28 @@ async fn what_failed_for_good_is_shown_by_pages_and_given_up() {
     assert_eq!(system(&kit, DropDead { id }).await.unwrap_err().code(), ErrorCode::NotFound);
     assert_eq!(system(&kit, RetryDead { id }).await.unwrap_err().code(), ErrorCode::NotFound);
     assert_eq!(system(&kit, ListDead::default()).await.unwrap().dead.len(), 2);
+}
+
+#[tokio::test]
+async fn a_program_that_left_has_no_place_in_the_log_and_one_that_is_back_keeps_it() {
+    let kit = kit().await;
+    let (org, user) = (org(&kit).await, UserId(kit.host().new_id()));
+    system(&kit, AddProgram { org, user, name: "clerk".into() }).await.unwrap();
+    let clerk = Caller::on_behalf_of(user, org);
+    let listens = || kit.host().listens(clerk, &["org.created"]);
+    listens().await.unwrap();
+    system(&kit, org::RemoveMember { user }).await.unwrap();
+    kit.settle().await;
+    let gone = kit.host().listener_at(user).await.unwrap_err();
+    assert_eq!(gone.code(), ErrorCode::NotFound);
+
+    // It is taken back and listens before anybody has read that it left.
+    system(&kit, org::RestoreMember { user }).await.unwrap();
+    system(&kit, org::RemoveMember { user }).await.unwrap();
+    system(&kit, org::RestoreMember { user }).await.unwrap();
+    let place = listens().await.unwrap();
+    kit.settle().await;
+    assert_eq!(kit.host().listener_at(user).await.unwrap(), place);
 }
 
 #[tokio::test]

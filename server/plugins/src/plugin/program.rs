@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use carillon_plugin::{Ctx, Error, Listens, Result, Tx};
 use carillon_protocol::{
     Event, OrgId, UserId,
-    org::{MemberChangedData, Names},
+    org::{GetMembers, MemberChangedData, Names},
     plugin::Program,
 };
 
@@ -43,10 +43,14 @@ async fn names(ctx: &Ctx, listeners: &[Listens]) -> Result<HashMap<UserId, Strin
     Ok(names)
 }
 
-/// Who leaves listens no more; a program that comes back begins at the end of the log.
+/// Who leaves listens no more; a program that comes back begins at the end of the log. One that is
+/// back by now keeps its place: it may listen already, and without a place it would hear nothing.
 pub(super) async fn left(ctx: Ctx, event: Event) -> Result<Tx> {
     let MemberChangedData { user, .. } = event.data.to().map_err(Error::internal)?;
+    let now = ctx.call(&GetMembers { users: vec![user] }).await?.members;
     let mut tx = ctx.tx();
-    tx.run("DELETE FROM listener_place WHERE user_id = $1", [user.into()]);
+    if !now.iter().any(|member| member.active) {
+        tx.run("DELETE FROM listener_place WHERE user_id = $1", [user.into()]);
+    }
     Ok(tx)
 }
