@@ -33,6 +33,7 @@ async function faultsOf(page: Page, where: string): Promise<string[]> {
 /** The same in the dark, where only colours are others. */
 async function faultsInTheDark(page: Page, where: string): Promise<string[]> {
   await dress(page, 'dark')
+  await rest(page)
   const found = await barriers(page, 'colour')
   await dress(page, 'light')
   return found.map(fault => `${where} in the dark: ${fault}`)

@@ -103,12 +103,20 @@ async function isBeforeEyes(there: Locator): Promise<boolean> {
   })
 }
 
-/** Until everything was fetched and drawn; nothing moves where motion is reduced. */
+/**
+ * Until everything was fetched and drawn. Where motion is reduced nothing moves for long; what
+ * appears only after a while is as pale as the page until then.
+ */
 export async function rest(page: Page): Promise<void> {
   await page.evaluate(async () => {
     const drawn = () => new Promise(requestAnimationFrame)
+    const ends = ({ effect }: Animation) => effect?.getComputedTiming().endTime !== Infinity
+    const moving = () =>
+      document.getAnimations().filter(it => it.playState === 'running' && ends(it))
     while (document.querySelector('.skeleton, .talk-bar, [aria-busy="true"]')) await drawn()
     await document.fonts.ready
+    // One whose element goes away is called off, which is an end too.
+    while (moving().length > 0) await Promise.allSettled(moving().map(it => it.finished))
     await drawn()
     await drawn()
   })
