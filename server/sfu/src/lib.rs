@@ -1,1 +1,4 @@
 //! The media of rooms: packets in, packets out, on threads of their own.
+
+#[cfg(feature = "kit")]
+pub mod kit;
