@@ -2,3 +2,4 @@
 
 #[cfg(feature = "kit")]
 pub mod kit;
+pub mod munge;

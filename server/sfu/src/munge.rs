@@ -237,5 +237,4 @@ impl Sent {
 }
 
 #[cfg(test)]
-#[path = "munge/tests.rs"]
 mod tests;
