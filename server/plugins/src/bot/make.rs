@@ -61,8 +61,15 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Granted> {
         ],
     );
     tx.audit(Audited::of("robot", robot).after(&args.conv));
-    ctx.commit(tx).await?;
-    Ok(granted)
+    match ctx.commit(tx).await {
+        Ok(_) => Ok(granted),
+        // The same intent was faster elsewhere: its robot is the answer, and this one is nobody.
+        Err(error) if error.is_raced() => {
+            ctx.call(&RemoveMember { user: author(robot) }).await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn json(value: &impl Serialize) -> Result<String> {
