@@ -3,3 +3,4 @@
 #[cfg(feature = "kit")]
 pub mod kit;
 pub mod munge;
+pub mod select;

@@ -310,3 +310,16 @@ fn a_jump_too_far_to_be_loss_counts_as_a_new_stream() {
     let out = munger.forward(&packet).unwrap();
     assert_eq!((out.seq, out.ts), (101, 2 * CLOCK));
 }
+
+#[test]
+fn timestamps_go_on_from_the_first_packet_of_the_last_picture_and_never_stand_still() {
+    let mut munger = Munger::new(100, 0, Vp8Ids::default());
+    let mut packets = stream(500, 70, 0, &[2], Duration::ZERO);
+    packets[1].at = Duration::from_millis(30);
+    packets.iter().for_each(|packet| _ = munger.forward(packet).unwrap());
+    munger.switch();
+    let next = In { at: Duration::from_millis(40), ..packets[0] };
+    assert_eq!(munger.forward(&next).unwrap().ts, CLOCK * 40 / 1_000);
+    munger.switch();
+    assert_eq!(munger.forward(&next).unwrap().ts, CLOCK * 40 / 1_000 + 1);
+}

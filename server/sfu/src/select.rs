@@ -1,0 +1,241 @@
+//! Which layer of each picture one subscriber gets.
+//!
+//! Times are durations since any fixed moment; rates are bits per second.
+
+use std::{collections::HashMap, hash::Hash, time::Duration};
+
+/// How long there must be room for a better layer before it is sent.
+const UPGRADE_AFTER: Duration = Duration::from_secs(2);
+/// How much room there must be, in percent of what would be sent then. An estimate that wobbles by
+/// a tenth either way varies by 22 %: whoever is raised under this stays raised.
+const HEADROOM_PERCENT: u64 = 125;
+/// The share of the estimate that is used.
+const USED_PERCENT: u64 = 90;
+/// How far the smallest layer of the most important picture may exceed the budget: little enough
+/// for sound to get through, and estimates do not grow while nothing is sent.
+const OVERDRAFT: u64 = 50_000;
+
+/// What pictures may cost: a share of the estimate, after the sound.
+pub fn budget(estimate_bps: u64, audio_bps: u64) -> u64 {
+    (estimate_bps / 100 * USED_PERCENT).saturating_sub(audio_bps)
+}
+
+/// The estimate under which pictures get this budget.
+pub fn estimate_for(budget_bps: u64, audio_bps: u64) -> u64 {
+    (budget_bps + audio_bps).div_ceil(USED_PERCENT) * 100
+}
+
+/// One of the sizes in which a picture is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerRate {
+    /// What it costs; of a layer that is off at its source, what it will cost.
+    pub bps: u64,
+    /// In pixels; 0 if not known.
+    pub width: u16,
+    /// In pixels; 0 if not known.
+    pub height: u16,
+}
+
+/// What a picture is, the most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A shared screen.
+    Screen,
+    /// Who talks.
+    Speaker,
+    /// Anything else.
+    Other,
+}
+
+/// A picture that somebody looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// Its layers, the smallest first.
+    pub layers: &'a [LayerRate],
+    /// The width of the tile it is seen in, in pixels of the screen.
+    pub width: u16,
+    /// And its height.
+    pub height: u16,
+    /// What it is.
+    pub class: Class,
+}
+
+impl Wish<'_> {
+    /// How many of the layers are of use: the smallest that fills the tile in one direction is the
+    /// last.
+    pub fn useful(&self) -> usize {
+        let fills = |layer: &LayerRate| layer.width >= self.width || layer.height >= self.height;
+        let enough = self.layers.iter().position(fills);
+        enough.map_or(self.layers.len(), |last| last + 1)
+    }
+
+    /// What one layer more costs.
+    fn step(&self, level: usize) -> u64 {
+        let before = level.checked_sub(1).map_or(0, |before| self.layers[before].bps);
+        self.layers[level].bps.saturating_sub(before)
+    }
+}
+
+/// Chooses for one subscriber, and remembers what it chose.
+#[derive(Debug)]
+pub struct Selector<K> {
+    chosen: HashMap<K, Chosen>,
+    desired: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Chosen {
+    /// How many layers up.
+    levels: usize,
+    /// How many were of use.
+    useful: usize,
+    /// Since when there is room for one more.
+    room_since: Option<Duration>,
+}
+
+/// How a picture fares in one round.
+struct Turn {
+    held: usize,
+    levels: usize,
+    useful: usize,
+    /// Whether it is raised without a wait: it is new, or its tile grew.
+    at_once: bool,
+    /// Whether there is no room for its next layer.
+    full: bool,
+    /// Whether there is room, but has not been for long enough.
+    waits: bool,
+    room_since: Option<Duration>,
+}
+
+impl<K: Copy + Eq + Hash> Default for Selector<K> {
+    fn default() -> Selector<K> {
+        Selector { chosen: HashMap::new(), desired: 0 }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Selector<K> {
+    /// The layer that each picture is to be sent in, as an index of its layers; `None` if there is
+    /// no room for it. `wishes` are in the order of their importance within a class.
+    ///
+    /// Everybody's smallest layer comes first, then screens, speakers and the rest are raised,
+    /// within a class one layer at a time. Nothing exceeds the budget but the smallest layer of
+    /// the most important picture, and that by a little.
+    pub fn select(
+        &mut self,
+        now: Duration,
+        budget_bps: u64,
+        wishes: &[(K, Wish)],
+    ) -> Vec<Option<usize>> {
+        let mut turns: Vec<Turn> = wishes.iter().map(|(key, wish)| self.turn(*key, wish)).collect();
+        let mut order: Vec<usize> = (0..wishes.len()).collect();
+        order.sort_by_key(|nth| wishes[*nth].1.class);
+        let mut funds = Funds { budget: budget_bps, spent: 0, planned: 0 };
+        for (nth, level) in steps(&order, wishes, &turns) {
+            let first = level == 0 && Some(&nth) == order.first();
+            funds.budget = budget_bps + if first { OVERDRAFT } else { 0 };
+            turns[nth].take(now, level, wishes[nth].1.step(level), &mut funds);
+        }
+        self.desired =
+            wishes.iter().map(|(_, wish)| top_bps(wish)).sum::<u64>() * HEADROOM_PERCENT / 100;
+        let outcomes = wishes.iter().zip(&turns);
+        self.chosen = outcomes.map(|((key, _), turn)| (*key, turn.chosen())).collect();
+        turns.iter().map(|turn| turn.levels.checked_sub(1)).collect()
+    }
+
+    /// The budget under which all wishes of the last round come true.
+    pub fn desired_bps(&self) -> u64 {
+        self.desired
+    }
+
+    fn turn(&self, key: K, wish: &Wish) -> Turn {
+        let useful = wish.useful();
+        let before = self.chosen.get(&key);
+        Turn {
+            held: before.map_or(0, |before| before.levels.min(useful)),
+            levels: 0,
+            useful,
+            at_once: before.is_none_or(|before| useful > before.useful),
+            full: false,
+            waits: false,
+            room_since: before.and_then(|before| before.room_since),
+        }
+    }
+}
+
+impl Turn {
+    /// Decides about the next layer.
+    fn take(&mut self, now: Duration, level: usize, cost: u64, funds: &mut Funds) {
+        if self.levels < level && !self.waits {
+            return;
+        }
+        if level < self.held {
+            if funds.holds(cost) {
+                self.levels += 1;
+            }
+            return;
+        }
+        if self.full || !funds.has_room(cost, self.at_once && level == 0) {
+            self.full = true;
+            return;
+        }
+        let since = *self.room_since.get_or_insert(now);
+        self.waits |= !self.at_once && now.saturating_sub(since) < UPGRADE_AFTER;
+        if self.waits {
+            funds.planned += cost;
+        } else {
+            funds.spend(cost);
+            self.levels += 1;
+        }
+    }
+
+    fn chosen(&self) -> Chosen {
+        let room_since = self.room_since.filter(|_| self.waits);
+        Chosen { levels: self.levels, useful: self.useful, room_since }
+    }
+}
+
+/// What is left to give.
+struct Funds {
+    budget: u64,
+    /// What is sent.
+    spent: u64,
+    /// And with what will be sent soon, if there is room that long.
+    planned: u64,
+}
+
+impl Funds {
+    /// Whether what was sent so far is sent on.
+    fn holds(&mut self, cost: u64) -> bool {
+        let holds = self.spent + cost <= self.budget;
+        if holds {
+            self.spend(cost);
+        }
+        holds
+    }
+
+    /// Whether something more could be sent; `exactly` without headroom.
+    fn has_room(&self, cost: u64, exactly: bool) -> bool {
+        let percent = if exactly { 100 } else { HEADROOM_PERCENT };
+        (self.planned + cost) * percent <= self.budget * 100
+    }
+
+    fn spend(&mut self, cost: u64) {
+        self.spent += cost;
+        self.planned += cost;
+    }
+}
+
+/// The order in which layers are given: the smallest of all, then class by class.
+fn steps<K>(order: &[usize], wishes: &[(K, Wish)], turns: &[Turn]) -> Vec<(usize, usize)> {
+    let given = |nth: usize| (0..turns[nth].useful).map(move |level| (nth, level));
+    let mut steps: Vec<_> = order.iter().flat_map(|nth| given(*nth)).collect();
+    steps.sort_by_key(|(nth, level)| (*level > 0, wishes[*nth].1.class, *level));
+    steps
+}
+
+fn top_bps(wish: &Wish) -> u64 {
+    wish.useful().checked_sub(1).map_or(0, |top| wish.layers[top].bps)
+}
+
+#[cfg(test)]
+mod tests;
