@@ -8,6 +8,7 @@ mod load;
 mod pictures;
 mod plugins;
 mod print;
+mod rooms;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, Origins, Source, Sources};
 pub use pictures::PictureSource;
 pub use plugins::{PluginSettings, Run};
+pub use rooms::{Relay, RelaySecret, Rooms};
 pub use service::{Database, Redis};
 pub use tls::Tls;
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub shards: u8,
     /// What one caller may take of the server.
     pub limits: Limits,
+    /// How the sound and the pictures of meetings reach people.
+    pub rooms: Rooms,
     /// What is signed of the audit log.
     pub audit: Audit,
     /// What the server says about itself on its standard error.
@@ -218,6 +222,7 @@ impl Default for Config {
             pictures_from: vec![PictureSource::https()],
             shards: 0,
             limits: Limits::default(),
+            rooms: Rooms::default(),
             audit: Audit::default(),
             log: Log::default(),
             plugins: BTreeMap::new(),

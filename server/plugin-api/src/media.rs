@@ -6,7 +6,7 @@
 
 use carillon_protocol::{
     ParticipantId, RoomId, RunId, UserId,
-    room::{Connection, Sent, Slot, Source, View},
+    room::{Connection, IceServer, Sent, Slot, Source, View},
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,13 @@ pub trait Media: Send + Sync + 'static {
     /// to do; `E_BAD_ARG` for a description that cannot be used, which changes nothing;
     /// `E_NOT_FOUND` for a participant that the owner does not have: join again.
     fn ask(&self, owner: RunId, asked: MediaAsked) -> BoxFuture<'_, Result<MediaAnswer>>;
+
+    /// The servers that relay for people whose network lets nothing else out, with a name and a
+    /// password for this person that are good from now on for some hours; none, if the operator has
+    /// none.
+    fn relays(&self, _user: UserId, _now: i64) -> Vec<IceServer> {
+        Vec::new()
+    }
 }
 
 /// Something asked of a room's owner.

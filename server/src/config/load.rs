@@ -16,7 +16,7 @@ const ENV_FILE: &str = "CARILLON_CONFIG";
 const ENV_OTHERS: [&str; 4] =
     [ENV_FILE, "CARILLON_TOKEN", "CARILLON_URL", crate::apart::TOKEN_VARIABLE];
 /// Settings that may have a password in them: no error repeats their values.
-const SECRET: [&str; 2] = ["database", "redis"];
+const SECRET: [&str; 3] = ["database", "redis", "rooms.relay_secret"];
 /// How alike a known key must be to be worth naming, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.7;
 

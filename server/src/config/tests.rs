@@ -188,6 +188,8 @@ fn a_value_that_may_have_a_password_in_it_is_not_repeated() {
         "environment variable CARILLON_DATABASE: `database` cannot be this value: \
          expected text like \"postgres://carillon:secret@db.example.org/c\"",
     );
+    let error = from_file("rooms.relay_secret = [\"hush\"]").unwrap_err();
+    assert!(error.contains("`rooms.relay_secret` cannot be this value"), "{error}");
     for text in ["redis = \"http://:hush@cache\"", "redis = [\"redis://:hush@cache\"]"] {
         let error = from_file(text).unwrap_err();
         assert!(error.starts_with("server.toml, line 1: `redis` cannot be this value: expected"));
@@ -219,12 +221,14 @@ fn the_examples_of_the_commented_default_fit_too() {
     let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
     let text = Config::commented_default();
     let examples: Vec<_> = text.lines().filter(is_setting).map(|line| &line[2..]).collect();
-    assert_eq!(examples.len(), 9, "{examples:?}");
+    assert_eq!(examples.len(), 12, "{examples:?}");
     // The last ones stand in their sections.
     let text = examples.join("\n").replace("\nroots", "\n[audit]\nroots");
+    let text = text.replace("\naddresses", "\n[rooms]\naddresses");
     let config = from_file(&text.replace("\nrun", "\n[plugins.poll]\nrun")).unwrap();
     assert_eq!(config.plugins["poll"].run, Run::Remote);
-    assert!(config.audit.roots.is_some());
+    assert!(config.audit.roots.is_some() && config.rooms.relay_secret.is_some());
+    assert_eq!((config.rooms.addresses.len(), config.rooms.relays.len()), (1, 1));
     assert!(config.public_url.is_some() && config.tls.is_some() && config.node.is_some());
     assert!(config.database.is_some() && config.redis.is_some());
     assert_eq!((config.allowed_origins.len(), config.trusted_proxies.len()), (1, 1));
