@@ -2,5 +2,7 @@
 
 #[cfg(feature = "kit")]
 pub mod kit;
+pub mod keyframe;
 pub mod munge;
 pub mod select;
+pub mod speaker;
