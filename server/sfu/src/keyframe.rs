@@ -23,13 +23,12 @@ struct Layer {
     due: Duration,
 }
 
-impl<L: Copy + Ord> Default for KeyFrames<L> {
-    fn default() -> KeyFrames<L> {
+impl<L: Copy + Ord> KeyFrames<L> {
+    /// Nobody waits.
+    pub fn new() -> KeyFrames<L> {
         KeyFrames { layers: BTreeMap::new() }
     }
-}
 
-impl<L: Copy + Ord> KeyFrames<L> {
     /// Somebody waits for a key frame of a layer.
     pub fn wanted(&mut self, layer: L, now: Duration) {
         let layer = self.layers.entry(layer).or_insert(Layer { awaited: false, due: now });
@@ -39,8 +38,13 @@ impl<L: Copy + Ord> KeyFrames<L> {
         }
     }
 
-    /// A key frame of a layer came, or nobody waits for one any longer.
+    /// A key frame of a layer came.
     pub fn seen(&mut self, layer: L) {
+        self.unwanted(layer);
+    }
+
+    /// Nobody waits for a key frame of a layer any longer.
+    pub fn unwanted(&mut self, layer: L) {
         // It stays known, so that whoever wants the next one does not ask too soon.
         if let Some(layer) = self.layers.get_mut(&layer) {
             layer.awaited = false;
@@ -93,7 +97,7 @@ mod tests {
         steps: &[Step],
         mut due: impl FnMut(&mut KeyFrames<u8>, Duration) -> Vec<u8>,
     ) -> Result<(), String> {
-        let mut frames = KeyFrames::default();
+        let mut frames = KeyFrames::new();
         let mut waits: BTreeSet<u8> = BTreeSet::new();
         let mut asked: HashMap<u8, Duration> = HashMap::new();
         let mut now = Duration::ZERO;
@@ -168,7 +172,7 @@ mod tests {
 
     #[test]
     fn nothing_is_due_and_nothing_is_kept_when_nobody_waits() {
-        let mut frames = KeyFrames::default();
+        let mut frames = KeyFrames::new();
         frames.wanted(7, Duration::ZERO);
         assert_eq!(frames.due(Duration::ZERO), [7]);
         frames.seen(7);

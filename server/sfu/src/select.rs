@@ -107,13 +107,12 @@ struct Turn {
     room_since: Option<Duration>,
 }
 
-impl<K: Copy + Eq + Hash> Default for Selector<K> {
-    fn default() -> Selector<K> {
+impl<K: Copy + Eq + Hash> Selector<K> {
+    /// Nothing was chosen yet.
+    pub fn new() -> Selector<K> {
         Selector { chosen: HashMap::new(), desired: 0 }
     }
-}
 
-impl<K: Copy + Eq + Hash> Selector<K> {
     /// The layer that each picture is to be sent in, as an index of its layers; `None` if there is
     /// no room for it. `wishes` are in the order of their importance within a class.
     ///

@@ -70,13 +70,12 @@ fn follow(from: f32, to: f32, time: Duration) -> f32 {
     to + (from - to) * (-time.as_secs_f32() / SMOOTHING_SECONDS).exp()
 }
 
-impl<K: Copy + Ord + Hash> Default for Speakers<K> {
-    fn default() -> Speakers<K> {
+impl<K: Copy + Ord + Hash> Speakers<K> {
+    /// Nobody talks.
+    pub fn new() -> Speakers<K> {
         Speakers { voices: HashMap::new(), heard: Vec::new() }
     }
-}
 
-impl<K: Copy + Ord + Hash> Speakers<K> {
     /// A packet of a voice had this level.
     pub fn level(&mut self, who: K, level: u8, now: Duration) {
         let new = Voice {

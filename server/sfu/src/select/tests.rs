@@ -120,7 +120,7 @@ proptest! {
     fn nothing_exceeds_the_budget_or_the_tile_whatever_was_before(
         rounds in prop::collection::vec((tiles(), 0_u64..6_000_000, 1_u32..20), 1..40),
     ) {
-        let mut selector = Selector::default();
+        let mut selector = Selector::new();
         let mut now = Duration::ZERO;
         for (tiles, budget, passed) in rounds {
             now += ROUND * passed;
@@ -136,7 +136,7 @@ proptest! {
         more in 0_u64..3_000_000,
     ) {
         let choose = |budget| {
-            let chosen = Selector::default().select(Duration::ZERO, budget, &wishes(&tiles));
+            let chosen = Selector::new().select(Duration::ZERO, budget, &wishes(&tiles));
             worth(&tiles, &chosen)
         };
         prop_assert!(choose(budget + more) >= choose(budget));
@@ -153,7 +153,7 @@ proptest! {
         let less = modest.iter_mut().filter(|tile| tile.class > class);
         less.for_each(|tile| tile.layers.truncate(1));
         let choose = |tiles: &[Tile]| {
-            Selector::default().select(Duration::ZERO, budget, &wishes(tiles))
+            Selector::new().select(Duration::ZERO, budget, &wishes(tiles))
         };
         let (all, with_modest) = (choose(&tiles), choose(&modest));
         for nth in (0..tiles.len()).filter(|nth| tiles[*nth].class <= class) {
@@ -168,17 +168,17 @@ proptest! {
         wobble in prop::collection::vec(900_u64..=1_100, 1..40),
     ) {
         let budgets: Vec<u64> = wobble.iter().map(|part| middle * part / 1_000).collect();
-        let mut selector = Selector::default();
+        let mut selector = Selector::new();
         let select = |now, budget, wishes: &[(usize, Wish)]| selector.select(now, budget, wishes);
         prop_assert_eq!(check_steady(&tiles, &budgets, select), Ok(()));
     }
 
     #[test]
     fn what_is_desired_is_what_fulfils_every_wish(tiles in tiles()) {
-        let mut selector = Selector::default();
+        let mut selector = Selector::new();
         selector.select(Duration::ZERO, 0, &wishes(&tiles));
         let enough = selector.desired_bps();
-        let chosen = Selector::default().select(Duration::ZERO, enough + 1, &wishes(&tiles));
+        let chosen = Selector::new().select(Duration::ZERO, enough + 1, &wishes(&tiles));
         for ((_, wish), layer) in wishes(&tiles).iter().zip(chosen) {
             prop_assert_eq!(layer.map_or(0, |layer| layer + 1), wish.useful());
         }
@@ -189,7 +189,7 @@ proptest! {
 fn the_check_finds_a_choice_that_flaps() {
     let tiles = [camera(1_280, Class::Speaker), camera(320, Class::Other)];
     let flaps =
-        |now, budget, wishes: &[(usize, Wish)]| Selector::default().select(now, budget, wishes);
+        |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, budget, wishes);
     // Around 1.25 times what both cost.
     let budgets = [1_650_000, 1_850_000];
     assert!(check_steady(&tiles, &budgets, flaps).unwrap_err().contains("became"));
@@ -224,7 +224,7 @@ fn until(
 #[test]
 fn better_comes_after_two_seconds_of_room_and_worse_at_once() {
     let tiles = [camera(1_280, Class::Speaker)];
-    let (mut selector, mut now) = (Selector::default(), 0);
+    let (mut selector, mut now) = (Selector::new(), 0);
     assert_eq!(until(&mut selector, &tiles, 2_000_000, &mut now, 1), [Some(2)]);
     assert_eq!(until(&mut selector, &tiles, 240_000, &mut now, 1), [Some(0)]);
     // Room for eight rounds is not yet two seconds; a gap begins the count again.
@@ -241,7 +241,7 @@ fn better_comes_after_two_seconds_of_room_and_worse_at_once() {
 #[test]
 fn a_tile_that_grows_or_is_new_does_not_wait() {
     let mut tiles = vec![camera(320, Class::Other)];
-    let (mut selector, mut now) = (Selector::default(), 0);
+    let (mut selector, mut now) = (Selector::new(), 0);
     assert_eq!(until(&mut selector, &tiles, 9_000_000, &mut now, 1), [Some(0)]);
     tiles[0].width = 1_280;
     tiles[0].height = 720;
@@ -261,7 +261,7 @@ fn screens_come_before_speakers_and_those_before_the_rest() {
         camera(1_280, Class::Speaker),
         Tile { layers: screen, width: 1_920, height: 1_080, class: Class::Screen },
     ];
-    let at = |budget| Selector::default().select(Duration::ZERO, budget, &wishes(&tiles));
+    let at = |budget| Selector::new().select(Duration::ZERO, budget, &wishes(&tiles));
     // What does not fit does not stand in the way of what does.
     assert_eq!(at(300_000), [Some(0), Some(0), Some(0), None]);
     assert_eq!(at(350_000), [None, None, None, Some(0)]);

@@ -18,7 +18,7 @@ struct Talk {
 
 impl Talk {
     fn new() -> Talk {
-        Talk { speakers: Speakers::default(), now: Duration::from_secs(5), packets: 0 }
+        Talk { speakers: Speakers::new(), now: Duration::from_secs(5), packets: 0 }
     }
 
     /// Goes on for some milliseconds; who is heard after each round, with the time.
@@ -48,7 +48,7 @@ fn check_steady(
     levels: &[Vec<u8>],
     mut decide: impl FnMut(&mut Speakers<u8>, Duration) -> Vec<u8>,
 ) -> Result<(), String> {
-    let mut speakers = Speakers::default();
+    let mut speakers = Speakers::new();
     let mut now = Duration::ZERO;
     let mut last: (Vec<u8>, Duration) = (Vec::new(), Duration::ZERO);
     for (nth, levels) in levels.iter().enumerate() {
