@@ -9,6 +9,8 @@
 //!
 //! Scenarios against servers that run: `connect`, `fanout`, `chat`, `storm`; each writes a page.
 //!
+//! `room` lets people meet, with a bare forwarder beside it.
+//!
 //! Promises: `cluster` starts nodes, lets people write and things go wrong, and compares what
 //! everybody saw with the log, as `dump` and `check` do for themselves.
 //!
@@ -33,6 +35,7 @@ mod http;
 mod idle;
 mod latency;
 mod link;
+mod meeting;
 mod nodes;
 mod os;
 mod place;
@@ -125,6 +128,15 @@ enum Command {
         #[command(flatten)]
         nodes: NodesArgs,
     },
+    /// Let people meet in a room of a server of its own: what it costs, how long packets take, and
+    /// what everybody hears and sees.
+    Room {
+        #[command(flatten)]
+        room: meeting::RoomArgs,
+    },
+    /// The bare forwarder that a room is compared with, until standard input ends.
+    #[command(hide = true)]
+    RoomForwarder,
     /// Write every event of a database to a file, a JSON object a line.
     Dump {
         /// `postgres://…`, or the path of a file of SQLite.
@@ -196,6 +208,8 @@ fn run(command: &Command) -> Result<(), Failed> {
         }
         Command::Cluster { cluster } => cluster::run(cluster),
         Command::Nodes { nodes } => nodes::run(nodes),
+        Command::Room { room } => meeting::run(room),
+        Command::RoomForwarder => meeting::serve(),
         Command::Dump { database, out } => dump::dump(database, out),
         Command::Check { check } => check::run(check),
         Command::Idle { server, idle } => {

@@ -115,3 +115,20 @@ pub fn open_files_max() -> io::Result<u64> {
     checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
     Ok(limit.rlim_cur)
 }
+
+/// Keeps a process, with the threads that it has and will have, on one core.
+pub fn pin(pid: u32, core: usize) -> io::Result<()> {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.file_name();
+        let thread = thread.to_str().and_then(|name| name.parse::<libc::pid_t>().ok());
+        let thread = thread.ok_or_else(|| io::Error::other("a thread has a number"))?;
+        // SAFETY: a set of cores is plain bits, of which all zero is the empty set.
+        let mut cores: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the number is looked at before the bit is set, and the set is ours.
+        unsafe { libc::CPU_SET(core, &mut cores) };
+        let len = size_of::<libc::cpu_set_t>();
+        // SAFETY: the kernel reads so many bytes of a set that outlives the call.
+        checked(unsafe { libc::sched_setaffinity(thread, len, &cores) })?;
+    }
+    Ok(())
+}

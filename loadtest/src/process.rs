@@ -32,6 +32,11 @@ impl Process {
             .ok_or_else(|| malformed(&path))
     }
 
+    /// How many files and sockets it has open.
+    pub fn files(self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
+    }
+
     /// Resident memory now.
     pub fn resident(self) -> io::Result<Resident> {
         let path = format!("/proc/{}/status", self.0);

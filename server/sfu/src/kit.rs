@@ -7,10 +7,12 @@
 
 mod client;
 mod end;
+mod forwarder;
 mod picture;
 mod wire;
 
 pub use client::{Client, Received, Track};
 pub use end::Counted;
+pub use forwarder::Forwarder;
 pub use picture::{Picture, Pictured};
 pub use wire::Weather;

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     time::Instant,
 };
 
@@ -154,6 +154,16 @@ impl Client {
     /// Where its two connections are.
     pub fn addresses(&self) -> [SocketAddr; 2] {
         [self.publish.address(), self.subscribe.address()]
+    }
+
+    /// Its two sockets, to wait for; [`Client::rebind`] makes others.
+    pub fn sockets(&self) -> [&UdpSocket; 2] {
+        [self.publish.socket(), self.subscribe.socket()]
+    }
+
+    /// Whether [`Client::step`] has something to do without a datagram.
+    pub fn is_due(&self) -> bool {
+        self.deadline() <= Instant::now()
     }
 
     /// What went over its two connections.

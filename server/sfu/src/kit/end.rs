@@ -78,6 +78,10 @@ impl End {
         self.here
     }
 
+    pub(super) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
     /// Moves to another port, as a phone does that changes networks.
     pub(super) fn rebind(&mut self) -> io::Result<()> {
         let socket = UdpSocket::bind((self.here.ip(), 0))?;
