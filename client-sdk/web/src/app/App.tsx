@@ -16,6 +16,7 @@ const Setup = lazy(() => import('../signin/Setup.tsx'))
 const Join = lazy(() => import('../signin/Join.tsx'))
 const People = lazy(() => import('../people/People.tsx'))
 const Admin = lazy(() => import('../admin/Admin.tsx'))
+const Meet = lazy(() => import('../rooms/Meet.tsx'))
 const Settings = lazy(() => import('../settings/Settings.tsx'))
 
 export function App() {
@@ -53,6 +54,7 @@ function SignedIn() {
           <Route path="/c/:conv" component={Chats} />
           <Route path="/people/*?" component={People} />
           <Route path="/admin/*?" component={Admin} />
+          <Route path="/meet/:room" component={Meet} />
           <Route path="/settings/*?" component={Settings} />
           <Route path="/signin">
             <Redirect to="/" />

@@ -1,8 +1,9 @@
 import type { Client } from '@carillon/client'
 import { Building2, MessagesSquare, Settings, Users } from 'lucide-react'
-import { type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
 import { useUnread } from '../model/hooks.ts'
+import { useNow } from '../rooms/now.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -14,6 +15,8 @@ import './shell.css'
 import { useUnreadInTitle } from './title.ts'
 import { useClient, useMe } from './workspace.ts'
 
+const Around = lazy(() => import('../rooms/Around.tsx'))
+
 /** What may change who the person is, or what they may administer. */
 const CHANGES_OF_ME = ['org.member_updated', 'org.role_changed', 'org.imported'] as const
 /** More is not counted by eye. */
@@ -22,16 +25,19 @@ const BADGE_MAX = 99
 /** The frame of the signed-in app: where one is, and whether there is a connection. */
 export function Shell({ children }: { children: ReactNode }) {
   const t = useText()
-  // On a phone an open conversation has the whole screen.
+  // On a phone an open conversation has the whole screen, as a meeting has.
   const [inConversation] = useRoute('/c/:conv')
+  const [inMeeting] = useRoute('/meet/:room')
+  const meeting = useNow(now => now.meeting)
   return (
-    <div className={inConversation ? 'shell shell-conversation' : 'shell'}>
+    <div className={inConversation || inMeeting ? 'shell shell-conversation' : 'shell'}>
       <a className="skip" href="#main">
         {t('skip')}
       </a>
       <Navigation />
       <main id="main" className="shell-main" tabIndex={-1}>
         <ConnectionBanner />
+        <Suspense fallback={null}>{meeting && <Around meeting={meeting} />}</Suspense>
         <div className="shell-page">
           <Suspense fallback={<Skeleton />}>{children}</Suspense>
         </div>

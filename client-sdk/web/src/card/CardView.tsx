@@ -1,6 +1,7 @@
 import type { Card, CardButton, CardFact, CardItem, CardValue, UserId } from '@carillon/client'
 import { Ban, CircleCheck, Hourglass, TimerOff } from 'lucide-react'
 import { memo, useState } from 'react'
+import { Link } from 'wouter'
 import { Confirm } from '../app/Confirm.tsx'
 import { useTask } from '../app/form.tsx'
 import { linkAddress, webAddress } from '../model/address.ts'
@@ -17,6 +18,9 @@ import { Picture } from './Picture.tsx'
 /** Tells the card's owner that somebody acts. */
 export type Act = (act: string, values: Record<string, CardValue>) => Promise<void>
 
+/** Where in the app a button leads; nowhere, if its owner is to be told. */
+export type Inside = (button: CardButton) => string | undefined
+
 /** What somebody is asked before it is done. */
 interface Asked {
   readonly button: CardButton
@@ -28,10 +32,13 @@ export const CardView = memo(function CardView({
   card,
   me,
   act,
+  inside,
 }: {
   card: Card
   me: UserId
   act: Act
+  /** Where in the app a button leads, instead of telling the card's owner. */
+  inside?: Inside | undefined
 }) {
   const t = useText()
   const [asked, setAsked] = useState<Asked>()
@@ -56,7 +63,7 @@ export const CardView = memo(function CardView({
       <Items items={card.items ?? []} me={me} />
       <State card={card} />
       {isOpen && card.form && <CardForm form={card.form} onSubmit={values => submitted(values)} />}
-      <Buttons buttons={card.buttons ?? []} isOpen={isOpen} onPress={wanted} />
+      <Buttons buttons={card.buttons ?? []} isOpen={isOpen} inside={inside} onPress={wanted} />
       <p role="status" className="card-note">
         {isOpen && actedOn === card && t('card.acted')}
       </p>
@@ -161,10 +168,12 @@ function State({ card }: { card: Card }) {
 function Buttons({
   buttons,
   isOpen,
+  inside,
   onPress,
 }: {
   buttons: readonly CardButton[]
   isOpen: boolean
+  inside: Inside | undefined
   onPress: (want: Asked) => Promise<void>
 }) {
   const t = useText()
@@ -180,8 +189,20 @@ function Buttons({
     <>
       {task.error !== undefined && <Banner tone="danger">{failure(t, task.error)}</Banner>}
       <div className="card-buttons">
-        {shown.map(button =>
-          button.url === undefined ? (
+        {shown.map(button => {
+          const to = inside?.(button)
+          if (to !== undefined) {
+            return (
+              <Link
+                key={button.act}
+                to={to}
+                className={`button button-${button.style ?? 'primary'}`}
+              >
+                <bdi>{button.label}</bdi>
+              </Link>
+            )
+          }
+          return button.url === undefined ? (
             <Button
               key={button.act}
               look={button.style ?? 'plain'}
@@ -193,8 +214,8 @@ function Buttons({
             </Button>
           ) : (
             <LinkButton key={`${button.label} ${button.url}`} button={button} />
-          ),
-        )}
+          )
+        })}
       </div>
     </>
   )

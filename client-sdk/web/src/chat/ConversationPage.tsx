@@ -16,6 +16,7 @@ import {
   useTalk,
 } from '../model/hooks.ts'
 import type { Person } from '../model/people.ts'
+import { MeetButton } from '../rooms/MeetButton.tsx'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Empty } from '../ui/Notice.tsx'
@@ -179,6 +180,7 @@ function Header({
           <bdi>{under}</bdi>
         </p>
       </div>
+      {!left && <MeetButton conv={conv.id} />}
       <IconButton
         label={conv.kind === 'group' ? t('chat.details') : t('chat.details.direct')}
         icon={<Info />}

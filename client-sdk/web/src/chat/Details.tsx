@@ -9,6 +9,7 @@ import { useClient } from '../app/workspace.ts'
 import type { Conversation } from '../model/conversation.ts'
 import { useChats } from '../model/hooks.ts'
 import type { Talk } from '../model/talk.ts'
+import { Planned } from '../rooms/Planned.tsx'
 import { useByName, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -23,7 +24,7 @@ import { useTitleOf } from './titles.ts'
 
 const Robots = lazy(() => import('../robots/Robots.tsx'))
 
-type Doing = 'rename' | 'add' | 'robots' | 'leave' | undefined
+type Doing = 'rename' | 'add' | 'robots' | 'meetings' | 'leave' | undefined
 
 /** What a conversation is, who is in it, and what can be done about that. */
 export default function Details({
@@ -76,6 +77,11 @@ export default function Details({
           </Button>
         </div>
       )}
+      <Planned
+        conv={conv.id}
+        busy={doing === 'meetings'}
+        onBusy={busy => setDoing(busy ? 'meetings' : undefined)}
+      />
       {state === 'failed' && <Failed error={error} again={() => void talk.members.load()} />}
       {members.length === 0 && state === 'loading' && <Skeleton lines={6} />}
       {members.length > 0 && <Members conv={conv} members={members} removes={isOwner && isGroup} />}

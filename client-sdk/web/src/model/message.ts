@@ -12,12 +12,18 @@ interface Said {
   readonly alt?: unknown
   readonly mentions?: unknown
   readonly card?: unknown
+  readonly owner?: unknown
 }
 
 /** What is more than a text. */
 export type Rich =
   | { readonly kind: 'markdown'; readonly title: string | undefined; readonly text: string }
-  | { readonly kind: 'card'; readonly card: Card }
+  | {
+      readonly kind: 'card'
+      readonly card: Card
+      /** The plugin that it belongs to, if it is one's. */
+      readonly owner: string | undefined
+    }
 
 export interface Message {
   /** The same before and after the log has it, so that its row stays. */
@@ -80,7 +86,7 @@ function richOf(data: Said): Rich | undefined {
     return { kind: 'markdown', title: textOf(data.title), text: data.text }
   }
   if (data.kind === 'card' && typeof data.card === 'object' && data.card !== null) {
-    return { kind: 'card', card: data.card as Card }
+    return { kind: 'card', card: data.card as Card, owner: textOf(data.owner) }
   }
   return undefined
 }

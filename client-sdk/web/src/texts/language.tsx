@@ -8,6 +8,7 @@ import type people from '../../texts/people.json'
 import type { Language } from '../../texts/plugin.ts'
 import type polls from '../../texts/polls.json'
 import type robots from '../../texts/robots.json'
+import type rooms from '../../texts/rooms.json'
 import type settings from '../../texts/settings.json'
 import type signin from '../../texts/signin.json'
 
@@ -18,6 +19,7 @@ type Files = typeof admin &
   typeof people &
   typeof polls &
   typeof robots &
+  typeof rooms &
   typeof settings &
   typeof signin
 

@@ -1,0 +1,196 @@
+import { useCallback, useState } from 'react'
+import { useStore } from 'zustand'
+import { Confirm } from '../app/Confirm.tsx'
+import { useTitle } from '../app/title.ts'
+import { useIsSheet } from '../chat/panels.ts'
+import { useConversation } from '../model/hooks.ts'
+import { failure } from '../texts/failure.ts'
+import { type Text, useText } from '../texts/language.tsx'
+import { Button } from '../ui/Button.tsx'
+import { Banner } from '../ui/Notice.tsx'
+import { Announcer } from './Announcer.tsx'
+import { type Above, Bar, type Beside } from './Bar.tsx'
+import { troubleWords } from './Before.tsx'
+import { ChatPanel } from './ChatPanel.tsx'
+import { DevicesDialog } from './DevicesDialog.tsx'
+import { type Deeds, useDeeds, useKeys } from './deeds.ts'
+import { Help } from './Help.tsx'
+import { useMeeting, useName, useSelf, useTitleOf, useView } from './hooks.ts'
+import { PeoplePanel } from './PeoplePanel.tsx'
+import { Quality } from './Quality.tsx'
+import { ReactionBar } from './ReactionBar.tsx'
+import { type Look, Stage } from './Stage.tsx'
+
+/** The meeting itself. */
+export function Inside() {
+  const meeting = useMeeting()
+  const head = useView(view => view.head)
+  const title = useTitleOf(head)
+  const deeds = useDeeds()
+  const [beside, setBeside] = useState<Beside>()
+  const [above, setAbove] = useState<Above>()
+  const [reacting, setReacting] = useState(false)
+  const [look, setLook] = useState<Look>('grid')
+  const conv = useConversation(head.conv)
+  const isSheet = useIsSheet()
+  useTitle(title)
+  const help = useCallback(() => setAbove('help'), [])
+  const closeBeside = useCallback(() => {
+    setReacting(false)
+    setBeside(undefined)
+  }, [])
+  useKeys(deeds, help, closeBeside)
+  const shut = () => setAbove(undefined)
+  const close = () => setBeside(undefined)
+  return (
+    <div className={beside && !isSheet ? 'meet meet-beside' : 'meet'}>
+      <section className="meet-room" aria-label={title}>
+        <Head title={title} />
+        <Notices deeds={deeds} />
+        <Stage look={look} />
+        {reacting && <ReactionBar onClose={() => setReacting(false)} />}
+        <Bar
+          deeds={deeds}
+          beside={beside}
+          reacting={reacting}
+          look={look}
+          talks={conv !== undefined}
+          onBeside={setBeside}
+          onAbove={setAbove}
+          onReacting={setReacting}
+          onLook={setLook}
+        />
+        <Announcer />
+      </section>
+      {beside === 'people' && <PeoplePanel onClose={close} />}
+      {beside === 'chat' && conv && <ChatPanel conv={conv} onClose={close} />}
+      {above === 'devices' && <DevicesDialog onClose={shut} />}
+      {above === 'help' && <Help onClose={shut} />}
+      {above === 'end' && <End end={() => meeting.room.end()} onClose={shut} />}
+    </div>
+  )
+}
+
+function Head({ title }: { title: string }) {
+  return (
+    <header className="meet-head">
+      <h1>
+        <bdi>{title}</bdi>
+      </h1>
+      <Speaking />
+      <Quality />
+    </header>
+  )
+}
+
+/** Who speaks, also when they are on another page. */
+function Speaking() {
+  const t = useText()
+  const { me } = useMeeting().room
+  const speaker = useView(({ speaking, participants }) => {
+    const loudest = speaking.find(id => id !== me)
+    return participants.find(({ participant }) => participant === loudest)
+  })
+  if (!speaker) return <p className="meet-speaking" />
+  return (
+    <p className="meet-speaking">
+      <SpeakerName participant={speaker} t={t} />
+    </p>
+  )
+}
+
+function SpeakerName({
+  participant,
+  t,
+}: {
+  participant: { user: string; name?: string }
+  t: Text
+}) {
+  return t('rooms.speaking', { name: useName(participant) })
+}
+
+/** What a person has to know or to do now. */
+function Notices({ deeds }: { deeds: Deeds }) {
+  const t = useText()
+  const meeting = useMeeting()
+  const { trouble, refused, state } = useStore(meeting.view)
+  const clear = (
+    <Button look="quiet" onClick={() => meeting.clear()}>
+      {t('close')}
+    </Button>
+  )
+  const source = trouble?.source
+  return (
+    <div className="meet-notices">
+      <Knocking />
+      {deeds.on.screen && (
+        <Banner action={<Button onClick={deeds.screen}>{t('rooms.share.stop')}</Button>}>
+          {t('rooms.sharing')}
+        </Banner>
+      )}
+      {state.state === 'reconnecting' && (
+        <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>
+      )}
+      {trouble && (
+        <Banner tone="attention" action={clear}>
+          {source === 'microphone' || source === 'camera'
+            ? t(troubleWords(source, trouble.trouble))
+            : t('rooms.share.failed')}
+        </Banner>
+      )}
+      {refused !== undefined && (
+        <Banner tone="danger" action={clear}>
+          {failure(t, refused)}
+        </Banner>
+      )}
+    </div>
+  )
+}
+
+/** Somebody stands before the door, and this person may open it. */
+function Knocking() {
+  const t = useText()
+  const meeting = useMeeting()
+  const self = useSelf()
+  const waiting = useView(({ participants }) => participants.filter(one => one.waiting === true))
+  const [first, ...others] = waiting
+  const may = self?.role === 'host' || self?.role === 'moderator'
+  if (!first || !may) return null
+  const { room } = meeting
+  const admit = (whom: readonly { participant: string }[]) =>
+    meeting.try(() => Promise.all(whom.map(one => room.admit(one.participant, true))))
+  const deny = () => meeting.try(() => room.admit(first.participant, false))
+  return (
+    <Banner
+      tone="attention"
+      action={
+        <div className="row">
+          {others.length === 0 && <Button onClick={() => void deny()}>{t('rooms.deny')}</Button>}
+          <Button look="primary" onClick={() => void admit(waiting)}>
+            {others.length === 0 ? t('rooms.admit') : t('rooms.admit.all')}
+          </Button>
+        </div>
+      }
+    >
+      {others.length === 0 ? (
+        <Knocker participant={first} />
+      ) : (
+        t('rooms.knocking.many', { count: waiting.length })
+      )}
+    </Banner>
+  )
+}
+
+function Knocker({ participant }: { participant: { user: string; name?: string } }) {
+  const t = useText()
+  return t('rooms.knocking', { name: useName(participant) })
+}
+
+function End({ end, onClose }: { end: () => Promise<void>; onClose: () => void }) {
+  const t = useText()
+  return (
+    <Confirm title={t('rooms.end')} action={t('rooms.end')} onConfirm={end} onClose={onClose}>
+      <p>{t('rooms.end.ask')}</p>
+    </Confirm>
+  )
+}

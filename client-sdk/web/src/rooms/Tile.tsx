@@ -1,0 +1,109 @@
+import type { RoomParticipant } from '@carillon/client'
+import { Hand, MicOff, RefreshCw } from 'lucide-react'
+import { useRef } from 'react'
+import { useText } from '../texts/language.tsx'
+import { Avatar } from '../ui/Avatar.tsx'
+import { handOf, isOn, useMeeting, useName, usePresent, useTrack, useView } from './hooks.ts'
+import './tile.css'
+import { Video } from './Video.tsx'
+import { type Rank, useView as useSeen } from './views.ts'
+
+/** A person in the meeting: their face, or their letters. */
+export function Tile({
+  participant,
+  rank = 'tile',
+}: {
+  participant: RoomParticipant
+  rank?: Rank
+}) {
+  const t = useText()
+  const { room } = useMeeting()
+  const { participant: id, user } = participant
+  const own = id === room.me
+  const name = useName(participant)
+  const tile = useRef<HTMLLIElement>(null)
+  const shows = isOn(participant, 'camera')
+  useSeen(tile, shows && !own ? { participant: id, source: 'camera', rank } : undefined)
+  const track = useTrack(id, 'camera')
+  const speaks = useView(({ speaking }) => speaking.includes(id)) && isOn(participant, 'microphone')
+  return (
+    <li ref={tile} className="tile" data-speaking={speaks || undefined} data-name={name}>
+      {shows && track ? (
+        <Video track={track} mirrored={own} />
+      ) : (
+        <Avatar id={user} name={name} size={rank === 'stage' ? 'l' : 'm'} />
+      )}
+      <p className="tile-name">
+        {!isOn(participant, 'microphone') && (
+          <>
+            <MicOff aria-hidden="true" />
+            <span className="visually-hidden">{t('rooms.is.muted')}</span>
+          </>
+        )}
+        <bdi>{own ? t('chat.self', { name }) : name}</bdi>
+      </p>
+      <RaisedHand participant={participant} />
+      <Reaction participant={participant} />
+      {own && <Restoring />}
+    </li>
+  )
+}
+
+/** A hand, with its place among all that are raised. */
+function RaisedHand({ participant }: { participant: RoomParticipant }) {
+  const t = useText()
+  const place = handOf(participant, usePresent())
+  if (place === 0) return null
+  return (
+    <p className="tile-hand">
+      <Hand aria-hidden="true" />
+      <span className="visually-hidden">{t('rooms.hand.at', { place })}</span>
+      <span aria-hidden="true">{place}</span>
+    </p>
+  )
+}
+
+/** The emoji that somebody shows now, over their picture. */
+function Reaction({ participant: { participant } }: { participant: RoomParticipant }) {
+  const emoji = useView(({ happenings }) => {
+    const last = happenings.findLast(
+      one => one.kind === 'reaction' && one.participant === participant,
+    )
+    return last?.kind === 'reaction' ? last.emoji : undefined
+  })
+  if (emoji === undefined) return null
+  return (
+    <span className="tile-reaction" aria-hidden="true">
+      {emoji}
+    </span>
+  )
+}
+
+/** The person's own connection is being restored. */
+function Restoring() {
+  const t = useText()
+  const restoring = useView(({ state }) => state.state === 'reconnecting')
+  if (!restoring) return null
+  return (
+    <p className="tile-restoring">
+      <RefreshCw aria-hidden="true" />
+      <span>{t('rooms.restoring')}</span>
+    </p>
+  )
+}
+
+/** Somebody's screen. */
+export function SharedScreen({ participant }: { participant: RoomParticipant }) {
+  const t = useText()
+  const name = useName(participant)
+  const { participant: id } = participant
+  const screen = useRef<HTMLElement>(null)
+  useSeen(screen, { participant: id, source: 'screen', rank: 'screen' })
+  const track = useTrack(id, 'screen')
+  return (
+    <figure ref={screen} className="screen" data-name={name}>
+      {track && <Video track={track} whole />}
+      <figcaption className="tile-name">{t('rooms.shares', { name })}</figcaption>
+    </figure>
+  )
+}

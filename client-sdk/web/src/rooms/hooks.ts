@@ -1,0 +1,77 @@
+/** A meeting, for components. */
+
+import type { RoomHead, RoomParticipant, RoomParticipantId, RoomSource } from '@carillon/client'
+import { createContext, useContext } from 'react'
+import { useStore } from 'zustand'
+import { useShallow } from 'zustand/react/shallow'
+import { useConversation, usePerson } from '../model/hooks.ts'
+import { useText } from '../texts/language.tsx'
+import type { Meeting, MeetingView } from './meeting.ts'
+
+export const InMeeting = createContext<Meeting | undefined>(undefined)
+
+export function useMeeting(): Meeting {
+  const meeting = useContext(InMeeting)
+  if (!meeting) throw new Error('there is no meeting around this')
+  return meeting
+}
+
+export function useView<T>(select: (view: MeetingView) => T): T {
+  return useStore(useMeeting().view, useShallow(select))
+}
+
+/** What somebody sends, as far as it is here. */
+export function useTrack(
+  participant: RoomParticipantId,
+  source: RoomSource,
+): MediaStreamTrack | undefined {
+  const { room, view } = useMeeting()
+  return useStore(view, ({ sending }) =>
+    participant === room.me ? sending.get(source)?.track : room.trackOf(participant, source),
+  )
+}
+
+/** Whether somebody sends this, and it is not muted. */
+export function isOn({ publications }: RoomParticipant, source: RoomSource): boolean {
+  const publication = publications?.[source]
+  return publication !== undefined && !publication.muted
+}
+
+/** Whether somebody may mute, admit and end. */
+export function moderates(participant: RoomParticipant | undefined): boolean {
+  return participant?.role === 'host' || participant?.role === 'moderator'
+}
+
+/** The person, as who they are in the meeting. */
+export function useSelf(): RoomParticipant | undefined {
+  const { me } = useMeeting().room
+  return useView(({ participants }) => participants.find(({ participant }) => participant === me))
+}
+
+/** Who are in the meeting; who waits is not. */
+export function usePresent(): readonly RoomParticipant[] {
+  return useView(({ participants }) => participants.filter(({ waiting }) => !waiting))
+}
+
+export function useName({ user, name }: Pick<RoomParticipant, 'user' | 'name'>): string {
+  const t = useText()
+  const person = usePerson(user)
+  return name ?? person?.name ?? t('chat.someone')
+}
+
+/** What a meeting is called. */
+export function useTitleOf({ title, conv }: Pick<RoomHead, 'title' | 'conv'>): string {
+  const t = useText()
+  const conversation = useConversation(conv)
+  return title ?? conversation?.title ?? t('rooms.meeting')
+}
+
+/** At which place a raised hand is: 1 is asked first; 0 is not raised. */
+export function handOf(
+  participant: RoomParticipant,
+  participants: readonly RoomParticipant[],
+): number {
+  const { hand_at: at } = participant
+  if (at === undefined) return 0
+  return 1 + participants.filter(({ hand_at: other }) => other !== undefined && other < at).length
+}

@@ -1,0 +1,270 @@
+/** A meeting that the person is in: what the SDK tells of it, as components show it. */
+
+import type {
+  Client,
+  ConvId,
+  RoomHead,
+  RoomId,
+  RoomParticipant,
+  RoomParticipantId,
+  RoomSource,
+} from '@carillon/client'
+import {
+  joinRoom,
+  type MeetingRoom,
+  type MeetingState,
+  type MeetingUpdate,
+  openScreen,
+  type Quality,
+} from '@carillon/client/rooms'
+import { createStore } from 'zustand/vanilla'
+import { type Trouble, troubleOf } from './devices.ts'
+import { type Happening, Happenings } from './happenings.ts'
+import { forgetPlace, keepPlace } from './place.ts'
+
+/** What one may hold before the others, with the track if it is open. */
+export type Own = ReadonlyMap<RoomSource, { track: MediaStreamTrack | undefined; muted: boolean }>
+
+export interface MeetingView {
+  readonly state: MeetingState
+  readonly head: RoomHead
+  readonly participants: readonly RoomParticipant[]
+  readonly speaking: readonly RoomParticipantId[]
+  readonly sending: Own
+  readonly quality: Quality
+  /** Counts the changes of what is seen and heard. */
+  readonly tracks: number
+  /** What has just happened, the oldest first. */
+  readonly happenings: readonly Happening[]
+  /** Why a device that was asked for does not work. */
+  readonly trouble: { source: RoomSource; trouble: Trouble } | undefined
+  /** What the server refused last. */
+  readonly refused: unknown
+}
+
+/** What is sent from the first moment on. */
+export interface Taken {
+  readonly microphone: MediaStreamTrack | undefined
+  readonly camera: MediaStreamTrack | undefined
+}
+
+const NOTHING: Taken = { microphone: undefined, camera: undefined }
+
+export class Meeting {
+  readonly id: RoomId
+  readonly room: MeetingRoom
+  readonly view
+  readonly #happenings: Happenings
+  /** What was open before the meeting, until the person has been let in. */
+  #taken: Taken
+
+  constructor(room: MeetingRoom, taken: Taken) {
+    this.#taken = taken
+    this.id = room.id
+    this.room = room
+    this.view = createStore<MeetingView>(() => ({
+      state: room.state,
+      head: room.room,
+      participants: room.participants,
+      speaking: room.speaking,
+      sending: new Map(room.sending),
+      quality: room.quality,
+      tracks: 0,
+      happenings: [],
+      trouble: undefined,
+      refused: undefined,
+    }))
+    this.#happenings = new Happenings(happenings => this.view.setState({ happenings }))
+    room.listen(update => this.#heard(update))
+    this.#remember()
+    this.#publish()
+  }
+
+  /** Enters a room with what is open; with `place`, as who one was there before. */
+  static async enter(
+    client: Client,
+    id: RoomId,
+    taken: Taken,
+    place?: RoomParticipantId,
+  ): Promise<Meeting> {
+    const room = await joinRoom(client, id, place === undefined ? {} : { participant: place })
+    return new Meeting(room, taken)
+  }
+
+  get conv(): ConvId {
+    return this.view.getState().head.conv
+  }
+
+  /** Does something of the room; what the server says against it is shown. */
+  async try(deed: () => Promise<unknown>): Promise<void> {
+    try {
+      await deed()
+      this.view.setState({ refused: undefined })
+    } catch (refused) {
+      this.view.setState({ refused })
+    }
+  }
+
+  /** Forgets what went wrong. */
+  clear(): void {
+    this.view.setState({ refused: undefined, trouble: undefined })
+  }
+
+  /** Begins to send from a device, or goes on. */
+  async start(
+    source: 'microphone' | 'camera',
+    open: () => Promise<MediaStreamTrack>,
+  ): Promise<void> {
+    const known = this.room.sending.get(source)
+    if (source === 'microphone' && known?.track?.readyState === 'live') {
+      return this.try(() => this.room.unmute(source))
+    }
+    let track: MediaStreamTrack
+    try {
+      track = await open()
+    } catch (error) {
+      this.view.setState({ trouble: { source, trouble: troubleOf(error) } })
+      return
+    }
+    this.view.setState({ trouble: undefined })
+    if (!known) return this.#begin(source, track)
+    await this.try(() => this.room.unmute(source, track))
+    this.#closeUnused(source, track)
+  }
+
+  /** Sends silence, or no picture: the light of the camera goes out. */
+  async pause(source: 'microphone' | 'camera'): Promise<void> {
+    const track = this.room.sending.get(source)?.track
+    await this.try(() => this.room.mute(source))
+    if (source === 'camera') track?.stop()
+  }
+
+  /** Goes on with another device, if this one is in use. */
+  async change(
+    source: 'microphone' | 'camera',
+    open: () => Promise<MediaStreamTrack>,
+  ): Promise<void> {
+    const before = this.room.sending.get(source)
+    if (!before || (before.muted && source === 'camera')) return
+    const { track: old, muted } = before
+    try {
+      const track = await open()
+      await this.room.replace(source, track)
+      if (muted) await this.room.mute(source)
+      if (old !== track) old?.stop()
+    } catch (error) {
+      this.view.setState({ trouble: { source, trouble: troubleOf(error) } })
+    }
+  }
+
+  /** Shows the screen or a window; the person chooses it, or thinks better of it. */
+  async share(): Promise<void> {
+    let shared: Awaited<ReturnType<typeof openScreen>>
+    try {
+      shared = await openScreen(true)
+    } catch (error) {
+      const trouble = troubleOf(error)
+      // Who closes the browser's question has said no, which needs no word.
+      if (trouble !== 'denied') this.view.setState({ trouble: { source: 'screen', trouble } })
+      return
+    }
+    const { video, audio } = shared
+    // The browser has a button of its own for it.
+    video.addEventListener('ended', () => void this.unshare())
+    await this.try(() => this.room.publish('screen', video))
+    if (audio) await this.try(() => this.room.publish('screen_audio', audio))
+    if (!this.room.sending.has('screen')) {
+      video.stop()
+      audio?.stop()
+    }
+  }
+
+  async unshare(): Promise<void> {
+    for (const source of ['screen_audio', 'screen'] as const) {
+      const sent = this.room.sending.get(source)
+      if (!sent) continue
+      sent.track?.stop()
+      await this.try(() => this.room.unpublish(source))
+    }
+  }
+
+  /** Leaves, and closes every device. */
+  async leave(): Promise<void> {
+    forgetPlace()
+    await this.try(() => this.room.leave())
+    this.#over()
+  }
+
+  /** Takes a sentence that people hear or read for a moment. */
+  happened(happening: Happening): void {
+    this.#happenings.add(happening)
+  }
+
+  #heard(update: MeetingUpdate): void {
+    const { room } = this
+    const { view } = this
+    if (update.kind === 'state') {
+      view.setState({ state: room.state })
+      if (room.state.state === 'left') this.#over()
+      else this.#publish()
+    } else if (update.kind === 'roster') {
+      view.setState({ head: room.room, participants: room.participants })
+    } else if (update.kind === 'speaking') {
+      view.setState({ speaking: room.speaking })
+    } else if (update.kind === 'tracks') {
+      view.setState({ tracks: view.getState().tracks + 1 })
+    } else if (update.kind === 'sending') {
+      view.setState({ sending: new Map(room.sending) })
+      this.#remember()
+    } else if (update.kind === 'quality') {
+      view.setState({ quality: room.quality })
+    } else if (update.kind === 'muted') {
+      this.#muted(update.source)
+    } else {
+      this.#happenings.add(update)
+    }
+  }
+
+  /** A moderator has muted it: nothing of it is recorded here any more either. */
+  #muted(source: RoomSource): void {
+    const track = this.room.sending.get(source)?.track
+    if (source !== 'microphone') track?.stop()
+    this.#happenings.add({ kind: 'muted', source })
+  }
+
+  /** What a refused change has opened is closed again. */
+  #closeUnused(source: RoomSource, track: MediaStreamTrack): void {
+    if (this.room.sending.get(source)?.track !== track) track.stop()
+  }
+
+  /** Sends what was open before the meeting, as soon as the person is in it. */
+  #publish(): void {
+    if (this.room.state.state === 'waiting') return
+    const taken = this.#taken
+    this.#taken = NOTHING
+    for (const source of ['microphone', 'camera'] as const) {
+      const track = taken[source]
+      if (track) void this.#begin(source, track)
+    }
+  }
+
+  async #begin(source: RoomSource, track: MediaStreamTrack): Promise<void> {
+    await this.try(() => this.room.publish(source, track))
+    this.#closeUnused(source, track)
+  }
+
+  #over(): void {
+    forgetPlace()
+    const { microphone, camera } = this.#taken
+    this.#taken = NOTHING
+    const sent = [...this.view.getState().sending.values()].map(({ track }) => track)
+    for (const track of [...sent, microphone, camera]) track?.stop()
+  }
+
+  /** A page that is loaded again comes back to its place in the room. */
+  #remember(): void {
+    const on = (source: RoomSource) => this.room.sending.get(source)?.muted === false
+    const { id, room } = this
+    keepPlace({ room: id, place: room.me, microphone: on('microphone'), camera: on('camera') })
+  }
+}
