@@ -1,8 +1,34 @@
 //! The media of rooms: packets in, packets out, on threads of their own.
+//!
+//! A room lives on one thread, so that no packet waits for a lock or another thread. What is asked
+//! of it comes through a short queue ([`Sfu::ask`]); what it comes to by itself it tells
+//! ([`Settings::told`]). How a packet goes: `thread` reads it, `mux` knows whose it is, `adapter`
+//! hands it to the WebRTC library and gets media back, `room` passes them on, `munge` gives them the
+//! numbers of each receiver's stream, and at the end of the lap all of it is sent.
 
+mod adapter;
+mod batch;
+mod calls;
+mod command;
+mod frame;
+pub mod keyframe;
 #[cfg(feature = "kit")]
 pub mod kit;
-pub mod keyframe;
+mod look;
 pub mod munge;
+mod mux;
+mod net;
+mod publish;
+mod room;
+mod sdp;
 pub mod select;
+mod sfu;
+mod slots;
+mod socket;
 pub mod speaker;
+mod stats;
+mod subscribe;
+mod thread;
+
+pub use sfu::{LOST_AFTER, Settings, Sfu};
+pub use stats::{FORWARD_SECONDS, Stats};

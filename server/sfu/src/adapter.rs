@@ -1,0 +1,352 @@
+//! One connection, as this crate sees it. The only file, with the client in `kit`, that names the
+//! WebRTC library.
+//!
+//! The library's one rule (P1 in its users' experience: nothing fails visibly when it is broken):
+//! after every change, all of its output is taken before the next change. Changes are
+//! [`receive`](Connection::receive), [`expire`](Connection::expire) and what is negotiated; each
+//! is followed by [`drain`](Connection::drain). [`write`](Connection::write) and
+//! [`ask_keyframe`](Connection::ask_keyframe) only append to queues, which the next change of time
+//! empties, so several of them may come before one [`expire`](Connection::expire).
+
+mod config;
+mod packet;
+
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use str0m::{
+    Candidate, Event, Input, Output, Rtc, RtcError,
+    bwe::{Bitrate, BweKind},
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
+    ice::StunMessage,
+    media::{Direction, KeyframeRequestKind, MediaKind, Pt, Rids},
+    net::{Protocol, Receive},
+    rtp::{RtpPacket, RtpWrite, Ssrc},
+};
+
+use crate::{munge::Out, subscribe::Offered};
+
+pub(crate) use config::{Certificate, ESTIMATE_FIRST_BPS};
+pub(crate) use packet::{Codec, Packet};
+pub(crate) use str0m::media::{Mid, Rid};
+
+/// The most streams of one connection that are remembered: four sources in three layers, and some
+/// that were replaced.
+const STREAMS_MAX: usize = 32;
+
+/// How datagrams travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Where somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Peer {
+    pub(crate) transport: Transport,
+    pub(crate) address: SocketAddr,
+}
+
+/// A datagram that is to be sent.
+pub(crate) type Outgoing = (Peer, Vec<u8>);
+
+/// The connection cannot go on, and why.
+#[derive(Debug)]
+pub(crate) struct Ended(pub(crate) String);
+
+/// A description that cannot be used.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) why: String,
+    /// Whether a part of it may have been taken: then the connection is of no use any more.
+    pub(crate) half: bool,
+}
+
+impl Refused {
+    fn unread(why: impl ToString) -> Refused {
+        Refused { why: why.to_string(), half: false }
+    }
+
+    fn half(ended: Ended) -> Refused {
+        Refused { why: ended.0, half: true }
+    }
+}
+
+/// What happened on a connection.
+pub(crate) enum Happened {
+    Connected,
+    Closed,
+    /// The width of the way to the client changed, in bits a second.
+    Estimate(u64),
+    /// The client cannot go on without a key frame in this section.
+    KeyframeWanted(Mid),
+    Media(Packet),
+}
+
+impl Happened {
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Happened::Closed)
+    }
+}
+
+/// A connection of a client.
+pub(crate) struct Connection {
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    /// Which section and layer a received stream is.
+    received: Vec<(Ssrc, Mid, Option<Rid>)>,
+    /// The stream of each section that is sent.
+    sent: Vec<(Mid, Ssrc)>,
+    local: Vec<SocketAddr>,
+}
+
+impl Connection {
+    /// A new one that can be reached at these addresses. Those on which pictures are sent
+    /// estimate how much the way to the client carries.
+    pub(crate) fn new(
+        certificate: &Certificate,
+        local: &[SocketAddr],
+        sends: bool,
+        now: Instant,
+    ) -> Connection {
+        let mut rtc = config::rtc(certificate, sends, now);
+        for address in local {
+            let candidate = Candidate::host(*address, "udp");
+            candidate.ok().and_then(|candidate| rtc.add_local_candidate(candidate).cloned());
+        }
+        let local = local.to_vec();
+        Connection { rtc, pending: None, received: Vec::new(), sent: Vec::new(), local }
+    }
+
+    /// What the client's checks call this connection.
+    pub(crate) fn ufrag(&mut self) -> String {
+        self.rtc.direct_api().local_ice_credentials().ufrag
+    }
+
+    /// Takes the client's offer and answers it.
+    pub(crate) fn accept_offer(&mut self, sdp: &str) -> Result<String, Refused> {
+        let offer =
+            caught(|| SdpOffer::from_sdp_string(sdp)).map_err(|ended| Refused::unread(ended.0))?;
+        let offer = offer.map_err(Refused::unread)?;
+        let answer = guard(|| self.rtc.sdp_api().accept_offer(offer)).map_err(Refused::half)?;
+        Ok(answer.to_sdp_string())
+    }
+
+    /// Offers more sections, or other addresses and secrets to check the way with.
+    pub(crate) fn offer(&mut self, audio: usize, video: usize, restart: bool) -> Option<Offered> {
+        let mut changes = self.rtc.sdp_api();
+        if restart {
+            changes.ice_restart(true);
+        }
+        let mut add = |kind| changes.add_media(kind, Direction::SendOnly, None, None, None);
+        let audio = (0..audio).map(|_| add(MediaKind::Audio)).collect();
+        let video = (0..video).map(|_| add(MediaKind::Video)).collect();
+        let (offer, pending) = changes.apply()?;
+        self.pending = Some(pending);
+        Some(Offered { sdp: offer.to_sdp_string(), audio, video })
+    }
+
+    /// Takes the client's answer to the last offer.
+    pub(crate) fn accept_answer(&mut self, sdp: &str, mids: &[Mid]) -> Result<(), Refused> {
+        let answer =
+            caught(|| SdpAnswer::from_sdp_string(sdp)).map_err(|ended| Refused::unread(ended.0))?;
+        let answer = answer.map_err(Refused::unread)?;
+        let pending = self.pending.take();
+        let pending = pending.ok_or_else(|| Refused::unread("there is no offer to answer"))?;
+        guard(|| self.rtc.sdp_api().accept_answer(pending, answer)).map_err(Refused::half)?;
+        for mid in mids {
+            let mut api = self.rtc.direct_api();
+            if let Some(stream) = api.stream_tx_by_mid(*mid, None) {
+                self.sent.push((*mid, stream.ssrc()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a section carries sound, if there is such a section.
+    pub(crate) fn is_audio(&self, mid: Mid) -> Option<bool> {
+        self.rtc.media(mid).map(|media| media.kind().is_audio())
+    }
+
+    /// The layers of a section that is received, in the order in which they were offered.
+    pub(crate) fn layers(&self, mid: Mid) -> Vec<Rid> {
+        match self.rtc.media(mid).map(|media| media.rids_rx()) {
+            Some(Rids::Specific(rids)) => rids.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a datagram is a check of the way by somebody who knows this connection's secret.
+    pub(crate) fn is_checked_by(&self, now: Instant, peer: Peer, datagram: &[u8]) -> bool {
+        let input = self.input(now, peer, datagram);
+        input.is_some_and(|input| self.rtc.accepts(&input))
+    }
+
+    fn input<'a>(&self, now: Instant, peer: Peer, datagram: &'a [u8]) -> Option<Input<'a>> {
+        let family = |local: &&SocketAddr| local.is_ipv4() == peer.address.is_ipv4();
+        let local = *self.local.iter().find(family).or_else(|| self.local.first())?;
+        let proto = match peer.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        };
+        let received = Receive::new(proto, peer.address, local, datagram).ok()?;
+        Some(Input::Receive(now, received))
+    }
+
+    /// Takes a datagram; answers whether it could be read. One that cannot ends nothing: anybody
+    /// may send from any address.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        datagram: &[u8],
+    ) -> Result<bool, Ended> {
+        let Some(input) = self.input(now, peer, datagram) else { return Ok(false) };
+        let read = caught(|| self.rtc.handle_input(input))?;
+        if self.rtc.is_alive() { Ok(read.is_ok()) } else { Err(Ended("closed".to_owned())) }
+    }
+
+    /// Time has come to here.
+    pub(crate) fn expire(&mut self, now: Instant) -> Result<(), Ended> {
+        guard(|| self.rtc.handle_input(Input::Timeout(now)))
+    }
+
+    /// Takes all output, and answers when time must go on.
+    pub(crate) fn drain(
+        &mut self,
+        out: &mut Vec<Outgoing>,
+        happened: &mut Vec<Happened>,
+    ) -> Result<Instant, Ended> {
+        loop {
+            match guard(|| self.rtc.poll_output())? {
+                Output::Timeout(at) => return Ok(at),
+                Output::Transmit(sent) => {
+                    let transport = match sent.proto {
+                        Protocol::Udp => Transport::Udp,
+                        _ => Transport::Tcp,
+                    };
+                    let peer = Peer { transport, address: sent.destination };
+                    out.push((peer, sent.contents.into()));
+                }
+                Output::Event(event) => happened.extend(self.happened(event)),
+            }
+        }
+    }
+
+    fn happened(&mut self, event: Event) -> Option<Happened> {
+        match event {
+            Event::Connected => Some(Happened::Connected),
+            Event::Closed => Some(Happened::Closed),
+            Event::KeyframeRequest(asked) => Some(Happened::KeyframeWanted(asked.mid)),
+            Event::EgressBitrateEstimate(
+                BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. },
+            ) => Some(Happened::Estimate(estimate.as_u64())),
+            Event::RtpPacket(packet) => self.packet(packet).map(Happened::Media),
+            _ => None,
+        }
+    }
+
+    fn packet(&mut self, packet: RtpPacket) -> Option<Packet> {
+        let (mid, rid) = self.stream(packet.header.ssrc)?;
+        let codec = self.codec(packet.header.payload_type)?;
+        Packet::new(packet, codec, mid, rid)
+    }
+
+    fn stream(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
+        let known = self.received.iter().find(|(known, ..)| *known == ssrc);
+        if let Some((_, mid, rid)) = known {
+            return Some((*mid, *rid));
+        }
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc)?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        if self.received.len() == STREAMS_MAX {
+            self.received.remove(0);
+        }
+        self.received.push((ssrc, mid, rid));
+        Some((mid, rid))
+    }
+
+    fn codec(&self, pt: Pt) -> Option<Codec> {
+        let params = self.rtc.codec_config().params().iter().find(|params| params.pt() == pt)?;
+        Codec::of(params.spec().codec)
+    }
+
+    /// Puts a packet into the queue of a section; answers whether the client can receive it.
+    pub(crate) fn write(&mut self, mid: Mid, packet: &Packet, numbers: Out) -> bool {
+        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else {
+            return false;
+        };
+        let Some(media) = self.rtc.media(mid) else { return false };
+        let format = packet.codec.format();
+        let mut known = self.rtc.codec_config().params().iter();
+        let known =
+            known.find(|p| p.spec().codec == format && media.remote_pts().contains(&p.pt()));
+        let Some(pt) = known.map(|params| params.pt()) else { return false };
+        let seq = numbers.seq.into();
+        let payload = packet.payload.clone();
+        let mut write = RtpWrite::new(pt, seq, numbers.ts, packet.at, payload)
+            .marker(packet.marker)
+            .nackable(packet.codec != Codec::Opus)
+            .ext_vals(packet.carried());
+        if let Some(ids) = numbers.vp8 {
+            let Some(patch) = packet.patch(ids) else { return false };
+            write = write.vp8_patch(patch);
+        }
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx(ssrc) else { return false };
+        stream.write_rtp(write);
+        true
+    }
+
+    /// Asks the client for a key frame of a layer that it sends.
+    pub(crate) fn ask_keyframe(&mut self, mid: Mid, rid: Option<Rid>) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+
+    /// How much would be sent, if the way to the client carried it: what is probed for.
+    pub(crate) fn desire(&mut self, bps: u64) {
+        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(bps));
+    }
+
+    /// How long the oldest packet of a section waits to be sent.
+    pub(crate) fn waits(&mut self, mid: Mid, now: Instant) -> Duration {
+        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else {
+            return Duration::ZERO;
+        };
+        let mut api = self.rtc.direct_api();
+        let queue = api.stream_tx(ssrc).and_then(|stream| stream.queue_info()?.first_unsent());
+        queue.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
+    }
+
+    /// Tells the client that it is over; what is drained after it says so.
+    pub(crate) fn close(&mut self) -> Result<(), Ended> {
+        guard(|| self.rtc.close())
+    }
+}
+
+/// Which connection a check of a way is for: the first half of its user name.
+pub(crate) fn checked(datagram: &[u8]) -> Option<String> {
+    // Checks begin with two zero bits and are of type 0 or 1, media and handshakes are not.
+    if !datagram.first().is_some_and(|first| *first < 2) {
+        return None;
+    }
+    let message = caught(|| StunMessage::parse(datagram)).ok()?.ok()?;
+    message.split_username().map(|(local, _)| local.to_owned())
+}
+
+/// A failure of the library ends one connection, a bug in it too.
+fn guard<T>(act: impl FnOnce() -> Result<T, RtcError>) -> Result<T, Ended> {
+    caught(act)?.map_err(|error| Ended(error.to_string()))
+}
+
+fn caught<T>(act: impl FnOnce() -> T) -> Result<T, Ended> {
+    // The connection is given up afterwards: nobody sees what was half done.
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| Ended("the WebRTC library panicked".to_owned()))
+}

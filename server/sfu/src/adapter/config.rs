@@ -1,0 +1,71 @@
+//! What every connection can do.
+
+use std::time::Instant;
+
+use str0m::{
+    Rtc, RtcConfig,
+    bwe::Bitrate,
+    config::DtlsCert,
+    crypto::from_feature_flags,
+    format::{Codec as Format, CodecConfig, FormatParams},
+    media::Frequency,
+    rtp::{Extension, ExtensionMap},
+};
+
+/// What is thought of a connection's width before anything is known: two small pictures and
+/// voices. Probes find out about more in its first second.
+pub(crate) const ESTIMATE_FIRST_BPS: u64 = 800_000;
+/// So many packets of pictures are kept to be sent again, for each stream: 2 s of the largest
+/// layer.
+const RESEND_PACKETS_MAX: usize = 300;
+
+/// The certificate of all connections of one start of the node.
+#[derive(Clone)]
+pub(crate) struct Certificate(DtlsCert);
+
+impl Certificate {
+    pub(crate) fn new() -> Option<Certificate> {
+        from_feature_flags().dtls_provider.generate_certificate().map(Certificate)
+    }
+}
+
+/// The library's connection. Those on which media are sent estimate how much the way to the client
+/// carries.
+pub(super) fn rtc(certificate: &Certificate, sends: bool, now: Instant) -> Rtc {
+    let mut config = RtcConfig::new()
+        .set_rtp_mode(true)
+        .set_ice_lite(true)
+        .set_dtls_cert(certificate.0.clone())
+        .set_send_buffer_video(RESEND_PACKETS_MAX)
+        .set_extension_map(extensions());
+    codecs(config.codec_config());
+    if sends {
+        config = config.enable_bwe(Some(Bitrate::bps(ESTIMATE_FIRST_BPS)));
+    }
+    config.build(now)
+}
+
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::standard();
+    map.set(5, Extension::PlayoutDelay);
+    map.set(6, Extension::AbsoluteCaptureTime);
+    map
+}
+
+/// Opus, and VP8 before H264: what browsers take in that order.
+fn codecs(config: &mut CodecConfig) {
+    config.clear();
+    let opus = FormatParams {
+        min_p_time: Some(10),
+        stereo: Some(true),
+        sprop_stereo: Some(true),
+        use_inband_fec: Some(true),
+        use_dtx: Some(true),
+        ..FormatParams::default()
+    };
+    let clock = Frequency::FORTY_EIGHT_KHZ;
+    config.add_config(111.into(), None, Format::Opus, clock, Some(2), opus);
+    config.enable_vp8(true);
+    // Constrained baseline in packets that may be parts of a unit: what every browser has.
+    config.add_h264(108.into(), Some(109.into()), true, 0x42_e01f);
+}

@@ -1,0 +1,249 @@
+//! What a room decides a few times a second: who speaks and is heard, which layer everybody gets,
+//! what is asked of publishers, and who is gone.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use carillon_plugin::MediaFact;
+use carillon_protocol::{ParticipantId, room::Source};
+
+use crate::{
+    net::Net,
+    publish::Track,
+    room::{Person, Room},
+    select::{Class, LayerRate, Wish, budget, estimate_for},
+    subscribe::{Key, VOICES, Viewer},
+};
+
+/// A room looks at itself this often: a new voice is heard after half of it on average.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Who speaks is said at most so often: four times a second.
+const SAID_EVERY: Duration = Duration::from_millis(250);
+/// Layers are chosen at least this often, besides when the estimate changes.
+const CHOOSE_EVERY: Duration = Duration::from_secs(1);
+/// Pictures that wait longer than this are late: what comes after is dropped until they are gone.
+const QUEUE_MAX: Duration = Duration::from_millis(300);
+
+/// What a look needs besides the room.
+pub(crate) struct Look<'a> {
+    pub(crate) net: &'a mut Net,
+    pub(crate) now: Instant,
+    /// The same, since the thread began.
+    pub(crate) at: Duration,
+    /// Somebody who was not heard for so long is gone.
+    pub(crate) lost_after: Duration,
+    /// Whether the thread has too much to do: nobody gets more than they have.
+    pub(crate) strained: bool,
+    pub(crate) told: &'a dyn Fn(MediaFact),
+}
+
+impl Room {
+    /// Looks, and answers who is gone.
+    pub(crate) fn look(&mut self, look: &mut Look<'_>) -> Vec<ParticipantId> {
+        let loud = self.speakers.loudest(look.at, VOICES + 1).to_vec();
+        self.say_who_speaks(&loud, look);
+        if self.hear(&loud) || self.changed {
+            self.changed = false;
+            self.route();
+        }
+        for number in self.numbers() {
+            self.choose(number, look);
+        }
+        self.aim(look);
+        self.ask_keyframes(look);
+        self.say_what_is_wanted(look);
+        let lost = |person: &Person| look.at.saturating_sub(person.heard) > look.lost_after;
+        self.people.iter().filter(|(_, p)| lost(p)).map(|(_, p)| p.id).collect()
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        self.people.iter().map(|(number, _)| number).collect()
+    }
+
+    fn say_who_speaks(&mut self, loud: &[ParticipantId], look: &Look<'_>) {
+        let speaking = &loud[..loud.len().min(VOICES)];
+        let due = look.at.saturating_sub(self.speaking.1) >= SAID_EVERY;
+        if due && self.speaking.0 != speaking {
+            self.speaking = (speaking.to_vec(), look.at);
+            let participants = speaking.to_vec();
+            (look.told)(MediaFact::Speaking { room: self.id, participants });
+        }
+    }
+
+    /// Gives the voices their slots. While there are fewer loud ones than slots, quiet ones have
+    /// the rest: so nobody's first word is cut off in a small room.
+    fn hear(&mut self, loud: &[ParticipantId]) -> bool {
+        let heard =
+            |person: &Person, source| person.permits(source) && person.track(source).is_some();
+        let sends = |source| {
+            let people = self.people.iter().filter(move |(_, person)| heard(person, source));
+            people.map(|(_, person)| person.id).collect::<Vec<_>>()
+        };
+        let quiet = sends(Source::Microphone);
+        let screens = sends(Source::ScreenAudio);
+        let mut changed = false;
+        for (_, person) in &mut self.people {
+            let Some(viewer) = &mut person.viewer else { continue };
+            let now = viewer.audio.iter().filter_map(|slot| slot.shows);
+            let now = now.map(|(id, _)| id).collect::<Vec<_>>();
+            let mut voices: Vec<Key> = Vec::with_capacity(VOICES);
+            for id in loud.iter().chain(&now).filter(|id| quiet.contains(id)).chain(&quiet) {
+                let voice = (*id, Source::Microphone);
+                if voices.len() < VOICES && *id != person.id && !voices.contains(&voice) {
+                    voices.push(voice);
+                }
+            }
+            let before = viewer.audio.last().and_then(|slot| slot.shows).map(|(id, _)| id);
+            let stays = before.filter(|id| screens.contains(id));
+            let screen = stays.or_else(|| screens.iter().copied().find(|id| *id != person.id));
+            changed |= viewer.listen(&voices, screen.map(|id| (id, Source::ScreenAudio)));
+        }
+        changed
+    }
+
+    /// Chooses somebody's layers, if it is time.
+    fn choose(&mut self, number: usize, look: &mut Look<'_>) {
+        let person = &self.people[number];
+        let Some(viewer) = person.viewer.as_ref().filter(|viewer| viewer.connected) else { return };
+        if look.at < viewer.choose_at {
+            return;
+        }
+        let audio = self.audio_bps(viewer);
+        let offers: Vec<(Key, Vec<LayerRate>, (u16, u16), Class)> = viewer
+            .views
+            .iter()
+            .filter_map(|view| {
+                let key = (view.participant, view.source);
+                viewer.video.iter().find(|slot| slot.shows == Some(key))?;
+                let layers = self.sent(key)?.layers.iter().map(|layer| layer.rate()).collect();
+                Some((key, layers, (view.width, view.height), self.class(key)))
+            })
+            .collect();
+        let wishes: Vec<(Key, Wish<'_>)> = offers
+            .iter()
+            .map(|(key, layers, (width, height), class)| {
+                (*key, Wish { layers, width: *width, height: *height, class: *class })
+            })
+            .collect();
+        let Some(viewer) = self.people[number].viewer.as_mut() else { return };
+        viewer.choose_at = look.at + CHOOSE_EVERY;
+        let affordable = budget(viewer.estimate_bps, audio);
+        let chosen = viewer.selector.select(look.at, affordable, &wishes);
+        let desired = estimate_for(viewer.selector.desired_bps(), audio);
+        let strained = look.strained;
+        for slot in &mut viewer.video {
+            let wish = wishes.iter().position(|(key, _)| Some(*key) == slot.shows);
+            let chosen = wish.and_then(|wish| chosen[wish]);
+            let most = if strained { slot.chosen.or(Some(0)) } else { None };
+            slot.chosen = chosen.map(|layer| most.map_or(layer, |most| layer.min(most)));
+        }
+        if let Some(link) = look.net.get(viewer.link) {
+            link.desire(desired);
+        }
+    }
+
+    /// A track that is forwarded.
+    fn sent(&self, (whose, source): Key) -> Option<&Track> {
+        let person = &self.people[self.number(whose)?];
+        person.track(source).filter(|_| person.permits(source))
+    }
+
+    fn class(&self, (whose, source): Key) -> Class {
+        match source {
+            Source::Screen => Class::Screen,
+            _ if self.speaking.0.first() == Some(&whose) => Class::Speaker,
+            _ => Class::Other,
+        }
+    }
+
+    fn audio_bps(&self, viewer: &Viewer) -> u64 {
+        let tracks = viewer.audio.iter().filter_map(|slot| self.sent(slot.shows?));
+        tracks.map(Track::bps).sum()
+    }
+
+    /// Sets what each slot shall show now: what was chosen for it, or what is sent of it. A slot
+    /// that waits asks for a key frame.
+    fn aim(&mut self, look: &mut Look<'_>) {
+        for number in self.numbers() {
+            let Some(viewer) = self.people[number].viewer.as_ref() else { continue };
+            let connected = viewer.connected;
+            let targets: Vec<Option<usize>> = viewer
+                .video
+                .iter()
+                .map(|slot| self.sent(slot.shows?)?.flowing(slot.chosen?, look.at))
+                .collect();
+            let Some(viewer) = self.people[number].viewer.as_mut() else { continue };
+            let jammed = viewer.jam(look);
+            let mut waits = Vec::new();
+            for (slot, target) in viewer.video.iter_mut().zip(targets) {
+                slot.aim(target.filter(|_| connected && !jammed));
+                if let (true, Some(key), Some(layer)) = (slot.waits(), slot.shows, slot.target) {
+                    waits.push((key, layer));
+                }
+            }
+            for ((whose, source), layer) in waits {
+                if let Some(publisher) = self.number(whose) {
+                    self.keyframes.wanted((publisher, source, layer), look.at);
+                }
+            }
+        }
+    }
+
+    /// Asks publishers for the key frames that somebody waits for.
+    pub(crate) fn ask_keyframes(&mut self, look: &mut Look<'_>) {
+        for (number, source, layer) in self.keyframes.due(look.at) {
+            let Some(person) = self.people.get(number) else { continue };
+            let rid = person
+                .track(source)
+                .and_then(|track| track.layers.get(layer).map(|layer| (track.mid, layer.rid)));
+            if let (Some((link, _)), Some((mid, rid))) = (&person.publish, rid) {
+                look.net.ask_keyframe(*link, mid, rid);
+            }
+        }
+    }
+
+    /// Tells publishers how many of their layers anybody looks at.
+    fn say_what_is_wanted(&mut self, look: &Look<'_>) {
+        let mut wanted: HashMap<Key, u8> = HashMap::new();
+        for (_, person) in &self.people {
+            let slots = person.viewer.iter().flat_map(|viewer| &viewer.video);
+            for (key, layer) in slots.filter_map(|slot| Some((slot.shows?, slot.chosen?))) {
+                let most = wanted.entry(key).or_default();
+                *most = (*most).max(layer as u8 + 1);
+            }
+        }
+        for (_, person) in &mut self.people {
+            let (id, user, permitted) = (person.id, person.user, &person.permitted);
+            for track in person.tracks.iter_mut().filter(|t| permitted.contains(&t.source)) {
+                if track.source.is_audio() {
+                    continue;
+                }
+                let layers = wanted.get(&(id, track.source)).copied().unwrap_or_default();
+                let arrive = layers == 0
+                    || track.layers.get(usize::from(layers) - 1).is_some_and(|l| l.flows(look.at));
+                if track.wanted.say(layers, arrive, look.at) {
+                    let (room, source) = (self.id, track.source);
+                    let fact = MediaFact::Wanted { room, participant: id, user, source, layers };
+                    (look.told)(fact);
+                }
+            }
+        }
+    }
+}
+
+impl Viewer {
+    /// Whether pictures wait for too long to be sent: then none is added, until none is left.
+    fn jam(&mut self, look: &mut Look<'_>) -> bool {
+        let Some(link) = look.net.get(self.link) else { return false };
+        let waits = self.video.iter().map(|slot| link.waits(slot.mid, look.now));
+        let longest = waits.max().unwrap_or_default();
+        if longest > QUEUE_MAX {
+            self.jammed = true;
+        } else if longest.is_zero() {
+            self.jammed = false;
+        }
+        self.jammed
+    }
+}
