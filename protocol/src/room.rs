@@ -24,7 +24,7 @@ use crate::{
 
 pub use act::{
     Act, Admit, Attendance, Attended, Done, End, HasActed, Kick, Leave, Lost, Mute, Presence,
-    Publish, RaiseHand, React, Refresh, Remind, SetRole, Sweep, Update,
+    Publish, RaiseHand, React, Refresh, Remind, SetRole, Sweep, TakeOver, Update,
 };
 pub use media::{
     Answer, Candidate, Connection, IceServer, Join, Joined, Offer, Offered, Sent, Slot, Subscribe,
@@ -83,6 +83,8 @@ operations! {
     "room.sweep": Sweep => Done, State, Access::System;
     /// A participant's media have been silent for too long.
     "room.lost": Lost => Done, State, Access::System;
+    /// The node that carried the media of rooms is gone: this one carries them from now on.
+    "room.take_over": TakeOver => Done, State, Access::System;
     /// The time of a planned room is near.
     "room.remind": Remind => Done, State, Access::System;
     /// A button of a room's card was pressed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Publication, Role, Rules, Source};
 use crate::{
-    Cid, ParticipantId, RoomId, UserId,
+    Cid, ParticipantId, RoomId, RunId, UserId,
     card::Value,
     field,
     limits::{PEOPLE_PER_PAGE_MAX, ROOM_TITLE_LEN_MAX},
@@ -161,6 +161,13 @@ pub struct Refresh {
     pub room: RoomId,
 }
 
+/// `room.take_over`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakeOver {
+    /// The run of the node that is gone.
+    pub owner: RunId,
+}
+
 /// `room.sweep`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sweep {
@@ -187,8 +194,8 @@ pub struct Remind {
 /// `room.act`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Act {
-    /// Which room: what its card is known by.
-    pub key: RoomId,
+    /// What the card is known by: the room, and `:soon` after it for the reminder's.
+    pub key: String,
     /// What is to be done.
     pub act: String,
     /// What was filled in, by the ids of the inputs.
@@ -203,8 +210,8 @@ pub struct Act {
 /// `room.acted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HasActed {
-    /// Which room: what its card is known by.
-    pub key: RoomId,
+    /// What the card is known by: the room, and `:soon` after it for the reminder's.
+    pub key: String,
     /// The intent.
     pub cid: Cid,
 }

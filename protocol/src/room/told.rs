@@ -23,6 +23,8 @@ events! {
     LEFT = "room.left": LeftData;
     /// The room has another title, time or other rules.
     UPDATED = "room.updated": UpdatedData;
+    /// Another node carries the media: join again as the same participant.
+    MOVED = "room.moved": RoomData;
     /// It is over.
     ENDED = "room.ended": RoomData;
     /// In a person's own topic: a room lets them in, or turns them away.
@@ -38,7 +40,7 @@ ephemerals! {
     WANTED = "room.wanted": WantedData;
 }
 
-/// `data` of `room.started` and `room.ended`.
+/// `data` of `room.started`, `room.moved` and `room.ended`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomData {
     /// Which room.

@@ -11,3 +11,4 @@ mod plain;
 pub mod plugin;
 pub mod poll;
 pub mod presence;
+pub mod room;

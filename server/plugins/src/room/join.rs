@@ -1,0 +1,189 @@
+//! Coming into a room, and coming back.
+
+use carillon_plugin::{Caller, Ctx, Error, MediaCall, Result};
+use carillon_protocol::{
+    ErrorCode, ParticipantId, RoomId, RunId,
+    room::{Gone, Join, Joined, Participant, Phase, Room},
+};
+
+use super::{
+    change::{Change, Holds, again},
+    check_member, media,
+    rows::{Meeting, Person, load, over, put_out, stand},
+    rules::{self, Entry},
+    seat, unseen,
+};
+
+/// Rooms that a person is in at the same time, with all devices.
+const PLACES_MAX: usize = 8;
+
+/// `room.join`.
+pub(super) async fn join(ctx: Ctx, args: Join) -> Result<Joined> {
+    again(|| enter(&ctx, &args)).await
+}
+
+async fn enter(ctx: &Ctx, args: &Join) -> Result<Joined> {
+    let meeting = load(ctx, args.room).await?;
+    check_member(ctx, meeting.head.conv).await.map_err(unseen)?;
+    if let Some(participant) = args.participant {
+        let unknown = || Error::not_found("participant");
+        let user = ctx.caller().user;
+        let known = stand(ctx, participant).await?.ok_or_else(unknown)?;
+        if (known.room, known.user) != (args.room, user) {
+            return Err(unknown());
+        }
+        if known.gone == Some(Gone::Kicked) && !known.waiting {
+            return Err(put_out());
+        }
+        if let Some(person) = meeting.person(participant).cloned() {
+            return come_back(ctx, meeting, person.seat).await;
+        }
+    }
+    if was_put_out(ctx, args.room).await? {
+        return Err(put_out());
+    }
+    come(ctx, meeting).await
+}
+
+/// Whether a moderator put the caller out of the room. Who was turned away may knock again.
+async fn was_put_out(ctx: &Ctx, room: RoomId) -> Result<bool> {
+    let sql = "SELECT 1 FROM room_participant
+               WHERE room = $1 AND user_id = $2 AND gone = 'kicked' AND waiting = 0 LIMIT 1";
+    let row = ctx.query_one(sql, [room.into(), ctx.caller().user.into()]).await?;
+    Ok(row.is_some())
+}
+
+/// Somebody comes who is not in the room with this device.
+async fn come(ctx: &Ctx, meeting: Meeting) -> Result<Joined> {
+    let Caller { user, session, .. } = ctx.caller();
+    let Entry { role, waiting } = rules::entry(&meeting, user)?;
+    has_few_places(ctx).await?;
+    let participant = ParticipantId(ctx.new_id());
+    let seat = Participant {
+        participant,
+        user,
+        name: None,
+        role,
+        waiting,
+        joined_at: ctx.now(),
+        publications: Default::default(),
+        hand_at: None,
+    };
+    let (room, mut offer, mut meeting) = (meeting.head.room, None, meeting);
+    if !waiting {
+        let owner = owner(ctx, &mut meeting).await?;
+        offer = Some(connect(ctx, owner, (&meeting, &seat)).await?);
+    }
+    let begins = !waiting && meeting.head.started_at.is_none();
+    let holds = if begins { Holds::All } else { Holds::Rights };
+    let owner = meeting.owner;
+    let mut change = Change::of(ctx, meeting, holds);
+    if begins {
+        change.start();
+    }
+    change.come(Person { seat, session, seen_at: ctx.now(), rev: 0 });
+    if let Err(error) = change.commit(ctx).await {
+        if let (Some(owner), Some(_)) = (owner, offer) {
+            disconnect(ctx, owner, (room, participant)).await;
+        }
+        return Err(error);
+    }
+    // Who was put out of the conversation while this was decided was not yet here to be put out
+    // of the room with it.
+    let conv = load(ctx, room).await?;
+    if let Err(error) = check_member(ctx, conv.head.conv).await {
+        seat::go(ctx, participant, Gone::Left).await?;
+        return Err(unseen(error));
+    }
+    joined(ctx, conv, participant, offer)
+}
+
+/// Somebody is in the room already: rights are as they are now, connections are new.
+async fn come_back(ctx: &Ctx, mut meeting: Meeting, seat: Participant) -> Result<Joined> {
+    let (room, participant) = (meeting.head.room, seat.participant);
+    if seat.waiting {
+        return joined(ctx, meeting, participant, None);
+    }
+    let owner = owner(ctx, &mut meeting).await?;
+    let offer = connect(ctx, owner, (&meeting, &seat)).await?;
+    let mut tx = ctx.tx();
+    tx.run(
+        "UPDATE room_participant SET seen_at = $1 WHERE id = $2",
+        [ctx.now().into(), participant.into()],
+    );
+    ctx.commit(tx).await?;
+    // Tells media what is forwarded, or that who was put out meanwhile is not here.
+    media::tell_of(ctx, participant).await?;
+    let meeting = load(ctx, room).await?;
+    match meeting.person(participant) {
+        Some(_) => joined(ctx, meeting, participant, Some(offer)),
+        None => Err(Error::raced()),
+    }
+}
+
+fn joined(
+    ctx: &Ctx,
+    meeting: Meeting,
+    participant: ParticipantId,
+    offer: Option<String>,
+) -> Result<Joined> {
+    let mut room: Room = meeting.shown();
+    if room.head.phase == Phase::Ended {
+        return Err(over());
+    }
+    if offer.is_none() {
+        room.participants.retain(|seat| seat.participant == participant);
+    }
+    let ice_servers = match offer {
+        Some(_) => media::media(ctx).relays(ctx.caller().user, ctx.now()),
+        None => Vec::new(),
+    };
+    Ok(Joined { participant, room, ice_servers, offer })
+}
+
+/// Makes the connections of a participant.
+async fn connect(
+    ctx: &Ctx,
+    owner: RunId,
+    (meeting, seat): (&Meeting, &Participant),
+) -> Result<String> {
+    let may = rules::sources(seat.role, &meeting.head.rules);
+    let call = MediaCall::Join { participant: seat.participant, user: seat.user, may };
+    media::connect(ctx, owner, (meeting.head.room, call)).await
+}
+
+/// Takes back connections of somebody who did not come in after all. If that cannot be said now,
+/// media find out by themselves that nobody answers.
+async fn disconnect(ctx: &Ctx, owner: RunId, (room, participant): (RoomId, ParticipantId)) {
+    let left = media::ask(ctx, owner, (room, MediaCall::Leave { participant })).await;
+    if let Err(error) = left {
+        tracing::warn!(%error, %participant, "media keep who did not come in, for a while");
+    }
+}
+
+/// Who carries the media: whoever does, or this node if nobody who can be asked does. Of two nodes
+/// one is faster, and the other looks again.
+async fn owner(ctx: &Ctx, meeting: &mut Meeting) -> Result<RunId> {
+    let carriers = media::media(ctx);
+    if let Some(owner) = meeting.owner.filter(|&owner| carriers.reaches(owner)) {
+        return Ok(owner);
+    }
+    let here = carriers.here();
+    let mut change = Change::of(ctx, meeting.clone(), Holds::All);
+    change.move_to(here);
+    (*meeting, _) = change.commit(ctx).await?;
+    Ok(here)
+}
+
+async fn has_few_places(ctx: &Ctx) -> Result<()> {
+    let sql = "SELECT COUNT(*) FROM room_participant WHERE user_id = $1 AND left_at IS NULL";
+    let row = ctx.query_one(sql, [ctx.caller().user.into()]).await?;
+    let places: u64 = row.map(|row| row.get(0)).transpose()?.unwrap_or_default();
+    match places < PLACES_MAX as u64 {
+        true => Ok(()),
+        false => {
+            let msg = format!("you are in meetings {PLACES_MAX} times; leave one of them first");
+            Err(Error::new(ErrorCode::Quota, msg))
+        }
+    }
+}

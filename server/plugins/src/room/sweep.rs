@@ -1,0 +1,178 @@
+//! Looking after rooms: who is gone without a word, and rooms that nobody is in.
+
+use std::collections::BTreeSet;
+
+use carillon_plugin::{Caller, Ctx, MediaAnswer, MediaCall, Result};
+use carillon_protocol::{
+    ParticipantId, RoomId, UserId,
+    presence::Watch,
+    room::{Done, Gone, Lost, Phase, Sweep, TakeOver},
+};
+
+use super::{
+    change::{Change, Holds, PLANNED_LASTS_MS, SWEEP_MS, again},
+    media,
+    rows::{Meeting, load, stand},
+    seat,
+};
+
+/// Who was not seen for so long is gone. Media say so by themselves after as long; this is for
+/// those of whom no node knows anything.
+const LOST_MS: i64 = 120_000;
+/// How long a room that was opened now waits for its first one, who may be looking for a camera.
+pub(super) const UNATTENDED_MS: i64 = 10 * 60_000;
+/// Rooms of a node that is gone which are taken over in one call; the next one takes the others.
+const TAKEN_MAX: usize = 1_000;
+
+/// `room.sweep`.
+pub(super) async fn sweep(ctx: Ctx, args: Sweep) -> Result<Done> {
+    let meeting = load(&ctx, args.room).await?;
+    if meeting.head.phase == Phase::Ended {
+        media::end(&ctx, args.room, meeting.owner).await?;
+        return Ok(Done {});
+    }
+    let connected = connected(&ctx, &meeting).await;
+    let seen = seen(&ctx, &meeting, &connected).await?;
+    let meeting = again(|| async {
+        let meeting = load(&ctx, args.room).await?;
+        tidy(&ctx, meeting, &seen).await
+    })
+    .await?;
+    if meeting.head.phase == Phase::Ended {
+        media::over(&ctx, args.room, meeting.owner).await;
+        return Ok(Done {});
+    }
+    // What media could not be told when it happened they are told now.
+    let here = meeting.present().map(|seat| seat.participant);
+    let here: Vec<_> = here.filter(|participant| connected.contains(participant)).collect();
+    media::tell(&ctx, &here).await;
+    let strangers = connected.iter().copied().filter(|it| !here.contains(it));
+    media::tell(&ctx, &strangers.collect::<Vec<_>>()).await;
+    Ok(Done {})
+}
+
+/// Whom the room's owner has; nobody, if it cannot be asked.
+async fn connected(ctx: &Ctx, meeting: &Meeting) -> BTreeSet<ParticipantId> {
+    let reached = meeting.owner.filter(|&owner| media::media(ctx).reaches(owner));
+    let Some(owner) = reached else { return BTreeSet::new() };
+    match media::ask(ctx, owner, (meeting.head.room, MediaCall::Connected)).await {
+        Ok(MediaAnswer::Connected { participants }) => participants.into_iter().collect(),
+        Ok(other) => {
+            tracing::error!(error = %media::unexpected(&other), "nobody is known to be connected");
+            BTreeSet::new()
+        }
+        Err(error) => {
+            tracing::warn!(%error, room = %meeting.head.room, "nobody is known to be connected");
+            BTreeSet::new()
+        }
+    }
+}
+
+/// Who is there: who has media, and who waits with a window open, or perhaps.
+async fn seen(
+    ctx: &Ctx,
+    meeting: &Meeting,
+    connected: &BTreeSet<ParticipantId>,
+) -> Result<BTreeSet<ParticipantId>> {
+    let waiting: Vec<_> = meeting.seats().filter(|seat| seat.waiting).collect();
+    let mut seen = connected.clone();
+    if waiting.is_empty() {
+        return Ok(seen);
+    }
+    let users = waiting.iter().map(|seat| seat.user).collect::<BTreeSet<UserId>>();
+    let asks = Caller::on_behalf_of(meeting.head.by, meeting.org);
+    let watch = Watch { users: users.into_iter().collect() };
+    let people = ctx.call_as(asks, None, &watch).await?.people;
+    let away: BTreeSet<UserId> = people
+        .into_iter()
+        .filter(|person| person.online == Some(false))
+        .map(|person| person.user)
+        .collect();
+    let there = waiting.into_iter().filter(|seat| !away.contains(&seat.user));
+    seen.extend(there.map(|seat| seat.participant));
+    Ok(seen)
+}
+
+/// Removes who is gone, ends what nobody needs any more, and looks again later.
+async fn tidy(ctx: &Ctx, meeting: Meeting, seen: &BTreeSet<ParticipantId>) -> Result<Meeting> {
+    let now = ctx.now();
+    if meeting.head.phase == Phase::Ended {
+        return Ok(meeting);
+    }
+    let is_gone = |last: i64| now - last >= LOST_MS;
+    let people = meeting.people.iter();
+    let gone: Vec<ParticipantId> = people
+        .filter(|it| !seen.contains(&it.seat.participant) && is_gone(it.seen_at))
+        .map(|it| it.seat.participant)
+        .collect();
+    let is_empty = meeting.present().next().is_none();
+    let forgotten = match meeting.head.starts_at {
+        None => meeting.created_at + UNATTENDED_MS,
+        Some(at) => at + PLANNED_LASTS_MS,
+    };
+    let mut change = Change::of(ctx, meeting, Holds::All);
+    for person in &change.meeting.people {
+        if seen.contains(&person.seat.participant) {
+            change.tx.run(
+                "UPDATE room_participant SET seen_at = $1 WHERE id = $2",
+                [now.into(), person.seat.participant.into()],
+            );
+        }
+    }
+    for &participant in &gone {
+        change.leave(participant, Gone::Lost);
+    }
+    // Who is left may be few enough to end it, or need another host.
+    let ends = match is_empty {
+        true => now >= forgotten,
+        false => false,
+    };
+    match ends {
+        true => change.end(),
+        false if !gone.is_empty() => change.gone(),
+        false => {}
+    }
+    if change.meeting.head.phase != Phase::Ended {
+        let is_empty = change.meeting.people.is_empty();
+        match is_empty {
+            true => change.look_after(forgotten.max(now + SWEEP_MS)),
+            false => change.look_after(now + SWEEP_MS),
+        }
+    }
+    Ok(change.commit(ctx).await?.0)
+}
+
+/// `room.lost`: unless they are back by now.
+pub(super) async fn lost(ctx: Ctx, args: Lost) -> Result<Done> {
+    let Some(known) = stand(&ctx, args.participant).await? else { return Ok(Done {}) };
+    if known.gone.is_some() {
+        return Ok(Done {});
+    }
+    let meeting = load(&ctx, known.room).await?;
+    if !connected(&ctx, &meeting).await.contains(&args.participant) {
+        seat::go(&ctx, args.participant, Gone::Lost).await?;
+    }
+    Ok(Done {})
+}
+
+/// `room.take_over`: this node carries the rooms of one that is gone, as far as people are in them.
+pub(super) async fn take_over(ctx: Ctx, args: TakeOver) -> Result<Done> {
+    let sql = "SELECT id FROM room_meeting
+               WHERE owner = $1 AND phase <> 'ended' AND present > 0 ORDER BY id LIMIT $2";
+    let rows = ctx.query(sql, [args.owner.into(), TAKEN_MAX.into()]).await?;
+    let here = media::media(&ctx).here();
+    for row in rows {
+        let room: RoomId = row.get(0)?;
+        again(|| async {
+            let meeting = load(&ctx, room).await?;
+            if meeting.owner != Some(args.owner) || meeting.head.phase == Phase::Ended {
+                return Ok(());
+            }
+            let mut change = Change::of(&ctx, meeting, Holds::All);
+            change.move_to(here);
+            change.commit(&ctx).await.map(drop)
+        })
+        .await?;
+    }
+    Ok(Done {})
+}
