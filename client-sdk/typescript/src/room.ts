@@ -1,5 +1,6 @@
 /** A meeting as a program holds it. */
 
+import { after } from './clock.ts'
 import { CarillonError, errorBody } from './error.ts'
 import type {
   RoomHead,
@@ -63,6 +64,8 @@ export class MeetingRoom {
   readonly #client: MeetingClient
   readonly #presence: Presence
   readonly #listeners = new Set<(update: MeetingUpdate) => void>()
+  /** Takes no notice of the page any more. */
+  #forgetPage: () => void = () => {}
 
   /** For `joinRoom`. */
   constructor(client: MeetingClient, id: RoomId, rtc: Rtc) {
@@ -74,10 +77,12 @@ export class MeetingRoom {
   /** For `joinRoom`. */
   async enter(participant: RoomParticipantId | undefined): Promise<void> {
     await this.#presence.enter(participant)
-    addPageHide(() => void this.leave().catch(() => {}))
+    // What is sent now still arrives; whether it did, nobody is there to hear.
+    this.#forgetPage = onPageHide(() => void this.leave().catch(() => {}))
   }
 
   #tell(update: MeetingUpdate): void {
+    if (update.kind === 'state' && update.state.state === 'left') this.#forgetPage()
     for (const listener of this.#listeners) {
       try {
         listener(update)
@@ -252,21 +257,26 @@ export class MeetingRoom {
   async leave(): Promise<void> {
     if (this.state.state === 'left') return
     this.#presence.finish({ state: 'left', reason: 'left' })
-    const signal = AbortSignal.timeout(LEAVE_MS)
+    const late = new AbortController()
+    const timer = after(LEAVE_MS, () => late.abort())
+    const { signal } = late
     try {
       await this.#client.call('room.leave', { participant: this.me }, { signal })
     } catch (thrown) {
       const wasGone = thrown instanceof CarillonError && thrown.code === 'E_NOT_FOUND'
       if (!signal.aborted && !wasGone) throw thrown
+    } finally {
+      clearTimeout(timer)
     }
   }
 }
 
-/** A page that goes away for good leaves: what is sent now still arrives. */
-function addPageHide(hidden: () => void): void {
-  // Node has no pages.
-  if (typeof globalThis.addEventListener !== 'function') return
-  globalThis.addEventListener('pagehide', event => {
-    if (!(event as PageTransitionEvent).persisted) hidden()
-  })
+/** Calls when the page goes away for good. Returns how to stop; Node has no pages. */
+function onPageHide(hidden: () => void): () => void {
+  if (typeof globalThis.addEventListener !== 'function') return () => {}
+  const onHide = (event: PageTransitionEvent) => {
+    if (!event.persisted) hidden()
+  }
+  globalThis.addEventListener('pagehide', onHide)
+  return () => globalThis.removeEventListener('pagehide', onHide)
 }
