@@ -6,7 +6,7 @@
 
 mod beat;
 mod calls;
-mod message;
+pub(crate) mod message;
 mod presence;
 
 use std::{
@@ -22,7 +22,7 @@ use carillon_store::{Run, Store};
 use tokio::task::AbortHandle;
 
 use self::{calls::Calls, message::Message};
-use crate::gateway::Hub;
+use crate::{gateway::Hub, media::Carrier};
 
 pub use beat::Beats;
 pub use presence::Presences;
@@ -47,8 +47,9 @@ impl Cluster {
         run: RunId,
         (bus, heard): (Arc<dyn Bus>, Subscription),
         store: &Store,
-        (hub, presence): (&Arc<Hub>, &Arc<Presence>),
+        (hub, presence, media): (&Arc<Hub>, &Arc<Presence>, &Arc<Carrier>),
     ) -> Cluster {
+        media.join(Arc::clone(&bus));
         let calls = Arc::new(Calls::new(run, Arc::clone(&bus)));
         let cluster = Cluster { bus, calls, listener: Arc::default() };
         let told = cluster.clone();
@@ -63,6 +64,7 @@ impl Cluster {
             store: store.clone(),
             hub: Arc::clone(hub),
             presence: Arc::clone(presence),
+            media: Arc::clone(media),
             calls: Arc::clone(&cluster.calls),
         };
         let listener = tokio::spawn(inbound.listen(heard));
@@ -96,6 +98,7 @@ struct Inbound {
     store: Store,
     hub: Arc<Hub>,
     presence: Arc<Presence>,
+    media: Arc<Carrier>,
     calls: Arc<Calls>,
 }
 
@@ -141,8 +144,19 @@ impl Inbound {
             Message::Answered { call: (to, id), answer } if to == self.run => {
                 self.calls.answered(id, answer);
             }
+            Message::Media { to, call, asked } if to == self.run => {
+                self.media.answer(call, asked).await;
+            }
+            Message::Carried { call: (to, id), answer } if to == self.run => {
+                self.media.answered(id, answer);
+            }
+            Message::Leaves { run } => self.media.leaves(run),
             // It is for another node.
-            Message::Found { .. } | Message::Asked { .. } | Message::Answered { .. } => {}
+            Message::Found { .. }
+            | Message::Asked { .. }
+            | Message::Answered { .. }
+            | Message::Media { .. }
+            | Message::Carried { .. } => {}
         }
     }
 }

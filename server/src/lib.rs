@@ -14,6 +14,7 @@ pub mod docs;
 pub mod gateway;
 mod html;
 pub mod http;
+pub mod media;
 pub mod node;
 pub mod rates;
 pub mod registry;

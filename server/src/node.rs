@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,6 +29,7 @@ use crate::{
     config::{Config, NodeName, Tls},
     demo,
     gateway::{self, Hub},
+    media::Carrier,
     rates::Rates,
     registry,
     telemetry::Metrics,
@@ -80,6 +82,12 @@ pub enum StartError {
     /// What is signed of the audit log cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The ports of rooms cannot be had.
+    #[error(
+        "the media of rooms cannot use UDP and TCP at {0} ({1}): if another server has that port, \
+         set `rooms.port` of one of them to another number"
+    )]
+    Rooms(SocketAddr, io::Error),
     /// A thread or socket cannot be had.
     #[error("the server cannot start: {0}")]
     Io(#[from] io::Error),
@@ -106,10 +114,12 @@ pub struct Node {
     pub lease: Option<RunId>,
     /// The plugins that run apart.
     pub places: Places,
+    /// Carries the sound and the pictures of rooms.
+    pub media: Arc<Carrier>,
     /// Opens `session.setup` as long as there is no organisation.
     pub setup_token: String,
     beats: Option<JoinHandle<()>>,
-    presences: AbortHandle,
+    tasks: Vec<AbortHandle>,
     _lock: File,
 }
 
@@ -168,7 +178,9 @@ impl Node {
         let is_shared = config.database.is_some();
         let chat = chat::Settings { node: is_shared.then(|| run.to_string()) };
         let presence = Arc::new(Presence::default());
-        let mut plugins = registry::plugins(settings, chat, Arc::clone(&presence));
+        let media = Arc::new(Carrier::new(run, config));
+        let mut plugins =
+            registry::plugins(settings, chat, Arc::clone(&presence), Arc::clone(&media) as _);
         plugins.extend(start.plugins.iter().map(|plugin| plugin()));
         let (plugins, places) = apart::place(plugins, &config.plugins)?;
 
@@ -188,26 +200,29 @@ impl Node {
         };
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
-        let cluster = join(config, run, &store, (&hub, &presence))?;
+        let cluster = join(config, run, &store, (&hub, &presence, &media))?;
         let live = live(&hub, cluster.as_ref(), is_shared);
         store.on_commit(Host::after_commit(&plugins, Arc::clone(&live)));
         let started_at = clock.now();
-        let host = Host::new(plugins, Arc::new(store.clone()), clock, live);
+        let host = Host::new(plugins, Arc::new(store.clone()), clock, Arc::clone(&live));
         host.place_readers().await?;
         run_shards(host.clone())?;
         let silent = Arc::new(Notify::new());
         let beats = is_shared.then(|| {
             let name = config.node.clone().unwrap_or_else(NodeName::of_machine).into();
             let (store, hub, cluster) = (store.clone(), Arc::clone(&hub), cluster.clone());
-            let (presence, silent) = (Arc::clone(&presence), Arc::clone(&silent));
-            let beats = Beats { run, name, started_at, store, hub, cluster, presence, silent };
+            let (presence, media) = (Arc::clone(&presence), Arc::clone(&media));
+            let silent = Arc::clone(&silent);
+            let beats =
+                Beats { run, name, started_at, store, hub, cluster, presence, media, silent };
             tokio::spawn(beats.run(host.clone()))
         });
-        let presences = {
+        let mut tasks = media.work(&host, live).to_vec();
+        tasks.push({
             let (hub, cluster) = (Arc::clone(&hub), cluster.clone());
             let presences = Presences { presence, hub, cluster, run, silent };
             tokio::spawn(presences.run()).abort_handle()
-        };
+        });
         Ok(Node {
             host,
             hub,
@@ -217,9 +232,10 @@ impl Node {
             cluster,
             lease: is_shared.then_some(run),
             places,
+            media,
             setup_token,
             beats,
-            presences,
+            tasks,
             _lock: lock,
         })
     }
@@ -247,7 +263,8 @@ impl Drop for Node {
         if let Some(beats) = &self.beats {
             beats.abort();
         }
-        self.presences.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
+        self.media.close();
         if let Some(cluster) = &self.cluster {
             cluster.leave();
         }
@@ -259,6 +276,12 @@ fn fit(config: &Config) -> Result<(), StartError> {
     if config.database.is_none() && config.redis.is_some() {
         return Err(StartError::Settings(
             "`redis` is for several nodes, which share a `database`: set that too, or neither",
+        ));
+    }
+    if !config.rooms.relays.is_empty() && config.rooms.relay_secret.is_none() {
+        return Err(StartError::Settings(
+            "`rooms.relays` let nobody in without a password: set `rooms.relay_secret` to the \
+             secret of the relays (`static-auth-secret` of coturn), or leave them out",
         ));
     }
     if config.database.is_some() && config.tls == Some(Tls::Own) {
@@ -283,7 +306,7 @@ fn join(
     config: &Config,
     run: RunId,
     store: &Store,
-    (hub, presence): (&Arc<Hub>, &Arc<Presence>),
+    shared: (&Arc<Hub>, &Arc<Presence>, &Arc<Carrier>),
 ) -> Result<Option<Cluster>, StartError> {
     let Some(redis) = &config.redis else { return Ok(None) };
     let address: carillon_bus::Address = redis.as_str().parse()?;
@@ -295,7 +318,7 @@ fn join(
         authorities: None,
     };
     let ends = carillon_bus::connect(&address, options)?;
-    Ok(Some(Cluster::join(run, ends, store, (hub, presence))))
+    Ok(Some(Cluster::join(run, ends, store, shared)))
 }
 
 /// Whom what happens is told to: the connections here, and those of the others if there are any.

@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
-use carillon_plugin::Plugin;
+use carillon_plugin::{Media, Plugin};
 use carillon_plugins::{
     audit, bot, chat, directory, log, node, plugin, poll,
     presence::{self, Presence},
+    room,
 };
+
+use crate::media::Carrier;
 
 /// The plugins that may run apart from the node, as a process of their own runs them.
 pub fn apart() -> Vec<Plugin> {
-    let all = plugins(<_>::default(), <_>::default(), <_>::default());
-    all.into_iter().filter(Plugin::may_run_apart).collect()
+    unused().into_iter().filter(Plugin::may_run_apart).collect()
+}
+
+/// Every plugin, for those who only look at them.
+pub fn unused() -> Vec<Plugin> {
+    plugins(<_>::default(), <_>::default(), <_>::default(), Carrier::closed())
 }
 
 /// Every plugin, in the order in which their tables are made.
@@ -19,6 +26,7 @@ pub fn plugins(
     directory: directory::Settings,
     chat: chat::Settings,
     presence: Arc<Presence>,
+    media: Arc<dyn Media>,
 ) -> Vec<Plugin> {
     vec![
         audit::plugin(),
@@ -30,5 +38,6 @@ pub fn plugins(
         plugin::plugin(),
         poll::plugin(),
         presence::plugin(presence),
+        room::plugin(media),
     ]
 }

@@ -71,6 +71,7 @@ impl Server {
         let node = Node::open(config, start).await?;
         let signer = Signer::open(config)?;
         let tls = Tls::open(config, listener.local_addr()?, node.host.now() / 1000)?;
+        open_rooms(&node, config)?;
         let door = Door::new(&node, config, demo);
         let demo = if demo { Some(demo::seed(&node.host).await?) } else { None };
         let has_organisation = directory::has_organisation(&node.host).await?;
@@ -128,16 +129,27 @@ impl Server {
     pub async fn stop_unless(self, hurry: impl Future<Output = ()>) {
         let Server { mut node, runner, witness, door, down, http, socket, .. } = self;
         door.drain();
+        // Others carry its rooms on, and people come back there, while it still carries them.
+        node.media.leave();
         tokio::select! {
             () = drain(&node.hub, &down, (http, socket)) => {}
             () = hurry => tracing::warn!("in a hurry: connections are not waited for"),
         }
         tokio::join!(runner.stop(), witness.stop(), node.leave());
+        node.media.close();
         // Whatever was acknowledged is on disk already.
         if timeout(CLOSE_TIMEOUT, node.store.close()).await.is_err() {
             tracing::error!("the database did not close in time");
         }
     }
+}
+
+/// From now on people can meet.
+fn open_rooms(node: &Node, config: &Config) -> Result<(), StartError> {
+    let listen = config.rooms.listen(config.listen);
+    let addresses = node.media.open(config).map_err(|e| StartError::Rooms(listen, e))?;
+    tracing::info!(?addresses, "the media of rooms are reached here");
+    Ok(())
 }
 
 /// Sends all clients elsewhere. Meanwhile HTTP is answered as ever, so that who balances load sees

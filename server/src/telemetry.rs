@@ -1,6 +1,7 @@
 //! What the node counts, and what it logs.
 
 mod backlog;
+mod rooms;
 
 use std::{
     fmt::Write as _,
@@ -20,10 +21,11 @@ use prometheus_client::{
 };
 use tracing_subscriber::EnvFilter;
 
-use self::backlog::Backlog;
+use self::{backlog::Backlog, rooms::Rooms};
 use crate::{
     apart::Places,
     config::{Log, LogFormat},
+    media::Carrier,
 };
 
 /// Bounds of the latency histogram, in seconds: from a call answered from memory to the time-out.
@@ -90,6 +92,7 @@ pub struct Metrics {
     /// What could not be handed to Redis, or came and found no room.
     pub bus_dropped: Counter,
     backlog: Backlog,
+    rooms: Rooms,
 }
 
 impl Default for Metrics {
@@ -116,6 +119,7 @@ impl Default for Metrics {
             bus_seconds: Gauge::default(),
             bus_dropped: Counter::default(),
             backlog: Backlog::default(),
+            rooms: Rooms::default(),
             registry: Registry::default(),
         };
         registry.register("calls", "Calls by operation and outcome", metrics.calls.clone());
@@ -153,6 +157,7 @@ impl Default for Metrics {
         );
         metrics.register_cluster(&mut registry);
         metrics.backlog.register(&mut registry);
+        metrics.rooms.register(&mut registry);
         Metrics { registry, ..metrics }
     }
 }
@@ -164,6 +169,11 @@ impl Metrics {
             let linked = self.linked_processes.get_or_create(&PluginLabels { plugin });
             linked.set(i64::from(processes.count()));
         }
+    }
+
+    /// Takes over what the threads that carry rooms have counted.
+    pub fn carried(&self, media: &Carrier) {
+        self.rooms.follow(media.stats().unwrap_or_default(), media.untold());
     }
 
     fn register_cluster(&self, registry: &mut Registry) {

@@ -1,5 +1,7 @@
 //! `carillon doctor`: looks at everything that the server needs, and changes nothing.
 
+mod rooms;
+
 use std::{net::TcpListener, path::Path, time::Duration};
 
 use carillon_bus::{Address, NodeId, Options};
@@ -28,6 +30,7 @@ pub(super) async fn doctor(config: &Config) -> Outcome {
         ("redis", redis(config).await),
         ("address", address(config)),
         ("https", https(config)),
+        ("rooms", rooms::rooms(config)),
         ("file handles", files(config)),
     ];
     for (what, result) in &checks {
@@ -73,8 +76,7 @@ fn disk(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config) -> Finding {
-    let migrations =
-        Host::migrations(&registry::plugins(<_>::default(), <_>::default(), <_>::default()));
+    let migrations = Host::migrations(&registry::unused());
     if let Some(url) = &config.database {
         let database = Database::Postgres(url.as_str().to_owned());
         let checked = Store::check(&database, &migrations).await;

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::Cluster;
-use crate::gateway::Hub;
+use crate::{gateway::Hub, media::Carrier};
 
 /// How often it says so: an operator sees within seconds which node is gone.
 const EVERY: Duration = Duration::from_secs(5);
@@ -39,6 +39,8 @@ pub struct Beats {
     pub cluster: Option<Cluster>,
     /// Hears which others run.
     pub presence: Arc<Presence>,
+    /// Asks the others about rooms.
+    pub media: Arc<Carrier>,
     /// Rung when one of them is not heard: it may have stopped.
     pub silent: Arc<Notify>,
 }
@@ -70,6 +72,7 @@ impl Beats {
         let nodes = host.call_typed(Caller::SYSTEM, None, &List {}).await?.nodes;
         let mut runs = seen.look(&nodes, host.now(), at);
         runs.retain(|run| *run != self.run);
+        self.media.beating(&runs);
         self.presence.beating(runs);
         Ok(())
     }

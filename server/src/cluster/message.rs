@@ -2,13 +2,14 @@
 //! upgrade: fields may be added, and whoever does not understand a message reads the log.
 
 use bytes::Bytes;
+use carillon_plugin::MediaAsked;
 use carillon_plugins::presence::Said as Present;
 use carillon_protocol::{Codec, Event, EventId, OrgId, RunId, Topic, event::Ephemeral};
 use carillon_store::Run;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Answer, Call};
-use crate::gateway::Window;
+use crate::{gateway::Window, media::Carried};
 
 /// More of one commit than this is left to the log: a message holds up all that come after it.
 const EVENTS_LEN_MAX: usize = 256 * 1024;
@@ -80,6 +81,27 @@ pub enum Message {
         /// What became of it.
         answer: Answer,
     },
+    /// A call about a room, for the node that carries its media.
+    Media {
+        /// The node.
+        to: RunId,
+        /// Which node asks, and which of its calls it is.
+        call: (RunId, u64),
+        /// What is asked.
+        asked: MediaAsked,
+    },
+    /// What it answers.
+    Carried {
+        /// Which node asked, and which of its calls it was.
+        call: (RunId, u64),
+        /// What became of it.
+        answer: Carried,
+    },
+    /// A node stops: others carry its rooms on.
+    Leaves {
+        /// Which run of it.
+        run: RunId,
+    },
 }
 
 /// The same as a node says it, without copies.
@@ -96,6 +118,9 @@ enum Said<'a> {
     Found { call: (RunId, u64), run: RunId, here: bool },
     Asked { to: RunId, call: (RunId, u64), asked: &'a Call },
     Answered { call: (RunId, u64), answer: &'a Answer },
+    Media { to: RunId, call: (RunId, u64), asked: &'a MediaAsked },
+    Carried { call: (RunId, u64), answer: &'a Carried },
+    Leaves { run: RunId },
 }
 
 /// Says what was committed here.
@@ -147,6 +172,21 @@ pub fn asked(to: RunId, call: (RunId, u64), asked: &Call) -> Bytes {
 /// Answers a call that was handed over.
 pub fn answered(call: (RunId, u64), answer: &Answer) -> Bytes {
     Codec::Json.encode(&Said::Answered { call, answer }).into()
+}
+
+/// Asks the node that carries a room.
+pub fn media(to: RunId, call: (RunId, u64), asked: &MediaAsked) -> Bytes {
+    Codec::Json.encode(&Said::Media { to, call, asked }).into()
+}
+
+/// Answers what was asked about a room.
+pub fn carried(call: (RunId, u64), answer: &Carried) -> Bytes {
+    Codec::Json.encode(&Said::Carried { call, answer }).into()
+}
+
+/// Says that this node stops.
+pub fn leaves(run: RunId) -> Bytes {
+    Codec::Json.encode(&Said::Leaves { run }).into()
 }
 
 /// What another node said.
@@ -216,6 +256,26 @@ mod tests {
             let heard = read(&answered((run, 7), &answer)).unwrap();
             assert_eq!(heard, Message::Answered { call: (run, 7), answer });
         }
+    }
+
+    #[test]
+    fn what_is_asked_about_a_room_arrives_as_it_was_and_so_does_the_answer() {
+        let (run, to) = (RunId(Ulid(9)), RunId(Ulid(10)));
+        let participant = carillon_protocol::ParticipantId(Ulid(4));
+        let sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n".to_owned();
+        let what = carillon_plugin::MediaCall::Answer { participant, sdp: sdp.clone() };
+        let asked = || MediaAsked { room: carillon_protocol::RoomId(Ulid(3)), what: what.clone() };
+        let heard = read(&media(to, (run, 7), &asked())).unwrap();
+        assert_eq!(heard, Message::Media { to, call: (run, 7), asked: asked() });
+        let answers = [
+            Ok(carillon_plugin::MediaAnswer::Description { sdp }),
+            Err(ErrorBody::new(ErrorCode::BadArg, "no description")),
+        ];
+        for answer in answers {
+            let heard = read(&carried((run, 7), &answer)).unwrap();
+            assert_eq!(heard, Message::Carried { call: (run, 7), answer });
+        }
+        assert_eq!(read(&leaves(run)).unwrap(), Message::Leaves { run });
     }
 
     #[test]

@@ -46,6 +46,7 @@ use crate::{
     apart::Places,
     cluster::Cluster,
     gateway::{Hub, handshake},
+    media::Carrier,
     rates::Rates,
     telemetry::Metrics,
 };
@@ -64,6 +65,8 @@ struct Inner {
     cluster: Option<Cluster>,
     /// The plugins that run apart.
     places: Places,
+    /// Carries rooms.
+    media: Arc<Carrier>,
     browser: Browser,
     /// The operations that anybody may call.
     public: HashSet<&'static str>,
@@ -94,6 +97,7 @@ impl Door {
             store: node.store.clone(),
             cluster: node.cluster.clone(),
             places: node.places.clone(),
+            media: Arc::clone(&node.media),
             browser: Browser::new(config),
             public: public.map(|operation| operation.op).collect(),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -204,6 +208,7 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
 
 async fn metrics(State(door): State<Door>) -> ([(header::HeaderName, &'static str); 1], String) {
     door.0.metrics.linked(&door.0.places);
+    door.0.metrics.carried(&door.0.media);
     door.0.metrics.connections.set(i64::from(door.0.hub.connections()));
     door.0.metrics.look_at_plugins(&door.0.host);
     let bus = door.0.cluster.as_ref().map(Cluster::health);

@@ -55,6 +55,7 @@ async fn a_server_in_a_process_of_its_own() {
         other => panic!("unknown durability {other:?}"),
     };
     let mut config = Config { data: data.into(), ..Config::default() };
+    config.rooms.port = 0;
     config.limits.writes_per_s = 100_000.try_into().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

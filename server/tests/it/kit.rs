@@ -84,6 +84,7 @@ impl TestServer {
     pub async fn made(change: impl FnOnce(&mut Config), start: Start) -> TestServer {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config { data: folder.path().join("data"), ..Config::default() };
+        config.rooms.port = 0;
         config.limits.writes_per_s = 100_000.try_into().unwrap();
         config.limits.reads_per_s = 100_000.try_into().unwrap();
         change(&mut config);
@@ -112,6 +113,12 @@ impl TestServer {
             servers.push(TestServer::with(change).await);
         }
         servers
+    }
+
+    /// A server that shares this database, and Redis, with others.
+    pub async fn on(database: &str) -> TestServer {
+        let redis = Some(carillon_rig::shared_redis());
+        TestServer::with(|config| share(config, database, redis)).await
     }
 
     /// Two servers that share a database, and this Redis if there is one.

@@ -1,0 +1,199 @@
+//! The media of rooms, as plugins reach them: on this node, and on the others by the bus.
+
+mod elsewhere;
+mod facts;
+mod reach;
+mod relays;
+mod watch;
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+use carillon_bus::Bus;
+use carillon_plugin::{BoxFuture, Error, Host, Live, Media, MediaAnswer, MediaAsked, Result};
+use carillon_protocol::{ErrorCode, RunId, UserId, id::Ulid, room::IceServer};
+use carillon_sfu::Sfu;
+use tokio::task::AbortHandle;
+
+pub use self::elsewhere::{Call, Carried};
+use self::{elsewhere::Elsewhere, facts::Facts, reach::Reach, relays::Relays};
+use crate::config::Config;
+
+/// When to come back if this node carries nothing: it starts, or it stops and another one does.
+const CLOSED_RETRY_MS: u64 = 1_000;
+
+/// Carries the media of the rooms that this node owns, and asks the others about theirs.
+pub struct Carrier {
+    run: RunId,
+    /// Absent before the server listens, and after it stopped: a command that only opens the
+    /// database binds no port.
+    sfu: RwLock<Option<Sfu>>,
+    relays: Relays,
+    reach: Reach,
+    elsewhere: OnceLock<Elsewhere>,
+    facts: Arc<Facts>,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carrier").field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl Carrier {
+    /// Of a node that does not carry anything yet.
+    pub fn new(run: RunId, config: &Config) -> Carrier {
+        Carrier {
+            run,
+            sfu: RwLock::default(),
+            relays: Relays::of(&config.rooms),
+            reach: Reach::default(),
+            elsewhere: OnceLock::new(),
+            facts: Arc::default(),
+        }
+    }
+
+    /// One that never carries anything: for those who only want to know the plugins.
+    pub fn closed() -> Arc<Carrier> {
+        Arc::new(Carrier::new(RunId(Ulid(0)), &Config::default()))
+    }
+
+    /// From now on the other nodes can be asked.
+    pub fn join(&self, bus: Arc<dyn Bus>) {
+        let set = self.elsewhere.set(Elsewhere::new(self.run, bus));
+        assert!(set.is_ok(), "a node joins the others once");
+    }
+
+    /// Starts to carry: people can come. Answers where they reach it.
+    ///
+    /// # Errors
+    /// If the ports or threads cannot be had.
+    pub fn open(&self, config: &Config) -> io::Result<Vec<SocketAddr>> {
+        let cores = std::thread::available_parallelism()?.get();
+        let facts = Arc::clone(&self.facts);
+        let sfu = Sfu::start(carillon_sfu::Settings {
+            listen: config.rooms.listen(config.listen),
+            announce: config.rooms.addresses.clone(),
+            threads: config.rooms.threads(cores),
+            lost_after: carillon_sfu::LOST_AFTER,
+            told: Arc::new(move |fact| facts.put(fact)),
+        })?;
+        let addresses = sfu.addresses().to_vec();
+        *self.sfu.write().unwrap_or_else(PoisonError::into_inner) = Some(sfu);
+        Ok(addresses)
+    }
+
+    /// Carries nothing more: everybody who was connected here finds another node.
+    pub fn close(&self) {
+        let sfu = self.sfu.write().unwrap_or_else(PoisonError::into_inner).take();
+        // Its threads end without anybody waiting for the lock.
+        drop(sfu);
+    }
+
+    /// Tells people and plugins what media come to by themselves, and looks which nodes are gone.
+    pub fn work(self: &Arc<Self>, host: &Host, live: Arc<dyn Live>) -> [AbortHandle; 3] {
+        let facts = || Arc::clone(&self.facts);
+        [
+            tokio::spawn(facts::tell(facts(), live)),
+            tokio::spawn(facts::bury(facts(), host.clone())),
+            tokio::spawn(watch::watch(Arc::clone(self), host.clone())),
+        ]
+        .map(|task| task.abort_handle())
+    }
+
+    /// What its threads have counted, while it carries.
+    pub fn stats(&self) -> Option<carillon_sfu::Stats> {
+        self.sfu().map(|sfu| sfu.stats())
+    }
+
+    /// What was not told because too much was to be told.
+    pub fn untold(&self) -> u64 {
+        self.facts.dropped()
+    }
+
+    /// These nodes say in the database that they run.
+    pub fn beating(&self, runs: &[RunId]) {
+        self.reach.beating(runs);
+    }
+
+    /// Another node stops: its rooms are to be carried by others, at once.
+    pub fn leaves(&self, run: RunId) {
+        self.reach.leaves(run);
+    }
+
+    /// Tells the others that this node stops.
+    pub fn leave(&self) {
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere.leave();
+        }
+    }
+
+    /// Another node asks about a room of this one.
+    pub async fn answer(self: &Arc<Self>, call: Call, asked: MediaAsked) {
+        let carrier = Arc::clone(self);
+        let room = asked.room;
+        let mut answering = Box::pin(async move {
+            let carried = carrier.here(asked).await.map_err(Error::into_body);
+            if let Some(elsewhere) = carrier.elsewhere.get() {
+                elsewhere.publish_answer(room, call, carried);
+            }
+        });
+        // What a node asks is handed over in the order in which it came, and nothing waits for the
+        // answer.
+        if futures_util::poll!(&mut answering).is_pending() {
+            tokio::spawn(answering);
+        }
+    }
+
+    /// Another node answers.
+    pub fn answered(&self, id: u64, carried: Carried) {
+        if let Some(elsewhere) = self.elsewhere.get() {
+            elsewhere.answered(id, carried);
+        }
+    }
+
+    fn sfu(&self) -> Option<Sfu> {
+        self.sfu.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn here(&self, asked: MediaAsked) -> Result<MediaAnswer> {
+        let Some(sfu) = self.sfu() else {
+            let msg = "this node carries no media now: it starts or stops; try again";
+            return Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(CLOSED_RETRY_MS));
+        };
+        sfu.ask(asked).await
+    }
+
+    async fn there(&self, owner: RunId, asked: MediaAsked) -> Result<MediaAnswer> {
+        let Some(elsewhere) = self.elsewhere.get() else {
+            let msg =
+                "another node carries this room, and cannot be asked: give the nodes a `redis`";
+            return Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(CLOSED_RETRY_MS));
+        };
+        elsewhere.ask(owner, asked).await
+    }
+}
+
+impl Media for Carrier {
+    fn here(&self) -> RunId {
+        self.run
+    }
+
+    fn reaches(&self, owner: RunId) -> bool {
+        owner == self.run || self.reach.reaches(owner)
+    }
+
+    fn ask(&self, owner: RunId, asked: MediaAsked) -> BoxFuture<'_, Result<MediaAnswer>> {
+        match owner == self.run {
+            true => Box::pin(Carrier::here(self, asked)),
+            false => Box::pin(self.there(owner, asked)),
+        }
+    }
+
+    fn relays(&self, user: UserId, now: i64) -> Vec<IceServer> {
+        self.relays.of_user(user, now)
+    }
+}

@@ -1,0 +1,191 @@
+//! Rooms whose media are on another node: what is asked goes there by the bus, and comes back.
+//!
+//! A word that the bus loses costs the one who asks a moment, and then `E_UNAVAILABLE`: everything
+//! that is asked of media can be asked again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use carillon_bus::{Bus, Part};
+use carillon_plugin::{Error, MediaAnswer, MediaAsked, Result};
+use carillon_protocol::{ErrorBody, ErrorCode, RoomId, RunId};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::cluster::message;
+
+/// How long the owner may take: its threads answer within milliseconds, and who waits longer than
+/// this has lost a word.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// So many wait at once: each keeps a description until it is handed over, and a room that was lost
+/// asks for all its people at the same time.
+const CALLS_MAX: usize = 1_024;
+/// When to come back if there are more.
+const BUSY_RETRY_MS: u64 = 500;
+/// When to come back if the owner did not answer.
+const SILENT_RETRY_MS: u64 = 500;
+
+/// Which node asks, and which of its calls it is.
+pub type Call = (RunId, u64);
+/// What became of it.
+pub type Carried = std::result::Result<MediaAnswer, ErrorBody>;
+
+/// The calls of this node that others answer.
+pub(super) struct Elsewhere {
+    run: RunId,
+    bus: Arc<dyn Bus>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    last_id: u64,
+    calls: HashMap<u64, oneshot::Sender<Carried>>,
+}
+
+/// A call that waits. Whoever gives up takes it back.
+struct Ticket<'a> {
+    elsewhere: &'a Elsewhere,
+    id: u64,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.elsewhere.waiting().calls.remove(&self.id);
+    }
+}
+
+impl Elsewhere {
+    pub(super) fn new(run: RunId, bus: Arc<dyn Bus>) -> Elsewhere {
+        Elsewhere { run, bus, waiting: Mutex::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing in here panics between two changes that belong together.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the bus is.
+    pub(super) fn health(&self) -> carillon_bus::Health {
+        self.bus.health()
+    }
+
+    /// Asks the owner of a room, and waits for what it says.
+    pub(super) async fn ask(&self, owner: RunId, asked: MediaAsked) -> Result<MediaAnswer> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = self.begin(answer)?;
+        let part = part_of(asked.room);
+        self.bus.publish(part, message::media(owner, (self.run, ticket.id), &asked));
+        match timeout(ANSWER_TIMEOUT, answered).await {
+            Ok(Ok(carried)) => Ok(carried?),
+            Ok(Err(_)) | Err(_) => {
+                let msg = "the node that carries this room does not answer; try again";
+                Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(SILENT_RETRY_MS))
+            }
+        }
+    }
+
+    fn begin(&self, answer: oneshot::Sender<Carried>) -> Result<Ticket<'_>> {
+        let mut waiting = self.waiting();
+        if waiting.calls.len() >= CALLS_MAX {
+            let msg = "too many calls wait for the nodes that carry rooms; try again soon";
+            return Err(Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS));
+        }
+        waiting.last_id += 1;
+        let id = waiting.last_id;
+        waiting.calls.insert(id, answer);
+        Ok(Ticket { elsewhere: self, id })
+    }
+
+    /// A node answers.
+    pub(super) fn answered(&self, id: u64, carried: Carried) {
+        if let Some(waits) = self.waiting().calls.remove(&id) {
+            // Whoever waited may have given up in this moment.
+            let _gone = waits.send(carried);
+        }
+    }
+
+    /// Answers a call of another node.
+    pub(super) fn publish_answer(&self, room: RoomId, call: Call, carried: Carried) {
+        self.bus.publish(part_of(room), message::carried(call, &carried));
+    }
+
+    /// Says that this node stops.
+    pub(super) fn leave(&self) {
+        self.bus.publish(Part::of_bytes(b"rooms"), message::leaves(self.run));
+    }
+}
+
+/// What is asked of one room keeps its order.
+fn part_of(room: RoomId) -> Part {
+    Part::of_bytes(&room.0.0.to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_bus::{NodeId, Signal, Subscription};
+    use carillon_plugin::MediaCall;
+    use carillon_protocol::id::Ulid;
+
+    use super::*;
+    use crate::cluster::message::Message;
+
+    const EAST: RunId = RunId(Ulid(1));
+    const WEST: RunId = RunId(Ulid(2));
+
+    /// Two nodes: the calls of the first, and the second by hand.
+    fn nodes() -> (Arc<Elsewhere>, Arc<dyn Bus>, Subscription) {
+        let hub = carillon_bus::Hub::default();
+        let (east, mut hears) = hub.join(NodeId(EAST.0));
+        let (west, heard) = hub.join(NodeId(WEST.0));
+        let elsewhere = Arc::new(Elsewhere::new(EAST, east));
+        let told = Arc::clone(&elsewhere);
+        tokio::spawn(async move {
+            while let Some(Signal::Arrived { payload, .. }) = hears.next().await {
+                match message::read(&payload).unwrap() {
+                    Message::Carried { call, answer } => told.answered(call.1, answer),
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+        (elsewhere, west, heard)
+    }
+
+    fn asked() -> MediaAsked {
+        MediaAsked { room: RoomId(Ulid(5)), what: MediaCall::Connected }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_owner_is_asked_and_its_answer_or_refusal_comes_back() {
+        let (elsewhere, bus, mut heard) = nodes();
+        let refusal = ErrorBody::new(ErrorCode::NotFound, "there is no such participant");
+        for carried in [Ok(MediaAnswer::Done), Err(refusal)] {
+            let answers = async {
+                let Some(Signal::Arrived { payload, .. }) = heard.next().await else { panic!() };
+                let read = message::read(&payload).unwrap();
+                let Message::Media { to, call, asked: what } = read else { panic!("{read:?}") };
+                assert_eq!((to, what), (WEST, asked()));
+                bus.publish(Part::of_bytes(b""), message::carried(call, &carried));
+            };
+            let (answer, ()) = tokio::join!(elsewhere.ask(WEST, asked()), answers);
+            assert_eq!(answer.map_err(Error::into_body), carried);
+        }
+        assert!(elsewhere.waiting().calls.is_empty(), "nothing is kept of them");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_owner_that_is_silent_is_not_waited_for_and_only_so_many_wait() {
+        let (elsewhere, _bus, _heard) = nodes();
+        let ask = || Box::pin(elsewhere.ask(WEST, asked()));
+        let mut waiting: Vec<_> = (0..CALLS_MAX).map(|_| ask()).collect();
+        for call in &mut waiting {
+            assert!(futures_util::poll!(call).is_pending());
+        }
+        assert_eq!(ask().await.unwrap_err().code(), ErrorCode::Busy);
+        drop(waiting);
+        assert_eq!(ask().await.unwrap_err().code(), ErrorCode::Unavailable, "there is room again");
+        assert!(elsewhere.waiting().calls.is_empty(), "nothing is kept of them");
+    }
+}

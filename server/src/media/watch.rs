@@ -1,0 +1,44 @@
+//! Looks which nodes are gone, and has their rooms carried on here.
+
+use std::{sync::Arc, time::Duration};
+
+use carillon_plugin::{Caller, Host};
+use carillon_protocol::{RunId, room::TakeOver};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use super::Carrier;
+
+/// How often it looks: people without sound are to hear each other again within five seconds, and
+/// three of them are over when a node counts as gone.
+const EVERY: Duration = Duration::from_millis(250);
+/// When to try again if the database did not take it.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Goes on until it is dropped.
+pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
+    let mut looks = interval(EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let begin = looks.tick().await;
+    let mut taking = JoinSet::new();
+    loop {
+        let now = looks.tick().await - begin;
+        let bus = carrier.elsewhere.get().map(|elsewhere| elsewhere.health());
+        let gone = carrier.reach.look(bus.as_ref(), now);
+        // A node that carries nothing takes nothing: it starts or stops.
+        if carrier.sfu().is_some() {
+            gone.into_iter().for_each(|owner| drop(taking.spawn(take_over(host.clone(), owner))));
+        }
+        while taking.try_join_next().is_some() {}
+    }
+}
+
+/// Every node that hears that one is gone tries it; of a room only one of them becomes the owner.
+async fn take_over(host: Host, owner: RunId) {
+    while let Err(error) = host.call_typed(Caller::SYSTEM, None, &TakeOver { owner }).await {
+        tracing::debug!(%error, "the rooms of a node that is gone were not taken over; tried again");
+        sleep(AGAIN).await;
+    }
+}
