@@ -5,6 +5,7 @@ import { useTask } from '../app/form.tsx'
 import { Page } from '../app/Page.tsx'
 import { useWhen } from '../app/when.ts'
 import { useClient, useMe } from '../app/workspace.ts'
+import { useScreen } from '../model/hooks.ts'
 import { failure } from '../texts/failure.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -29,14 +30,15 @@ export function Before({ room }: { room: Room }) {
   const title = useTitleOf(room)
   // Whoever loads the page again comes back as they were, without being asked.
   const [kept] = useState(() => placeIn(room.room))
-  const back = kept && room.participants.some(({ participant }) => participant === kept.place)
+  const back = kept !== undefined
   const [microphone, setMicrophone] = useState(kept?.microphone ?? true)
   const [camera, setCamera] = useState(kept?.camera ?? true)
   const mic = useDevice('microphone', microphone)
   const cam = useDevice('camera', camera)
-  const entering = useEntering(room, mic, cam, back ? kept.place : undefined)
+  const entering = useEntering(room, mic, cam, kept?.place)
   const isReady = mic.device.state !== 'opening' && cam.device.state !== 'opening'
   const { enter } = entering
+  const isWide = useScreen('(min-width: 900px)')
   useEffect(() => {
     if (back && isReady) enter()
   }, [back, isReady, enter])
@@ -71,13 +73,13 @@ export function Before({ room }: { room: Room }) {
           <Button
             look="primary"
             className="before-join"
-            busy={entering.busy || (back && !isReady && entering.error === undefined) || false}
+            busy={entering.busy || (back && entering.error === undefined)}
             onClick={enter}
           >
             {t('rooms.join')}
           </Button>
           <NetworkCheck />
-          <details className="before-devices">
+          <details className="before-devices" open={isWide}>
             <summary>{t('rooms.devices')}</summary>
             <div className="form">
               <DeviceFields opened={`${mic.device.state} ${cam.device.state}`} />

@@ -8,6 +8,7 @@ import { failure } from '../texts/failure.ts'
 import { type Text, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
+import { Spinner } from '../ui/Spinner.tsx'
 import { Announcer } from './Announcer.tsx'
 import { type Above, Bar, type Beside } from './Bar.tsx'
 import { troubleWords } from './Before.tsx'
@@ -15,7 +16,7 @@ import { ChatPanel } from './ChatPanel.tsx'
 import { DevicesDialog } from './DevicesDialog.tsx'
 import { type Deeds, useDeeds, useKeys } from './deeds.ts'
 import { Help } from './Help.tsx'
-import { useMeeting, useName, useSelf, useTitleOf, useView } from './hooks.ts'
+import { isOn, useMeeting, useName, useSelf, useTitleOf, useView } from './hooks.ts'
 import { PeoplePanel } from './PeoplePanel.tsx'
 import { Quality } from './Quality.tsx'
 import { ReactionBar } from './ReactionBar.tsx'
@@ -74,10 +75,12 @@ export function Inside() {
 function Head({ title }: { title: string }) {
   return (
     <header className="meet-head">
-      <h1>
-        <bdi>{title}</bdi>
-      </h1>
-      <Speaking />
+      <div className="meet-words">
+        <h1>
+          <bdi>{title}</bdi>
+        </h1>
+        <Speaking />
+      </div>
       <Quality />
     </header>
   )
@@ -88,8 +91,9 @@ function Speaking() {
   const t = useText()
   const { me } = useMeeting().room
   const speaker = useView(({ speaking, participants }) => {
-    const loudest = speaking.find(id => id !== me)
-    return participants.find(({ participant }) => participant === loudest)
+    const others = speaking.filter(id => id !== me)
+    const loud = others.map(id => participants.find(({ participant }) => participant === id))
+    return loud.find(one => one !== undefined && isOn(one, 'microphone'))
   })
   if (!speaker) return <p className="meet-speaking" />
   return (
@@ -127,6 +131,9 @@ function Notices({ deeds }: { deeds: Deeds }) {
         <Banner action={<Button onClick={deeds.screen}>{t('rooms.share.stop')}</Button>}>
           {t('rooms.sharing')}
         </Banner>
+      )}
+      {state.state === 'connecting' && (
+        <Banner action={<Spinner />}>{t('rooms.connecting')}</Banner>
       )}
       {state.state === 'reconnecting' && (
         <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>

@@ -1,3 +1,4 @@
+import { Mic } from 'lucide-react'
 import { useEffect, useRef } from 'react'
 import { useText } from '../texts/language.tsx'
 import { meter } from './level.ts'
@@ -13,5 +14,10 @@ export function Meter({ track }: { track: MediaStreamTrack }) {
       }),
     [track],
   )
-  return <meter ref={bar} className="meet-meter" min={0} max={1} aria-label={t('rooms.level')} />
+  return (
+    <div className="meter">
+      <Mic aria-hidden="true" />
+      <meter ref={bar} min={0} max={1} aria-label={t('rooms.level')} />
+    </div>
+  )
 }

@@ -93,7 +93,7 @@ function Grid({ people }: { people: readonly RoomParticipant[] }) {
 }
 
 /** A tile of the strip, with the space to the next one. */
-const STRIP_TILE = { width: 168, height: 100 }
+const STRIP_TILE = { width: 152, height: 100 }
 
 /** One thing large, and beside or below it a strip of the others. */
 function Staged({
@@ -108,10 +108,8 @@ function Staged({
   const speaking = useView(view => view.speaking)
   const strip = useRef<HTMLUListElement>(null)
   const { width, height } = useSize(strip)
-  const fits = Math.max(
-    1,
-    Math.floor(width > height ? width / STRIP_TILE.width : height / STRIP_TILE.height),
-  )
+  const times = (all: number, one: number) => Math.max(1, Math.floor(all / one))
+  const fits = times(width, STRIP_TILE.width) * times(height, STRIP_TILE.height)
   // Oneself, and who speaks: the others as they came.
   const rank = ({ participant }: RoomParticipant) =>
     participant === me ? 0 : speaking.includes(participant) ? 1 : 2

@@ -15,9 +15,9 @@ export function Waiting() {
       <div role="status">
         <Empty icon={<Hourglass aria-hidden="true" />} title={t('rooms.waiting')}>
           <p>{t('rooms.waiting.hint')}</p>
+          <Button onClick={() => void meeting.leave()}>{t('rooms.waiting.leave')}</Button>
         </Empty>
       </div>
-      <Button onClick={() => void meeting.leave()}>{t('rooms.waiting.leave')}</Button>
     </Page>
   )
 }

@@ -8,7 +8,7 @@ export interface Size {
 /** The form of a camera's picture. */
 const RATIO = 16 / 9
 /** A face in a smaller tile is not recognised. */
-const TILE_WIDTH_MIN = 160
+const TILE_WIDTH_MIN = 140
 /** The server shows so many at most. */
 const TILES_MAX = 49
 /** The columns of a screen that is held upright: more would be stamps. */

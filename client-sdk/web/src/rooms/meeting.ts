@@ -3,6 +3,7 @@
 import type {
   Client,
   ConvId,
+  Gone,
   RoomHead,
   RoomId,
   RoomParticipant,
@@ -16,21 +17,19 @@ import {
   type MeetingUpdate,
   openScreen,
   type Quality,
+  type Sending,
 } from '@carillon/client/rooms'
 import { createStore } from 'zustand/vanilla'
 import { type Trouble, troubleOf } from './devices.ts'
 import { type Happening, Happenings } from './happenings.ts'
 import { forgetPlace, keepPlace } from './place.ts'
 
-/** What one may hold before the others, with the track if it is open. */
-export type Own = ReadonlyMap<RoomSource, { track: MediaStreamTrack | undefined; muted: boolean }>
-
 export interface MeetingView {
   readonly state: MeetingState
   readonly head: RoomHead
   readonly participants: readonly RoomParticipant[]
   readonly speaking: readonly RoomParticipantId[]
-  readonly sending: Own
+  readonly sending: ReadonlyMap<RoomSource, Sending>
   readonly quality: Quality
   /** Counts the changes of what is seen and heard. */
   readonly tracks: number
@@ -48,18 +47,13 @@ export interface Taken {
   readonly camera: MediaStreamTrack | undefined
 }
 
-const NOTHING: Taken = { microphone: undefined, camera: undefined }
-
 export class Meeting {
   readonly id: RoomId
   readonly room: MeetingRoom
   readonly view
   readonly #happenings: Happenings
-  /** What was open before the meeting, until the person has been let in. */
-  #taken: Taken
 
-  constructor(room: MeetingRoom, taken: Taken) {
-    this.#taken = taken
+  constructor(room: MeetingRoom) {
     this.id = room.id
     this.room = room
     this.view = createStore<MeetingView>(() => ({
@@ -67,7 +61,7 @@ export class Meeting {
       head: room.room,
       participants: room.participants,
       speaking: room.speaking,
-      sending: new Map(room.sending),
+      sending: room.sending,
       quality: room.quality,
       tracks: 0,
       happenings: [],
@@ -77,7 +71,6 @@ export class Meeting {
     this.#happenings = new Happenings(happenings => this.view.setState({ happenings }))
     room.listen(update => this.#heard(update))
     this.#remember()
-    this.#publish()
   }
 
   /** Enters a room with what is open; with `place`, as who one was there before. */
@@ -88,7 +81,11 @@ export class Meeting {
     place?: RoomParticipantId,
   ): Promise<Meeting> {
     const room = await joinRoom(client, id, place === undefined ? {} : { participant: place })
-    return new Meeting(room, taken)
+    const meeting = new Meeting(room)
+    // Who waits to be let in sends it then.
+    if (taken.microphone) void meeting.#begin('microphone', taken.microphone)
+    if (taken.camera) void meeting.#begin('camera', taken.camera)
+    return meeting
   }
 
   get conv(): ConvId {
@@ -116,7 +113,7 @@ export class Meeting {
     open: () => Promise<MediaStreamTrack>,
   ): Promise<void> {
     const known = this.room.sending.get(source)
-    if (source === 'microphone' && known?.track?.readyState === 'live') {
+    if (source === 'microphone' && known?.track.readyState === 'live') {
       return this.try(() => this.room.unmute(source))
     }
     let track: MediaStreamTrack
@@ -183,7 +180,7 @@ export class Meeting {
     for (const source of ['screen_audio', 'screen'] as const) {
       const sent = this.room.sending.get(source)
       if (!sent) continue
-      sent.track?.stop()
+      sent.track.stop()
       await this.try(() => this.room.unpublish(source))
     }
   }
@@ -192,7 +189,6 @@ export class Meeting {
   async leave(): Promise<void> {
     forgetPlace()
     await this.try(() => this.room.leave())
-    this.#over()
   }
 
   /** Takes a sentence that people hear or read for a moment. */
@@ -205,8 +201,7 @@ export class Meeting {
     const { view } = this
     if (update.kind === 'state') {
       view.setState({ state: room.state })
-      if (room.state.state === 'left') this.#over()
-      else this.#publish()
+      if (room.state.state === 'left') this.#over(room.state.reason)
     } else if (update.kind === 'roster') {
       view.setState({ head: room.room, participants: room.participants })
     } else if (update.kind === 'speaking') {
@@ -214,7 +209,7 @@ export class Meeting {
     } else if (update.kind === 'tracks') {
       view.setState({ tracks: view.getState().tracks + 1 })
     } else if (update.kind === 'sending') {
-      view.setState({ sending: new Map(room.sending) })
+      view.setState({ sending: room.sending })
       this.#remember()
     } else if (update.kind === 'quality') {
       view.setState({ quality: room.quality })
@@ -237,28 +232,15 @@ export class Meeting {
     if (this.room.sending.get(source)?.track !== track) track.stop()
   }
 
-  /** Sends what was open before the meeting, as soon as the person is in it. */
-  #publish(): void {
-    if (this.room.state.state === 'waiting') return
-    const taken = this.#taken
-    this.#taken = NOTHING
-    for (const source of ['microphone', 'camera'] as const) {
-      const track = taken[source]
-      if (track) void this.#begin(source, track)
-    }
-  }
-
   async #begin(source: RoomSource, track: MediaStreamTrack): Promise<void> {
     await this.try(() => this.room.publish(source, track))
     this.#closeUnused(source, track)
   }
 
-  #over(): void {
-    forgetPlace()
-    const { microphone, camera } = this.#taken
-    this.#taken = NOTHING
-    const sent = [...this.view.getState().sending.values()].map(({ track }) => track)
-    for (const track of [...sent, microphone, camera]) track?.stop()
+  #over(reason: Gone | 'refused'): void {
+    // A page that is loaded again has left too, and is to come back.
+    if (reason !== 'left') forgetPlace()
+    for (const { track } of this.view.getState().sending.values()) track.stop()
   }
 
   /** A page that is loaded again comes back to its place in the room. */
