@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub welcome: Mutex<Arc<Welcome>>,
     pub ended: OnceLock<Error>,
     pub events: Mutex<Option<Events>>,
+    #[cfg(feature = "rooms")]
+    pub taps: tokio::sync::broadcast::Sender<crate::Update>,
 }
 
 /// A message that the outbox has taken: on disk, if there is a state folder.
@@ -102,6 +104,12 @@ impl Client {
     /// As [`Client::call`].
     pub async fn call_as<C: Command>(&self, cid: Cid, args: &C) -> Result<C::Reply, Error> {
         self.ask(Some(cid), args).await
+    }
+
+    /// Everything that happens from now on, for a part of the client.
+    #[cfg(feature = "rooms")]
+    pub(crate) fn tap(&self) -> tokio::sync::broadcast::Receiver<crate::Update> {
+        self.shared.taps.subscribe()
     }
 
     async fn ask<C: Command>(&self, cid: Option<Cid>, args: &C) -> Result<C::Reply, Error> {

@@ -50,6 +50,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A connection for sound and pictures failed, or a file of them cannot be used.
+    #[error("sound and pictures: {0}")]
+    Media(String),
     /// The client was closed.
     #[error("the client is closed")]
     Stopped,

@@ -27,6 +27,9 @@ const QUEUE_LEN: usize = 1_024;
 const RESERVE: usize = 24;
 /// The queue has room again when it takes a page of the log.
 const ROOM_MIN: usize = 200;
+/// Updates that wait for a part of the client, which deals with each at once.
+#[cfg(feature = "rooms")]
+const TAPPED_MAX: usize = 512;
 /// States of the connection that find no place; the oldest is of no interest then.
 const HELD_MAX: usize = 16;
 
@@ -129,6 +132,8 @@ pub(crate) struct Feed {
     /// Bounded by the queue and the topics: one for each event in it, one for each beginning.
     marks: VecDeque<(u64, Mark)>,
     held: VecDeque<Update>,
+    #[cfg(feature = "rooms")]
+    pub taps: tokio::sync::broadcast::Sender<Update>,
 }
 
 impl Feed {
@@ -136,7 +141,15 @@ impl Feed {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN);
         let reached = Arc::new(Reached::default());
         let (marks, held) = (VecDeque::new(), VecDeque::new());
-        let feed = Feed { queue: sender, last: 0, reached: Arc::clone(&reached), marks, held };
+        let feed = Feed {
+            queue: sender,
+            last: 0,
+            reached: Arc::clone(&reached),
+            marks,
+            held,
+            #[cfg(feature = "rooms")]
+            taps: tokio::sync::broadcast::Sender::new(TAPPED_MAX),
+        };
         (feed, Events { queue: receiver, reached })
     }
 
@@ -177,17 +190,32 @@ impl Feed {
     pub fn hint(&mut self, update: Update) {
         if self.room() > 0 {
             self.state(update);
+        } else {
+            self.tap(&update);
         }
     }
 
     /// Gives out what must not be missing; it takes a reserved place, or waits for one.
     pub fn state(&mut self, update: Update) {
+        self.tap(&update);
         self.held.push_back(update);
         self.flush();
         if self.held.len() > HELD_MAX {
             self.held.pop_front();
         }
     }
+
+    /// What the client's own parts hear, whether or not the program does. Whoever is too slow for
+    /// that is told so.
+    #[cfg(feature = "rooms")]
+    fn tap(&self, update: &Update) {
+        if self.taps.receiver_count() > 0 && self.taps.send(update.clone()).is_err() {
+            tracing::trace!("the last one who listened is gone");
+        }
+    }
+
+    #[cfg(not(feature = "rooms"))]
+    fn tap(&self, _: &Update) {}
 
     /// Moves what waits into the queue.
     pub fn flush(&mut self) {

@@ -10,6 +10,7 @@
 //! - [`Client::call`] asks any operation; `chat` and `session` have short forms of the usual ones.
 //! - [`Client::send`] writes a message through the outbox: in order, exactly once.
 //! - [`Client::events`] is the stream of what happens.
+//! - With the feature `rooms`, `Client::join_room` meets people with sound and pictures.
 //!
 //! A client lives as long as a clone of [`Client`]; its events end with it.
 
@@ -28,6 +29,8 @@ mod link;
 mod listener;
 mod options;
 mod outbox;
+#[cfg(feature = "rooms")]
+pub mod rooms;
 mod server;
 mod session;
 mod socket;

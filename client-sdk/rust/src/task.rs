@@ -115,6 +115,8 @@ pub(crate) async fn start(options: Options) -> Result<(mpsc::Sender<Request>, Ar
         welcome: Mutex::new(Arc::new(welcome.clone())),
         ended: OnceLock::new(),
         events: Mutex::new(Some(events)),
+        #[cfg(feature = "rooms")]
+        taps: feed.taps.clone(),
     });
     let (sender, requests) = mpsc::channel(CALLS_MAX);
     let mut task = Task {

@@ -38,6 +38,8 @@ async fn offline(dir: &Path) -> Task {
             welcome: Mutex::new(Arc::new(welcome)),
             ended: OnceLock::new(),
             events: Mutex::new(Some(events)),
+            #[cfg(feature = "rooms")]
+            taps: tokio::sync::broadcast::Sender::new(1),
         }),
         calls: Calls::new(),
         outbox: Outbox::default(),
