@@ -1,6 +1,6 @@
 import type { Room } from '@carillon/client'
 import { Video as Camera, Mic, MicOff, VideoOff } from 'lucide-react'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { useTask } from '../app/form.tsx'
 import { Page } from '../app/Page.tsx'
 import { useWhen } from '../app/when.ts'
@@ -20,7 +20,7 @@ import { Meter } from './Meter.tsx'
 import { Meeting } from './meeting.ts'
 import { NetworkCheck } from './NetworkCheck.tsx'
 import { useNow } from './now.ts'
-import { placeIn } from './place.ts'
+import { type Place, placeIn } from './place.ts'
 import { type Device, useDevice } from './useDevice.ts'
 import { Video } from './Video.tsx'
 
@@ -30,18 +30,12 @@ export function Before({ room }: { room: Room }) {
   const title = useTitleOf(room)
   // Whoever loads the page again comes back as they were, without being asked.
   const [kept] = useState(() => placeIn(room.room))
-  const back = kept !== undefined
   const [microphone, setMicrophone] = useState(kept?.microphone ?? true)
   const [camera, setCamera] = useState(kept?.camera ?? true)
   const mic = useDevice('microphone', microphone)
   const cam = useDevice('camera', camera)
-  const entering = useEntering(room, mic, cam, kept?.place)
-  const isReady = mic.device.state !== 'opening' && cam.device.state !== 'opening'
-  const { enter } = entering
+  const entering = useEntering(room, mic, cam, kept)
   const isWide = useScreen('(min-width: 900px)')
-  useEffect(() => {
-    if (back && isReady) enter()
-  }, [back, isReady, enter])
   return (
     <Page title={title} back={`/c/${room.conv}`} width="text">
       <div className="before">
@@ -65,6 +59,7 @@ export function Before({ room }: { room: Room }) {
         </section>
         <section className="before-words">
           <State room={room} />
+          <Asked isOpening={isOpening(mic.device) || isOpening(cam.device)} />
           <DeviceTrouble kind="microphone" device={mic.device} />
           <DeviceTrouble kind="camera" device={cam.device} />
           {entering.error !== undefined && (
@@ -73,8 +68,8 @@ export function Before({ room }: { room: Room }) {
           <Button
             look="primary"
             className="before-join"
-            busy={entering.busy || (back && entering.error === undefined)}
-            onClick={enter}
+            busy={entering.busy}
+            onClick={entering.enter}
           >
             {t('rooms.join')}
           </Button>
@@ -91,27 +86,38 @@ export function Before({ room }: { room: Room }) {
   )
 }
 
-/** Goes in with what is open; what is not sent any more is closed. */
+/**
+ * Goes in with what is open, once every device has been opened or has not: nobody is silent because
+ * they were fast. Who was there before the page was loaded again goes in at once.
+ */
 function useEntering(
   room: Room,
   mic: ReturnType<typeof useDevice>,
   cam: ReturnType<typeof useDevice>,
-  place: string | undefined,
+  kept: Place | undefined,
 ) {
   const client = useClient()
   const { busy, error, run } = useTask()
-  const enter = useRef(() => {})
-  enter.current = () =>
-    void run(async () => {
-      const taken = { microphone: trackOf(mic.device), camera: trackOf(cam.device) }
-      await useNow.getState().meeting?.leave()
-      const meeting = await Meeting.enter(client, room.room, taken, place)
-      mic.keep()
-      cam.keep()
-      useNow.setState({ meeting })
-    })
-  const [stable] = useState(() => () => enter.current())
-  return { busy, error, enter: stable }
+  const [wanted, setWanted] = useState(kept !== undefined)
+  const isReady = !isOpening(mic.device) && !isOpening(cam.device)
+  const enter = async () => {
+    const taken = { microphone: trackOf(mic.device), camera: trackOf(cam.device) }
+    await useNow.getState().meeting?.leave()
+    const meeting = await Meeting.enter(client, room.room, taken, kept?.place)
+    mic.keep()
+    cam.keep()
+    useNow.setState({ meeting })
+  }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each time that it is wanted
+  useEffect(() => {
+    if (!wanted || !isReady) return
+    void run(enter).then(() => setWanted(false))
+  }, [wanted, isReady])
+  return { busy: wanted || busy, error, enter: () => setWanted(true) }
+}
+
+function isOpening(device: Device): boolean {
+  return device.state === 'opening'
 }
 
 function trackOf(device: Device): MediaStreamTrack | undefined {
@@ -187,6 +193,24 @@ function DeviceTrouble({ kind, device }: { kind: 'microphone' | 'camera'; device
   // One can be in a meeting without either.
   const tone = device.trouble === 'missing' ? 'plain' : 'attention'
   return <Banner tone={tone}>{t(troubleWords(kind, device.trouble))}</Banner>
+}
+
+/** A device that was allowed before is open sooner. */
+const ASKED_MS = 1_500
+
+/** The browser waits for the person, who may not have seen its question. */
+function Asked({ isOpening }: { isOpening: boolean }) {
+  const t = useText()
+  const [isLong, setLong] = useState(false)
+  useEffect(() => {
+    if (!isOpening) return
+    const timer = setTimeout(() => setLong(true), ASKED_MS)
+    return () => {
+      clearTimeout(timer)
+      setLong(false)
+    }
+  }, [isOpening])
+  return isLong ? <Banner>{t('rooms.asked')}</Banner> : null
 }
 
 /** Who is there already, or when it begins. */

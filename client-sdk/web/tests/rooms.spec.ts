@@ -1,0 +1,281 @@
+import { join as path } from 'node:path'
+import { expect, type OpenOptions, type Page, PICTURES } from './kit.ts'
+import { bar, enter, join, MEETING, meets, press, ready, tile } from './meeting.ts'
+import { barriers, dress, overflowing, small } from './places/measure.ts'
+import { test as base } from './unhurried.ts'
+
+const test = base.extend<{
+  /** A browser with a camera, signed in, before a conversation. */
+  visit: (login: string, conv: string, options?: OpenOptions) => Promise<Page>
+}>({
+  visit: async ({ open }, use) => {
+    await use(async (login, conv, options = {}) => {
+      const page = await ready(await open(login, { ...options, path: 'about:blank' }))
+      await page.goto(`/c/${conv}`)
+      return page
+    })
+  },
+})
+
+test.use({
+  launchOptions: {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: MEETING,
+    ignoreDefaultArgs: ['--mute-audio'],
+  },
+})
+
+/** What is wrong with a page in light and dark; takes a picture of both. */
+async function look(page: Page, name: string): Promise<void> {
+  const found: string[] = []
+  for (const theme of ['light', 'dark'] as const) {
+    await dress(page, theme)
+    const width = page.viewportSize()?.width
+    await page.screenshot({ path: path(PICTURES, `meet-${name}-${width}-${theme}.png`) })
+    found.push(...(await barriers(page, theme === 'dark' ? 'colour' : 'all')))
+  }
+  await dress(page, 'light')
+  found.push(...(await overflowing(page)), ...(await small(page)))
+  expect(found).toEqual([])
+}
+
+test('three people of a conversation see and hear each other, from one button', async ({
+  visit,
+  company,
+}) => {
+  test.setTimeout(150_000)
+  const conv = await company.group('Morning round', 'amy', 'bob', 'carol')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  await expect(amy.getByText('You are alone here.')).toBeVisible()
+  const bob = await visit('bob', conv)
+  await expect(bob.getByRole('button', { name: 'Join meeting (1)' })).toBeVisible()
+  await enter(bob)
+  // The card in the conversation leads there too.
+  const carol = await visit('carol', conv)
+  await carol.getByRole('article').getByRole('link').click()
+  await join(carol)
+  const all = [amy, bob, carol]
+  for (const page of all) await meets(page, 2)
+
+  await press(bob, 'Mute')
+  await expect(bar(bob).getByRole('button', { name: 'Unmute' })).toBeVisible()
+  for (const page of [amy, carol]) await expect(tile(page, 'Bob')).toContainText('Muted')
+  await press(carol, 'Raise hand')
+  await expect(tile(amy, 'Carol')).toContainText('Hand raised, number 1')
+  await press(bob, 'Raise hand')
+  await expect(tile(amy, 'Bob')).toContainText('Hand raised, number 2')
+  await press(amy, 'React')
+  await amy.getByRole('button', { name: '👏' }).click()
+  for (const page of all) await expect(page.getByText(/Amy Chan: 👏/)).toBeAttached()
+
+  await press(bob, 'Share screen')
+  await expect(amy.getByRole('figure')).toContainText('is sharing')
+  await expect(bob.getByText('Everybody sees your screen')).toBeVisible()
+  await meets(amy, 3)
+  await bar(bob).getByRole('button', { name: 'Stop sharing' }).click()
+  await expect(amy.getByRole('figure')).toHaveCount(0)
+
+  await press(carol, 'Leave')
+  await expect(carol.getByText('You have left the meeting')).toBeVisible()
+  await expect(tile(amy, 'Carol')).toHaveCount(0)
+  await press(amy, 'Leave')
+  await amy.getByRole('menuitem', { name: 'End for everybody' }).click()
+  await amy.getByRole('dialog').getByRole('button', { name: 'End for everybody' }).click()
+  for (const page of [amy, bob]) await expect(page.getByText('The meeting is over')).toBeVisible()
+})
+
+test('who moderates mutes, lets in and puts out', async ({ visit, company }) => {
+  test.setTimeout(120_000)
+  const conv = await company.group('With a door', 'amy', 'bob', 'carol')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const bob = await visit('bob', conv)
+  await enter(bob)
+  await press(amy, 'People')
+  const panel = amy.getByRole('complementary')
+  await panel.getByRole('button', { name: /about .*Bob/ }).click()
+  await amy.getByRole('menuitem', { name: 'Mute' }).click()
+  await expect(bob.getByText('A moderator has muted you')).toBeVisible()
+  await expect(bar(bob).getByRole('button', { name: 'Unmute' })).toBeVisible()
+
+  await panel.getByRole('checkbox', { name: 'Who comes waits to be let in' }).check()
+  const carol = await visit('carol', conv)
+  await carol.getByRole('button', { name: /^Join meeting/ }).click()
+  await join(carol)
+  await expect(carol.getByText('The host will let you in')).toBeVisible()
+  await expect(amy.getByText(/Carol.* wants to come in/)).toBeVisible()
+  await look(carol, 'waiting')
+  await look(amy, 'people')
+  await panel.getByRole('button', { name: 'Let in' }).click()
+  await expect(bar(carol)).toBeVisible()
+  await meets(carol, 2)
+
+  await panel.getByRole('button', { name: /about .*Bob/ }).click()
+  await amy.getByRole('menuitem', { name: 'Remove' }).click()
+  await amy.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(bob.getByText('A moderator has removed you')).toBeVisible()
+  await expect(bob.getByRole('button', { name: 'Join again' })).toHaveCount(0)
+  await bob.getByRole('link', { name: 'Go to the conversation' }).click()
+  await bob.getByRole('button', { name: /^Join meeting/ }).click()
+  await join(bob)
+  await expect(bob.getByRole('alert')).toContainText('You may not do this')
+})
+
+test('a meeting goes on while its people read elsewhere, and when they load the page again', async ({
+  visit,
+  company,
+}) => {
+  test.setTimeout(120_000)
+  const conv = await company.group('Elsewhere', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const bob = await visit('bob', conv)
+  await enter(bob)
+  await meets(bob, 1)
+  await bob.getByRole('link', { name: 'Settings' }).click()
+  const around = bob.getByRole('region', { name: 'Meeting' })
+  await expect(around).toContainText('In a meeting: Elsewhere')
+  await meets(bob, 0)
+  await around.getByRole('link', { name: 'Return' }).click()
+  await expect(bar(bob)).toBeVisible()
+  await meets(bob, 1)
+  await press(bob, 'Mute')
+  await expect(tile(amy, 'Bob')).toContainText('Muted')
+  await bob.reload()
+  await expect(bar(bob)).toBeVisible()
+  await expect(bar(bob).getByRole('button', { name: 'Unmute' })).toBeVisible()
+  await meets(bob, 1)
+  await expect(tile(amy, 'Bob')).toHaveCount(1)
+})
+
+test('keys do what is done often', async ({ visit, company }) => {
+  const conv = await company.group('By hand', 'amy', 'bob')
+  const page = await visit('amy', conv)
+  await enter(page)
+  const button = (name: string) => bar(page).getByRole('button', { name, exact: true })
+  await expect(button('Mute')).toBeVisible()
+  await page.keyboard.press('Control+d')
+  await expect(button('Unmute')).toBeVisible()
+  await page.keyboard.press('Control+e')
+  await expect(button('Start video')).toBeVisible()
+  await page.evaluate(
+    () => document.activeElement instanceof HTMLElement && document.activeElement.blur(),
+  )
+  await page.keyboard.down('Space')
+  await expect(button('Mute')).toBeVisible()
+  await page.keyboard.up('Space')
+  await expect(button('Unmute')).toBeVisible()
+  await page.keyboard.press('h')
+  await expect(button('Lower hand')).toBeVisible()
+  await page.keyboard.press('?')
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+  await press(page, 'Chat')
+  await expect(page.getByRole('complementary', { name: 'Chat' })).toBeVisible()
+  await page.getByRole('textbox', { name: /^Write to/ }).fill('In a moment')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('article').filter({ hasText: 'In a moment' })).toBeVisible()
+  await page.getByRole('complementary').getByRole('button', { name: 'Close' }).click()
+  await expect(page.getByRole('complementary')).toHaveCount(0)
+})
+
+test('a meeting is planned for later, is found in the conversation, and called off', async ({
+  visit,
+  company,
+}) => {
+  const conv = await company.group('Next week', 'amy', 'bob')
+  const page = await visit('amy', conv)
+  await page.getByRole('button', { name: 'Details' }).click()
+  await page.getByRole('button', { name: 'Meet later' }).click()
+  const form = page.getByRole('dialog', { name: 'Meet later' })
+  await form.getByRole('textbox', { name: 'What it is about' }).fill('Stock-taking')
+  await form.getByLabel('Date').fill('2001-01-01')
+  await form.getByRole('button', { name: 'Plan' }).click()
+  await expect(form.getByRole('alert')).toContainText('Choose a time to come')
+  const soon = new Date(Date.now() + 3 * 24 * 3_600_000).toISOString().slice(0, 10)
+  await form.getByLabel('Date').fill(soon)
+  await form.getByLabel('Time').fill('09:30')
+  await form.getByRole('button', { name: 'Plan' }).click()
+  await expect(form).toHaveCount(0)
+  const planned = page.getByRole('list', { name: 'Planned meetings' }).getByRole('listitem')
+  await expect(planned).toContainText('Stock-taking')
+  await expect(planned).toContainText('09:30')
+  await look(page, 'planned')
+  await planned.getByRole('button', { name: 'Call off' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Call off' }).click()
+  await expect(planned).toHaveCount(0)
+})
+
+for (const [name, error, words] of [
+  ['denied', 'NotAllowedError', 'The browser does not allow the camera'],
+  ['missing', 'NotFoundError', 'There is no camera. Sound only is fine.'],
+  ['busy', 'NotReadableError', 'The camera cannot be used'],
+] as const) {
+  test(`who has no camera is told why and joins without one: ${name}`, async ({
+    visit,
+    company,
+  }) => {
+    const conv = await company.group(`Camera ${name}`, 'amy', 'bob')
+    const page = await visit('amy', conv)
+    await page.addInitScript(error => {
+      const { mediaDevices } = navigator
+      const get = mediaDevices.getUserMedia.bind(mediaDevices)
+      mediaDevices.getUserMedia = async wanted => {
+        if (wanted?.video) throw new DOMException('not here', error)
+        return get(wanted)
+      }
+    }, error)
+    await page.reload()
+    await page.getByRole('button', { name: 'Start meeting' }).click()
+    await expect(page.getByText(words)).toBeVisible()
+    await expect(page.getByText('The network is', { exact: false })).toBeVisible()
+    await look(page, `before-${name}`)
+    await join(page)
+    await expect(bar(page).getByRole('button', { name: 'Start video' })).toBeVisible()
+    await expect(bar(page).getByRole('button', { name: 'Mute', exact: true })).toBeVisible()
+  })
+}
+
+for (const viewport of [
+  { width: 390, height: 844 },
+  { width: 320, height: 640 },
+  { width: 1440, height: 900 },
+]) {
+  test(`a meeting keeps nobody out, ${viewport.width} wide`, async ({ visit, company }) => {
+    test.setTimeout(120_000)
+    const conv = await company.group('店長週會 Shop managers', 'amy', 'bob')
+    const bob = await visit('bob', conv)
+    await enter(bob)
+    const page = await visit('amy', conv, { viewport, reducedMotion: 'reduce' })
+    await look(page, 'conversation')
+    await page.getByRole('button', { name: /^Join meeting/ }).click()
+    await expect(page.getByText('The network is', { exact: false })).toBeVisible()
+    await look(page, 'before')
+    await join(page)
+    await meets(page, 1)
+    await look(page, 'inside')
+    await press(page, 'React')
+    await look(page, 'react')
+    await press(page, 'React')
+    await press(bob, 'Share screen')
+    await expect(page.getByRole('figure')).toBeVisible()
+    await meets(page, 2)
+    await look(page, 'share')
+    const isNarrow = viewport.width < 768
+    for (const panel of ['People', 'Chat']) {
+      if (isNarrow) {
+        await press(page, 'More')
+        await page.getByRole('menuitem', { name: panel }).click()
+      } else {
+        await press(page, panel)
+      }
+      await expect(
+        page.getByRole('heading', { name: panel === 'Chat' ? 'Chat' : /people in/ }),
+      ).toBeVisible()
+      await look(page, panel.toLowerCase())
+      await page.getByRole('button', { name: 'Close', exact: true }).click()
+    }
+  })
+}
