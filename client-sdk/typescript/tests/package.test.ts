@@ -8,16 +8,19 @@ import { expect, it } from 'vitest'
 
 /** Of a first page's 180 kB. */
 const BROWSER_GZIP_MAX = 15_000
+/** Of the 120 kB of a meeting's page. */
+const ROOMS_GZIP_MAX = 12_000
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 
-it('is small in a browser, and needs nothing else there', async () => {
+/** An entry as a browser loads it, with all that it needs. */
+async function bundle(entry: string): Promise<string> {
   const built = await build({
     configFile: false,
     logLevel: 'silent',
     root: PACKAGE,
     build: {
       write: false,
-      lib: { entry: 'src/index.ts', formats: ['es'] },
+      lib: { entry, formats: ['es'] },
       rolldownOptions: { output: { minify: true } },
     },
   })
@@ -26,9 +29,20 @@ it('is small in a browser, and needs nothing else there', async () => {
   expect(chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])).toEqual(
     [],
   )
-  const code = chunks.map(chunk => chunk.code).join('')
-  expect(code).toContain('indexedDB')
-  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(BROWSER_GZIP_MAX)
+  return chunks.map(chunk => chunk.code).join('')
+}
+
+it.each([
+  ['src/index.ts', 'indexedDB', BROWSER_GZIP_MAX],
+  ['src/rooms.ts', 'replaceTrack', ROOMS_GZIP_MAX],
+])('%s is small in a browser, and needs nothing else there', async (entry, what, most) => {
+  const code = await bundle(entry)
+  expect(code).toContain(what)
+  expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(most)
+})
+
+it('loads nothing of meetings for who only writes', async () => {
+  expect(await bundle('src/index.ts')).not.toContain('addTransceiver')
 })
 
 it.each(['README.md', '../../README.md'])('has its echo bot in %s, word for word', async file => {
