@@ -249,6 +249,8 @@ for (const viewport of [
     const bob = await visit('bob', conv)
     await enter(bob)
     const page = await visit('amy', conv, { viewport, reducedMotion: 'reduce' })
+    await expect(page.getByRole('button', { name: 'Join meeting (1)' })).toBeVisible()
+    await expect(page.getByRole('article').getByRole('link')).toBeVisible()
     await look(page, 'conversation')
     await page.getByRole('button', { name: /^Join meeting/ }).click()
     await expect(page.getByText('The network is', { exact: false })).toBeVisible()

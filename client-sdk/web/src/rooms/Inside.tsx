@@ -75,13 +75,13 @@ export function Inside() {
 function Head({ title }: { title: string }) {
   return (
     <header className="meet-head">
-      <div className="meet-words">
-        <h1>
-          <bdi>{title}</bdi>
-        </h1>
+      <h1>
+        <bdi>{title}</bdi>
+      </h1>
+      <div className="meet-now">
         <Speaking />
+        <Quality />
       </div>
-      <Quality />
     </header>
   )
 }

@@ -5,7 +5,7 @@ import { useTask } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
-import { IconButton } from '../ui/Button.tsx'
+import { Button } from '../ui/Button.tsx'
 import { toast } from '../ui/Toast.tsx'
 import './meet-button.css'
 import { useRooms } from './useRooms.ts'
@@ -28,19 +28,16 @@ export function MeetButton({ conv }: { conv: ConvId }) {
       toast('danger', failure(t, error))
     }
   }
-  const label = present > 0 ? t('rooms.join.count', { count: present }) : t('rooms.start')
+  const label = rooms.open ? t('rooms.join.open') : t('rooms.start')
   return (
-    <IconButton
-      label={rooms.open && present === 0 ? t('rooms.join.open') : label}
-      className={rooms.open ? 'meet-button meet-button-open' : 'meet-button'}
-      disabled={busy}
-      icon={
-        <>
-          <Video aria-hidden="true" />
-          {present > 0 && <span aria-hidden="true">{present}</span>}
-        </>
-      }
+    <Button
+      look={rooms.open ? 'primary' : 'plain'}
+      className="meet-button"
+      busy={busy}
+      icon={<Video aria-hidden="true" />}
       onClick={() => void run(begin)}
-    />
+    >
+      {present > 0 ? t('rooms.join.count', { count: present }) : label}
+    </Button>
   )
 }

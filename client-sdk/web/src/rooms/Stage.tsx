@@ -4,7 +4,7 @@ import { type CSSProperties, useMemo, useRef, useState } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { isOn, useMeeting, usePresent, useView } from './hooks.ts'
-import { capacity, columnsFor, pageOf } from './layout.ts'
+import { capacity, columnsFor, pageOf, widthFor } from './layout.ts'
 import { SharedScreen, Tile } from './Tile.tsx'
 import './stage.css'
 import { useSize } from './useSize.ts'
@@ -61,7 +61,8 @@ function Grid({ people }: { people: readonly RoomParticipant[] }) {
   const { shown, page, pages } = pageOf(people, asked, capacity(size))
   const columns = columnsFor(shown.length, size)
   const rows = Math.ceil(shown.length / columns)
-  const style = { '--columns': columns, '--rows': rows } as CSSProperties
+  const maxWidth = widthFor(shown.length, columns, size)
+  const style = { '--columns': columns, '--rows': rows, maxWidth } as CSSProperties
   return (
     <div ref={grid} className="stage">
       {size.width > 0 && (

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { capacity, columnsFor, pageOf } from './layout.ts'
+import { capacity, columnsFor, pageOf, widthFor } from './layout.ts'
 
 const DESKTOP = { width: 1280, height: 720 }
 const PHONE = { width: 390, height: 600 }
@@ -19,6 +19,12 @@ test('a stage has room for what can be recognised, and for 49 at most', () => {
   expect(capacity({ width: 100, height: 60 })).toBe(1)
   expect(capacity(DESKTOP)).toBe(49)
   expect(capacity({ width: 2560, height: 1440 })).toBe(49)
+})
+
+test('no tile is so wide that a face is cut off', () => {
+  expect(widthFor(2, 1, { width: 1000, height: 700 })).toBe(700)
+  expect(widthFor(4, 2, DESKTOP)).toBe(1280)
+  expect(widthFor(2, 1, PHONE)).toBe(390)
 })
 
 test('who is one too many stands on the next page, and a page that is gone is not shown', () => {

@@ -39,6 +39,15 @@ export function columnsFor(tiles: number, { width, height }: Size): number {
   return best
 }
 
+/** A tile may be a little wider than a picture: more would cut off a forehead or a chin. */
+const RATIO_MAX = 2
+
+/** How wide so many columns of tiles are at most, so that faces are seen whole. */
+export function widthFor(tiles: number, columns: number, { width, height }: Size): number {
+  const rows = Math.ceil(tiles / columns)
+  return Math.min(width, columns * (height / rows) * RATIO_MAX)
+}
+
 /** What stands on a page, and which page that is if the one that was asked for is gone. */
 export function pageOf<T>(
   all: readonly T[],
