@@ -25,7 +25,7 @@ import type {
 import { Connections } from './connections.ts'
 import type { MeetingState, MeetingUpdate } from './news.ts'
 import { Watch } from './reconnect.ts'
-import { type Change, find, type Held, Roster } from './roster.ts'
+import { type Change, find, type Held, held, Roster } from './roster.ts'
 import type { Ask, Rtc } from './rtc.ts'
 import { Sends } from './sends.ts'
 import { type Quality, quality } from './stats.ts'
@@ -49,6 +49,8 @@ export class Presence {
   readonly #rtc: Rtc
   readonly #tell: (update: MeetingUpdate) => void
   readonly #roster = new Roster()
+  /** What who waits is shown: it is no room that events could be added to. */
+  #door: Held | undefined
   readonly #watch = new Watch()
   /** Ends what is asked of the server when the meeting ends. */
   readonly #life = new AbortController()
@@ -86,9 +88,9 @@ export class Presence {
   }
 
   get held(): Held {
-    const { held } = this.#roster
-    if (!held) throw new Error('the room is not known before joinRoom resolves')
-    return held
+    const known = this.#roster.held ?? this.#door
+    if (!known) throw new Error('the room is not known before joinRoom resolves')
+    return known
   }
 
   get #left(): boolean {
@@ -133,16 +135,22 @@ export class Presence {
       if (this.#left) return
       this.#entered(joined, joined.participant === this.me ? 'same' : 'new')
     } catch (thrown) {
-      this.finish({ state: 'left', reason: 'refused', error: asError(thrown) })
+      const error = asError(thrown)
+      const isOver = error.code === 'E_CONFLICT'
+      this.finish({
+        state: 'left',
+        ...(isOver ? { reason: 'ended' } : { reason: 'refused', error }),
+      })
     }
   }
 
   #entered(joined: RoomJoined, place: 'first' | 'same' | 'new'): void {
     this.#entering = false
     this.me = joined.participant
-    const changes = this.#roster.replace(joined.room)
-    const self = this.self
-    if (self) this.sends.entered(self, place)
+    const waits = joined.offer === undefined
+    if (waits) this.#door = held(joined.room)
+    const changes = waits ? [] : this.#roster.replace(joined.room)
+    if (this.self) this.sends.entered(this.self, place)
     this.#changed(changes)
     if (this.#left) return
     if (joined.offer === undefined) {
@@ -280,7 +288,9 @@ export class Presence {
       else if (!admitted) this.finish({ state: 'left', reason: 'kicked' })
     }
     if (event.topic !== this.#topic) return
-    this.#changed(this.#roster.take(event))
+    const before = this.#roster.held
+    const changes = this.#roster.take(event)
+    if (this.#roster.held !== before) this.#changed(changes)
     if (this.#roster.gap) this.#refreshSoon()
     // The room is carried by another server now: whether it knows the connections, it says.
     if (event.k === 'room.moved') this.connections?.subscriber.probe()
@@ -316,7 +326,7 @@ export class Presence {
 
   /** The roster was moved on. */
   #changed(changes: Change[]): void {
-    if (!this.#roster.held || this.me === undefined) return
+    if (this.me === undefined) return
     this.#tell({ kind: 'roster' })
     for (const change of changes) this.#news(change)
     this.connections?.subscriber.rosterChanged()

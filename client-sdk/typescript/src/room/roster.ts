@@ -110,9 +110,9 @@ export class Roster {
 
   /** Takes an event; answers what changed, or nothing if it comes too early or was known. */
   take(event: Event): Change[] {
-    if (event.seq > (this.held?.seq ?? 0) && this.#early.size < EARLY_MAX) {
-      this.#early.set(event.seq, event)
-    }
+    if (event.seq > (this.held?.seq ?? 0)) this.#early.set(event.seq, event)
+    const [oldest] = this.#early.keys()
+    if (this.#early.size > EARLY_MAX && oldest !== undefined) this.#early.delete(oldest)
     return this.#settle()
   }
 

@@ -69,6 +69,23 @@ describe('entering a room', () => {
     expect(table.house.find(meeting.me)?.publications).toEqual({ microphone: { muted: false } })
   })
 
+  it('shows the whole room to who was let in, whatever happened meanwhile', async () => {
+    for (let ms = 0; ms < 120; ms += 10) {
+      const table = new Table(ms)
+      face(table)
+      table.house.lobby = true
+      const meeting = await table.join()
+      face(table)
+      expect(meeting.participants.map(({ participant }) => participant)).toEqual([meeting.me])
+      table.house.admit(meeting.me, true)
+      await table.pass(ms)
+      face(table)
+      await table.pass(1_000)
+      expect(meeting.participants).toEqual(table.house.room.participants)
+      expect(meeting.participants).toHaveLength(4)
+    }
+  })
+
   it('ends at the door for who is turned away', async () => {
     const table = new Table()
     table.house.lobby = true

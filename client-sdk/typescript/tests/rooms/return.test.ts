@@ -135,6 +135,16 @@ describe('coming back', () => {
     expect(table.platform.open).toEqual([])
   })
 
+  it('to a room that is over ends there', async () => {
+    const table = new Table()
+    const all = await busy(table)
+    table.house.refusals.set('room.join', 'E_CONFLICT')
+    table.house.restart()
+    all.meeting.setViews([])
+    await table.pass(1_000)
+    expect(all.meeting.state).toEqual({ state: 'left', reason: 'ended' })
+  })
+
   it('is tried again and again, and not in a storm', async () => {
     const table = new Table()
     const all = await busy(table)
