@@ -11,6 +11,11 @@ import { type SubscribeHearer, Subscriber } from './subscribe.ts'
 const LOOK_MS = 2_000
 /** Looks without anything heard: by then a browser that is well has asked the server twice. */
 const SILENT_LOOKS = 4
+/**
+ * Somebody speaks, says the server, and nothing of it comes: that is tried to be mended so often at
+ * most. It may as well be the word that they stopped which did not come.
+ */
+const DEAF_MS = 60_000
 /** A look that is asked for before counts over less time tells little. */
 const SPAN_MS_MIN = 500
 
@@ -68,6 +73,7 @@ export class Connections {
   readonly #hearer: ConnectionsHearer
   readonly #counters: Record<RoomConnection, Counters>
   #timer: Timer | undefined
+  #deafUntil = 0
   #closed = false
 
   constructor(
@@ -131,8 +137,8 @@ export class Connections {
       counters.silent = 0
       return
     }
-    const deaf = which === 'subscribe' && this.#hearer.spoken() && latest.sound === before.sound
-    if (latest.heard > before.heard && !deaf) {
+    const isDeaf = which === 'subscribe' && this.#isDeaf(before, latest)
+    if (latest.heard > before.heard && !isDeaf) {
       counters.silent = 0
       this.#hearer.flow(which, true)
       return
@@ -140,7 +146,14 @@ export class Connections {
     counters.silent += 1
     if (counters.silent < SILENT_LOOKS) return
     counters.silent = 0
+    if (isDeaf) this.#deafUntil = latest.at + DEAF_MS
     this.#hearer.flow(which, false)
+  }
+
+  /** Whether nothing is heard of those who speak. */
+  #isDeaf(before: Sample, latest: Sample): boolean {
+    if (latest.at < this.#deafUntil || !this.#hearer.spoken()) return false
+    return latest.sound === before.sound
   }
 
   /** How it goes since the last look. */

@@ -149,7 +149,7 @@ describe('coming back', () => {
     const table = new Table()
     const all = await busy(table)
     table.house.refusals.set('room.subscribe', 'E_NOT_FOUND')
-    look(table, 0)
+    lookAtAll(table, 0)
     const before = table.count('room.join')
     await table.pass(60_000)
     const joins = table.count('room.join') - before
@@ -160,18 +160,54 @@ describe('coming back', () => {
     expect(all.meeting.state).toEqual({ state: 'connected' })
   })
 
-  it('of a connection that is well and brings nothing is a restart', async () => {
+  /** The counters of a connection by which the server answers, with so much sound a look. */
+  function counted(peer: FakePeer, answers: number, sound: number): () => void {
+    let looks = 0
+    return () => {
+      looks += 1
+      const pair = { id: 'pair', type: 'candidate-pair', nominated: true, state: 'succeeded' }
+      const voice = { id: 'in', type: 'inbound-rtp', kind: 'audio', mid: '0' }
+      peer.counters = [
+        { ...pair, responsesReceived: 1 + answers * looks },
+        { ...voice, bytesReceived: sound * looks },
+      ]
+    }
+  }
+
+  async function look(table: Table, count: () => void, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 1_000) {
+      count()
+      await table.pass(1_000)
+    }
+  }
+
+  function restarts({ house }: Table): number {
+    return house.asked.filter(asked => asked.op === 'room.subscribe' && asked.args.restart).length
+  }
+
+  it('of a connection that says it is well and brings nothing is a restart, then a new one', async () => {
     const table = new Table()
     const all = await busy(table)
-    const pair = { id: 'pair', type: 'candidate-pair', nominated: true, state: 'succeeded' }
-    const counters = { ...pair, responsesReceived: 5 }
-    table.subscribe.counters = [counters]
-    await table.pass(20_000)
-    const restarts = table.house.asked.filter(
-      asked => asked.op === 'room.subscribe' && asked.args.restart,
-    )
-    expect(restarts.length).toBeGreaterThan(0)
-    expect(all.meeting.me).toBe(all.me)
+    const [, peer] = table.platform.open
+    await look(table, counted(peer as FakePeer, 0, 0), 10_000)
+    expect(restarts(table)).toBe(1)
+    await table.pass(10_000)
+    expectBack(table, all)
+    expect(table.platform.peers).toHaveLength(4)
+  })
+
+  it('of a connection without the sound of who speaks is a restart, and no more than that', async () => {
+    const table = new Table()
+    const all = await busy(table)
+    table.house.publish(all.other, 'microphone', { muted: false })
+    table.house.ephemeral('room.speaking', { speaking: [all.other] })
+    const [, peer] = table.platform.open
+    await look(table, counted(peer as FakePeer, 1, 50), 20_000)
+    expect(restarts(table)).toBe(0)
+    await look(table, counted(peer as FakePeer, 1, 0), 50_000)
+    expect(restarts(table)).toBe(1)
+    expectBack(table, all)
+    expect(table.platform.peers).toHaveLength(2)
   })
 })
 
@@ -206,7 +242,7 @@ async function perform(table: Table, { do: kind, what }: Deed): Promise<void> {
   if (kind === 'come') house.publish(house.join(YOU), 'camera', { muted: false })
   if (kind === 'go' && other) house.leave(other, 'left')
   if (kind === 'show' && other) house.publish(other, 'camera', what % 2 ? undefined : {})
-  if (kind === 'look') look(table, what)
+  if (kind === 'look') lookAtAll(table, what)
   if (kind === 'cut') house.online(what % 2 === 0)
   if (kind === 'restart') house.restart()
   if (kind === 'falter') peer?.becomes('disconnected')
@@ -216,7 +252,7 @@ async function perform(table: Table, { do: kind, what }: Deed): Promise<void> {
 }
 
 /** Looks at everybody but so many. */
-function look({ house, meeting }: Table, but: number): void {
+function lookAtAll({ house, meeting }: Table, but: number): void {
   const others = house.room.participants.filter(({ user }) => user !== ME).slice(but % 3)
   const size = { source: 'camera', width: 640, height: 360 } as const
   meeting.setViews(others.map(({ participant }) => ({ participant, ...size })))
@@ -238,7 +274,7 @@ describe('a meeting in which everything happens at once', () => {
         for (const deed of deeds) await perform(table, deed)
         table.house.online(true)
         await table.pass(30_000)
-        look(table, 0)
+        lookAtAll(table, 0)
         await table.pass(20_000)
         const { house, meeting } = table
         expect(house.faults).toEqual([])
