@@ -250,7 +250,11 @@ pub struct Create {
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<i64>,
     /// Who may come in, and what members may send; if absent, everybody and everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rules: Option<Rules>,
 }
 

@@ -2435,7 +2435,7 @@ export interface UpdatedData {
   head: RoomHead
 }
 
-/** `data` of `room.started` and `room.ended`. */
+/** `data` of `room.started`, `room.moved` and `room.ended`. */
 export interface RoomData {
   /** Where. */
   conv: ConvId
@@ -2581,6 +2581,8 @@ export interface EventData {
   'room.left': LeftData
   /** The room has another title, time or other rules. */
   'room.updated': UpdatedData
+  /** Another node carries the media: join again as the same participant. */
+  'room.moved': RoomData
   /** It is over. */
   'room.ended': RoomData
   /** In a person's own topic: a room lets them in, or turns them away. */

@@ -32,7 +32,11 @@ pub struct Publish {
     /// What.
     pub source: Source,
     /// How it is from now on; absent, it is not sent any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub publication: Option<Publication>,
 }
 
@@ -105,7 +109,11 @@ pub struct Update {
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<i64>,
     /// Who may come in, and what members may send.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rules: Option<Rules>,
 }
 
@@ -188,6 +196,7 @@ pub struct Remind {
     /// Which room.
     pub room: RoomId,
     /// When it was to begin as this was set: a room that was moved is not reminded of twice.
+    #[serde(deserialize_with = "field::int")]
     pub starts_at: i64,
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Room, Source};
 use crate::{
-    ParticipantId, RoomId,
+    ParticipantId, RoomId, field,
     limits::{CANDIDATE_LEN_MAX, SDP_LEN_MAX, VIEWS_MAX},
 };
 
@@ -62,6 +62,7 @@ pub struct Offer {
     #[schemars(length(max = SDP_LEN_MAX))]
     pub sdp: String,
     /// What its media sections carry; those that are not named carry nothing.
+    #[serde(deserialize_with = "field::named_list")]
     pub sends: Vec<Sent>,
 }
 
@@ -88,6 +89,7 @@ pub struct Subscribe {
     /// As whom.
     pub participant: ParticipantId,
     /// What is on the screen, the most important first, at most 49; everything else stops.
+    #[serde(deserialize_with = "field::named_list")]
     #[schemars(length(max = VIEWS_MAX))]
     pub views: Vec<View>,
     /// Whether the connection was lost and is to be made again (ICE restart).

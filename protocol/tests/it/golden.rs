@@ -194,12 +194,19 @@ fn every_error_has_a_vector_with_its_retry() {
 
 /// The declarations of the crate, to find what a table leaves out.
 fn sources() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = fs::read_dir(folder).expect("src").map(|entry| entry.expect("a file").path());
-    files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
-        .map(|path| fs::read_to_string(path).expect("a source"))
-        .collect()
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("src") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                sources.push(fs::read_to_string(path).expect("a source"));
+            }
+        }
+    }
+    sources
 }
 
 #[test]
