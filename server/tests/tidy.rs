@@ -18,7 +18,8 @@ const COLUMNS_MAX: usize = 100;
 const EMPTY_NAMES: [&str; 9] =
     ["util", "utils", "common", "helper", "helpers", "types", "manager", "managers", "misc"];
 /// Files that only decide: time and ids are arguments.
-const PURE_FILES: [&str; 4] = ["rules.rs", "select.rs", "munge.rs", "spans.rs"];
+const PURE_FILES: [&str; 6] =
+    ["rules.rs", "select.rs", "munge.rs", "speaker.rs", "keyframe.rs", "spans.rs"];
 const IMPURE_WORDS: [&str; 9] =
     ["async", "await", "tokio", "tracing", "println", "SystemTime", "Instant", "Clock", "new_id"];
 /// Dependencies that only one crate may name.
@@ -34,7 +35,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("carillon-protocol", &[]),
     ("carillon-bus", &["carillon-protocol"]),
     ("carillon-bpmn", &[]),
-    ("carillon-sfu", &[]),
+    ("carillon-sfu", &["carillon-plugin", "carillon-protocol"]),
     ("carillon-plugin", &["carillon-protocol"]),
     ("carillon-plugins", &["carillon-plugin", "carillon-protocol", "carillon-bpmn"]),
     ("carillon-client", &["carillon-protocol"]),

@@ -186,11 +186,20 @@ impl Viewer {
     }
 
     fn arrange(&mut self) {
-        let keys = keys(&self.views);
         let mut shown: Vec<Option<Key>> = self.video.iter().map(|slot| slot.shows).collect();
-        if assign(&mut shown, &keys) {
+        if assign(&mut shown, &self.wanted()) {
             self.video.iter_mut().zip(shown).for_each(|(slot, key)| slot.show(key));
         }
+    }
+
+    /// What shall be shown. There will be slots for all of it once the connection has grown; until
+    /// then, what is shown stays.
+    fn wanted(&self) -> Vec<Key> {
+        let wanted = self.views.iter().map(|view| (view.participant, view.source));
+        let shown = |key: &Key| self.video.iter().any(|slot| slot.shows == Some(*key));
+        let (mut first, rest): (Vec<Key>, Vec<Key>) = wanted.partition(shown);
+        first.extend(rest);
+        first
     }
 
     /// What each slot shows, also those that are there when the offer is answered.
@@ -199,7 +208,7 @@ impl Viewer {
         mids.extend(self.offered.iter().flat_map(|offered| &offered.video));
         let mut shown: Vec<Option<Key>> = self.video.iter().map(|slot| slot.shows).collect();
         shown.resize(mids.len(), None);
-        assign(&mut shown, &keys(&self.views));
+        assign(&mut shown, &self.wanted());
         let shown = mids.into_iter().zip(shown);
         let slot = |(mid, key): (Mid, Option<Key>)| {
             let (participant, source) = key?;
@@ -224,8 +233,4 @@ impl Viewer {
     pub(crate) fn slot(&self, mid: Mid) -> Option<&Slot> {
         self.video.iter().find(|slot| slot.mid == mid)
     }
-}
-
-fn keys(views: &[View]) -> Vec<Key> {
-    views.iter().map(|view| (view.participant, view.source)).collect()
 }

@@ -28,19 +28,19 @@ pub struct Pictured<'a> {
 /// X, and S for the first packet.
 const EXTENDED: u8 = 0x80;
 const START: u8 = 0x10;
-/// I, L: a picture id and a tl0 index follow.
-const ID_AND_TL0: u8 = 0xC0;
+/// I, L and T: a picture id, a tl0 index and a temporal layer follow. There is no L without T.
+const NUMBERED: u8 = 0xE0;
 /// Before the size in a key frame (RFC 6386, 9.1).
 const START_CODE: [u8; 3] = [0x9D, 0x01, 0x2A];
 
 impl Picture {
     /// The payload with these bytes in it.
     pub fn payload(&self, rest: &[u8]) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(15 + rest.len());
+        let mut payload = Vec::with_capacity(16 + rest.len());
         let start = if self.first { START } else { 0 };
-        payload.extend([EXTENDED | start, ID_AND_TL0]);
+        payload.extend([EXTENDED | start, NUMBERED]);
         payload.extend((self.id | 0x8000).to_be_bytes());
-        payload.push(self.tl0);
+        payload.extend([self.tl0, 0]);
         if self.first {
             // The frame tag: bit 0 is clear in key frames; shown.
             payload.extend([if self.key { 0x10 } else { 0x11 }, 0, 0]);
@@ -56,8 +56,8 @@ impl Picture {
 
     /// Reads what [`Picture::payload`] wrote; nothing of what is something else.
     pub fn read(payload: &[u8]) -> Option<Pictured<'_>> {
-        let (&[flags, more, high, low, tl0], rest) = payload.split_first_chunk()?;
-        if flags & EXTENDED == 0 || more != ID_AND_TL0 || high & 0x80 == 0 {
+        let (&[flags, more, high, low, tl0, _], rest) = payload.split_first_chunk()?;
+        if flags & EXTENDED == 0 || more != NUMBERED || high & 0x80 == 0 {
             return None;
         }
         let id = u16::from_be_bytes([high, low]) & 0x7FFF;
