@@ -9,11 +9,16 @@ mod watch;
 use std::{
     fmt, io,
     net::SocketAddr,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use carillon_bus::Bus;
-use carillon_plugin::{BoxFuture, Error, Host, Live, Media, MediaAnswer, MediaAsked, Result};
+use carillon_plugin::{
+    BoxFuture, Error, Host, Live, Media, MediaAnswer, MediaAsked, MediaCall, Result,
+};
 use carillon_protocol::{ErrorCode, RunId, UserId, id::Ulid, room::IceServer};
 use carillon_sfu::Sfu;
 use tokio::task::AbortHandle;
@@ -35,6 +40,8 @@ pub struct Carrier {
     reach: Reach,
     elsewhere: OnceLock<Elsewhere>,
     facts: Arc<Facts>,
+    /// Whether others carry its rooms on.
+    leaving: AtomicBool,
 }
 
 impl fmt::Debug for Carrier {
@@ -53,6 +60,7 @@ impl Carrier {
             reach: Reach::default(),
             elsewhere: OnceLock::new(),
             facts: Arc::default(),
+            leaving: AtomicBool::new(false),
         }
     }
 
@@ -124,9 +132,11 @@ impl Carrier {
         self.reach.leaves(run);
     }
 
-    /// Tells the others that this node stops.
+    /// Tells the others that this node stops, if there are any: who is here is carried until the
+    /// end, and nobody else comes.
     pub fn leave(&self) {
         if let Some(elsewhere) = self.elsewhere.get() {
+            self.leaving.store(true, Ordering::Relaxed);
             elsewhere.leave();
         }
     }
@@ -160,7 +170,9 @@ impl Carrier {
     }
 
     async fn here(&self, asked: MediaAsked) -> Result<MediaAnswer> {
-        let Some(sfu) = self.sfu() else {
+        let comes = matches!(asked.what, MediaCall::Join { .. });
+        let leaves = comes && self.leaving.load(Ordering::Relaxed);
+        let Some(sfu) = self.sfu().filter(|_| !leaves) else {
             let msg = "this node carries no media now: it starts or stops; try again";
             return Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(CLOSED_RETRY_MS));
         };

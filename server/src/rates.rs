@@ -8,6 +8,7 @@
 //! | calls of a session; of strangers by network | node | it is the node's time that they take |
 //! | refused calls of robots' addresses by network | node | the same |
 //! | sockets and handshakes by network (`http/gate.rs`) | node | they cost its memory and cores |
+//! | what the threads of rooms are asked at once (`carillon-sfu`) | node | the same |
 //! | catch-ups at once (`gateway/admission.rs`) | node | each node may ask the database so much |
 //! | passwords hashed at once (`directory/turns.rs`) | node | they take its cores |
 //! | windows of an installation; people and receipts watched | node | they lie in its memory |

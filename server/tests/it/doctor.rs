@@ -36,6 +36,7 @@ fn the_doctor_changes_nothing() {
     let text = said(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("data folder: ") && text.contains("will be made"), "{text}");
+    assert!(text.contains("rooms: UDP and TCP from 127.0.0.1:0 on are free"), "{text}");
     assert_eq!(contents(folder.path()).len(), 0);
 
     add_org(&data, "Harbour");

@@ -41,6 +41,7 @@ mod programs;
 mod receipts;
 mod resume;
 mod robots;
+mod rooms;
 mod sessions;
 mod shop;
 mod slow;
