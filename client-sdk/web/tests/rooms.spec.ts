@@ -1,5 +1,6 @@
 import { join as path } from 'node:path'
-import { expect, type OpenOptions, type Page, PICTURES } from './kit.ts'
+import { delays, nextFace, percentile, showTime } from './delay.ts'
+import { expect, figure, type OpenOptions, type Page, PICTURES } from './kit.ts'
 import { bar, enter, join, MEETING, meets, press, ready, tile } from './meeting.ts'
 import { barriers, dress, overflowing, small } from './places/measure.ts'
 import { test as base } from './unhurried.ts'
@@ -281,3 +282,71 @@ for (const viewport of [
     }
   })
 }
+
+test('a meeting goes on while the connection to the server is cut', async ({
+  visit,
+  company,
+  wire,
+  address,
+  faults,
+}) => {
+  test.setTimeout(120_000)
+  faults.allow(/net::ERR_(CONNECTION|SOCKET|EMPTY)_/, /WebSocket connection to .* failed/)
+  const conv = await company.group('In a lift', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const bob = await visit('bob', conv, { baseURL: address })
+  await enter(bob)
+  await meets(bob, 1)
+  wire.cut()
+  await expect(bob.getByText('You are offline.')).toBeVisible()
+  await meets(bob, 1)
+  await meets(amy, 1)
+  await press(bob, 'Mute')
+  wire.mend()
+  await expect(tile(amy, 'Bob')).toContainText('Muted')
+  await expect(amy.getByText(/Bob Wong has left/)).toHaveCount(0)
+  await meets(bob, 1)
+})
+
+/** From pressing the button until the others see a face, in milliseconds. */
+const FACE_MAX_MS = 600
+/** From one's camera to the others' screens: half of the pictures, and all but one of twenty. */
+const DELAY_MS = { p50: 120, p95: 200 }
+/** About seven seconds of two people at 30 pictures a second. */
+const PICTURES_MEASURED = 400
+
+test('@figures how old pictures are as others see them, and how soon', async ({
+  visit,
+  company,
+}) => {
+  test.setTimeout(180_000)
+  const conv = await company.group('By the clock', 'amy', 'bob', 'carol')
+  const clocked = async (login: string) => {
+    const page = await visit(login, conv)
+    await showTime(page)
+    await page.reload()
+    return page
+  }
+  const amy = await clocked('amy')
+  await enter(amy)
+  const bob = await clocked('bob')
+  await bob.getByRole('button', { name: /^Join meeting/ }).click()
+  await expect(bob.locator('.before-picture video')).toBeVisible()
+  await expect(bob.locator('meter')).toBeVisible()
+  const face = await nextFace(amy)
+  const pressed = Date.now()
+  await join(bob)
+  const first = (await face.shown()) - pressed
+  figure(`joining: the other one sees a face ${first} ms after the button`)
+  const carol = await clocked('carol')
+  await enter(carol)
+  await meets(carol, 2)
+  const measured = await delays(carol, PICTURES_MEASURED)
+  const [p50, p95] = [percentile(measured, 50), percentile(measured, 95)]
+  figure(`camera to screen, 3 people at 640×360: p50 ${p50} ms, p95 ${p95} ms`)
+  expect(Math.min(...measured)).toBeGreaterThanOrEqual(0)
+  expect(first).toBeLessThanOrEqual(FACE_MAX_MS)
+  expect(p50).toBeLessThanOrEqual(DELAY_MS.p50)
+  expect(p95).toBeLessThanOrEqual(DELAY_MS.p95)
+})

@@ -28,11 +28,9 @@ export function Tile({
   const speaks = useView(({ speaking }) => speaking.includes(id)) && isOn(participant, 'microphone')
   return (
     <li ref={tile} className="tile" data-speaking={speaks || undefined} data-name={name}>
-      {shows && track ? (
-        <Video track={track} mirrored={own} />
-      ) : (
-        <Avatar id={user} name={name} size={rank === 'stage' ? 'l' : 'm'} />
-      )}
+      {/* Until the first picture is there, one sees through to the letters. */}
+      <Avatar id={user} name={name} />
+      {shows && track && <Video track={track} mirrored={own} />}
       <p className="tile-name">
         {!isOn(participant, 'microphone') && (
           <>
