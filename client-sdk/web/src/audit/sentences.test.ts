@@ -29,6 +29,7 @@ test.each<[Partial<AuditRecordedData>, string]>([
   [{ op: 'org.member.update', object: `member:${AMY}` }, 'Amy changed their own profile'],
   [{ op: 'org.department.move', object: 'department:D' }, 'Amy moved the department Deck'],
   [{ op: 'conv.member.add', object: 'conv:C' }, 'Amy added people to a group'],
+  [{ op: 'room.end', object: 'room:R' }, 'Amy ended a meeting for everybody'],
   [{ op: 'org.member.add', object: `member:${BOB}`, actor: NOBODY }, 'The server added Bob'],
 ])('%j is told as %s', (what, words) => {
   expect(told(what)).toBe(words)

@@ -40,6 +40,11 @@ const DONE: Readonly<Record<string, Key>> = {
   'conv.update': 'audit.conv.update',
   'conv.member.add': 'audit.conv.add',
   'conv.member.remove': 'audit.conv.remove',
+  'room.admit': 'audit.room.admit',
+  'room.kick': 'audit.room.kick',
+  'room.role': 'audit.room.role',
+  'room.update': 'audit.room.update',
+  'room.end': 'audit.room.end',
 }
 
 /** What a refusal says where that is more than that something is not allowed. */
@@ -60,6 +65,7 @@ export const KINDS: Readonly<Record<string, Key>> = {
   'org.update': 'audit.kind.organisation',
   'bot.': 'audit.kind.robots',
   'conv.': 'audit.kind.groups',
+  'room.': 'audit.kind.rooms',
   'audit.': 'audit.kind.audit',
 }
 

@@ -1,5 +1,7 @@
 //! How participants connect: passed on to who carries the room's media.
 
+use std::collections::BTreeSet;
+
 use carillon_plugin::{Ctx, Error, MediaAnswer, MediaCall, Result};
 use carillon_protocol::{
     ParticipantId,
@@ -29,7 +31,7 @@ pub(super) async fn offer(ctx: Ctx, args: Offer) -> Result<Offered> {
 
 /// `room.subscribe`.
 pub(super) async fn subscribe(ctx: Ctx, args: Subscribe) -> Result<Subscribed> {
-    let Subscribe { participant, views, restart } = args;
+    let Subscribe { participant, mut views, restart } = args;
     if views.len() > VIEWS_MAX {
         return Err(Error::too_large("views", format!("at most {VIEWS_MAX} are seen at once")));
     }
@@ -37,11 +39,21 @@ pub(super) async fn subscribe(ctx: Ctx, args: Subscribe) -> Result<Subscribed> {
         let field = format!("views[{place}].source");
         return Err(Error::bad_arg(&field, "a view is of a `camera` or a `screen`"));
     }
+    let there = here(&ctx, participant).await?;
+    views.retain(|view| there.contains(&view.participant));
     let call = MediaCall::Subscribe { participant, views, restart };
     match pass(&ctx, participant, call).await? {
         MediaAnswer::Subscribed { slots, offer } => Ok(Subscribed { slots, offer }),
         other => Err(media::unexpected(&other)),
     }
+}
+
+/// Who is in the caller's room: others are looked at by nobody.
+async fn here(ctx: &Ctx, participant: ParticipantId) -> Result<BTreeSet<ParticipantId>> {
+    let room = own(ctx, participant).await?.room;
+    let sql = "SELECT id FROM room_participant
+               WHERE room = $1 AND left_at IS NULL AND waiting = 0 ORDER BY id";
+    ctx.query(sql, [room.into()]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// `room.answer`.

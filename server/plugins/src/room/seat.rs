@@ -129,10 +129,10 @@ pub(super) fn no_participant(error: Error) -> Error {
 
 /// `room.react`.
 pub(super) async fn react(ctx: Ctx, args: React) -> Result<Done> {
+    let known = own(&ctx, args.participant).await?;
     if !rules::is_emoji(&args.emoji) {
         return Err(Error::bad_arg("emoji", "send one emoji"));
     }
-    let known = own(&ctx, args.participant).await?;
     let data = ReactionData { participant: args.participant, emoji: args.emoji };
     ctx.push(&topic(known.room), ephemeral::REACTION, &data);
     Ok(Done {})

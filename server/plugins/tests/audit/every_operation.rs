@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Caller, PASSWORD, World, named};
 
 /// What is not in the log, and why.
-const NOT_IN_IT: [(&str, &[&str]); 5] = [
+const NOT_IN_IT: [(&str, &[&str]); 6] = [
     (
         "people talk: the conversation's own log says who did it",
         &[
@@ -22,6 +22,28 @@ const NOT_IN_IT: [(&str, &[&str]); 5] = [
             "card.update",
             "card.set",
             "card.act",
+        ],
+    ),
+    (
+        "people meet: the room's own log says who did it",
+        &[
+            "room.create",
+            "room.join",
+            "room.leave",
+            "room.offer",
+            "room.subscribe",
+            "room.answer",
+            "room.candidate",
+            "room.publish",
+            "room.mute",
+            "room.raise_hand",
+            "room.react",
+            "room.refresh",
+            "room.sweep",
+            "room.lost",
+            "room.take_over",
+            "room.remind",
+            "room.act",
         ],
     ),
     ("only looks, and counts that it did", &["org.invite.look", "session.resolve"]),
@@ -84,6 +106,7 @@ async fn administer(world: &World) {
     call(amy, "org.member.restore", json!({ "user": bob })).await;
     let conv = group(world, bob, &call).await;
     robots(world, &conv, &call).await;
+    meeting(world, bob, &call).await;
     call(amy, "session.logout", json!({})).await;
 }
 
@@ -107,6 +130,27 @@ async fn robots(world: &World, conv: &Value, call: &impl AsyncFn(Caller, &str, V
     call(world.amy, "bot.update", json!({ "robot": robot, "name": "Alarms" })).await;
     call(world.amy, "bot.rotate", json!({ "robot": robot })).await;
     call(world.amy, "bot.remove", json!({ "robot": robot })).await;
+}
+
+/// A meeting that somebody else is let into, moderates, and is put out of.
+async fn meeting(world: &World, other: &Value, call: &impl AsyncFn(Caller, &str, Value) -> Value) {
+    let args = json!({ "title": "Crew", "members": [other] });
+    let conv = &call(world.amy, "conv.create", args).await["conv"];
+    let rules = json!({
+        "locked": false, "waiting": true, "microphones": true, "cameras": true, "screens": true,
+    });
+    let room =
+        &call(world.amy, "room.create", json!({ "conv": conv, "rules": rules })).await["room"];
+    call(world.amy, "room.join", json!({ "room": room })).await;
+    let other = Caller::on_behalf_of(other.as_str().unwrap().parse().unwrap(), world.org);
+    let joined = call(other, "room.join", json!({ "room": room })).await;
+    let participant = &joined["participant"];
+    let who = |name: &str, value: Value| json!({ "participant": participant, name: value });
+    call(world.amy, "room.admit", who("admit", json!(true))).await;
+    call(world.amy, "room.role", who("role", json!("moderator"))).await;
+    call(world.amy, "room.update", json!({ "room": room, "title": "Watch" })).await;
+    call(world.amy, "room.kick", json!({ "participant": participant })).await;
+    call(world.amy, "room.end", json!({ "room": room })).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,9 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../room/carrier.rs"]
+#[expect(dead_code, reason = "of those who carry media only what they answer is needed")]
+mod carrier;
 mod every_operation;
 mod recorded;
 mod tampered;
@@ -19,7 +22,7 @@ use carillon_plugin::{
 use carillon_plugins::{
     audit, bot, chat,
     directory::{self, PasswordParams, Settings, token_digest},
-    node, plugin, presence,
+    node, plugin, presence, room,
 };
 use carillon_store::kit::Kit;
 use serde_json::Value;
@@ -106,6 +109,7 @@ async fn empty() -> Kit {
         node::plugin(),
         plugin::plugin(),
         presence::plugin(<_>::default()),
+        room::plugin(carrier::Carrier::new()),
     ];
     Kit::new(plugins).await
 }
