@@ -43,8 +43,9 @@ class Guest {
     const arg = JSON.stringify({ url: line.url, token, room, shade })
     const guest = new Guest(shade, fork(GUEST, [arg], { execArgv: [] }))
     guests.push(guest)
-    const { me } = await guest.hears('there')
+    const { me, state } = await guest.hears('there')
     guest.me = String(me)
+    if (state !== 'connected') await guest.inState('connected')
     return guest
   }
 
@@ -150,6 +151,20 @@ describe('two people in a meeting', () => {
     expect(state).toMatchObject({ reason: 'kicked' })
     await host.hears('left', ({ gone }) => gone === 'kicked')
     expect(await people()).toHaveLength(1)
+  })
+
+  it('are together again after the server was killed, in the same places', async () => {
+    const [one, other] = await together()
+    const places = (await people()).map(({ participant }) => participant)
+    line.aim(undefined)
+    await carillon.kill()
+    await carillon.serve()
+    line.aim(carillon.url)
+    await Promise.all([one.inState('reconnecting'), other.inState('reconnecting')])
+    await Promise.all([one.inState('connected'), other.inState('connected')])
+    await Promise.all([one.sees(other), other.sees(one)])
+    await Promise.all([one.hears('heard'), other.hears('heard')])
+    expect((await people()).map(({ participant }) => participant)).toEqual(places)
   })
 
   it('go on talking while the socket is away', async () => {
