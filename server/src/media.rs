@@ -57,7 +57,7 @@ impl Carrier {
             run,
             sfu: RwLock::default(),
             relays: Relays::of(&config.rooms),
-            reach: Reach::default(),
+            reach: Reach::new(config.database.is_none()),
             elsewhere: OnceLock::new(),
             facts: Arc::default(),
             leaving: AtomicBool::new(false),

@@ -188,16 +188,7 @@ impl Node {
         let store = Store::open(&database(config), &migrations, start.store).await?;
         let rates =
             Arc::new(Rates::new(config.limits.reads_per_s.get(), config.limits.writes_per_s.get()));
-        let settings = gateway::Settings {
-            shards: usize::from(config.shards),
-            rates: Arc::clone(&rates),
-            presence: Arc::clone(&presence),
-            limits: Limits {
-                reads_per_s: config.limits.reads_per_s.get(),
-                writes_per_s: config.limits.writes_per_s.get(),
-                ..Limits::default()
-            },
-        };
+        let settings = connections(config, &rates, &presence);
         let main = tokio::runtime::Handle::current();
         let (hub, run_shards) = gateway::start(settings, Arc::clone(&metrics), &main)?;
         let cluster = join(config, run, &store, (&hub, &presence, &media))?;
@@ -291,6 +282,20 @@ fn fit(config: &Config) -> Result<(), StartError> {
         ));
     }
     Ok(())
+}
+
+/// What the connections need.
+fn connections(config: &Config, rates: &Arc<Rates>, presence: &Arc<Presence>) -> gateway::Settings {
+    gateway::Settings {
+        shards: usize::from(config.shards),
+        rates: Arc::clone(rates),
+        presence: Arc::clone(presence),
+        limits: Limits {
+            reads_per_s: config.limits.reads_per_s.get(),
+            writes_per_s: config.limits.writes_per_s.get(),
+            ..Limits::default()
+        },
+    }
 }
 
 /// Where the log and the tables are.

@@ -13,8 +13,12 @@ use carillon_protocol::RunId;
 pub(super) const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// What this node knows of the others.
-#[derive(Debug, Default)]
-pub(super) struct Reach(Mutex<Known>);
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Whether nobody else has the database: who carried rooms before was this node's last run.
+    alone: bool,
+    known: Mutex<Known>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -31,16 +35,20 @@ struct Known {
 }
 
 impl Reach {
+    pub(super) fn new(alone: bool) -> Reach {
+        Reach { alone, known: Mutex::default() }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing in here panics between two changes that belong together.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody can be asked. While this node does not hear the others, or not for long
     /// enough, it cannot tell who is gone: then the database can, though later.
     pub(super) fn reaches(&self, run: RunId) -> bool {
         let known = self.known();
-        if known.left.contains(&run) {
+        if self.alone || known.left.contains(&run) {
             return false;
         }
         let beats = || known.beating.as_ref().is_none_or(|beating| beating.contains(&run));
@@ -104,7 +112,7 @@ mod tests {
 
     #[test]
     fn who_is_not_heard_for_three_seconds_is_gone_once() {
-        let reach = Reach::default();
+        let reach = Reach::new(false);
         assert!(reach.look(Some(&health(true, &[(EAST, 0), (WEST, 0)])), at(0)).is_empty());
         assert!(reach.look(Some(&health(true, &[(EAST, 0), (WEST, 2)])), at(4)).is_empty());
         assert!(reach.reaches(WEST));
@@ -119,7 +127,7 @@ mod tests {
 
     #[test]
     fn while_the_others_are_not_heard_nobody_is_gone_who_beats_in_the_database() {
-        let reach = Reach::default();
+        let reach = Reach::new(false);
         assert!(reach.reaches(EAST), "nobody has looked yet");
         reach.beating(&[EAST]);
         assert!(reach.reaches(EAST) && !reach.reaches(WEST));
@@ -137,8 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_is_alone_reaches_nobody() {
+        assert!(!Reach::new(true).reaches(EAST));
+    }
+
+    #[test]
     fn who_says_that_it_stops_is_gone_at_once() {
-        let reach = Reach::default();
+        let reach = Reach::new(false);
         reach.look(Some(&health(true, &[(EAST, 0), (WEST, 0)])), at(0));
         reach.leaves(WEST);
         assert!(!reach.reaches(WEST));

@@ -10,7 +10,7 @@ use carillon_protocol::{UserId, room::IceServer};
 
 use crate::config::Rooms;
 
-/// For how long a name holds, in seconds: longer than a meeting, and people come back with new ones.
+/// For how long a name holds, in seconds: longer than a meeting; who comes back gets another one.
 const HOLDS_S: i64 = 12 * 3_600;
 
 /// The relays of an installation.

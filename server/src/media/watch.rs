@@ -38,7 +38,7 @@ pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
 /// Every node that hears that one is gone tries it; of a room only one of them becomes the owner.
 async fn take_over(host: Host, owner: RunId) {
     while let Err(error) = host.call_typed(Caller::SYSTEM, None, &TakeOver { owner }).await {
-        tracing::debug!(%error, "the rooms of a node that is gone were not taken over; tried again");
+        tracing::debug!(%error, "rooms of a node that is gone were not taken over; tried again");
         sleep(AGAIN).await;
     }
 }

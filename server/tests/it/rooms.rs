@@ -5,7 +5,7 @@ mod sdk;
 
 use carillon::{config::Config, node::Start, server::Server};
 use carillon_protocol::{
-    ConvId, DeviceId, ErrorCode, ParticipantId, RoomId, ServerFrame,
+    ConvId, DeviceId, ErrorCode, ParticipantId, RoomId, ServerFrame, conv,
     limits::ROOM_PARTICIPANTS_MAX,
     room::{self, Create, Get, Join, Kick, Offer, Sent, Source, ephemeral, kind},
 };
@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     client::TestClient,
     kit::{PATIENCE, Person, TestServer, new_id},
-    process::{Process, carillon, connect},
+    process::{Process, add_org, add_person, carillon, connect},
 };
 
 use attendee::{Attendee, at};
@@ -187,6 +187,33 @@ async fn a_node_that_goes_down_in_order_hands_its_rooms_over_first() {
     see_each_other(&mut people).await;
     drop(people);
     west.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_only_node_is_killed_its_next_run_takes_everybody_back_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Process::serve(folder.path()).await;
+    let org = add_org(folder.path(), "Harbour");
+    let (amy, bob) = (add_person(folder.path(), org, "amy"), add_person(folder.path(), org, "bob"));
+    let mut calls = connect(&first.url, &amy).await;
+    let create =
+        conv::Create { title: "Shop".into(), members: vec![bob.user], history: conv::History::All };
+    let conv = calls.call(&create).await.unwrap().conv;
+    let room = open(&mut calls, conv).await;
+    let amys = Attendee::join(calls, "amy", room).await;
+    let bobs = Attendee::join(connect(&first.url, &bob).await, "bob", room).await;
+    let mut people = [amys, bobs];
+    see_each_other(&mut people).await;
+
+    first.kill();
+    let second = Process::serve(folder.path()).await;
+    for (attendee, person) in people.iter_mut().zip([&amy, &bob]) {
+        attendee.calls = connect(&second.url, person).await;
+        let lost = attendee.look_at(&[]).await.unwrap_err();
+        assert_eq!(lost.code, ErrorCode::NotFound, "it says to join again: {}", lost.msg);
+        attendee.come_back().await.unwrap();
+    }
+    see_each_other(&mut people).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
