@@ -126,8 +126,11 @@ impl Link {
     pub fn text_within(&mut self, time: Duration) -> Result<Option<Utf8Bytes>, Failed> {
         // No time at all would mean for ever.
         let time = time.max(Duration::from_micros(1));
+        let patience = self.socket.get_ref().read_timeout()?;
         self.socket.get_ref().set_read_timeout(Some(time))?;
-        match self.socket.read() {
+        let read = self.socket.read();
+        self.socket.get_ref().set_read_timeout(patience)?;
+        match read {
             Ok(Message::Text(text)) => Ok(Some(text)),
             Ok(Message::Close(close)) => Err(closed(close)),
             Ok(_) => Ok(None),
