@@ -45,7 +45,7 @@ TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast
 else
 TESTS := cargo test --workspace --lib --bins --tests --examples
 TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --test chat \
-	--test directory --test node --test poll -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
+	--test directory --test node --test poll --test room -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
 endif
 
 .PHONY: help run build web test lint interop bench system services browser

@@ -23,7 +23,7 @@ pub struct Carrier {
 struct Nodes {
     away: BTreeSet<RunId>,
     busy: bool,
-    asked: Vec<(RunId, MediaAsked)>,
+    deaf: bool,
     /// Who has connections where, and what of them is forwarded.
     carried: BTreeMap<(RunId, RoomId, ParticipantId), BTreeSet<Source>>,
 }
@@ -59,6 +59,11 @@ impl Carrier {
         self.nodes().busy = busy;
     }
 
+    /// Whether nothing can be asked for a moment, though everybody runs.
+    pub fn deafens(&self, deaf: bool) {
+        self.nodes().deaf = deaf;
+    }
+
     /// Nothing is heard of somebody any more.
     pub fn loses(&self, lost: ParticipantId) {
         self.nodes().carried.retain(|(_, _, participant), _| *participant != lost);
@@ -84,19 +89,12 @@ impl Carrier {
         owners.next().map(|(owner, ..)| *owner)
     }
 
-    /// What was asked since the last look.
-    pub fn asked(&self) -> Vec<MediaCall> {
-        let asked = std::mem::take(&mut self.nodes().asked);
-        asked.into_iter().map(|(_, asked)| asked.what).collect()
-    }
-
     fn answer(&self, owner: RunId, asked: MediaAsked) -> Result<MediaAnswer> {
         let mut nodes = self.nodes();
-        if nodes.away.contains(&owner) {
+        if nodes.deaf || nodes.away.contains(&owner) {
             return Err(Error::new(ErrorCode::Unavailable, "it is away").retry_ms(1_000));
         }
-        let MediaAsked { room, what } = asked.clone();
-        nodes.asked.push((owner, asked));
+        let MediaAsked { room, what } = asked;
         let key = |participant| (owner, room, participant);
         let known = |nodes: &Nodes, participant| match nodes.carried.contains_key(&key(participant))
         {

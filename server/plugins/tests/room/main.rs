@@ -3,8 +3,14 @@
 // Clippy knows `#[test]` functions as tests, not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod cards;
 mod carrier;
 mod coming;
+mod following;
+mod moderating;
+mod owners;
+mod racing;
+mod sums;
 mod world;
 
 use world::*;

@@ -8,12 +8,11 @@ pub use carillon_plugin::{
         Cid, Command, ConvId, ErrorCode, Event, OrgId, ParticipantId, RoomId, SessionId, Topic,
         card::{Card, State},
         conv::{Create as NewConv, History, RemoveMembers},
-        id::Ulid,
         log,
         msg::{self, Body, SentData},
         org,
         plugin::ListDead,
-        room::{self, *},
+        room::*,
     },
 };
 use carillon_plugins::{
@@ -24,6 +23,12 @@ use carillon_plugins::{
 pub use carillon_store::kit::Kit;
 
 pub use crate::carrier::{Carrier, run};
+
+/// A conversation of many, the first of whom made it.
+pub struct Crowd {
+    pub conv: ConvId,
+    pub people: Vec<Caller>,
+}
 
 /// An organisation whose `amy`, `bob` and `carol` are in a conversation and `dan` is not, and
 /// another one with `zoe`.
@@ -90,6 +95,17 @@ impl World {
         let cid = Some(Cid(kit.host().new_id()));
         let conv = kit.host().call_typed(amy, cid, &create).await.unwrap().conv;
         World { kit, carrier, conv, amy, bob, carol, dan, zoe }
+    }
+
+    pub async fn crowd(&self, size: usize) -> Crowd {
+        let mut people = Vec::new();
+        for number in 0..size {
+            people.push(person(&self.kit, self.amy.org, &format!("p{number}")).await);
+        }
+        let members = people.iter().skip(1).map(|who| who.user).collect();
+        let create = NewConv { title: "Crowd".into(), members, history: History::All };
+        let conv = self.call(people[0], create).await.unwrap().conv;
+        Crowd { conv, people }
     }
 
     pub fn cid(&self) -> Cid {
