@@ -33,8 +33,11 @@ import { type Quality, quality } from './stats.ts'
 /** A gap of the roster may close by itself; after so long the room is asked for. */
 const GAP_MS = 500
 
+/** People sit and wait: the client tries to connect again after so long at most, less by chance. */
+const HURRY_MS = 2_000
+
 /** What a meeting needs of a client. */
-export type MeetingClient = Pick<Client, 'call' | 'listen' | 'connection'>
+export type MeetingClient = Pick<Client, 'call' | 'listen' | 'connection' | 'reconnect'>
 
 /** Somebody's presence in a room. */
 export class Presence {
@@ -62,6 +65,7 @@ export class Presence {
   #wasConnected = false
   #refreshing = false
   #timer: Timer | undefined
+  #hurry: Timer | undefined
   #stop: () => void = () => {}
 
   constructor(
@@ -260,6 +264,7 @@ export class Presence {
   finish(state: MeetingState & { state: 'left' }): void {
     if (this.#left) return
     clearTimeout(this.#timer)
+    clearTimeout(this.#hurry)
     this.#stop()
     this.#drop()
     const error = local('E_STOPPED', 'the meeting was left')
@@ -292,8 +297,9 @@ export class Presence {
     const changes = this.#roster.take(event)
     if (this.#roster.held !== before) this.#changed(changes)
     if (this.#roster.gap) this.#refreshSoon()
-    // The room is carried by another server now: whether it knows the connections, it says.
-    if (event.k === 'room.moved') this.connections?.subscriber.probe()
+    // Another server carries the room, and knows nobody's connections. Whoever has joined it since
+    // has this event in the roster that they were given.
+    if (event.k === 'room.moved' && this.#roster.held !== before) this.#lost()
   }
 
   #ephemeral({ k, topic, data }: Ephemeral): void {
@@ -316,6 +322,11 @@ export class Presence {
       return
     }
     this.#watch.online(connection.state === 'online', now())
+    clearTimeout(this.#hurry)
+    if (connection.state === 'offline') {
+      const wait = HURRY_MS * (1 - Math.random() / 2)
+      this.#hurry = after(wait, () => this.#client.reconnect())
+    }
     if (connection.state === 'online') {
       // Another server, or the same one anew, may not know the connections.
       this.connections?.subscriber.probe()

@@ -47,6 +47,8 @@ export class House {
   readonly asked: Asked[] = []
   /** What an operation is refused with from now on. */
   readonly refusals = new Map<string, ErrorCode>()
+  /** How often the client was asked to connect at once. */
+  hurried = 0
   /** Whether people wait to be let in. */
   lobby = false
   readonly #media = new Map<string, Media>()
@@ -78,6 +80,10 @@ export class House {
       listen(listener) {
         house.#listeners.add(listener)
         return () => house.#listeners.delete(listener)
+      },
+      reconnect() {
+        house.hurried += 1
+        house.#tellConnection()
       },
       call: ((op: string, args: object, { signal }: { signal?: AbortSignal } = {}) =>
         house.#call({ op, args: structuredClone(args) } as Asked, signal)) as MeetingClient['call'],
@@ -130,12 +136,16 @@ export class House {
     if (online === this.#online) return
     this.#online = online
     this.#connections += 1
-    for (const listener of this.#listeners) {
-      listener({ kind: 'connection', connection: this.client.connection })
-    }
+    this.#tellConnection()
     if (!online) return
     for (const waiter of this.#waiters.splice(0)) waiter()
     for (const event of this.#unheard.splice(0)) this.#hear(event)
+  }
+
+  #tellConnection(): void {
+    for (const listener of this.#listeners) {
+      listener({ kind: 'connection', connection: this.client.connection })
+    }
   }
 
   #hear(event: Event): void {
@@ -226,6 +236,13 @@ export class House {
   /** The server starts anew: the room stays, the connections are unknown. */
   restart(): void {
     this.#media.clear()
+  }
+
+  /** Another server carries the room from now on. */
+  move(): void {
+    this.restart()
+    const { room, conv } = this.room
+    this.#emit('room.moved', { room, conv }, {})
   }
 
   /** What the network would do: connections come about whose ends agree, and end with one. */

@@ -49,6 +49,19 @@ describe('coming back', () => {
     expect(table.updates.filter(({ kind }) => kind === 'state')).toHaveLength(1)
   })
 
+  it('has the client look for the server each one or two seconds, until one leaves', async () => {
+    const table = new Table()
+    const { meeting } = await busy(table)
+    table.house.online(false)
+    await table.pass(20_000)
+    expect(table.house.hurried).toBeGreaterThanOrEqual(9)
+    expect(table.house.hurried).toBeLessThanOrEqual(20)
+    await table.done(meeting.leave())
+    const before = table.house.hurried
+    await table.pass(20_000)
+    expect(table.house.hurried).toBe(before)
+  })
+
   it('to a server that was started anew takes less than a second once there is a socket', async () => {
     const table = new Table()
     const all = await busy(table)
@@ -135,6 +148,20 @@ describe('coming back', () => {
     expect(table.platform.open).toEqual([])
   })
 
+  it('to another server that carries the room is at once, and once', async () => {
+    const table = new Table()
+    const all = await busy(table)
+    const before = table.count('room.join')
+    table.network = false
+    table.house.move()
+    await table.pass(500)
+    table.network = true
+    await table.pass(500)
+    expectBack(table, all)
+    await table.pass(20_000)
+    expect(table.count('room.join') - before).toBe(1)
+  })
+
   it('to a room that is over ends there', async () => {
     const table = new Table()
     const all = await busy(table)
@@ -217,7 +244,18 @@ const SOURCES = ['microphone', 'camera', 'screen', 'screen_audio'] as const
 const deed = fc.record({
   do: fc.constantFrom(
     ...(['publish', 'mute', 'unmute', 'unpublish', 'look', 'moderate'] as const),
-    ...(['come', 'go', 'show', 'cut', 'restart', 'falter', 'fail', 'lose', 'wait'] as const),
+    ...([
+      'come',
+      'go',
+      'show',
+      'cut',
+      'restart',
+      'move',
+      'falter',
+      'fail',
+      'lose',
+      'wait',
+    ] as const),
   ),
   what: fc.nat(11),
 })
@@ -245,6 +283,7 @@ async function perform(table: Table, { do: kind, what }: Deed): Promise<void> {
   if (kind === 'look') lookAtAll(table, what)
   if (kind === 'cut') house.online(what % 2 === 0)
   if (kind === 'restart') house.restart()
+  if (kind === 'move') house.move()
   if (kind === 'falter') peer?.becomes('disconnected')
   if (kind === 'fail') peer?.becomes('failed')
   if (kind === 'lose' && what === 0) house.leave(meeting.me, 'lost')
@@ -298,7 +337,7 @@ describe('a meeting in which everything happens at once', () => {
         expect(tracks).toEqual(carried)
         await table.done(meeting.leave())
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 })
