@@ -46,6 +46,8 @@ export interface Received {
   readonly frames: number[]
   /** Bytes of sound. */
   readonly sound: number
+  /** How many players of sound play. */
+  readonly players: number
 }
 
 /** Makes a page ready for meetings, before it goes anywhere. */
@@ -66,7 +68,9 @@ export async function received(page: Page): Promise<Received> {
         else if (report.framesDecoded > 0) frames.push(report.framesDecoded)
       }
     }
-    return { frames: frames.sort((one, other) => other - one), sound }
+    const players = [...document.querySelectorAll('audio')].filter(player => !player.paused)
+    frames.sort((one, other) => other - one)
+    return { frames, sound, players: players.length }
   })
 }
 
@@ -81,7 +85,7 @@ export async function meets(page: Page, pictures: number): Promise<void> {
       async () => {
         const now = await received(page)
         const moved = now.frames.filter((frames, at) => frames > (before.frames[at] ?? 0) + 5)
-        return moved.length >= pictures && now.sound > before.sound
+        return moved.length >= pictures && now.sound > before.sound && now.players > 0
       },
       { timeout: 30_000 },
     )

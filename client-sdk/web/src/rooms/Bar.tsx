@@ -16,7 +16,7 @@ import {
   Video,
   VideoOff,
 } from 'lucide-react'
-import type { ReactNode } from 'react'
+import type { MouseEvent, ReactNode } from 'react'
 import { useScreen } from '../model/hooks.ts'
 import { useText } from '../texts/language.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
@@ -53,7 +53,8 @@ export function Bar(props: BarProps) {
     ({ participants }) => participants.filter(one => one.waiting === true).length,
   )
   return (
-    <div className="bar" role="toolbar" aria-label={t('rooms.controls')}>
+    // biome-ignore lint/a11y/useKeyWithClickEvents: keys keep the focus where it is
+    <div className="bar" role="toolbar" aria-label={t('rooms.controls')} onClick={letGo}>
       <Microphone deeds={deeds} />
       <Camera deeds={deeds} />
       {!isNarrow && <Screen deeds={deeds} />}
@@ -92,6 +93,12 @@ export function Bar(props: BarProps) {
       <Leave deeds={deeds} ends={moderates(self)} onEnd={() => props.onAbove('end')} />
     </div>
   )
+}
+
+/** Whoever pressed by hand talks with the next Space, and does not press the same again. */
+function letGo(event: MouseEvent): void {
+  const isByHand = event.detail > 0
+  if (isByHand && document.activeElement instanceof HTMLElement) document.activeElement.blur()
 }
 
 /** A button with a picture and a word. */

@@ -21,6 +21,7 @@ import { Meeting } from './meeting.ts'
 import { NetworkCheck } from './NetworkCheck.tsx'
 import { useNow } from './now.ts'
 import { type Place, placeIn } from './place.ts'
+import { meantEntering } from './refusals.ts'
 import { type Device, useDevice } from './useDevice.ts'
 import { Video } from './Video.tsx'
 
@@ -63,7 +64,7 @@ export function Before({ room }: { room: Room }) {
           <DeviceTrouble kind="microphone" device={mic.device} />
           <DeviceTrouble kind="camera" device={cam.device} />
           {entering.error !== undefined && (
-            <Banner tone="danger">{failure(t, entering.error)}</Banner>
+            <Banner tone="danger">{failure(t, meantEntering(entering.error))}</Banner>
           )}
           <Button
             look="primary"

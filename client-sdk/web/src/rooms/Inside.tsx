@@ -20,6 +20,7 @@ import { isOn, useMeeting, useName, useSelf, useTitleOf, useView } from './hooks
 import { PeoplePanel } from './PeoplePanel.tsx'
 import { Quality } from './Quality.tsx'
 import { ReactionBar } from './ReactionBar.tsx'
+import { meantInside } from './refusals.ts'
 import { type Look, Stage } from './Stage.tsx'
 
 /** The meeting itself. */
@@ -147,7 +148,7 @@ function Notices({ deeds }: { deeds: Deeds }) {
       )}
       {refused !== undefined && (
         <Banner tone="danger" action={clear}>
-          {failure(t, refused)}
+          {failure(t, meantInside(refused))}
         </Banner>
       )}
     </div>

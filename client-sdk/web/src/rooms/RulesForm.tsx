@@ -1,4 +1,5 @@
 import type { RoomRules } from '@carillon/client'
+import { useEffect, useState } from 'react'
 import { type Key, useText } from '../texts/language.tsx'
 import { Check } from '../ui/Field.tsx'
 import { useMeeting, useView } from './hooks.ts'
@@ -16,8 +17,23 @@ export function RulesForm() {
   const t = useText()
   const meeting = useMeeting()
   const rules = useView(view => view.head.rules)
-  const change = (rule: keyof RoomRules, holds: boolean) =>
-    void meeting.try(() => meeting.room.update({ rules: { ...rules, [rule]: holds } }))
+  // A box shows at once what was chosen; the room says later that it holds.
+  const [wanted, setWanted] = useState<RoomRules>()
+  const shown = wanted ?? rules
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what the room says is what holds
+  useEffect(() => setWanted(undefined), [rules])
+  const change = async (rule: keyof RoomRules, holds: boolean) => {
+    const next = { ...shown, [rule]: holds }
+    setWanted(next)
+    await meeting.try(async () => {
+      try {
+        await meeting.room.update({ rules: next })
+      } catch (refused) {
+        setWanted(undefined)
+        throw refused
+      }
+    })
+  }
   return (
     <fieldset className="rules">
       <legend>{t('rooms.rules')}</legend>
@@ -25,8 +41,8 @@ export function RulesForm() {
         <Check
           key={rule}
           label={t(label)}
-          checked={rules[rule]}
-          onChange={event => change(rule, event.target.checked)}
+          checked={shown[rule]}
+          onChange={event => void change(rule, event.target.checked)}
         />
       ))}
     </fieldset>

@@ -1,18 +1,23 @@
 import { Volume2 } from 'lucide-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { useStore } from 'zustand'
+import { useShallow } from 'zustand/react/shallow'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { chosen } from './devices.ts'
 import type { Meeting } from './meeting.ts'
 
+const NONE: readonly MediaStreamTrack[] = []
+
 /** What the others say. It is heard whatever page is shown. */
 export function Sounds({ meeting }: { meeting: Meeting }) {
   const t = useText()
-  const sound = useStore(meeting.view, () => meeting.room.audio)
   const speaker = useStore(chosen, choice => choice.speaker)
   // A stream has several tracks, and an element plays only the first one.
-  const tracks = sound?.getAudioTracks() ?? []
+  const tracks = useStore(
+    meeting.view,
+    useShallow(() => meeting.room.audio?.getAudioTracks() ?? NONE),
+  )
   const players = useRef(new Set<HTMLAudioElement>())
   const [isSilenced, setSilenced] = useState(false)
   const play = useCallback((player: HTMLAudioElement) => {

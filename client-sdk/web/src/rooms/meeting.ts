@@ -2,7 +2,6 @@
 
 import type {
   Client,
-  ConvId,
   Gone,
   RoomHead,
   RoomId,
@@ -83,13 +82,10 @@ export class Meeting {
     const room = await joinRoom(client, id, place === undefined ? {} : { participant: place })
     const meeting = new Meeting(room)
     // Who waits to be let in sends it then.
-    if (taken.microphone) void meeting.#begin('microphone', taken.microphone)
-    if (taken.camera) void meeting.#begin('camera', taken.camera)
+    const { microphone, camera } = taken
+    if (microphone) void meeting.try(() => room.publish('microphone', microphone))
+    if (camera) void meeting.try(() => room.publish('camera', camera))
     return meeting
-  }
-
-  get conv(): ConvId {
-    return this.view.getState().head.conv
   }
 
   /** Does something of the room; what the server says against it is shown. */
@@ -124,16 +120,14 @@ export class Meeting {
       return
     }
     this.view.setState({ trouble: undefined })
-    if (!known) return this.#begin(source, track)
-    await this.try(() => this.room.unmute(source, track))
-    this.#closeUnused(source, track)
+    await this.try(() =>
+      known ? this.room.unmute(source, track) : this.room.publish(source, track),
+    )
   }
 
   /** Sends silence, or no picture: the light of the camera goes out. */
   async pause(source: 'microphone' | 'camera'): Promise<void> {
-    const track = this.room.sending.get(source)?.track
     await this.try(() => this.room.mute(source))
-    if (source === 'camera') track?.stop()
   }
 
   /** Goes on with another device, if this one is in use. */
@@ -143,12 +137,8 @@ export class Meeting {
   ): Promise<void> {
     const before = this.room.sending.get(source)
     if (!before || (before.muted && source === 'camera')) return
-    const { track: old, muted } = before
     try {
-      const track = await open()
-      await this.room.replace(source, track)
-      if (muted) await this.room.mute(source)
-      if (old !== track) old?.stop()
+      await this.room.replace(source, await open())
     } catch (error) {
       this.view.setState({ trouble: { source, trouble: troubleOf(error) } })
     }
@@ -166,21 +156,12 @@ export class Meeting {
       return
     }
     const { video, audio } = shared
-    // The browser has a button of its own for it.
-    video.addEventListener('ended', () => void this.unshare())
+    if (audio) void this.try(() => this.room.publish('screen_audio', audio))
     await this.try(() => this.room.publish('screen', video))
-    if (audio) await this.try(() => this.room.publish('screen_audio', audio))
-    if (!this.room.sending.has('screen')) {
-      video.stop()
-      audio?.stop()
-    }
   }
 
   async unshare(): Promise<void> {
     for (const source of ['screen_audio', 'screen'] as const) {
-      const sent = this.room.sending.get(source)
-      if (!sent) continue
-      sent.track.stop()
       await this.try(() => this.room.unpublish(source))
     }
   }
@@ -189,11 +170,6 @@ export class Meeting {
   async leave(): Promise<void> {
     forgetPlace()
     await this.try(() => this.room.leave())
-  }
-
-  /** Takes a sentence that people hear or read for a moment. */
-  happened(happening: Happening): void {
-    this.#happenings.add(happening)
   }
 
   #heard(update: MeetingUpdate): void {
@@ -209,32 +185,36 @@ export class Meeting {
     } else if (update.kind === 'tracks') {
       view.setState({ tracks: view.getState().tracks + 1 })
     } else if (update.kind === 'sending') {
-      view.setState({ sending: room.sending })
-      this.#remember()
+      this.#sends(view.getState().sending)
     } else if (update.kind === 'quality') {
       view.setState({ quality: room.quality })
-    } else if (update.kind === 'muted') {
-      this.#muted(update.source)
-    } else {
+    } else if (update.kind !== 'muted' || update.source !== 'screen_audio') {
+      // The sound of a screen ends with the screen, which is told.
       this.#happenings.add(update)
     }
   }
 
-  /** A moderator has muted it: nothing of it is recorded here any more either. */
-  #muted(source: RoomSource): void {
-    const track = this.room.sending.get(source)?.track
-    if (source !== 'microphone') track?.stop()
-    this.#happenings.add({ kind: 'muted', source })
+  /** Closes what is not sent any more, whoever has decided that: the light of a camera goes out. */
+  #sends(before: ReadonlyMap<RoomSource, Sending>): void {
+    const { sending } = this.room
+    for (const [source, { track }] of before) {
+      const now = sending.get(source)
+      // A microphone stays open: who is muted wants to be heard with the next word.
+      const isOpen = now?.track === track && (source === 'microphone' || !now.muted)
+      if (!isOpen) track.stop()
+    }
+    for (const [source, { track }] of sending) {
+      if (before.get(source)?.track !== track) track.onended = () => void this.#ended(source)
+    }
+    this.view.setState({ sending })
+    this.#remember()
   }
 
-  /** What a refused change has opened is closed again. */
-  #closeUnused(source: RoomSource, track: MediaStreamTrack): void {
-    if (this.room.sending.get(source)?.track !== track) track.stop()
-  }
-
-  async #begin(source: RoomSource, track: MediaStreamTrack): Promise<void> {
-    await this.try(() => this.room.publish(source, track))
-    this.#closeUnused(source, track)
+  /** A device was unplugged, or the browser's own button for a shared screen was pressed. */
+  async #ended(source: RoomSource): Promise<void> {
+    if (source !== 'microphone' && source !== 'camera') return this.unshare()
+    this.view.setState({ trouble: { source, trouble: 'missing' } })
+    await this.pause(source)
   }
 
   #over(reason: Gone | 'refused'): void {
