@@ -2,9 +2,9 @@
 //!
 //! A participant has two connections. What they send is offered by the client. What they see and
 //! hear is offered by the server, in answers to what the client asks, so the two never cross. The
-//! second one has a fixed number of *slots*, a media section each: the loudest voices take turns in
-//! those for sound, and a slot for pictures shows what the client asks for. So nothing is negotiated
-//! when people come, go or begin to speak.
+//! second one has a fixed number of *slots*, a media section each: the loudest voices take turns
+//! in those for sound, and a slot for pictures shows what the client asks for. So nothing is
+//! negotiated when people come, go or begin to speak.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Opening rooms, now or for later, changing them, and ending them.
 
-use carillon_plugin::{Caller, Committed, Ctx, Decision, Error, Result, Value};
+use carillon_plugin::{Caller, Committed, Ctx, Decision, Error, Result, Tx, Value};
 use carillon_protocol::{
     ConvId, ErrorCode, RoomId,
     card::Post,
@@ -86,17 +86,25 @@ pub(super) async fn create(ctx: Ctx, args: Create) -> Result<Decision<Created>> 
         seq: 0,
         people: Vec::new(),
     };
-    let card = card::card(&meeting, &card::Attendance::default())?;
+    owe(&mut tx, &ctx, &meeting)?;
+    Ok(tx.into())
+}
+
+/// What a new room is owed: its card, a reminder if it was planned, and that it does not stay open
+/// for ever if nobody comes.
+fn owe(tx: &mut Tx, ctx: &Ctx, meeting: &Meeting) -> Result<()> {
+    let card = card::card(meeting, &card::Attendance::default())?;
+    let Head { room, conv, starts_at, .. } = meeting.head;
     let (owner, key) = ("room".to_owned(), room.to_string());
-    tx.after(0, &format!("post:{room}"), &Post { conv: args.conv, owner, key, card });
-    match args.starts_at {
+    tx.after(0, &format!("post:{room}"), &Post { conv, owner, key, card });
+    match starts_at {
         Some(at) => {
-            remind(&mut tx, &ctx, room, at);
+            remind(tx, ctx, room, at);
             tx.at(at + PLANNED_LASTS_MS, &sweeping(room), &Sweep { room });
         }
         None => tx.after(UNATTENDED_MS, &sweeping(room), &Sweep { room }),
     }
-    Ok(tx.into())
+    Ok(())
 }
 
 /// The answer of `room.create`.
@@ -130,7 +138,7 @@ fn in_time(ctx: &Ctx, at: i64) -> Result<()> {
     }
 }
 
-fn remind(tx: &mut carillon_plugin::Tx, ctx: &Ctx, room: RoomId, starts_at: i64) {
+fn remind(tx: &mut Tx, ctx: &Ctx, room: RoomId, starts_at: i64) {
     match starts_at - REMINDED_MS {
         at if at > ctx.now() => tx.at(at, &reminding(room), &Remind { room, starts_at }),
         _ => tx.cancel(&reminding(room)),
