@@ -267,6 +267,13 @@ for (const viewport of [
     await join(page)
     await meets(page, 1)
     await look(page, 'inside')
+    await press(page, 'More')
+    await page.getByRole('menuitem', { name: 'Speaker view' }).click()
+    await expect(page.locator('.stage-large')).toContainText('Bob')
+    await meets(page, 1)
+    await look(page, 'speaker')
+    await press(page, 'More')
+    await page.getByRole('menuitem', { name: 'Grid view' }).click()
     await press(page, 'React')
     await look(page, 'react')
     await press(page, 'React')
@@ -315,6 +322,34 @@ test('a meeting goes on while the connection to the server is cut', async ({
   await expect(tile(amy, 'Bob')).toContainText('Muted')
   await expect(amy.getByText(/Bob Wong has left/)).toHaveCount(0)
   await meets(bob, 1)
+})
+
+test('where a browser keeps silent, one tap lets the others be heard', async ({
+  visit,
+  company,
+}) => {
+  const conv = await company.group('Hush', 'amy', 'bob')
+  const bob = await visit('bob', conv)
+  await enter(bob)
+  const amy = await visit('amy', conv)
+  // As a browser that plays nothing before somebody has touched the page.
+  await amy.addInitScript(() => {
+    const play = HTMLAudioElement.prototype.play
+    HTMLAudioElement.prototype.play = function (this: HTMLAudioElement) {
+      const isTouched = document.documentElement.dataset.touched === 'yes'
+      return isTouched ? play.call(this) : Promise.reject(new DOMException('', 'NotAllowedError'))
+    }
+  })
+  await amy.reload()
+  await enter(amy)
+  const tap = amy.getByRole('button', { name: 'Tap to hear' })
+  await expect(tap).toBeVisible()
+  await amy.evaluate(() => {
+    document.documentElement.dataset.touched = 'yes'
+  })
+  await tap.click()
+  await expect(tap).toHaveCount(0)
+  await meets(amy, 1)
 })
 
 /** From one's camera to the others' screens: half of the pictures, and all but one of twenty. */
