@@ -3,14 +3,12 @@
 //!
 //! Times are durations since any fixed moment.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 /// How far packets may come late, and jump ahead, in packets: two seconds of a large picture. What
 /// is older is of no use to a decoder; what jumps further is taken for a new stream, because a
 /// receiver of SRTP loses count after jumps of 2^15.
 const REACH: u64 = 1_024;
-/// How many places where packets were left out are remembered for those that come late.
-const SHIFTS_MAX: usize = 64;
 /// The longest pause that timestamps show: after a longer one nobody needs to know how long.
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
@@ -66,23 +64,21 @@ pub struct Munger {
 /// The stream that is shown.
 #[derive(Debug)]
 struct Stream {
+    /// Its first sequence number: what is older belongs before the switch.
+    first: u64,
     /// The newest sequence number that arrived.
     newest: u64,
-    /// The newest picture that arrived.
-    picture: u16,
-    /// What is taken off its timestamps, and its counts of the lowest layer.
-    ts: u32,
-    tl0: u8,
-    /// What is taken off the rest, the oldest first; never empty.
-    shifts: VecDeque<Shift>,
+    /// What is taken off its numbers.
+    off: Off,
 }
 
-/// From one sequence number on, this much is taken off.
+/// Differences between two streams.
 #[derive(Debug, Clone, Copy)]
-struct Shift {
-    from: u64,
+struct Off {
     seq: u64,
+    ts: u32,
     picture: u16,
+    tl0: u8,
 }
 
 impl Munger {
@@ -105,49 +101,25 @@ impl Munger {
         if known.is_none_or(|stream| packet.seq > stream.newest.saturating_add(REACH)) {
             self.begin(packet);
         }
-        let stream = self.stream.as_mut()?;
-        let shift = *stream.shifts.iter().rev().find(|shift| shift.from <= packet.seq)?;
+        let stream = self.stream.as_mut().filter(|stream| stream.first <= packet.seq)?;
+        let off = stream.off;
         let out = Out {
-            seq: packet.seq.wrapping_sub(shift.seq),
-            ts: packet.ts.wrapping_sub(stream.ts),
+            seq: packet.seq.wrapping_sub(off.seq),
+            ts: packet.ts.wrapping_sub(off.ts),
             vp8: packet.vp8.map(|ids| Vp8Ids {
-                picture: ids.picture.wrapping_sub(shift.picture) & PICTURE_MASK,
-                tl0: ids.tl0.wrapping_sub(stream.tl0),
+                picture: ids.picture.wrapping_sub(off.picture) & PICTURE_MASK,
+                tl0: ids.tl0.wrapping_sub(off.tl0),
             }),
         };
         let newest = out.seq >= self.sent.next;
         if !self.sent.first_time(out.seq) {
             return None;
         }
-        stream.saw(packet);
+        stream.newest = stream.newest.max(packet.seq);
         if newest {
             self.newest_is(out, packet.at);
         }
         Some(out)
-    }
-
-    /// A packet of the stream that is deliberately not sent: what follows closes the gap. One that
-    /// comes late, after others that were sent, leaves a gap; of a picture all packets are left out
-    /// or none.
-    pub fn drop(&mut self, packet: &In) {
-        let Some(stream) = &mut self.stream else { return };
-        let Some(last) = stream.shifts.back().copied() else { return };
-        if packet.seq <= stream.newest || packet.seq - stream.newest > REACH {
-            return;
-        }
-        let whole = packet.vp8.is_some_and(|ids| is_newer(ids.picture, stream.picture));
-        stream.saw(packet);
-        // A run of packets left out is one place.
-        if last.from == packet.seq {
-            stream.shifts.pop_back();
-        } else if stream.shifts.len() == SHIFTS_MAX {
-            stream.shifts.pop_front();
-        }
-        stream.shifts.push_back(Shift {
-            from: packet.seq + 1,
-            seq: last.seq.wrapping_add(1),
-            picture: last.picture.wrapping_add(u16::from(whole)),
-        });
     }
 
     fn begin(&mut self, packet: &In) {
@@ -157,18 +129,13 @@ impl Munger {
             self.ts.wrapping_add((ticks as u32).max(1))
         });
         let ids = packet.vp8.unwrap_or_default();
-        let shift = Shift {
-            from: packet.seq,
+        let off = Off {
             seq: packet.seq.wrapping_sub(self.sent.next),
-            picture: ids.picture.wrapping_sub(self.next.picture),
-        };
-        self.stream = Some(Stream {
-            newest: packet.seq,
-            picture: ids.picture,
             ts: packet.ts.wrapping_sub(ts),
+            picture: ids.picture.wrapping_sub(self.next.picture),
             tl0: ids.tl0.wrapping_sub(self.next.tl0),
-            shifts: VecDeque::from([shift]),
-        });
+        };
+        self.stream = Some(Stream { first: packet.seq, newest: packet.seq, off });
     }
 
     fn newest_is(&mut self, out: Out, at: Duration) {
@@ -184,20 +151,7 @@ impl Munger {
     }
 }
 
-impl Stream {
-    fn saw(&mut self, packet: &In) {
-        if packet.seq > self.newest {
-            self.newest = packet.seq;
-            self.picture = packet.vp8.map_or(self.picture, |ids| ids.picture);
-        }
-    }
-}
-
 const PICTURE_MASK: u16 = 0x7fff;
-
-fn is_newer(picture: u16, than: u16) -> bool {
-    (1..=PICTURE_MASK / 2).contains(&(picture.wrapping_sub(than) & PICTURE_MASK))
-}
 
 const SENT_WORDS: usize = REACH as usize / 64;
 

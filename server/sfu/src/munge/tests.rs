@@ -12,7 +12,6 @@ const CLOCK: u32 = 90_000;
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Packet(In),
-    LeftOut(In),
     Switch,
 }
 
@@ -22,10 +21,6 @@ type Trace = Vec<(Step, Option<Out>)>;
 fn play(munger: &mut Munger, steps: &[Step]) -> Trace {
     let outcome = |step: &Step| match step {
         Step::Packet(packet) => munger.forward(packet),
-        Step::LeftOut(packet) => {
-            munger.drop(packet);
-            None
-        }
         Step::Switch => {
             munger.switch();
             None
@@ -39,25 +34,6 @@ fn play(munger: &mut Munger, steps: &[Step]) -> Trace {
 #[derive(Default)]
 struct Stretch {
     sent: BTreeMap<u64, (In, Out)>,
-    /// Left out before anything newer was there.
-    closed: Vec<In>,
-    newest: u64,
-}
-
-impl Stretch {
-    /// How many numbers lie between two packets beyond what was left out.
-    fn apart(&self, from: &In, to: &In) -> u64 {
-        let closed = self.closed.iter().filter(|out| from.seq < out.seq && out.seq < to.seq);
-        to.seq - from.seq - closed.count() as u64
-    }
-
-    fn pictures_apart(&self, from: &In, to: &In) -> u16 {
-        let (first, last) = (from.vp8.unwrap().picture, to.vp8.unwrap().picture);
-        let between = self.closed.iter().filter(|out| from.seq < out.seq && out.seq < to.seq);
-        let mut closed: Vec<u16> = between.map(|out| out.vp8.unwrap().picture).collect();
-        closed.dedup();
-        (last.wrapping_sub(first) & PICTURE_MASK) - closed.len() as u16
-    }
 }
 
 fn stretches(trace: &Trace) -> Vec<Stretch> {
@@ -68,12 +44,7 @@ fn stretches(trace: &Trace) -> Vec<Stretch> {
         match (step, out) {
             (Step::Switch, _) => all.push(Stretch::default()),
             (Step::Packet(packet), Some(out)) => {
-                now.newest = now.newest.max(packet.seq);
                 now.sent.insert(packet.seq, (*packet, *out));
-            }
-            (Step::LeftOut(packet), _) if !now.sent.is_empty() && packet.seq > now.newest => {
-                now.newest = packet.seq;
-                now.closed.push(*packet);
             }
             _ => {}
         }
@@ -94,15 +65,16 @@ fn check(trace: &Trace) -> Result<(), String> {
         let sent: Vec<&(In, Out)> = stretch.sent.values().collect();
         for pair in sent.windows(2) {
             let ((one, one_out), (two, two_out)) = (pair[0], pair[1]);
-            if two_out.seq.checked_sub(one_out.seq) != Some(stretch.apart(one, two)) {
+            if two_out.seq.checked_sub(one_out.seq) != Some(two.seq - one.seq) {
                 return Err(format!("{} and {} are not as far apart", one.seq, two.seq));
             }
             if two_out.ts.wrapping_sub(one_out.ts) != two.ts.wrapping_sub(one.ts) {
                 return Err(format!("time between {} and {} changed", one.seq, two.seq));
             }
             let (from, to) = (one_out.vp8.unwrap().picture, two_out.vp8.unwrap().picture);
+            let came = two.vp8.unwrap().picture.wrapping_sub(one.vp8.unwrap().picture);
             let apart = to.wrapping_sub(from) & PICTURE_MASK;
-            if apart != stretch.pictures_apart(one, two) || to > PICTURE_MASK {
+            if apart != came & PICTURE_MASK || to > PICTURE_MASK {
                 return Err(format!("pictures of {} and {} are not in order", one.seq, two.seq));
             }
         }
@@ -153,31 +125,25 @@ fn stream(seq: u64, ts: u32, picture: u16, sizes: &[u8], began: Duration) -> Vec
     packets
 }
 
-/// What a network and a server do to a stream: some packets are lost, some come late, some twice,
-/// some pictures are left out. `fate` has a number for each packet.
+/// What a network does to a stream: some packets are lost, some come late, some twice. `fate` has a
+/// number for each packet.
 fn arrive(packets: &[In], fate: &[u16]) -> Vec<Step> {
-    let mut steps: Vec<(usize, Step)> = Vec::new();
+    let mut steps: Vec<(usize, In)> = Vec::new();
     for (place, packet) in packets.iter().enumerate() {
         let fate = fate[place % fate.len()] as usize;
-        let left_out = packet.vp8.unwrap().picture % 7 == 3;
-        let step = if left_out { Step::LeftOut(*packet) } else { Step::Packet(*packet) };
         match fate % 16 {
             0 => continue,
-            1 => steps.push((place + fate / 16 % 40, step)),
-            2 => steps.extend([(place, step), (place + fate / 16 % 9, step)]),
-            _ => steps.push((place, step)),
+            1 => steps.push((place + fate / 16 % 40, *packet)),
+            2 => steps.extend([(place, *packet), (place + fate / 16 % 9, *packet)]),
+            _ => steps.push((place, *packet)),
         }
     }
     steps.sort_by_key(|(place, _)| *place);
     // What comes late arrives when the others do.
     let mut now = Duration::ZERO;
-    let on_time = |(_, step): (usize, Step)| {
-        let (Step::Packet(packet) | Step::LeftOut(packet)) = step else { return step };
+    let on_time = |(_, packet): (usize, In)| {
         now = now.max(packet.at);
-        match step {
-            Step::Packet(packet) => Step::Packet(In { at: now, ..packet }),
-            _ => Step::LeftOut(In { at: now, ..packet }),
-        }
+        Step::Packet(In { at: now, ..packet })
     };
     steps.into_iter().map(on_time).collect()
 }
@@ -209,7 +175,7 @@ fn steps(streams: Vec<(u64, u32, u16, Vec<u8>, Vec<u16>, u64)>) -> Vec<Step> {
 
 proptest! {
     #[test]
-    fn a_decoder_sees_one_stream_whatever_is_lost_late_twice_left_out_or_switched(
+    fn a_decoder_sees_one_stream_whatever_is_lost_late_twice_or_switched(
         streams in prop::collection::vec(a_stream(), 1..6),
         seq in 0_u64..=65_535,
         ts in any::<u32>(),
@@ -235,7 +201,6 @@ proptest! {
             let packet = In { seq, ts, clock_rate: CLOCK, at, vp8: None };
             match what % 16 {
                 1 => munger.switch(),
-                2 => munger.drop(&packet),
                 _ => {
                     let Some(out) = munger.forward(&packet) else { continue };
                     prop_assert!(used.insert(out.seq), "{} is used twice", out.seq);
@@ -257,7 +222,6 @@ fn good() -> Trace {
     play(&mut Munger::new(65_530, 9, Vp8Ids::default()), &steps(streams))
 }
 
-/// Without packets left out, one after the other: nothing is missing at all.
 #[test]
 fn packets_that_all_arrive_are_numbered_without_a_gap() {
     let trace = good();

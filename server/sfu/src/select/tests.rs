@@ -188,8 +188,7 @@ proptest! {
 #[test]
 fn the_check_finds_a_choice_that_flaps() {
     let tiles = [camera(1_280, Class::Speaker), camera(320, Class::Other)];
-    let flaps =
-        |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, budget, wishes);
+    let flaps = |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, budget, wishes);
     // Around 1.25 times what both cost.
     let budgets = [1_650_000, 1_850_000];
     assert!(check_steady(&tiles, &budgets, flaps).unwrap_err().contains("became"));
