@@ -27,6 +27,8 @@ use super::{
 const RACES_MAX: usize = 8;
 /// How often a room is looked after while somebody is in it.
 pub(super) const SWEEP_MS: i64 = 60_000;
+/// When it is looked after again after a right was taken away.
+const SOON_MS: i64 = 1_000;
 /// How long a planned room stays open without anybody: the rest of the day.
 pub(super) const PLANNED_LASTS_MS: i64 = 24 * 3_600_000;
 
@@ -241,9 +243,8 @@ impl Change {
         self.tell(kind::ENDED, &data);
         let all: Vec<_> = self.meeting.seats().map(|seat| seat.participant).collect();
         all.into_iter().for_each(|participant| self.leave(participant, Gone::Ended));
-        let room = self.room();
-        self.tx.cancel(&sweeping(room));
-        self.tx.cancel(&reminding(room));
+        self.tx.cancel(&reminding(self.room()));
+        self.tell_media_soon();
         self.show();
     }
 
@@ -273,6 +274,11 @@ impl Change {
     pub(super) fn look_after(&mut self, at: i64) {
         let room = self.room();
         self.tx.at(at, &sweeping(room), &Sweep { room });
+    }
+
+    /// Media are told right after the commit; and once more if this node ends in between.
+    pub(super) fn tell_media_soon(&mut self) {
+        self.look_after(self.now + SOON_MS);
     }
 
     /// Shows on the card how the room is now.

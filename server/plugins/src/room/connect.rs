@@ -9,7 +9,7 @@ use carillon_protocol::{
     room::{Answer, Candidate, Done, Offer, Offered, Sent, Source, Subscribe, Subscribed},
 };
 
-use super::{media, rows::own};
+use super::{media, rows::seated};
 
 /// The longest name of a media section.
 const MID_LEN_MAX: usize = 16;
@@ -50,7 +50,7 @@ pub(super) async fn subscribe(ctx: Ctx, args: Subscribe) -> Result<Subscribed> {
 
 /// Who is in the caller's room: others are looked at by nobody.
 async fn here(ctx: &Ctx, participant: ParticipantId) -> Result<BTreeSet<ParticipantId>> {
-    let room = own(ctx, participant).await?.room;
+    let room = seated(ctx, participant).await?.room;
     let sql = "SELECT id FROM room_participant
                WHERE room = $1 AND left_at IS NULL AND waiting = 0 ORDER BY id";
     ctx.query(sql, [room.into()]).await?.iter().map(|row| row.get(0)).collect()
@@ -83,7 +83,7 @@ fn done(answer: MediaAnswer) -> Result<Done> {
 /// Asks who carries the media of the caller's room. Where nobody does any more the caller joins
 /// again, and another node carries them.
 async fn pass(ctx: &Ctx, participant: ParticipantId, call: MediaCall) -> Result<MediaAnswer> {
-    let known = own(ctx, participant).await?;
+    let known = seated(ctx, participant).await?;
     let carriers = media::media(ctx);
     let owner = known.owner.filter(|&owner| carriers.reaches(owner));
     let owner = owner.ok_or_else(|| Error::not_found("connection any more; join again"))?;

@@ -2,11 +2,11 @@
 
 use carillon_plugin::{Ctx, Error, Result, Row, Tx, Value};
 use carillon_protocol::{
-    Event, ParticipantId, Topic, UserId, conv::MembersChangedData, org::MemberChangedData,
-    room::Leave, session::EndedData,
+    Event, ParticipantId, Topic, conv::MembersChangedData, org::MemberChangedData, room::Leave,
+    session::EndedData,
 };
 
-/// The most places that are found at once: everybody's in the rooms of one conversation.
+/// The most places of one person that are found at once: many more than they may have.
 const FOUND_MAX: usize = 1_000;
 
 /// `conv.members_changed`.
@@ -16,15 +16,14 @@ pub(super) async fn members_changed(ctx: Ctx, event: Event) -> Result<Tx> {
     if data.removed.is_empty() {
         return Ok(ctx.tx());
     }
-    let sql = "SELECT p.id, p.user_id FROM room_participant p
-               JOIN room_meeting m ON m.id = p.room
-               WHERE m.conv = $1 AND m.phase <> 'ended' AND p.left_at IS NULL
-               ORDER BY p.id LIMIT $2";
-    let rows = ctx.query(sql, [conv.into(), FOUND_MAX.into()]).await?;
-    let place = |row: &Row| Ok((row.get(0)?, row.get(1)?));
-    let places = rows.iter().map(place).collect::<Result<Vec<(ParticipantId, UserId)>>>()?;
-    let gone = places.into_iter().filter(|(_, user)| data.removed.contains(user));
-    Ok(put_out(&ctx, gone.map(|(participant, _)| participant)))
+    let sql = "SELECT p.id FROM room_participant p JOIN room_meeting m ON m.id = p.room
+               WHERE p.user_id = $1 AND p.left_at IS NULL AND m.conv = $2 ORDER BY p.id LIMIT $3";
+    let mut gone = Vec::new();
+    for user in data.removed {
+        let rows = ctx.query(sql, [user.into(), conv.into(), FOUND_MAX.into()]).await?;
+        gone.extend(ids(&rows)?);
+    }
+    Ok(put_out(&ctx, gone.into_iter()))
 }
 
 /// `org.member_left`.
@@ -45,8 +44,11 @@ pub(super) async fn signed_out(ctx: Ctx, event: Event) -> Result<Tx> {
 
 async fn places(ctx: &Ctx, sql: &str, args: impl Into<Vec<Value>>) -> Result<Tx> {
     let rows = ctx.query(sql, args).await?;
-    let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<ParticipantId>>>()?;
-    Ok(put_out(ctx, ids.into_iter()))
+    Ok(put_out(ctx, ids(&rows)?.into_iter()))
+}
+
+fn ids(rows: &[Row]) -> Result<Vec<ParticipantId>> {
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// They leave by calls of their own, which media are told of.

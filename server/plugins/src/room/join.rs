@@ -9,7 +9,7 @@ use carillon_protocol::{
 use super::{
     change::{Change, Holds, again},
     check_member, media,
-    rows::{Meeting, Person, load, over, put_out, stand},
+    rows::{Meeting, Person, load, over, put_out, stand, was_put_out},
     rules::{self, Entry},
     seat, unseen,
 };
@@ -45,14 +45,6 @@ async fn enter(ctx: &Ctx, args: &Join) -> Result<Joined> {
     come(ctx, meeting).await
 }
 
-/// Whether a moderator put the caller out of the room. Who was turned away may knock again.
-async fn was_put_out(ctx: &Ctx, room: RoomId) -> Result<bool> {
-    let sql = "SELECT 1 FROM room_participant
-               WHERE room = $1 AND user_id = $2 AND gone = 'kicked' AND waiting = 0 LIMIT 1";
-    let row = ctx.query_one(sql, [room.into(), ctx.caller().user.into()]).await?;
-    Ok(row.is_some())
-}
-
 /// Somebody comes who is not in the room with this device.
 async fn come(ctx: &Ctx, meeting: Meeting) -> Result<Joined> {
     let Caller { user, session, .. } = ctx.caller();
@@ -75,7 +67,9 @@ async fn come(ctx: &Ctx, meeting: Meeting) -> Result<Joined> {
         offer = Some(connect(ctx, owner, (&meeting, &seat)).await?);
     }
     let begins = !waiting && meeting.head.started_at.is_none();
-    let holds = if begins { Holds::All } else { Holds::Rights };
+    // A device that comes while another one of the same person goes must not be forgotten by it.
+    let is_second = meeting.seats().any(|seat| seat.user == user);
+    let holds = if begins || is_second { Holds::All } else { Holds::Rights };
     let owner = meeting.owner;
     let mut change = Change::of(ctx, meeting, holds);
     if begins {
@@ -107,9 +101,10 @@ async fn come_back(ctx: &Ctx, mut meeting: Meeting, seat: Participant) -> Result
     let owner = owner(ctx, &mut meeting).await?;
     let offer = connect(ctx, owner, (&meeting, &seat)).await?;
     let mut tx = ctx.tx();
-    tx.run(
-        "UPDATE room_participant SET seen_at = $1 WHERE id = $2",
-        [ctx.now().into(), participant.into()],
+    let session = ctx.caller().session.map(|session| session.to_string()).unwrap_or_default();
+    tx.run_one(
+        "UPDATE room_participant SET seen_at = $1, session = $2 WHERE id = $3 AND left_at IS NULL",
+        [ctx.now().into(), session.into(), participant.into()],
     );
     ctx.commit(tx).await?;
     // Tells media what is forwarded, or that who was put out meanwhile is not here.

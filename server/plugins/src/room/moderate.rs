@@ -33,6 +33,7 @@ pub(super) async fn mute(ctx: Ctx, args: Mute) -> Result<Done> {
         for &participant in &whom {
             change.set(participant, |seat| rules::mute(&mut seat.publications, args.source));
         }
+        change.tell_media_soon();
         change.commit_if_any(&ctx).await?;
         Ok(whom)
     })
@@ -90,6 +91,9 @@ pub(super) async fn admit(ctx: Ctx, args: Admit) -> Result<Done> {
 pub(super) async fn kick(ctx: Ctx, args: Kick) -> Result<Done> {
     let (meeting, gone) = again(|| async {
         let (meeting, seat, role) = moderated(&ctx, args.participant).await?;
+        if seat.waiting {
+            return Err(Error::conflict("they are not in the meeting; turn them away"));
+        }
         if seat.role >= role {
             return Err(Error::denied("only a host puts out who moderates, and nobody the host"));
         }
@@ -97,6 +101,7 @@ pub(super) async fn kick(ctx: Ctx, args: Kick) -> Result<Done> {
         let all: Vec<_> = all.map(|seat| seat.participant).collect();
         let mut change = Change::of(&ctx, meeting, Holds::All);
         all.iter().for_each(|&participant| change.leave(participant, Gone::Kicked));
+        change.tell_media_soon();
         change.gone();
         change.audit(|audited| audited.before(&seat.user));
         Ok((change.commit(&ctx).await?.0, all))
@@ -127,6 +132,7 @@ pub(super) async fn role(ctx: Ctx, args: SetRole) -> Result<Done> {
         }
         let mut change = Change::of(&ctx, meeting, Holds::All);
         change.give_role(seat.user, args.role);
+        change.tell_media_soon();
         let of = |role| (seat.user, role);
         change.audit(|audited| audited.before(&of(seat.role)).after(&of(args.role)));
         let (meeting, _) = change.commit(&ctx).await?;

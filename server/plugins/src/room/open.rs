@@ -176,13 +176,23 @@ pub(super) async fn seen(ctx: &Ctx, room: RoomId) -> Result<Meeting> {
     Ok(meeting)
 }
 
+/// Refuses who may not say how the room is and when it is over: who opened it and was put out of
+/// it does not any more.
+async fn keeps(ctx: &Ctx, meeting: &Meeting) -> Result<()> {
+    rules::keeper(meeting, ctx.caller().user)?;
+    match rows::was_put_out(ctx, meeting.head.room).await? {
+        true => Err(rows::put_out()),
+        false => Ok(()),
+    }
+}
+
 /// `room.update`.
 pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Done> {
     let title = args.title.as_deref().map(title).transpose()?;
     args.starts_at.map_or(Ok(()), |at| in_time(&ctx, at))?;
     let (seats, before) = again(|| async {
         let meeting = seen(&ctx, args.room).await?;
-        rules::keeper(&meeting, ctx.caller().user)?;
+        keeps(&ctx, &meeting).await?;
         if meeting.head.phase == Phase::Ended {
             return Err(over());
         }
@@ -201,6 +211,9 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Done> {
         let mut change = Change::of(&ctx, Meeting { head, ..meeting }, Holds::All);
         change.update();
         change.set_all(|seat| rules::hush(seat, &rules));
+        if change.meeting.head.phase == Phase::Open {
+            change.tell_media_soon();
+        }
         if let Some(at) = starts_at {
             remind(&mut change.tx, &ctx, args.room, at);
             change.look_after(at + PLANNED_LASTS_MS);
@@ -221,7 +234,7 @@ pub(super) async fn update(ctx: Ctx, args: Update) -> Result<Done> {
 pub(super) async fn end(ctx: Ctx, args: End) -> Result<Done> {
     let owner = again(|| async {
         let meeting = seen(&ctx, args.room).await?;
-        rules::keeper(&meeting, ctx.caller().user)?;
+        keeps(&ctx, &meeting).await?;
         if meeting.head.phase == Phase::Ended {
             return Ok(None);
         }

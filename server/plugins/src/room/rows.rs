@@ -162,6 +162,7 @@ pub(super) struct Stand {
     pub(super) room: RoomId,
     pub(super) org: OrgId,
     pub(super) user: UserId,
+    session: Option<SessionId>,
     pub(super) owner: Option<RunId>,
     pub(super) phase: Phase,
     /// Why they are not in it any more.
@@ -175,7 +176,8 @@ pub(super) struct Stand {
 /// Where a participant stands, whoever asks.
 pub(super) async fn stand(ctx: &Ctx, participant: ParticipantId) -> Result<Option<Stand>> {
     let sql = "SELECT p.room, m.org, p.user_id, m.owner, m.phase, p.gone, p.waiting, p.rev,
-                   p.name, p.role, p.joined_at, p.hand_at, p.publications, m.rules
+                   p.name, p.role, p.joined_at, p.hand_at, p.publications, m.rules,
+                   p.session
                FROM room_participant p JOIN room_meeting m ON m.id = p.room WHERE p.id = $1";
     let Some(row) = ctx.query_one(sql, [participant.into()]).await? else { return Ok(None) };
     let (owner, gone): (String, Option<String>) = (row.get(3)?, row.get(5)?);
@@ -201,6 +203,7 @@ pub(super) async fn stand(ctx: &Ctx, participant: ParticipantId) -> Result<Optio
         rev: row.get(7)?,
         seat,
         rules: read(&row.get::<String>(13)?)?,
+        session: row.get::<String>(14)?.parse().ok(),
     }))
 }
 
@@ -216,6 +219,24 @@ pub(super) async fn own(ctx: &Ctx, participant: ParticipantId) -> Result<Stand> 
         None if stand.waiting => Err(Error::denied("wait until somebody lets you in")),
         None => Ok(stand),
     }
+}
+
+/// The same for what is sent and heard: only through the session that came in, so that they end
+/// with it. Who came with another one joins again.
+pub(super) async fn seated(ctx: &Ctx, participant: ParticipantId) -> Result<Stand> {
+    let stand = own(ctx, participant).await?;
+    match stand.session == ctx.caller().session {
+        true => Ok(stand),
+        false => Err(Error::not_found("connection of this session; join again")),
+    }
+}
+
+/// Whether a moderator put the caller out of a room. Who was turned away may knock again.
+pub(super) async fn was_put_out(ctx: &Ctx, room: RoomId) -> Result<bool> {
+    let sql = "SELECT 1 FROM room_participant
+               WHERE room = $1 AND user_id = $2 AND gone = 'kicked' AND waiting = 0 LIMIT 1";
+    let row = ctx.query_one(sql, [room.into(), ctx.caller().user.into()]).await?;
+    Ok(row.is_some())
 }
 
 pub(super) fn put_out() -> Error {

@@ -11,7 +11,7 @@ use carillon_protocol::{
 use super::{
     change::{Change, Holds, again, topic},
     media,
-    rows::{Meeting, load, own, stand},
+    rows::{Meeting, load, own, seated, stand},
     rules,
 };
 
@@ -66,9 +66,10 @@ fn concerns_others(meeting: &Meeting, (user, participant): (UserId, ParticipantI
 /// `room.publish`.
 pub(super) async fn publish(ctx: Ctx, args: Publish) -> Result<Done> {
     again(|| async {
-        let known = own(&ctx, args.participant).await?;
+        let known = seated(&ctx, args.participant).await?;
         let meeting = load(&ctx, known.room).await?;
-        let (role, rules) = (known.seat.role, meeting.head.rules);
+        let person = meeting.person(args.participant).ok_or_else(Error::raced)?;
+        let (role, rules) = (person.seat.role, meeting.head.rules);
         let sends = args.publication.is_some_and(|publication| !publication.muted);
         let is_of_a_screen = matches!(args.source, Source::Screen | Source::ScreenAudio);
         if (sends || args.publication.is_some() && is_of_a_screen)

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use carillon_plugin::{Caller, Ctx, MediaAnswer, MediaCall, Result};
 use carillon_protocol::{
-    ParticipantId, RoomId, UserId,
+    ErrorCode, ParticipantId, RoomId, RunId, UserId,
     presence::Watch,
     room::{Done, Gone, Lost, Phase, Sweep, TakeOver},
 };
 
 use super::{
-    change::{Change, Holds, PLANNED_LASTS_MS, SWEEP_MS, again},
+    change::{Change, Holds, PLANNED_LASTS_MS, SWEEP_MS, again, sweeping},
     media,
     rows::{Meeting, load, stand},
     seat,
@@ -21,6 +21,8 @@ use super::{
 const LOST_MS: i64 = 120_000;
 /// How long a room that was opened now waits for its first one, who may be looking for a camera.
 pub(super) const UNATTENDED_MS: i64 = 10 * 60_000;
+/// When a room is looked after again whose media could not be asked: nobody is gone for that.
+const AGAIN_MS: i64 = 10_000;
 /// Rooms of a node that is gone which are taken over in one call; the next one takes the others.
 const TAKEN_MAX: usize = 1_000;
 
@@ -31,9 +33,18 @@ pub(super) async fn sweep(ctx: Ctx, args: Sweep) -> Result<Done> {
         media::end(&ctx, args.room, meeting.owner).await?;
         return Ok(Done {});
     }
-    let connected = connected(&ctx, &meeting).await;
+    let connected = match connected(&ctx, &meeting).await {
+        Ok(connected) => connected,
+        Err(error) => {
+            tracing::warn!(%error, room = %args.room, "nobody knows who is connected");
+            let mut tx = ctx.tx();
+            tx.after(AGAIN_MS, &sweeping(args.room), &Sweep { room: args.room });
+            ctx.commit(tx).await?;
+            return Ok(Done {});
+        }
+    };
     let seen = seen(&ctx, &meeting, &connected).await?;
-    let meeting = again(|| async {
+    let (meeting, gone) = again(|| async {
         let meeting = load(&ctx, args.room).await?;
         tidy(&ctx, meeting, &seen).await
     })
@@ -48,23 +59,20 @@ pub(super) async fn sweep(ctx: Ctx, args: Sweep) -> Result<Done> {
     media::tell(&ctx, &here).await;
     let strangers = connected.iter().copied().filter(|it| !here.contains(it));
     media::tell(&ctx, &strangers.collect::<Vec<_>>()).await;
+    media::tell(&ctx, &gone).await;
     Ok(Done {})
 }
 
-/// Whom the room's owner has; nobody, if it cannot be asked.
-async fn connected(ctx: &Ctx, meeting: &Meeting) -> BTreeSet<ParticipantId> {
+/// Whom the room's owner has; nobody, if it is gone. That it cannot be asked says nothing of them.
+async fn connected(ctx: &Ctx, meeting: &Meeting) -> Result<BTreeSet<ParticipantId>> {
     let reached = meeting.owner.filter(|&owner| media::media(ctx).reaches(owner));
-    let Some(owner) = reached else { return BTreeSet::new() };
+    let Some(owner) = reached else { return Ok(BTreeSet::new()) };
     match media::ask(ctx, owner, (meeting.head.room, MediaCall::Connected)).await {
-        Ok(MediaAnswer::Connected { participants }) => participants.into_iter().collect(),
-        Ok(other) => {
-            tracing::error!(error = %media::unexpected(&other), "nobody is known to be connected");
-            BTreeSet::new()
-        }
-        Err(error) => {
-            tracing::warn!(%error, room = %meeting.head.room, "nobody is known to be connected");
-            BTreeSet::new()
-        }
+        Ok(MediaAnswer::Connected { participants }) => Ok(participants.into_iter().collect()),
+        Ok(other) => Err(media::unexpected(&other)),
+        // It carries no such room, as after a restart.
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -94,16 +102,20 @@ async fn seen(
 }
 
 /// Removes who is gone, ends what nobody needs any more, and looks again later.
-async fn tidy(ctx: &Ctx, meeting: Meeting, seen: &BTreeSet<ParticipantId>) -> Result<Meeting> {
+async fn tidy(
+    ctx: &Ctx,
+    meeting: Meeting,
+    seen: &BTreeSet<ParticipantId>,
+) -> Result<(Meeting, Vec<ParticipantId>)> {
     let now = ctx.now();
     if meeting.head.phase == Phase::Ended {
-        return Ok(meeting);
+        return Ok((meeting, Vec::new()));
     }
     let is_gone = |last: i64| now - last >= LOST_MS;
     let people = meeting.people.iter();
-    let gone: Vec<ParticipantId> = people
+    let gone: Vec<(ParticipantId, i64)> = people
         .filter(|it| !seen.contains(&it.seat.participant) && is_gone(it.seen_at))
-        .map(|it| it.seat.participant)
+        .map(|it| (it.seat.participant, it.seen_at))
         .collect();
     let is_empty = meeting.present().next().is_none();
     let forgotten = match meeting.head.starts_at {
@@ -119,15 +131,16 @@ async fn tidy(ctx: &Ctx, meeting: Meeting, seen: &BTreeSet<ParticipantId>) -> Re
             );
         }
     }
-    for &participant in &gone {
+    for &(participant, seen_at) in &gone {
+        // Who came back since this was read is not gone.
+        change.tx.run_one(
+            "UPDATE room_participant SET seen_at = $1 WHERE id = $2 AND seen_at = $1",
+            [seen_at.into(), participant.into()],
+        );
         change.leave(participant, Gone::Lost);
     }
     // Who is left may be few enough to end it, or need another host.
-    let ends = match is_empty {
-        true => now >= forgotten,
-        false => false,
-    };
-    match ends {
+    match is_empty && now >= forgotten {
         true => change.end(),
         false if !gone.is_empty() => change.gone(),
         false => {}
@@ -139,7 +152,8 @@ async fn tidy(ctx: &Ctx, meeting: Meeting, seen: &BTreeSet<ParticipantId>) -> Re
             false => change.look_after(now + SWEEP_MS),
         }
     }
-    Ok(change.commit(ctx).await?.0)
+    let gone = gone.into_iter().map(|(participant, _)| participant).collect();
+    Ok((change.commit(ctx).await?.0, gone))
 }
 
 /// `room.lost`: unless they are back by now.
@@ -149,30 +163,35 @@ pub(super) async fn lost(ctx: Ctx, args: Lost) -> Result<Done> {
         return Ok(Done {});
     }
     let meeting = load(&ctx, known.room).await?;
-    if !connected(&ctx, &meeting).await.contains(&args.participant) {
+    if !connected(&ctx, &meeting).await?.contains(&args.participant) {
         seat::go(&ctx, args.participant, Gone::Lost).await?;
     }
     Ok(Done {})
 }
 
 /// `room.take_over`: this node carries the rooms of one that is gone, as far as people are in them.
+/// One that cannot be taken keeps no other from it.
 pub(super) async fn take_over(ctx: Ctx, args: TakeOver) -> Result<Done> {
     let sql = "SELECT id FROM room_meeting
                WHERE owner = $1 AND phase <> 'ended' AND present > 0 ORDER BY id LIMIT $2";
     let rows = ctx.query(sql, [args.owner.into(), TAKEN_MAX.into()]).await?;
-    let here = media::media(&ctx).here();
+    let mut failed = None;
     for row in rows {
-        let room: RoomId = row.get(0)?;
-        again(|| async {
-            let meeting = load(&ctx, room).await?;
-            if meeting.owner != Some(args.owner) || meeting.head.phase == Phase::Ended {
-                return Ok(());
-            }
-            let mut change = Change::of(&ctx, meeting, Holds::All);
-            change.move_to(here);
-            change.commit(&ctx).await.map(drop)
-        })
-        .await?;
+        let taken = take(&ctx, row.get(0)?, args.owner).await;
+        failed = taken.err().or(failed);
     }
-    Ok(Done {})
+    failed.map_or(Ok(Done {}), Err)
+}
+
+async fn take(ctx: &Ctx, room: RoomId, from: RunId) -> Result<()> {
+    again(|| async {
+        let meeting = load(ctx, room).await?;
+        if meeting.owner != Some(from) || meeting.head.phase == Phase::Ended {
+            return Ok(());
+        }
+        let mut change = Change::of(ctx, meeting, Holds::All);
+        change.move_to(media::media(ctx).here());
+        change.commit(ctx).await.map(drop)
+    })
+    .await
 }

@@ -99,6 +99,7 @@ async fn a_planned_room_is_moved_or_called_off_by_who_planned_it() {
     let gone = world.opens(Create { starts_at: Some(begins - 60_000), ..plan }).await;
     let listed = world.call(world.bob, List { conv: Some(world.conv) }).await.unwrap().rooms;
     assert_eq!(listed.iter().map(|head| head.room).collect::<Vec<_>>(), [gone, room]);
+    assert_eq!(world.cards().await.len(), 2);
     assert_eq!(code(world.call(world.bob, End { room: gone }).await), ErrorCode::Forbidden);
     world.call(world.amy, End { room: gone }).await.unwrap();
     let later = Some(begins + HOUR_MS);
@@ -113,6 +114,6 @@ async fn a_planned_room_is_moved_or_called_off_by_who_planned_it() {
     assert_eq!(world.cards().await.len(), 3, "reminded of once, of the new time");
     world.comes(world.carol, room).await;
     let begun = world.call(world.amy, update).await;
-    assert_eq!(code(begun), ErrorCode::BadArg, "the time has passed");
+    assert_eq!(code(begun), ErrorCode::Conflict, "it has begun");
     world.nothing_failed().await;
 }

@@ -63,3 +63,21 @@ async fn a_device_that_is_signed_out_leaves_and_the_others_stay() {
     assert!(world.seat(room, desk).await.is_some());
     world.nothing_failed().await;
 }
+
+#[tokio::test]
+async fn what_is_sent_and_heard_ends_with_the_session_that_came_in() {
+    let world = World::new().await;
+    let room = world.opens(world.now_here()).await;
+    world.comes(world.amy, room).await;
+    let bob = world.comes(world.bob, room).await;
+    let other = SessionId(world.kit.host().new_id());
+    let other = Caller::signed_in(world.bob.user, world.bob.org, other, ["read", "write"]);
+    let offer = || Offer { participant: bob, sdp: "v=0".into(), sends: Vec::new() };
+    assert_eq!(code(world.call(other, offer()).await), ErrorCode::NotFound, "join again");
+    world.comes_back(other, room, bob).await.unwrap();
+    world.call(other, offer()).await.unwrap();
+    assert_eq!(code(world.call(world.bob, offer()).await), ErrorCode::NotFound);
+    let speaks = Some(Publication { muted: false });
+    let speaks = world.publishes((world.bob, bob), Source::Microphone, speaks).await;
+    assert_eq!(code(speaks), ErrorCode::NotFound);
+}

@@ -203,3 +203,14 @@ async fn the_end_is_for_everybody() {
         "who is there hears it before they go"
     );
 }
+
+#[tokio::test]
+async fn who_opened_a_room_and_was_put_out_of_it_does_not_end_it() {
+    let (world, room, amy, bob) = meeting(Rules::default()).await;
+    world.leaves(world.amy, amy).await.unwrap();
+    let amy = world.comes(world.amy, room).await;
+    assert_eq!(world.seat(room, bob).await.unwrap().role, Role::Host);
+    world.call(world.bob, Kick { participant: amy }).await.unwrap();
+    assert_eq!(code(world.call(world.amy, End { room }).await), ErrorCode::Forbidden);
+    assert_eq!(world.room(room).await.head.phase, Phase::Open);
+}

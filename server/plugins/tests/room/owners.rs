@@ -96,6 +96,45 @@ async fn what_media_could_not_be_told_they_are_told_later() {
 }
 
 #[tokio::test]
+async fn that_media_cannot_be_asked_puts_nobody_out() {
+    let world = World::new().await;
+    let room = world.opens(world.now_here()).await;
+    let (_, bob) = (world.comes(world.amy, room).await, world.comes(world.bob, room).await);
+    world.carrier.deafens(true);
+    for _ in 0..5 {
+        world.kit.clock().advance(60_000);
+        world.kit.settle().await;
+    }
+    let lost = world.call(Caller::SYSTEM, Lost { participant: bob }).await;
+    assert_eq!(code(lost), ErrorCode::Unavailable, "it is asked again");
+    assert_eq!(world.room(room).await.participants.len(), 2);
+    world.carrier.deafens(false);
+    world.kit.clock().advance(10_000);
+    world.kit.settle().await;
+    assert_eq!(world.room(room).await.participants.len(), 2);
+    world.nothing_failed().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_while_the_round_is_made_is_not_gone() {
+    let world = World::new().await;
+    let room = world.opens(world.now_here()).await;
+    let (_, bob) = (world.comes(world.amy, room).await, world.comes(world.bob, room).await);
+    world.carrier.loses(bob);
+    world.kit.clock().advance(60_000);
+    world.kit.settle().await;
+    world.kit.clock().advance(60_000);
+    let (host, caller) = (world.kit.host().clone(), world.bob);
+    world.kit.before_next_commit(async move {
+        let join = Join { room, participant: Some(bob) };
+        host.call_typed(caller, None, &join).await.unwrap();
+    });
+    world.call(Caller::SYSTEM, Sweep { room }).await.unwrap();
+    assert!(world.seat(room, bob).await.is_some());
+    assert_eq!(world.carrier.forwards(bob), Some(vec![]));
+}
+
+#[tokio::test]
 async fn a_room_that_nobody_comes_to_ends_by_itself() {
     let world = World::new().await;
     let room = world.opens(world.now_here()).await;

@@ -111,6 +111,21 @@ async fn two_devices_that_leave_at_once_leave_nobody_behind() {
     assert_eq!(still, [true, false]);
 }
 
+#[tokio::test]
+async fn a_device_that_comes_while_the_other_one_goes_hears_the_room() {
+    let (world, room, _, desk) = meeting().await;
+    meanwhile(&world, world.bob, Leave { participant: desk });
+    let phone = world.comes(world.bob, room).await;
+    meanwhile(&world, world.bob, Join { room, participant: None });
+    world.leaves(world.bob, phone).await.unwrap();
+    let log = world.log(room).await;
+    let left = log.iter().filter(|event| &*event.k == kind::LEFT);
+    let still: Vec<_> = left.map(|it| it.data.to::<LeftData>().unwrap().still_there).collect();
+    assert_eq!(still, [false, true]);
+    let order: Vec<_> = log.iter().rev().take(2).map(|event| event.k.to_string()).collect();
+    assert_eq!(order, [kind::LEFT, kind::JOINED]);
+}
+
 /// A hundred come at once; the hundred and first does not fit.
 #[tokio::test]
 async fn a_hundred_people_come_at_once_and_no_more() {
@@ -131,7 +146,7 @@ async fn a_hundred_people_come_at_once_and_no_more() {
     let who = |user| *crowd.people.iter().find(|who| who.user == user).unwrap();
     let leave = seats.map(|seat| (who(seat.user), Leave { participant: seat.participant }));
     let left = all_at_once(&world, leave).await;
-    left.into_iter().for_each(|left| drop(left.unwrap()));
+    assert!(left.iter().all(Result::is_ok), "{left:?}");
     let after = world.call(crowd.people[0], Get { room }).await.unwrap();
     assert_eq!((after.head.phase, after.participants.len()), (Phase::Ended, 0));
     assert_eq!(world.carrier.connected(), []);

@@ -65,14 +65,22 @@ async fn act(
             .call(who, Mute { room, participant: None, source: Source::Microphone })
             .await
             .is_err(),
-        8 => world.call(who, Admit { participant, admit: whom != 3 }).await.is_err(),
+        8 => {
+            let admitted = world.call(who, Admit { participant, admit: whom != 3 }).await;
+            // Who is let in is told so, and connects.
+            admitted.is_err()
+                || whom == 3
+                || world.comes_back(whose, room, participant).await.is_err()
+        }
         9 => world.call(who, SetRole { participant, role: Role::Moderator }).await.is_err(),
         10 => world.call(who, SetRole { participant, role: Role::Member }).await.is_err(),
         11 => world.call(whose, RaiseHand { participant, raised: true }).await.is_err(),
         12 => world.leaves(whose, participant).await.is_err(),
         13 => world.call(who, update).await.is_err(),
         14 if whom == 2 => world.call(who, Kick { participant }).await.is_err(),
-        15 => world.comes_back(whose, room, participant).await.is_err(),
+        15 if world.seat(room, participant).await.is_some() => {
+            world.comes_back(whose, room, participant).await.is_err()
+        }
         _ => false,
     };
     None
