@@ -60,7 +60,7 @@ async fn keep(
                 let Some(place) = place.upgrade() else { return };
                 state(&place, &mut flowing).await
             }
-            () = unknown.notified() => Do::Join("the server does not know the connection".to_owned()),
+            () = unknown.notified() => Do::Join("the server has no connection".to_owned()),
             update = heard.recv() => {
                 let Some(place) = place.upgrade() else { return };
                 match update {

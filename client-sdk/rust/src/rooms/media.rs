@@ -41,6 +41,7 @@ pub enum Media {
 pub(super) enum Input {
     Tone,
     Picture(usize),
+    File(mpsc::Receiver<Frame>),
     Frames(mpsc::Receiver<Frame>),
 }
 
@@ -56,7 +57,7 @@ impl Input {
                 let (opened, open) = tokio::sync::oneshot::channel();
                 tokio::task::spawn_blocking(move || read(path, source, opened, &frames));
                 open.await.map_err(|_| Error::Stopped)??;
-                Ok(Input::Frames(input))
+                Ok(Input::File(input))
             }
         }
     }
@@ -64,7 +65,7 @@ impl Input {
     /// The next frame; a key frame, if it is asked for and can be made.
     pub async fn next(&mut self, key: bool) -> Option<Frame> {
         match self {
-            Input::Frames(frames) => frames.recv().await,
+            Input::File(frames) | Input::Frames(frames) => frames.recv().await,
             Input::Tone => Some(Frame {
                 data: Bytes::from_static(opus::TONE),
                 duration: opus::duration(opus::TONE).unwrap_or_default(),

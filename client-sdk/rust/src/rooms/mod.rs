@@ -100,6 +100,8 @@ pub struct Statistics {
     pub bytes_sent: u64,
     /// Whole frames that were received.
     pub frames_received: u64,
+    /// Those of them that are pictures.
+    pub pictures_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
     /// Packets that were lost for good.

@@ -277,6 +277,7 @@ impl Place {
             frames_sent: sending.frames.load(Ordering::Relaxed),
             bytes_sent: sending.bytes.load(Ordering::Relaxed),
             frames_received: receiving.frames.load(Ordering::Relaxed),
+            pictures_received: receiving.pictures.load(Ordering::Relaxed),
             bytes_received: receiving.bytes.load(Ordering::Relaxed),
             packets_lost: receiving.lost.load(Ordering::Relaxed),
             frames_dropped: receiving.dropped.load(Ordering::Relaxed),

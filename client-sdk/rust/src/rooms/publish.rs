@@ -187,6 +187,10 @@ pub(super) struct Pump {
 
 impl Pump {
     pub async fn run(mut self) {
+        if matches!(self.input, Input::File(_)) {
+            // A file is sent from its beginning.
+            self.connected().await;
+        }
         let began = instant();
         let mut due = began;
         // Whoever receives this has nothing yet.
@@ -223,6 +227,31 @@ impl Pump {
     }
 }
 
+impl Pump {
+    /// Waits until there is a way, and it is open. The task ends with the meeting.
+    async fn connected(&mut self) {
+        loop {
+            let state = self.way.borrow_and_update().as_ref().map(|way| way.state.clone());
+            let open = async {
+                match state {
+                    Some(mut state) => {
+                        state.wait_for(|state| *state == State::Connected).await.is_ok()
+                    }
+                    None => false,
+                }
+            };
+            tokio::select! {
+                true = open => return,
+                changed = self.way.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The numbers of a stream of packets.
 struct Stream {
     way: Way,
@@ -235,7 +264,7 @@ struct Stream {
 
 impl Stream {
     fn new(way: Way, began: Instant) -> Stream {
-        // As far from the wrap as from zero: a packet that comes before the first one is told apart.
+        // Away from the wrap: whoever hears the second packet first knows that it is the second.
         Stream { way, began, number: 0x4000, picture: 0x2000, first: true }
     }
 

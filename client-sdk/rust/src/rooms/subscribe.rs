@@ -30,7 +30,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use super::{
     connection::{Connection, Tracks},
     order::{Next, Order, Packet},
-    vp8::Assembler,
+    vp8::{self, Assembler},
 };
 use crate::{Client, Error, clock::instant};
 
@@ -69,12 +69,19 @@ impl Frames {
     pub async fn next(&mut self) -> Option<Received> {
         self.queue.recv().await
     }
+
+    /// How many frames wait.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
 }
 
 /// How much was received.
 #[derive(Debug, Default)]
 pub(super) struct Receiving {
     pub frames: AtomicU64,
+    /// Those of them that are pictures.
+    pub pictures: AtomicU64,
     pub bytes: AtomicU64,
     /// Packets that did not come, not even later.
     pub lost: AtomicU64,
@@ -97,11 +104,15 @@ impl Sink {
         *shown = slots.iter().map(|it| (it.mid.clone(), (it.participant, it.source))).collect();
     }
 
-    fn give(&self, slot: &str, audio: bool, time: u32, data: Bytes) {
-        let shown = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = shown.get(slot).copied();
-        drop(shown);
+    /// Whose a slot's frames are.
+    fn shown(&self, slot: &str) -> Option<(ParticipantId, Source)> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(slot).copied()
+    }
+
+    fn give(&self, slot: &str, from: Option<(ParticipantId, Source)>, time: u32, data: Bytes) {
+        let audio = from.is_none();
         self.receiving.frames.fetch_add(1, Ordering::Relaxed);
+        self.receiving.pictures.fetch_add(u64::from(!audio), Ordering::Relaxed);
         self.receiving.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
         let at = instant().into_std();
         let frame = Received { slot: slot.to_owned(), audio, from, time, at, data };
@@ -181,7 +192,8 @@ async fn slot_of(connection: &Connection, track: &Arc<dyn TrackRemote>) -> Optio
 
 /// Makes frames of a track's packets.
 async fn read(track: Arc<dyn TrackRemote>, slot: String, audio: bool, sink: Sink) {
-    let (mut order, mut pictures) = (Order::default(), Assembler::default());
+    let mut frames = Maker { slot, audio, sink, pictures: Assembler::default(), whose: None };
+    let mut order = Order::default();
     let mut ssrc = None;
     let mut key_due: Option<Instant> = None;
     loop {
@@ -204,25 +216,9 @@ async fn read(track: Arc<dyn TrackRemote>, slot: String, audio: bool, sink: Sink
             _ => {}
         }
         while let Some(next) = order.pop(now.into_std()) {
-            match next {
-                // What carries nothing only keeps the connection busy.
-                Next::Packet(packet) if packet.payload.is_empty() => {}
-                Next::Packet(packet) if audio => {
-                    sink.give(&slot, true, packet.time, packet.payload)
-                }
-                Next::Packet(packet) => {
-                    let time = packet.time;
-                    if let Some(frame) = pictures.push(packet) {
-                        sink.give(&slot, false, time, frame);
-                    }
-                }
-                Next::Lost(count) => {
-                    sink.receiving.lost.fetch_add(count, Ordering::Relaxed);
-                    pictures.gap();
-                }
-            }
+            frames.take(next);
         }
-        key_due = match (audio || !pictures.needs_key(), ssrc, key_due) {
+        key_due = match (audio || !frames.pictures.needs_key(), ssrc, key_due) {
             (true, ..) | (_, None, _) => None,
             (false, Some(_), Some(due)) if due > now => Some(due),
             (false, Some(media_ssrc), _) => {
@@ -233,5 +229,46 @@ async fn read(track: Arc<dyn TrackRemote>, slot: String, audio: bool, sink: Sink
                 Some(now + KEY_AGAIN)
             }
         };
+    }
+}
+
+/// Makes frames of what comes in a slot.
+struct Maker {
+    slot: String,
+    audio: bool,
+    sink: Sink,
+    pictures: Assembler,
+    /// Whose the frames before were.
+    whose: Option<(ParticipantId, Source)>,
+}
+
+impl Maker {
+    fn take(&mut self, next: Next) {
+        match next {
+            // What carries nothing only keeps the connection busy.
+            Next::Packet(packet) if packet.payload.is_empty() => {}
+            Next::Packet(packet) if self.audio => {
+                self.sink.give(&self.slot, None, packet.time, packet.payload);
+            }
+            Next::Packet(packet) => self.picture(packet),
+            Next::Lost(count) => {
+                self.sink.receiving.lost.fetch_add(count, Ordering::Relaxed);
+                self.pictures.gap();
+            }
+        }
+    }
+
+    fn picture(&mut self, packet: Packet) {
+        let time = packet.time;
+        let Some(frame) = self.pictures.push(packet) else { return };
+        // The frames may be there before the answer that says whose they are. What is told of
+        // somebody begins with a key frame of theirs.
+        let whose = self.sink.shown(&self.slot);
+        let is_other = std::mem::replace(&mut self.whose, whose) != whose;
+        if whose.is_none() || (is_other && !vp8::is_key(&frame)) {
+            self.pictures.gap();
+        } else {
+            self.sink.give(&self.slot, whose, time, frame);
+        }
     }
 }

@@ -1,0 +1,173 @@
+//! Other people's WebRTC in rooms, unmodified and as it is installed: each is in a room with
+//! Chromium, and decodes what that sends, and the other way about. `make interop` installs and runs
+//! them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::{Meeting, open};
+use crate::kit::{PATIENCE, Person, TestServer};
+
+use super::attendee::at;
+
+/// So many seconds are compared.
+const SECONDS: usize = 10;
+/// The part of what one has sent that the other one must have decoded.
+const SHARE: f64 = 0.9;
+
+/// Where `make interop` installs what is installed.
+fn installed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/interop")
+}
+
+/// One of the programs beside this file.
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rooms/clients").join(name)
+}
+
+fn node(name: &str) -> Command {
+    let mut node = Command::new("node");
+    node.current_dir(installed().join("node")).arg(program(name));
+    node
+}
+
+fn browser(name: &str, path: &str) -> Command {
+    let mut browser = node("browser.mjs");
+    browser.args([name, path]);
+    browser
+}
+
+fn chromium() -> Command {
+    browser("chrome", "/usr/bin/chromium")
+}
+
+/// How many packets of sound, and how many pictures.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Count {
+    audio: f64,
+    video: f64,
+}
+
+/// What a program says every second.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Said {
+    sent: Count,
+    received: Count,
+}
+
+/// A program in a room.
+struct Running {
+    name: String,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(
+        name: &str,
+        mut program: Command,
+        server: &TestServer,
+        who: &Person,
+        room: &str,
+    ) -> Running {
+        program.args([server.url(), &who.token, room]).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = program.spawn().expect("run `make interop`");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { name: name.to_owned(), child, lines }
+    }
+
+    async fn said(&mut self) -> Said {
+        let line = timeout(PATIENCE, self.lines.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("{} says nothing", self.name)).unwrap();
+        let line = line.unwrap_or_else(|| panic!("{} has ended", self.name));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{}: {error}: {line}", self.name))
+    }
+
+    /// The first time that it has received sound and pictures.
+    async fn flows(&mut self) -> Said {
+        for _ in 0..30 {
+            let said = self.said().await;
+            if said.received.audio > 0.0 && said.received.video > 0.0 {
+                return said;
+            }
+        }
+        panic!("{} receives nothing", self.name);
+    }
+
+    async fn later(&mut self) -> Said {
+        let mut said = None;
+        for _ in 0..SECONDS {
+            said = Some(self.said().await);
+        }
+        said.unwrap()
+    }
+
+    /// Browsers have processes of their own, which only they end.
+    async fn end(mut self) {
+        let pid = self.child.id().expect("nobody has waited for it");
+        let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+    }
+}
+
+/// How much of what `from` sent arrived at `to`, of sound and of pictures.
+fn shares(from: (Said, Said), to: (Said, Said)) -> (f64, f64) {
+    let (sent, received) = ((from.0.sent, from.1.sent), (to.0.received, to.1.received));
+    let share =
+        |of: fn(&Count) -> f64| (of(&received.1) - of(&received.0)) / (of(&sent.1) - of(&sent.0));
+    (share(|count| count.audio), share(|count| count.video))
+}
+
+/// A program and Chromium decode what the other one sends.
+async fn meets_chromium(name: &str, program: Command) {
+    let server = TestServer::start().await;
+    let meeting = Meeting::at(&server).await;
+    let room = open(&mut at(&server, &meeting.amy).await, meeting.conv).await.to_string();
+    let mut chromium = Running::start("Chromium", chromium(), &server, &meeting.amy, &room);
+    let mut other = Running::start(name, program, &server, &meeting.bob, &room);
+    let (theirs, its) = tokio::join!(other.flows(), chromium.flows());
+    let (theirs_later, its_later) = tokio::join!(other.later(), chromium.later());
+    let (theirs, its) = ((theirs, theirs_later), (its, its_later));
+    for (from, to, (audio, video)) in
+        [("Chromium", name, shares(its, theirs)), (name, "Chromium", shares(theirs, its))]
+    {
+        println!(
+            "{from} -> {to}: {:.1} % of the sound, {:.1} % of the pictures",
+            audio * 100.0,
+            video * 100.0
+        );
+        assert!(audio >= SHARE && video >= SHARE, "{from} -> {to}: {theirs:?} {its:?}");
+    }
+    tokio::join!(other.end(), chromium.end());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "`make interop` installs what it runs"]
+async fn aiortc_meets_chromium() {
+    let mut aiortc = Command::new(installed().join("bin/python"));
+    aiortc.arg(program("python_aiortc.py"));
+    meets_chromium("aiortc", aiortc).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "`make interop` installs what it runs"]
+async fn the_webrtc_of_node_meets_chromium() {
+    meets_chromium("wrtc", node("node_wrtc.mjs")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "`make interop` installs what it runs"]
+async fn firefox_meets_chromium() {
+    meets_chromium("Firefox", browser("firefox", "/usr/bin/firefox-esr")).await;
+}
