@@ -161,6 +161,35 @@ test('a meeting goes on while its people read elsewhere, and when they load the 
   await expect(tile(amy, 'Bob')).toHaveCount(1)
 })
 
+test('who speaks is seen to speak, until they are silent', async ({ visit, company }) => {
+  const conv = await company.group('One voice', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  await press(amy, 'Mute')
+  const bob = await visit('bob', conv)
+  // A voice that goes on: the browser's own one beeps, and is silent in between.
+  await bob.addInitScript(() => {
+    const { mediaDevices } = navigator
+    const get = mediaDevices.getUserMedia.bind(mediaDevices)
+    mediaDevices.getUserMedia = async wanted => {
+      if (!wanted?.audio) return get(wanted)
+      const context = new AudioContext()
+      const out = context.createMediaStreamDestination()
+      const tone = new OscillatorNode(context, { frequency: 220, type: 'sawtooth' })
+      tone.connect(new GainNode(context, { gain: 0.3 })).connect(out)
+      tone.start()
+      return out.stream
+    }
+  })
+  await bob.reload()
+  await enter(bob)
+  await expect(tile(amy, 'Bob')).toHaveAttribute('data-speaking')
+  await expect(amy.getByText(/Bob Wong is speaking/)).toBeVisible()
+  await press(bob, 'Mute')
+  await expect(tile(amy, 'Bob')).not.toHaveAttribute('data-speaking')
+  await expect(amy.getByText(/Bob Wong is speaking/)).toHaveCount(0)
+})
+
 test('keys do what is done often', async ({ visit, company }) => {
   const conv = await company.group('By hand', 'amy', 'bob')
   const page = await visit('amy', conv)
