@@ -23,7 +23,7 @@ use str0m::{
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     ice::StunMessage,
     media::{Direction, KeyframeRequestKind, MediaKind, Pt, Rids},
-    net::{Protocol, Receive},
+    net::{Protocol, Receive, TcpType},
     rtp::{RtpPacket, RtpWrite, Ssrc},
 };
 
@@ -33,9 +33,12 @@ pub(crate) use config::{Certificate, ESTIMATE_FIRST_BPS};
 pub(crate) use packet::{Codec, Packet};
 pub(crate) use str0m::media::{Mid, Rid};
 
-/// The most streams of one connection that are remembered: four sources in three layers, and some
-/// that were replaced.
-const STREAMS_MAX: usize = 32;
+/// The most streams of one connection: four sources in three layers, each with what is sent again,
+/// and some that were replaced.
+const STREAMS_MAX: usize = 128;
+
+/// What is said of a connection, or a description, that the library panicked over.
+pub(crate) const PANICKED: &str = "the WebRTC library panicked";
 
 /// How datagrams travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +80,7 @@ impl Refused {
 }
 
 /// What happened on a connection.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are media: no box for each")]
 pub(crate) enum Happened {
     Connected,
     Closed,
@@ -97,6 +101,8 @@ impl Happened {
 pub(crate) struct Connection {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
+    /// The streams of which something was received.
+    streams: Vec<u32>,
     /// Which section and layer a received stream is.
     received: Vec<(Ssrc, Mid, Option<Rid>)>,
     /// The stream of each section that is sent.
@@ -115,11 +121,21 @@ impl Connection {
     ) -> Connection {
         let mut rtc = config::rtc(certificate, sends, now);
         for address in local {
-            let candidate = Candidate::host(*address, "udp");
-            candidate.ok().and_then(|candidate| rtc.add_local_candidate(candidate).cloned());
+            let udp = Candidate::host(*address, "udp");
+            let tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+            for candidate in [udp, tcp].into_iter().flatten() {
+                rtc.add_local_candidate(candidate);
+            }
         }
         let local = local.to_vec();
-        Connection { rtc, pending: None, received: Vec::new(), sent: Vec::new(), local }
+        Connection {
+            rtc,
+            pending: None,
+            streams: Vec::new(),
+            received: Vec::new(),
+            sent: Vec::new(),
+            local,
+        }
     }
 
     /// What the client's checks call this connection.
@@ -205,9 +221,30 @@ impl Connection {
         peer: Peer,
         datagram: &[u8],
     ) -> Result<bool, Ended> {
+        if !self.knows(datagram) {
+            return Ok(false);
+        }
         let Some(input) = self.input(now, peer, datagram) else { return Ok(false) };
         let read = caught(|| self.rtc.handle_input(input))?;
         if self.rtc.is_alive() { Ok(read.is_ok()) } else { Err(Ended("closed".to_owned())) }
+    }
+
+    /// Whether a packet of media is of a stream that came before, or of one more that is allowed:
+    /// the library remembers each for ever.
+    fn knows(&mut self, datagram: &[u8]) -> bool {
+        let head = datagram.get(..12).and_then(|head| head.split_last_chunk::<4>());
+        let Some((head, ssrc)) = head else { return true };
+        // RFC 7983 and RFC 5761: what is media, and not reports about them.
+        let media = (128..192).contains(&head[0]) && !(64..96).contains(&(head[1] & 0x7f));
+        let ssrc = u32::from_be_bytes(*ssrc);
+        if !media || self.streams.contains(&ssrc) {
+            return true;
+        }
+        let more = self.streams.len() < STREAMS_MAX;
+        if more {
+            self.streams.push(ssrc);
+        }
+        more
     }
 
     /// Time has come to here.
@@ -334,7 +371,7 @@ impl Connection {
 /// Which connection a check of a way is for: the first half of its user name.
 pub(crate) fn checked(datagram: &[u8]) -> Option<String> {
     // Checks begin with two zero bits and are of type 0 or 1, media and handshakes are not.
-    if !datagram.first().is_some_and(|first| *first < 2) {
+    if datagram.first().is_none_or(|first| *first >= 2) {
         return None;
     }
     let message = caught(|| StunMessage::parse(datagram)).ok()?.ok()?;
@@ -348,5 +385,5 @@ fn guard<T>(act: impl FnOnce() -> Result<T, RtcError>) -> Result<T, Ended> {
 
 fn caught<T>(act: impl FnOnce() -> T) -> Result<T, Ended> {
     // The connection is given up afterwards: nobody sees what was half done.
-    catch_unwind(AssertUnwindSafe(act)).map_err(|_| Ended("the WebRTC library panicked".to_owned()))
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| Ended(PANICKED.to_owned()))
 }

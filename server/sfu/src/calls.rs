@@ -1,6 +1,7 @@
 //! What is asked of a media thread, one call after another.
 
 use std::{
+    collections::HashSet,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
@@ -27,6 +28,8 @@ use crate::{
 /// So many people are on one thread at most: their connections take 1.5 GB then, and their checks
 /// of the way a twentieth of a core.
 const PEOPLE_MAX: i64 = 2_000;
+/// The most streams that a connection's offers name in all: the library keeps each for ever.
+const STREAMS_MAX: usize = 128;
 /// The most sizes in which a picture is sent.
 const LAYERS_MAX: usize = 3;
 
@@ -82,7 +85,7 @@ impl Thread {
         user: UserId,
         now: Instant,
     ) -> Result<MediaAnswer> {
-        if !self.rooms.contains_key(&id) && self.strained() {
+        if !self.rooms.contains_key(&id) && self.strained(now) {
             add(&self.net.counters.turned_away, 1);
             return Err(busy("this node carries as many meetings as it can: ask again"));
         }
@@ -112,6 +115,7 @@ impl Thread {
             heard: at,
             permitted: Vec::new(),
             publish: None,
+            named: HashSet::new(),
             tracks: Vec::new(),
             viewer: Some(Viewer::new(link, offered)),
         });
@@ -146,6 +150,16 @@ impl Thread {
         sdp::check_offer(text, sends)?;
         let missing = || Error::bad_arg("sdp", "offer a section with `a=fingerprint`");
         let fingerprint = sdp::fingerprint(text).ok_or_else(missing)?;
+        let mut named = sdp::streams(text);
+        if before.as_ref().is_some_and(|(_, other)| *other == fingerprint) {
+            named.extend(&person.named);
+        }
+        if named.len() > STREAMS_MAX {
+            return Err(Error::bad_arg(
+                "sdp",
+                "name fewer streams, or offer with a new connection",
+            ));
+        }
         let text = sdp::without_candidates(text);
         // A connection of its own tries the description: what cannot be used changes nothing.
         let mut fresh = self.net.make(false, now);
@@ -176,7 +190,8 @@ impl Thread {
             }
         };
         let room = self.room(id)?;
-        room.caller(participant, at)?.publish = Some((link, fingerprint));
+        let person = room.caller(participant, at)?;
+        (person.publish, person.named) = (Some((link, fingerprint)), named);
         if let Some(number) = room.number(participant) {
             room.publish(number, tracks);
         }
@@ -215,9 +230,13 @@ impl Thread {
         // Nothing to restart before the first answer.
         let restart = restart && !viewer.audio.is_empty();
         let more = need.saturating_sub(viewer.video.len());
-        if more > waiting || restart {
+        let first = viewer.audio.is_empty();
+        if !first && more == 0 && waiting > 0 && !restart {
+            // Less is looked at than when it was offered: nobody needs to answer that.
+            viewer.offered = None;
+        } else if restart || if first { more > waiting } else { more != waiting } {
             let audio = AUDIO_SLOTS - viewer.audio.len();
-            let sections = (audio, more.max(waiting));
+            let sections = (audio, if first { more.max(waiting) } else { more });
             let changed = self.net.change(viewer.link, now, |link| offer(link, sections, restart));
             let none = || Error::not_found("connection: join again");
             viewer.offered = Some(changed.ok_or_else(none)??);

@@ -9,6 +9,7 @@ mod client;
 mod end;
 mod forwarder;
 mod picture;
+pub mod targets;
 mod wire;
 
 pub use client::{Client, Received, Track};

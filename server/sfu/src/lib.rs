@@ -11,7 +11,7 @@ mod batch;
 mod calls;
 mod command;
 mod frame;
-pub mod keyframe;
+mod keyframe;
 #[cfg(feature = "kit")]
 pub mod kit;
 mod look;
@@ -21,13 +21,14 @@ mod net;
 mod publish;
 mod room;
 mod sdp;
-pub mod select;
+mod select;
 mod sfu;
 mod slots;
 mod socket;
-pub mod speaker;
+mod speaker;
 mod stats;
 mod subscribe;
+mod tcp;
 mod thread;
 
 pub use sfu::{LOST_AFTER, Settings, Sfu};

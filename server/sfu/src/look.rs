@@ -7,11 +7,15 @@ use std::{
 };
 
 use carillon_plugin::MediaFact;
-use carillon_protocol::{ParticipantId, room::Source};
+use carillon_protocol::{
+    ParticipantId,
+    room::{Source, View},
+};
 
 use crate::{
+    mux::Id,
     net::Net,
-    publish::Track,
+    publish::{Layer, Track},
     room::{Person, Room},
     select::{Class, LayerRate, Wish, budget, estimate_for},
     subscribe::{Key, VOICES, Viewer},
@@ -23,6 +27,9 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SAID_EVERY: Duration = Duration::from_millis(250);
 /// Layers are chosen at least this often, besides when the estimate changes.
 const CHOOSE_EVERY: Duration = Duration::from_secs(1);
+/// Who is not heard for so long is away: nothing is sent to them until they are back. Browsers check
+/// the way every five seconds at least.
+const AWAY_AFTER: Duration = Duration::from_secs(15);
 /// Pictures that wait longer than this are late: what comes after is dropped until they are gone.
 const QUEUE_MAX: Duration = Duration::from_millis(300);
 
@@ -40,8 +47,15 @@ pub(crate) struct Look<'a> {
 }
 
 impl Room {
+    /// Whether it must not wait until the next look is due: something changed, or a decoder stands
+    /// still.
+    pub(crate) fn is_urgent(&self, at: Duration) -> bool {
+        self.changed || self.keyframes.next().is_some_and(|next| next <= at)
+    }
+
     /// Looks, and answers who is gone.
     pub(crate) fn look(&mut self, look: &mut Look<'_>) -> Vec<ParticipantId> {
+        self.listen_for_signs(look);
         let loud = self.speakers.loudest(look.at, VOICES + 1).to_vec();
         self.say_who_speaks(&loud, look);
         if self.hear(&loud) || self.changed {
@@ -56,6 +70,24 @@ impl Room {
         self.say_what_is_wanted(look);
         let lost = |person: &Person| look.at.saturating_sub(person.heard) > look.lost_after;
         self.people.iter().filter(|(_, p)| lost(p)).map(|(_, p)| p.id).collect()
+    }
+
+    /// Finds out when everybody was heard last, and who is away.
+    fn listen_for_signs(&mut self, look: &Look<'_>) {
+        let sign = |link: Id| {
+            let heard = look.net.heard(link);
+            heard.map(|heard| look.at.saturating_sub(look.now.saturating_duration_since(heard)))
+        };
+        for (_, person) in &mut self.people {
+            let publish = person.publish.as_ref().and_then(|(link, _)| sign(*link));
+            person.heard = publish.map_or(person.heard, |at| at.max(person.heard));
+            let Some(viewer) = &mut person.viewer else { continue };
+            let Some(at) = sign(viewer.link) else { continue };
+            person.heard = at.max(person.heard);
+            let away = look.at.saturating_sub(at) > AWAY_AFTER;
+            self.changed |= away != viewer.away;
+            viewer.away = away;
+        }
     }
 
     fn numbers(&self) -> Vec<usize> {
@@ -106,27 +138,24 @@ impl Room {
     /// Chooses somebody's layers, if it is time.
     fn choose(&mut self, number: usize, look: &mut Look<'_>) {
         let person = &self.people[number];
-        let Some(viewer) = person.viewer.as_ref().filter(|viewer| viewer.connected) else { return };
+        let Some(viewer) = person.viewer.as_ref().filter(|viewer| viewer.watches()) else {
+            return;
+        };
         if look.at < viewer.choose_at {
             return;
         }
         let audio = self.audio_bps(viewer);
-        let offers: Vec<(Key, Vec<LayerRate>, (u16, u16), Class)> = viewer
+        let shown = |view: &&View| viewer.video.iter().any(|slot| slot.shows == Some(key(view)));
+        let seen: Vec<Seen> = viewer
             .views
             .iter()
+            .filter(shown)
             .filter_map(|view| {
-                let key = (view.participant, view.source);
-                viewer.video.iter().find(|slot| slot.shows == Some(key))?;
-                let layers = self.sent(key)?.layers.iter().map(|layer| layer.rate()).collect();
-                Some((key, layers, (view.width, view.height), self.class(key)))
+                let layers = self.sent(key(view))?.layers.iter().map(Layer::rate).collect();
+                Some(Seen { view: *view, layers, class: self.class(key(view)) })
             })
             .collect();
-        let wishes: Vec<(Key, Wish<'_>)> = offers
-            .iter()
-            .map(|(key, layers, (width, height), class)| {
-                (*key, Wish { layers, width: *width, height: *height, class: *class })
-            })
-            .collect();
+        let wishes: Vec<(Key, Wish<'_>)> = seen.iter().map(Seen::wish).collect();
         let Some(viewer) = self.people[number].viewer.as_mut() else { return };
         viewer.choose_at = look.at + CHOOSE_EVERY;
         let affordable = budget(viewer.estimate_bps, audio);
@@ -168,17 +197,20 @@ impl Room {
     fn aim(&mut self, look: &mut Look<'_>) {
         for number in self.numbers() {
             let Some(viewer) = self.people[number].viewer.as_ref() else { continue };
-            let connected = viewer.connected;
+            let watches = viewer.watches();
             let targets: Vec<Option<usize>> = viewer
                 .video
                 .iter()
-                .map(|slot| self.sent(slot.shows?)?.flowing(slot.chosen?, look.at))
+                .map(|slot| {
+                    let most = budget(viewer.estimate_bps, 0);
+                    self.sent(slot.shows?)?.flowing(slot.chosen?, most, look.at)
+                })
                 .collect();
             let Some(viewer) = self.people[number].viewer.as_mut() else { continue };
             let jammed = viewer.jam(look);
             let mut waits = Vec::new();
             for (slot, target) in viewer.video.iter_mut().zip(targets) {
-                slot.aim(target.filter(|_| connected && !jammed));
+                slot.aim(target.filter(|_| watches && !jammed));
                 if let (true, Some(key), Some(layer)) = (slot.waits(), slot.shows, slot.target) {
                     waits.push((key, layer));
                 }
@@ -191,15 +223,18 @@ impl Room {
         }
     }
 
-    /// Asks publishers for the key frames that somebody waits for.
-    pub(crate) fn ask_keyframes(&mut self, look: &mut Look<'_>) {
+    /// Asks publishers for the key frames that somebody waits for, of what they send.
+    fn ask_keyframes(&mut self, look: &mut Look<'_>) {
         for (number, source, layer) in self.keyframes.due(look.at) {
-            let Some(person) = self.people.get(number) else { continue };
-            let rid = person
-                .track(source)
-                .and_then(|track| track.layers.get(layer).map(|layer| (track.mid, layer.rid)));
-            if let (Some((link, _)), Some((mid, rid))) = (&person.publish, rid) {
-                look.net.ask_keyframe(*link, mid, rid);
+            let asked = self.people.get(number).and_then(|person| {
+                let track = person.track(source).filter(|track| !track.watchers.is_empty())?;
+                let layer = track.layers.get(layer).filter(|layer| layer.flows(look.at))?;
+                let (link, _) = person.publish.as_ref()?;
+                Some((*link, track.mid, layer.rid))
+            });
+            match asked {
+                Some((link, mid, rid)) => look.net.ask_keyframe(link, mid, rid),
+                None => self.keyframes.unwanted((number, source, layer)),
             }
         }
     }
@@ -208,7 +243,8 @@ impl Room {
     fn say_what_is_wanted(&mut self, look: &Look<'_>) {
         let mut wanted: HashMap<Key, u8> = HashMap::new();
         for (_, person) in &self.people {
-            let slots = person.viewer.iter().flat_map(|viewer| &viewer.video);
+            let viewer = person.viewer.iter().filter(|viewer| viewer.watches());
+            let slots = viewer.flat_map(|viewer| &viewer.video);
             for (key, layer) in slots.filter_map(|slot| Some((slot.shows?, slot.chosen?))) {
                 let most = wanted.entry(key).or_default();
                 *most = (*most).max(layer as u8 + 1);
@@ -231,6 +267,24 @@ impl Room {
             }
         }
     }
+}
+
+/// A view of what is sent now.
+struct Seen {
+    view: View,
+    layers: Vec<LayerRate>,
+    class: Class,
+}
+
+impl Seen {
+    fn wish(&self) -> (Key, Wish<'_>) {
+        let View { width, height, .. } = self.view;
+        (key(&self.view), Wish { layers: &self.layers, width, height, class: self.class })
+    }
+}
+
+fn key(view: &View) -> Key {
+    (view.participant, view.source)
 }
 
 impl Viewer {

@@ -4,7 +4,10 @@
 //! sender knows the connection's secret; only then is the address it came from taken for that
 //! connection's. Handshakes and media from other addresses reach nobody.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use crate::adapter::Peer;
 
@@ -12,22 +15,32 @@ use crate::adapter::Peer;
 /// both versions of IP, before and after a change.
 const ADDRESSES_MAX: usize = 16;
 
+/// Nobody else is taken to be at an address so soon after its holder proved to be there: addresses
+/// can be forged, and clients check the way every few seconds.
+const HELD_FOR: Duration = Duration::from_secs(10);
+
+/// A connection is known by its name of now, and by the one before its last restart.
+const NAMES_MAX: usize = 2;
+
 /// The number of a connection.
-pub(crate) type Id = usize;
+pub(crate) type Id = u64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Mux {
-    by_peer: HashMap<Peer, Id>,
+    by_peer: HashMap<Peer, (Id, Instant)>,
     by_ufrag: HashMap<String, Id>,
     peers: HashMap<Id, Vec<Peer>>,
     ufrags: HashMap<Id, Vec<String>>,
 }
 
 impl Mux {
-    /// Checks under this name are for this connection, besides those under its earlier ones.
+    /// Checks under this name are for this connection, besides those under the one before.
     pub(crate) fn name(&mut self, id: Id, ufrag: String) {
         let known = self.ufrags.entry(id).or_default();
         if !known.contains(&ufrag) {
+            if known.len() == NAMES_MAX {
+                self.by_ufrag.remove(&known.remove(0));
+            }
             known.push(ufrag.clone());
             self.by_ufrag.insert(ufrag, id);
         }
@@ -40,23 +53,32 @@ impl Mux {
 
     /// Who is at this address.
     pub(crate) fn at(&self, peer: Peer) -> Option<Id> {
-        self.by_peer.get(&peer).copied()
+        self.by_peer.get(&peer).map(|(id, _)| *id)
     }
 
-    /// The connection's client has proved to be at this address.
-    pub(crate) fn found(&mut self, id: Id, peer: Peer) {
-        match self.by_peer.insert(peer, id) {
-            Some(before) if before == id => return,
-            Some(before) => {
-                self.peers.entry(before).or_default().retain(|known| *known != peer);
+    /// The connection's client has proved to be at this address; whether it is taken to be, since
+    /// nobody else was there a moment ago.
+    pub(crate) fn found(&mut self, id: Id, peer: Peer, now: Instant) -> bool {
+        match self.by_peer.get(&peer).copied() {
+            Some((holder, at)) if holder != id => {
+                if now.saturating_duration_since(at) < HELD_FOR {
+                    return false;
+                }
+                self.peers.entry(holder).or_default().retain(|known| *known != peer);
+            }
+            Some(_) => {
+                self.by_peer.insert(peer, (id, now));
+                return true;
             }
             None => {}
         }
+        self.by_peer.insert(peer, (id, now));
         let known = self.peers.entry(id).or_default();
         if known.len() == ADDRESSES_MAX {
             self.by_peer.remove(&known.remove(0));
         }
         known.push(peer);
+        true
     }
 
     /// The connection has ended.
@@ -77,15 +99,23 @@ mod tests {
     use super::*;
     use crate::adapter::Transport;
 
+    #[expect(clippy::disallowed_methods, reason = "any time will do")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn peer(port: u16) -> Peer {
         Peer { transport: Transport::Udp, address: (Ipv4Addr::LOCALHOST, port).into() }
     }
 
     #[test]
-    fn an_address_belongs_to_who_proved_to_be_there_last() {
-        let mut mux = Mux::default();
-        mux.found(1, peer(1));
-        mux.found(2, peer(1));
+    fn an_address_belongs_to_its_holder_until_they_are_silent() {
+        let (mut mux, now) = (Mux::default(), now());
+        assert!(mux.found(1, peer(1), now));
+        assert!(mux.found(1, peer(1), now + HELD_FOR / 2));
+        assert!(!mux.found(2, peer(1), now + HELD_FOR));
+        assert_eq!(mux.at(peer(1)), Some(1));
+        assert!(mux.found(2, peer(1), now + 2 * HELD_FOR));
         assert_eq!(mux.at(peer(1)), Some(2));
         mux.forget(1);
         assert_eq!(mux.at(peer(1)), Some(2));
@@ -94,10 +124,30 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_restarts_again_and_again_has_two_names() {
+        let mut mux = Mux::default();
+        for n in 0..50 {
+            mux.name(3, n.to_string());
+        }
+        assert_eq!((mux.named("47"), mux.named("48"), mux.named("49")), (None, Some(3), Some(3)));
+        mux.forget(3);
+        assert!(mux.by_ufrag.is_empty());
+    }
+
+    #[test]
+    fn a_connection_has_its_last_two_names() {
+        let mut mux = Mux::default();
+        ["a", "b", "b", "c"].iter().for_each(|name| mux.name(3, (*name).to_owned()));
+        assert_eq!(["a", "b", "c"].map(|name| mux.named(name)), [None, Some(3), Some(3)]);
+        mux.forget(3);
+        assert!(mux.by_ufrag.is_empty());
+    }
+
+    #[test]
     fn a_client_that_moves_on_and_on_is_known_by_its_last_addresses() {
         let mut mux = Mux::default();
         for port in 1..=100 {
-            mux.found(7, peer(port));
+            mux.found(7, peer(port), now());
         }
         assert_eq!(mux.by_peer.len(), ADDRESSES_MAX);
         assert_eq!((mux.at(peer(1)), mux.at(peer(100))), (None, Some(7)));

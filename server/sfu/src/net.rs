@@ -2,14 +2,11 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
+    collections::{BinaryHeap, HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
-
-use carillon_protocol::{ParticipantId, RoomId, room};
-use slab::Slab;
 
 use crate::{
     adapter::{Certificate, Connection, Happened, Mid, Outgoing, Packet, Peer, Rid, checked},
@@ -17,6 +14,15 @@ use crate::{
     mux::{Id, Mux},
     stats::{Counters, add},
 };
+use carillon_protocol::{ParticipantId, RoomId, room};
+
+/// What is due so soon is done now.
+const AT_ONCE: Duration = Duration::from_micros(50);
+/// So many packets leave a connection in one lap at most: the others have their turn.
+const AT_ONCE_MAX: usize = 64;
+/// From so many new addresses a client is followed: the library keeps each for ever. Who moves on
+/// after that joins again.
+const ADDRESSES_MAX: u32 = 256;
 
 /// Whose a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,10 @@ pub(crate) struct Owner {
 struct Link {
     connection: Connection,
     owner: Owner,
+    /// When its client was heard last.
+    heard: Instant,
+    /// From how many new addresses its client was heard.
+    addresses: u32,
     /// When its time must go on.
     due: Instant,
     /// When the heap says so: earlier, if the time was put off since.
@@ -38,7 +48,9 @@ struct Link {
 }
 
 pub(crate) struct Net {
-    links: Slab<Link>,
+    /// A number is never used again: nobody is taken for somebody who has gone.
+    links: HashMap<Id, Link>,
+    opened: Id,
     mux: Mux,
     due: BinaryHeap<Reverse<(Instant, Id)>>,
     touched: Vec<Id>,
@@ -61,7 +73,8 @@ impl Net {
         counters: Arc<Counters>,
     ) -> Net {
         Net {
-            links: Slab::new(),
+            links: HashMap::new(),
+            opened: 0,
             mux: Mux::default(),
             due: BinaryHeap::new(),
             touched: Vec::new(),
@@ -75,6 +88,17 @@ impl Net {
         }
     }
 
+    /// Forgets everybody.
+    pub(crate) fn begin_again(&mut self) {
+        let Counters { rooms, participants, connections, .. } = &*self.counters;
+        for counter in [rooms, participants, connections] {
+            counter.store(0, Relaxed);
+        }
+        let opened = self.opened;
+        *self = Net::new(self.certificate.clone(), self.local.clone(), self.counters.clone());
+        self.opened = opened;
+    }
+
     /// A connection that nobody can reach yet: see [`Net::open`].
     pub(crate) fn make(&self, sends: bool, now: Instant) -> Connection {
         Connection::new(&self.certificate, &self.local, sends, now)
@@ -83,8 +107,18 @@ impl Net {
     /// Takes a connection among those that can be reached.
     pub(crate) fn open(&mut self, mut connection: Connection, owner: Owner, now: Instant) -> Id {
         let ufrag = connection.ufrag();
-        let id =
-            self.links.insert(Link { connection, owner, due: now, queued: None, touched: false });
+        self.opened += 1;
+        let id = self.opened;
+        let link = Link {
+            connection,
+            owner,
+            heard: now,
+            addresses: 0,
+            due: now,
+            queued: None,
+            touched: false,
+        };
+        self.links.insert(id, link);
         self.mux.name(id, ufrag);
         self.counters.connections.fetch_add(1, Relaxed);
         self.settle(id, now);
@@ -93,7 +127,7 @@ impl Net {
 
     /// Ends a connection and tells its client so.
     pub(crate) fn close(&mut self, id: Id, now: Instant) {
-        if let Some(mut link) = self.links.try_remove(id) {
+        if let Some(mut link) = self.links.remove(&id) {
             self.mux.forget(id);
             self.counters.connections.fetch_sub(1, Relaxed);
             let told = link.connection.close().and_then(|()| link.connection.expire(now));
@@ -107,7 +141,7 @@ impl Net {
     }
 
     pub(crate) fn owner(&self, id: Id) -> Option<Owner> {
-        self.links.get(id).map(|link| link.owner)
+        self.links.get(&id).map(|link| link.owner)
     }
 
     /// Changes what was negotiated, and goes on.
@@ -117,7 +151,7 @@ impl Net {
         now: Instant,
         act: impl FnOnce(&mut Connection) -> T,
     ) -> Option<T> {
-        let link = self.links.get_mut(id)?;
+        let link = self.links.get_mut(&id)?;
         let answer = act(&mut link.connection);
         // An answer to a new offer may have changed what checks are called.
         let ufrag = link.connection.ufrag();
@@ -126,42 +160,57 @@ impl Net {
         Some(answer)
     }
 
-    /// Looks at a connection.
-    pub(crate) fn get(&mut self, id: Id) -> Option<&mut Connection> {
-        self.links.get_mut(id).map(|link| &mut link.connection)
+    /// When the client of a connection was heard last.
+    pub(crate) fn heard(&self, id: Id) -> Option<Instant> {
+        self.links.get(&id).map(|link| link.heard)
     }
 
-    /// Takes a datagram.
-    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
-        let Some(id) = self.find(now, peer, datagram) else {
+    /// Looks at a connection.
+    pub(crate) fn get(&mut self, id: Id) -> Option<&mut Connection> {
+        self.links.get_mut(&id).map(|link| &mut link.connection)
+    }
+
+    /// Takes a datagram; answers whether it was a check of the way by one of our clients.
+    pub(crate) fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) -> bool {
+        let Some((id, is_check)) = self.find(now, peer, datagram) else {
             add(&self.counters.refused, 1);
-            return;
+            return false;
         };
-        match self.links[id].connection.receive(now, peer, datagram) {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        link.heard = now;
+        match link.connection.receive(now, peer, datagram) {
             Ok(read) => {
                 add(&self.counters.refused, usize::from(!read));
                 self.drain(id);
             }
             Err(ended) => self.end(id, &ended.0),
         }
+        is_check
     }
 
-    fn find(&mut self, now: Instant, peer: Peer, datagram: &[u8]) -> Option<Id> {
+    /// Whose a datagram is, and whether it is a check of the way.
+    fn find(&mut self, now: Instant, peer: Peer, datagram: &[u8]) -> Option<(Id, bool)> {
         let Some(ufrag) = checked(datagram) else {
-            return self.mux.at(peer).filter(|id| self.links.contains(*id));
+            let id = self.mux.at(peer).filter(|id| self.links.contains_key(id))?;
+            return Some((id, false));
         };
         let id = self.mux.named(&ufrag)?;
-        let link = self.links.get(id)?;
+        let link = self.links.get_mut(&id)?;
         if !link.connection.is_checked_by(now, peer, datagram) {
             return None;
         }
-        self.mux.found(id, peer);
-        Some(id)
+        if self.mux.at(peer) != Some(id) {
+            if link.addresses == ADDRESSES_MAX {
+                return None;
+            }
+            link.addresses += 1;
+        }
+        self.mux.found(id, peer, now).then_some((id, true))
     }
 
     /// Puts a packet into a connection's queue.
     pub(crate) fn write(&mut self, id: Id, mid: Mid, packet: &Packet, numbers: Out) -> bool {
-        let Some(link) = self.links.get_mut(id) else { return false };
+        let Some(link) = self.links.get_mut(&id) else { return false };
         let written = link.connection.write(mid, packet, numbers);
         self.wrote |= written;
         self.touch(id);
@@ -170,7 +219,7 @@ impl Net {
 
     /// Asks a publisher for a key frame.
     pub(crate) fn ask_keyframe(&mut self, id: Id, mid: Mid, rid: Option<Rid>) {
-        if let Some(link) = self.links.get_mut(id) {
+        if let Some(link) = self.links.get_mut(&id) {
             link.connection.ask_keyframe(mid, rid);
             add(&self.counters.keyframes_asked, 1);
             self.touch(id);
@@ -178,8 +227,7 @@ impl Net {
     }
 
     fn touch(&mut self, id: Id) {
-        let link = &mut self.links[id];
-        if !link.touched {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.touched) {
             link.touched = true;
             self.touched.push(id);
         }
@@ -188,7 +236,7 @@ impl Net {
     /// Sends what was written since the last time.
     pub(crate) fn flush(&mut self, now: Instant) {
         while let Some(id) = self.touched.pop() {
-            if let Some(link) = self.links.get_mut(id) {
+            if let Some(link) = self.links.get_mut(&id) {
                 link.touched = false;
                 self.settle(id, now);
             }
@@ -202,7 +250,7 @@ impl Net {
                 return;
             }
             self.due.pop();
-            let Some(link) = self.links.get_mut(id).filter(|link| link.queued == Some(at)) else {
+            let Some(link) = self.links.get_mut(&id).filter(|link| link.queued == Some(at)) else {
                 continue;
             };
             link.queued = None;
@@ -213,7 +261,7 @@ impl Net {
     /// Sees to it that the heap knows when a connection's time comes, with few entries: most
     /// packets only put that time off.
     fn queue(&mut self, id: Id) {
-        let link = &mut self.links[id];
+        let Some(link) = self.links.get_mut(&id) else { return };
         if link.queued.is_none_or(|at| link.due < at) {
             link.queued = Some(link.due);
             self.due.push(Reverse((link.due, id)));
@@ -225,15 +273,25 @@ impl Net {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
+    /// Lets a connection's time go on, and again while it says that it has more to do at once: what
+    /// is sent evenly is handed out one packet after the other.
     fn settle(&mut self, id: Id, now: Instant) {
-        match self.links[id].connection.expire(now) {
-            Ok(()) => self.drain(id),
-            Err(ended) => self.end(id, &ended.0),
+        let mut at = now;
+        for _ in 0..AT_ONCE_MAX {
+            let Some(link) = self.links.get_mut(&id) else { return };
+            match link.connection.expire(at) {
+                Ok(()) => self.drain(id),
+                Err(ended) => return self.end(id, &ended.0),
+            }
+            match self.links.get(&id) {
+                Some(link) if link.due <= now + AT_ONCE => at = link.due.max(at),
+                _ => return,
+            }
         }
     }
 
     fn drain(&mut self, id: Id) {
-        let link = &mut self.links[id];
+        let Some(link) = self.links.get_mut(&id) else { return };
         self.scratch.clear();
         match link.connection.drain(&mut self.out, &mut self.scratch) {
             Ok(at) => {

@@ -27,6 +27,12 @@ const LOWER_AFTER: Duration = Duration::from_secs(3);
 /// What is wanted is said again this often while it does not arrive.
 const SAID_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
+/// What a track may send, in bits and packets a second: all are forwarded to everybody. The best
+/// stereo sound has 510 kbit/s, in packets of 5 ms at the shortest.
+const SOUND_MAX: (u64, u64) = (600_000, 250);
+/// All layers of a picture: a sharp screen of 8 Mbit/s, and a key frame on top.
+const PICTURES_MAX: (u64, u64) = (16_000_000, 3_000);
+
 /// One who gets the packets of a track: the number of the participant, and of the slot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watcher {
@@ -42,6 +48,7 @@ pub(crate) struct Track {
     pub(crate) layers: Vec<Layer>,
     pub(crate) watchers: Vec<Watcher>,
     pub(crate) wanted: Wanted,
+    purse: Purse,
 }
 
 impl Track {
@@ -61,22 +68,59 @@ impl Track {
                 })
                 .collect(),
         };
-        Track { source, mid, layers, watchers: Vec::new(), wanted: Wanted::default() }
+        Track {
+            source,
+            mid,
+            layers,
+            watchers: Vec::new(),
+            wanted: Wanted::default(),
+            purse: Purse::default(),
+        }
     }
 
     pub(crate) fn layer(&self, rid: Option<Rid>) -> Option<usize> {
         self.layers.iter().position(|layer| layer.rid == rid)
     }
 
-    /// The layer that comes closest to this one among those that are sent now.
-    pub(crate) fn flowing(&self, wanted: usize, now: Duration) -> Option<usize> {
+    /// The layer that comes closest to this one among those that are sent now; a larger one only if
+    /// it costs no more than this.
+    pub(crate) fn flowing(&self, wanted: usize, most_bps: u64, now: Duration) -> Option<usize> {
         let flows = |i: &usize| self.layers.get(*i).is_some_and(|layer| layer.flows(now));
-        (0..=wanted).rev().find(flows).or_else(|| (wanted..self.layers.len()).find(flows))
+        let fits = |i: &usize| self.layers[*i].rate().bps <= most_bps;
+        let larger = || (wanted..self.layers.len()).find(|i| flows(i) && fits(i));
+        (0..=wanted).rev().find(flows).or_else(larger)
+    }
+
+    /// Whether a packet is within what a track may take of everybody's time.
+    pub(crate) fn afford(&mut self, packet: &Packet, now: Duration) -> bool {
+        let (bps, packets) = if self.source.is_audio() { SOUND_MAX } else { PICTURES_MAX };
+        self.purse.take((bps, packets), packet.payload.len() as u64 * 8, now)
     }
 
     /// What all of it costs now, in bits a second.
     pub(crate) fn bps(&self) -> u64 {
         self.layers.iter().map(|layer| layer.bps.unwrap_or_default()).sum()
+    }
+}
+
+/// What may still be sent now; what is not used in a second is lost.
+#[derive(Debug, Default)]
+struct Purse {
+    bits: u64,
+    packets: f64,
+    filled: Option<Duration>,
+}
+
+impl Purse {
+    fn take(&mut self, (bps, packets): (u64, u64), bits: u64, now: Duration) -> bool {
+        let since = self.filled.replace(now).map_or(1.0, |at| now.saturating_sub(at).as_secs_f64());
+        self.bits = bps.min(self.bits + (bps as f64 * since) as u64);
+        self.packets = (packets as f64).min(self.packets + packets as f64 * since);
+        if self.bits < bits || self.packets < 1.0 {
+            return false;
+        }
+        (self.bits, self.packets) = (self.bits - bits, self.packets - 1.0);
+        true
     }
 }
 
@@ -189,6 +233,19 @@ mod tests {
         assert_eq!(names(&["f", "h"]), ["h", "f"]);
         assert_eq!(names(&["low", "mid", "high"]), ["low", "mid", "high"]);
         assert_eq!(names(&[]), [""]);
+    }
+
+    #[test]
+    fn nobody_sends_more_than_a_track_may() {
+        let mut purse = Purse::default();
+        let count = |purse: &mut Purse, bits, from, to| {
+            (from..to).filter(|ms| purse.take((600_000, 250), bits, at(*ms))).count()
+        };
+        // 1,000 packets a second: what was saved up, and 250 a second.
+        let small = count(&mut purse, 8, 0, 4_000);
+        assert!((1_240..=1_260).contains(&small), "{small}");
+        let large = count(&mut purse, 12_000, 10_000, 14_000);
+        assert!((245..=255).contains(&large), "{large}");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! A room on its media thread: who is in it, what they send, and the way of a packet through it.
 
-use std::{collections::HashMap, mem::take, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    mem::take,
+    time::Duration,
+};
 
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{ParticipantId, RoomId, UserId, room::Source};
@@ -35,6 +39,8 @@ pub(crate) struct Person {
     pub(crate) permitted: Vec<Source>,
     /// What they send on, and the fingerprint of the other end.
     pub(crate) publish: Option<(Id, String)>,
+    /// The streams that were named in offers for that connection.
+    pub(crate) named: HashSet<u32>,
     pub(crate) tracks: Vec<Track>,
     pub(crate) viewer: Option<Viewer>,
 }
@@ -145,7 +151,7 @@ impl Room {
     pub(crate) fn route(&mut self) {
         let mut watchers: HashMap<Key, Vec<Watcher>> = HashMap::new();
         for (who, person) in &self.people {
-            let Some(viewer) = person.viewer.as_ref().filter(|viewer| viewer.connected) else {
+            let Some(viewer) = person.viewer.as_ref().filter(|viewer| viewer.watches()) else {
                 continue;
             };
             for slots in [&viewer.audio, &viewer.video] {
@@ -187,12 +193,12 @@ impl Room {
                 person.publish = None;
                 self.publish(number, Vec::new());
             }
-            Happened::Closed => {
-                if let Some(viewer) = viewer {
-                    viewer.connected = false;
-                    self.changed = true;
-                }
+            // Its number says nothing any more: whoever asks for it is told to join again.
+            Happened::Closed if viewer.is_some() => {
+                person.viewer = None;
+                self.changed = true;
             }
+            Happened::Closed => {}
             Happened::Estimate(bps) => {
                 if let Some(viewer) = viewer {
                     (viewer.estimate_bps, viewer.choose_at) = (bps, Duration::ZERO);
@@ -227,6 +233,10 @@ impl Room {
             return;
         }
         let track = &mut person.tracks[at];
+        if !track.afford(packet, now) {
+            add(&net.counters.excess, 1);
+            return;
+        }
         let Some(layer) = track.layer(packet.rid) else { return };
         let key = frame::key(packet);
         let other = track.layers[layer].came(packet, key, now);

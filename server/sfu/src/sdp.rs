@@ -1,5 +1,7 @@
 //! What is looked at in a client's description, and its candidates, before the library sees them.
 
+use std::collections::HashSet;
+
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{
     limits::{CANDIDATE_LEN_MAX, SDP_LEN_MAX},
@@ -36,13 +38,23 @@ pub(crate) fn mids(sdp: &str) -> Vec<&str> {
     sdp.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::trim_end).collect()
 }
 
+/// The streams that are named.
+pub(crate) fn streams(sdp: &str) -> HashSet<u32> {
+    let lines = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
+    lines.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
+}
+
 /// Whether a client's offer is one that a participant can make.
 pub(crate) fn check_offer(sdp: &str, sends: &[Sent]) -> Result<()> {
     check(sdp)?;
-    let mids = mids(sdp);
-    if mids.len() > SECTIONS_MAX {
+    let mut sections = sdp.lines().filter_map(|line| line.strip_prefix("m="));
+    if sections.clone().count() > SECTIONS_MAX {
         return Err(Error::bad_arg("sdp", "offer one section for each source"));
     }
+    if !sections.all(|kind| kind.starts_with("audio ") || kind.starts_with("video ")) {
+        return Err(Error::bad_arg("sdp", "offer sections of audio and video only"));
+    }
+    let mids = mids(sdp);
     for (i, sent) in sends.iter().enumerate() {
         if !mids.contains(&sent.mid.as_str()) {
             return Err(Error::bad_arg("sends", "name media sections of the description"));
@@ -120,6 +132,14 @@ mod tests {
         ] {
             assert_eq!(field(&bad), Err(Some("sends".to_owned())));
         }
+    }
+
+    #[test]
+    fn an_offer_has_few_sections_and_all_are_heard_or_seen() {
+        let with = |more: &str| check_offer(&format!("{SDP}{more}"), &[]);
+        assert!(with("m=video 0 x 96\r\n").is_ok());
+        assert!(with("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n").is_err());
+        assert!(with(&"m=audio 9 x 111\r\n".repeat(SECTIONS_MAX)).is_err());
     }
 
     #[test]

@@ -65,14 +65,14 @@ impl Sfu {
             if at.port() != 0 {
                 at.set_port(at.port().checked_add(i as u16).ok_or(io::ErrorKind::InvalidInput)?);
             }
-            let socket = socket::open(at)?;
-            let local = reachable(&settings.announce, socket.local_addr()?)?;
+            let (udp, tcp) = socket::open_both(at)?;
+            let local = reachable(&settings.announce, udp.local_addr()?)?;
             addresses.extend(local.iter().copied());
             let counters = Arc::new(Counters::default());
             let (caller, called) = line()?;
             let net = Net::new(certificate.clone(), local, counters.clone());
             let thread = Thread::new(net, settings.told.clone(), settings.lost_after);
-            let run = move || thread.run(&socket, &called);
+            let run = move || thread.run(&udp, tcp, &called);
             thread::Builder::new().name(format!("media-{i}")).spawn(run)?;
             threads.push(One { caller, counters });
         }

@@ -1,4 +1,4 @@
-//! The one UDP socket of a media thread.
+//! The two sockets of a media thread, on the same port: one for UDP, one for TCP.
 
 use std::{
     io::{self, ErrorKind},
@@ -7,13 +7,33 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::batch;
+use crate::{batch, tcp::Tcp};
 
 /// What the kernel may hold for the one socket that everybody's media cross: a burst of a large
 /// room, 100 key frames of 40 KB.
 const BUFFER_LEN: usize = 4 << 20;
 
-/// Opens it, without waiting calls.
+/// How often another port is tried, if any will do, and that of the one socket is another's for
+/// the other.
+const PORTS_TRIED_MAX: usize = 16;
+
+/// Opens both, without waiting calls.
+pub(crate) fn open_both(at: SocketAddr) -> io::Result<(UdpSocket, Tcp)> {
+    let mut tries = 0;
+    loop {
+        let udp = open(at)?;
+        match Tcp::open(udp.local_addr()?) {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(e) if e.kind() == ErrorKind::AddrInUse && at.port() == 0 => tries += 1,
+            Err(e) => return Err(e),
+        }
+        if tries == PORTS_TRIED_MAX {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+    }
+}
+
+/// Opens the one for UDP.
 pub(crate) fn open(at: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if at.is_ipv6() {

@@ -35,6 +35,8 @@ pub struct Stats {
     pub refused: u64,
     /// Media that were received but not permitted.
     pub muted: u64,
+    /// Media beyond what a track may send.
+    pub excess: u64,
     /// Datagrams that could not be sent, or were too late to be.
     pub dropped: u64,
     /// Key frames asked of publishers.
@@ -61,6 +63,7 @@ pub(crate) struct Counters {
     pub(crate) bytes_out: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) muted: AtomicU64,
+    pub(crate) excess: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) keyframes_asked: AtomicU64,
     pub(crate) turned_away: AtomicU64,
@@ -101,6 +104,7 @@ pub(crate) fn sum(threads: impl Iterator<Item = Arc<Counters>>) -> Stats {
         sum.packets_out += counters.packets_out.load(Relaxed);
         sum.bytes_out += counters.bytes_out.load(Relaxed);
         sum.refused += counters.refused.load(Relaxed);
+        sum.excess += counters.excess.load(Relaxed);
         sum.muted += counters.muted.load(Relaxed);
         sum.dropped += counters.dropped.load(Relaxed);
         sum.keyframes_asked += counters.keyframes_asked.load(Relaxed);
@@ -117,39 +121,53 @@ pub(crate) fn sum(threads: impl Iterator<Item = Arc<Counters>>) -> Stats {
 
 /// Upper bounds of the classes of lap times, in seconds.
 const LAP_SECONDS: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1];
-/// So many laps are looked at together: a fraction of a second where there is something to do.
-const LAPS: u32 = 512;
+/// Above this, laps are slow: pictures get no better, and no room is opened.
+const LAP_MAX: Duration = Duration::from_millis(20);
+/// Laps are looked at together for so long.
+const WINDOW: Duration = Duration::from_secs(1);
+/// A thread that works for less of its time than this has none too much to do, however long a lap
+/// took: it had to wait for the machine.
+const BUSY_PERCENT: u32 = 60;
 
 /// How long a thread's laps took lately.
 #[derive(Debug, Default)]
 pub(crate) struct Laps {
     classes: [u32; LAP_SECONDS.len() + 1],
     count: u32,
-    p99: Duration,
+    busy: Duration,
+    began: Duration,
+    /// What came of the last window, and when it ended.
+    slow: Option<Duration>,
 }
 
 impl Laps {
-    /// A lap took this long; answers the 99th percentile, rounded up to a class, if it is new.
-    pub(crate) fn add(&mut self, took: Duration) -> Option<Duration> {
+    /// A lap took this long; answers the 99th percentile of a window, rounded up to a class, when
+    /// it is over.
+    pub(crate) fn add(&mut self, took: Duration, now: Duration) -> Option<Duration> {
         self.classes[class(took, &LAP_SECONDS)] += 1;
         self.count += 1;
-        if self.count < LAPS {
+        self.busy += took;
+        let window = now.saturating_sub(self.began);
+        if window < WINDOW {
             return None;
         }
-        let mut rest = LAPS / 100;
+        let mut rest = self.count / 100;
         let slowest = self.classes.iter().rposition(|count| {
             let enough = *count > rest;
             rest = rest.saturating_sub(*count);
             enough
         });
         let bound = slowest.and_then(|class| LAP_SECONDS.get(class)).copied().unwrap_or(1.0);
-        *self = Laps { p99: Duration::from_secs_f64(bound), ..Laps::default() };
-        Some(self.p99)
+        let p99 = Duration::from_secs_f64(bound);
+        let busy = self.busy * 100 > window * BUSY_PERCENT;
+        let slow = (busy && p99 > LAP_MAX).then_some(now);
+        *self = Laps { began: now, slow, ..Laps::default() };
+        Some(p99)
     }
 
-    /// The 99th percentile of the last [`LAPS`].
-    pub(crate) fn p99(&self) -> Duration {
-        self.p99
+    /// Whether the thread has too much to do. What was so is forgotten when nothing comes after it.
+    pub(crate) fn strained(&self, now: Duration) -> bool {
+        self.slow.is_some_and(|at| now.saturating_sub(at) < WINDOW * 2)
     }
 }
 
@@ -157,17 +175,39 @@ impl Laps {
 mod tests {
     use super::*;
 
+    /// Laps one after the other, from a time on; answers the last percentile and the time.
+    fn run(
+        laps: &mut Laps,
+        from: Duration,
+        count: u32,
+        took: impl Fn(u32) -> u64,
+    ) -> (u128, Duration) {
+        let (mut now, mut last) = (from, None);
+        for i in 0..count {
+            let took = Duration::from_micros(took(i));
+            now += took;
+            last = laps.add(took, now).or(last);
+        }
+        (last.unwrap_or_default().as_micros(), now)
+    }
+
     #[test]
     fn a_percentile_of_laps_is_that_of_the_slow_ones_if_there_are_enough() {
         let mut laps = Laps::default();
-        let slow = Duration::from_millis(30);
-        for i in 0..LAPS {
-            laps.add(if i % 50 == 0 { slow } else { Duration::from_micros(100) });
-        }
-        assert_eq!(laps.p99(), Duration::from_millis(50));
-        for i in 0..LAPS {
-            laps.add(if i % 500 == 0 { slow } else { Duration::from_micros(100) });
-        }
-        assert_eq!(laps.p99(), Duration::from_micros(500));
+        let (p99, now) =
+            run(&mut laps, Duration::ZERO, 5_000, |i| if i % 50 == 0 { 30_000 } else { 100 });
+        assert_eq!(p99, 50_000);
+        assert!(laps.strained(now));
+        let (p99, now) = run(&mut laps, now, 50_000, |i| if i % 500 == 0 { 30_000 } else { 100 });
+        assert_eq!(p99, 500);
+        assert!(!laps.strained(now));
+    }
+
+    #[test]
+    fn who_was_busy_and_has_nothing_to_do_now_is_not_strained() {
+        let mut laps = Laps::default();
+        let (_, now) = run(&mut laps, Duration::ZERO, 100, |_| 25_000);
+        assert!(laps.strained(now));
+        assert!(!laps.strained(now + Duration::from_secs(3)));
     }
 }

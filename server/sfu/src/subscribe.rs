@@ -139,6 +139,8 @@ pub(crate) struct Offered {
 pub(crate) struct Viewer {
     pub(crate) link: Id,
     pub(crate) connected: bool,
+    /// Whether nothing was heard of the client for a while.
+    pub(crate) away: bool,
     /// The other end, since it answered for the first time.
     pub(crate) fingerprint: Option<String>,
     pub(crate) audio: Vec<Slot>,
@@ -159,6 +161,7 @@ impl Viewer {
         Viewer {
             link,
             connected: false,
+            away: false,
             audio: Vec::new(),
             video: Vec::new(),
             offered: Some(offered),
@@ -169,6 +172,11 @@ impl Viewer {
             choose_at: Duration::ZERO,
             jammed: false,
         }
+    }
+
+    /// Whether anything is sent to the client.
+    pub(crate) fn watches(&self) -> bool {
+        self.connected && !self.away
     }
 
     /// The client has answered: the sections of the offer are there.

@@ -1,8 +1,8 @@
 //! Media over TCP, for those whose networks let no UDP through: the client connects (RFC 6544), and
 //! each datagram has its length before it (RFC 4571).
 //!
-//! Nothing here waits, and nobody holds up others: who reads too slowly misses packets, and who does
-//! not prove to be a client of ours is hung up on. Times are durations since any fixed moment.
+//! Nothing here waits, and nobody holds up others: who reads too slowly misses packets, and who
+//! does not prove to be a client of ours is hung up on. Times are durations since any fixed moment.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -132,8 +132,8 @@ impl Tcp {
         (!self.connections.is_empty() || !self.listens).then(|| self.swept + SWEEP_EVERY)
     }
 
-    /// Accepts, reads and sends what is possible. `take` is given each datagram with its sender, and
-    /// says whether it was a check of the way by one of our clients.
+    /// Accepts, reads and sends what is possible. `take` is given each datagram with its sender,
+    /// and says whether it was a check of the way by one of our clients.
     pub(crate) fn step(&mut self, now: Duration, mut take: impl FnMut(SocketAddr, &[u8]) -> bool) {
         if now >= self.swept + SWEEP_EVERY {
             self.sweep(now);

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io::{self, ErrorKind},
     net::{SocketAddr, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::TryRecvError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -25,12 +26,11 @@ use crate::{
     room::Room,
     socket,
     stats::{Laps, add},
+    tcp::Tcp,
 };
 
 /// So many calls are answered in one lap: each takes about a millisecond, and media wait.
 const CALLS_PER_LAP: usize = 4;
-/// Above this, a thread has too much to do: pictures get no better, and no room is opened.
-const LAP_MAX: Duration = Duration::from_millis(20);
 
 /// Tells somebody what media come to by themselves.
 pub(crate) type Told = Arc<dyn Fn(MediaFact) + Send + Sync>;
@@ -63,44 +63,75 @@ impl Thread {
     }
 
     /// Runs until nobody can call any more.
-    pub(crate) fn run(mut self, socket: &UdpSocket, called: &Called) {
+    pub(crate) fn run(mut self, udp: &UdpSocket, mut tcp: Tcp, called: &Called) {
         let mut received = Received::new();
         loop {
-            if let Err(error) = self.wait(socket, called) {
+            if let Err(error) = self.wait(udp, &tcp, called) {
                 tracing::error!(%error, "a media thread cannot wait and ends");
                 return;
             }
             let began = Instant::now();
-            self.read(socket, &mut received);
-            if !self.take_calls(called) {
-                self.end();
-                return;
+            let lap = AssertUnwindSafe(|| self.lap(udp, &mut tcp, called, &mut received));
+            match catch_unwind(lap) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => self.begin_again(),
             }
-            self.net.expire(Instant::now());
-            self.look();
-            self.flush(socket);
-            if let Some(p99) = self.laps.add(began.elapsed()) {
+            let now = Instant::now();
+            if let Some(p99) = self.laps.add(now.duration_since(began), self.at(now)) {
                 self.net.counters.lap_p99_us.store(p99.as_micros() as u64, Relaxed);
             }
         }
     }
 
-    fn wait(&self, socket: &UdpSocket, called: &Called) -> io::Result<()> {
-        let next = self.net.next().map_or(self.look_at, |at| at.min(self.look_at));
+    /// Does all that there is to do, and answers whether more can come.
+    fn lap(
+        &mut self,
+        udp: &UdpSocket,
+        tcp: &mut Tcp,
+        called: &Called,
+        received: &mut Received,
+    ) -> bool {
+        self.read(udp, received);
+        self.read_tcp(tcp);
+        let goes_on = self.take_calls(called);
+        if !goes_on {
+            self.end();
+        }
+        self.net.expire(Instant::now());
+        self.look();
+        self.flush(udp, tcp);
+        goes_on
+    }
+
+    /// A bug must not end all meetings for good: nobody knows what is half done, so everybody is
+    /// put out, and told to join again when they ask for anything.
+    fn begin_again(&mut self) {
+        tracing::error!("a media thread failed: its rooms begin anew");
+        self.rooms.clear();
+        self.arrivals.clear();
+        self.net.begin_again();
+    }
+
+    fn wait(&self, udp: &UdpSocket, tcp: &Tcp, called: &Called) -> io::Result<()> {
+        let sweep = tcp.next().map(|at| self.began + at);
+        let next = self.net.next().into_iter().chain(sweep).fold(self.look_at, Instant::min);
         let left = next.saturating_duration_since(Instant::now());
         let timeout =
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-        let idle = self.rooms.is_empty() && self.net.next().is_none();
+        let idle = self.rooms.is_empty() && self.net.next().is_none() && sweep.is_none();
         let bell = called.bell();
-        let mut sources = [PollFd::new(socket, PollFlags::IN), PollFd::new(&bell, PollFlags::IN)];
+        let (ready, comes) = (tcp.ready(), PollFlags::IN);
+        let mut sources =
+            [PollFd::new(udp, comes), PollFd::new(&ready, comes), PollFd::new(&bell, comes)];
         match poll(&mut sources, (!idle).then_some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn read(&mut self, socket: &UdpSocket, received: &mut Received) {
-        let count = match received.fill(socket) {
+    fn read(&mut self, udp: &UdpSocket, received: &mut Received) {
+        let count = match received.fill(udp) {
             Ok(count) => count,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
             // A message of the network about somebody who is not there: the next one is fine.
@@ -112,17 +143,25 @@ impl Thread {
         }
     }
 
-    /// Takes one datagram, and does all that follows from it.
-    fn datagram(&mut self, peer: Peer, bytes: &[u8], arrival: Option<Duration>) {
+    fn read_tcp(&mut self, tcp: &mut Tcp) {
+        tcp.step(self.at(Instant::now()), |address, bytes| {
+            self.datagram(Peer { transport: Transport::Tcp, address }, bytes, None)
+        });
+    }
+
+    /// Takes one datagram, and does all that follows from it; answers whether it was a check of the
+    /// way by one of our clients.
+    fn datagram(&mut self, peer: Peer, bytes: &[u8], arrival: Option<Duration>) -> bool {
         let now = Instant::now();
         add(&self.net.counters.packets_in, 1);
         add(&self.net.counters.bytes_in, bytes.len());
         self.net.wrote = false;
-        self.net.receive(now, peer, bytes);
+        let is_check = self.net.receive(now, peer, bytes);
         self.happened(now);
         if self.net.wrote {
             self.arrivals.extend(arrival);
         }
+        is_check
     }
 
     /// Looks at what has happened on connections.
@@ -163,8 +202,8 @@ impl Thread {
     }
 
     /// Whether there is too much to do.
-    pub(crate) fn strained(&self) -> bool {
-        self.laps.p99() > LAP_MAX
+    pub(crate) fn strained(&self, now: Instant) -> bool {
+        self.laps.strained(self.at(now))
     }
 
     /// Lets all rooms decide when it is time, and at once those in which something changed.
@@ -176,9 +215,9 @@ impl Thread {
         if due {
             self.look_at = now + LOOK_EVERY;
         }
-        let (at, strained) = (self.at(now), self.strained());
+        let (at, strained) = (self.at(now), self.strained(now));
         let mut lost = Vec::new();
-        for room in self.rooms.values_mut().filter(|room| due || room.changed) {
+        for room in self.rooms.values_mut().filter(|room| due || room.is_urgent(at)) {
             let mut look = Look {
                 net: &mut self.net,
                 now,
@@ -197,20 +236,21 @@ impl Thread {
     }
 
     /// Sends everything that is to be sent.
-    fn flush(&mut self, socket: &UdpSocket) {
+    fn flush(&mut self, udp: &UdpSocket, tcp: &mut Tcp) {
         let now = Instant::now();
         self.net.flush(now);
         self.happened(now);
         let mut out: Vec<(SocketAddr, Vec<u8>)> = Vec::with_capacity(self.net.out.len());
+        let (at, mut dropped) = (self.at(now), 0);
+        add(&self.net.counters.packets_out, self.net.out.len());
         for (peer, bytes) in self.net.out.drain(..) {
+            add(&self.net.counters.bytes_out, bytes.len());
             match peer.transport {
                 Transport::Udp => out.push((peer.address, bytes)),
-                Transport::Tcp => add(&self.net.counters.dropped, 1),
+                Transport::Tcp => dropped += tcp.send(peer.address, &bytes, at),
             }
         }
-        add(&self.net.counters.packets_out, out.len());
-        add(&self.net.counters.bytes_out, out.iter().map(|(_, bytes)| bytes.len()).sum());
-        let dropped = socket::send(socket, &mut out);
+        dropped += socket::send(udp, &mut out);
         add(&self.net.counters.dropped, dropped);
         let sent = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for arrival in self.arrivals.drain(..) {

@@ -37,7 +37,7 @@ pub(super) fn rtc(certificate: &Certificate, sends: bool, now: Instant) -> Rtc {
         .set_ice_lite(true)
         .set_dtls_cert(certificate.0.clone())
         .set_send_buffer_video(RESEND_PACKETS_MAX)
-        .set_extension_map(extensions());
+        .set_extension_map(if sends { sent_extensions() } else { received_extensions() });
     codecs(config.codec_config());
     if sends {
         config = config.enable_bwe(Some(Bitrate::bps(ESTIMATE_FIRST_BPS)));
@@ -45,10 +45,22 @@ pub(super) fn rtc(certificate: &Certificate, sends: bool, now: Instant) -> Rtc {
     config.build(now)
 }
 
-fn extensions() -> ExtensionMap {
+fn received_extensions() -> ExtensionMap {
     let mut map = ExtensionMap::standard();
     map.set(5, Extension::PlayoutDelay);
     map.set(6, Extension::AbsoluteCaptureTime);
+    map
+}
+
+/// Only what is sent: each stands in every section, and the answer of a browser with 49 pictures
+/// must fit into a frame.
+fn sent_extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(1, Extension::AudioLevel);
+    map.set(3, Extension::TransportSequenceNumber);
+    map.set(4, Extension::RtpMid);
+    map.set(5, Extension::PlayoutDelay);
+    map.set(13, Extension::VideoOrientation);
     map
 }
 

@@ -16,6 +16,9 @@ use crate::munge::Vp8Ids;
 /// How long a receiver may hold pictures back at most. Lower is smoother talking, higher is
 /// smoother moving.
 const PLAYOUT_MAX: Duration = Duration::from_millis(100);
+/// The longest payload that is passed on: with all headers it fits into the 1,500 bytes that links
+/// carry. The library cannot send what is longer than 2,000 in all.
+const PAYLOAD_LEN_MAX: usize = 1_440;
 /// The largest picture id where a descriptor has room for 7 bits of it.
 const SHORT_PICTURE: u16 = 0x7f;
 
@@ -69,9 +72,12 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// One that the library received; nothing for VP8 whose description cannot be read: it cannot
+    /// One that the library received; nothing for what is too long to be sent, and for VP8 whose description cannot be read: it cannot
     /// be put in line behind another.
     pub(super) fn new(came: RtpPacket, codec: Codec, mid: Mid, rid: Option<Rid>) -> Option<Packet> {
+        if came.payload.len() > PAYLOAD_LEN_MAX {
+            return None;
+        }
         let descriptor = match codec {
             Codec::Vp8 => Some(Vp8Descriptor::parse(&came.payload).ok()?),
             _ => None,

@@ -137,6 +137,24 @@ impl Client {
         self.subscribe.set_weather(weather);
     }
 
+    /// The number of the stream in which something without layers is sent.
+    pub fn ssrc(&mut self, source: Source) -> Option<u32> {
+        let (_, mid) = self.sends.iter().find(|(sent, _)| *sent == source)?;
+        let mut direct = self.publish.rtc.direct_api();
+        direct.stream_tx_by_mid(*mid, None).map(|stream| *stream.ssrc())
+    }
+
+    /// Sends it in a stream of another number, which may be that of somebody else.
+    pub fn renumber(&mut self, source: Source, ssrc: u32) {
+        let before = self.ssrc(source);
+        let mid = self.sends.iter().find(|(sent, _)| *sent == source).map(|(_, mid)| *mid);
+        if let (Some(before), Some(mid)) = (before, mid) {
+            let mut direct = self.publish.rtc.direct_api();
+            direct.remove_stream_tx(before.into());
+            direct.declare_stream_tx(ssrc.into(), None, mid, None);
+        }
+    }
+
     /// Moves to other ports, as a phone does that changes networks.
     ///
     /// # Errors
@@ -144,6 +162,15 @@ impl Client {
     pub fn rebind(&mut self) -> io::Result<()> {
         self.publish.rebind()?;
         self.subscribe.rebind()
+    }
+
+    /// Ends the connection on which it sees and hears, and says so to the server.
+    ///
+    /// # Errors
+    /// If the protocol fails for good.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.subscribe.rtc.close().map_err(io::Error::other)?;
+        self.subscribe.drain(Instant::now(), &mut |_, _| {})
     }
 
     /// Whether what it publishes has a connection, and whether what it sees and hears has one.

@@ -132,3 +132,54 @@ fn calls_of_who_is_not_there_and_candidates_that_are_none_are_refused() {
     let offer = MediaCall::Offer { participant: nobody, sdp, sends };
     assert_eq!(refused(stage.ask(offer)).0, ErrorCode::NotFound);
 }
+
+#[test]
+fn a_packet_that_is_too_long_for_the_others_ends_nobody() {
+    let stage = Stage::new();
+    let (mut a, mut b) = (stage.talker(1, 20), stage.talker(2, 20));
+    let mut c = stage.join(3);
+    let mut people = [&mut a, &mut b, &mut c];
+    stage.until(&mut people, "both are heard", |people| {
+        people[2].got_of(1) > 10 && people[2].got_of(2) > 10
+    });
+    for seq in 0..20 {
+        let at = (50_000 + seq, 1, false);
+        let long = vec![1; 1_950];
+        people[0].client.send((Source::Microphone, None), at, Some(20), &long).unwrap();
+    }
+    people[2].forget();
+    stage.until(&mut people, "the other is still heard", |people| people[2].got_of(2) > 50);
+    assert_eq!(stage.sfu.stats().connections, 5);
+    assert!(c.slots.values().flat_map(|heard| &heard.packets).all(|p| p.payload.len() < 1_500));
+}
+
+#[test]
+fn a_microphone_that_floods_is_cut_to_what_a_voice_may_take() {
+    let stage = Stage::new();
+    let (mut a, mut b) = (stage.talker(1, 20), stage.join(2));
+    stage.until(&mut [&mut a, &mut b], "the voice is heard", |people| people[1].got_of(1) > 10);
+    for seq in 0..2_000 {
+        let at = (10_000 + seq, 1, false);
+        a.client.send((Source::Microphone, None), at, Some(20), &[1; 100]).unwrap();
+        b.client.step().unwrap();
+    }
+    stage.until(&mut [&mut a, &mut b], "what is too much is counted", |_| {
+        stage.sfu.stats().excess > 500
+    });
+    assert!(b.got_of(1) < 1_000, "{}", b.got_of(1));
+}
+
+#[test]
+fn an_offer_that_names_streams_without_end_is_refused() {
+    let stage = Stage::new();
+    let mut a = stage.join(1);
+    let (sdp, sends) = a.client.offer(&[Track { source: Source::Microphone, rids: &[] }]).unwrap();
+    let many: String = (1..1_000).map(|n| format!("a=ssrc:{n} cname:x\r\n")).collect();
+    let offer = |sdp: String| {
+        let sends = sends.clone();
+        stage.ask(MediaCall::Offer { participant: a.id, sdp, sends })
+    };
+    let field = Some("sdp".to_owned());
+    assert_eq!(refused(offer(sdp.clone() + &many)), (ErrorCode::BadArg, field));
+    assert!(matches!(offer(sdp), Ok(MediaAnswer::Description { .. })));
+}

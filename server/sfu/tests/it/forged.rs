@@ -259,3 +259,25 @@ fn pictures_that_are_none_harm_nobody() {
     };
     stage.until(&mut [&mut mallory, &mut a], "the other is seen", |_| sees_a());
 }
+
+#[test]
+fn who_sends_under_the_number_of_another_is_not_taken_for_them() {
+    let stage = Stage::new();
+    let (mut a, mut mallory) = (stage.talker(1, 20), stage.talker(2, 20));
+    let mut b = stage.join(3);
+    stage.until(&mut [&mut a, &mut mallory, &mut b], "both are heard", |people| {
+        people[2].got_of(1) > 20 && people[2].got_of(2) > 20
+    });
+    let number = a.client.ssrc(Source::Microphone).unwrap();
+    mallory.client.renumber(Source::Microphone, number);
+    assert_eq!(mallory.client.ssrc(Source::Microphone), Some(number));
+    stage.go_on(&mut [&mut a, &mut mallory, &mut b], Duration::from_millis(500));
+    b.forget();
+    stage.until(&mut [&mut a, &mut mallory, &mut b], "the one is heard as before", |people| {
+        people[2].got_of(1) > 100
+    });
+    for heard in b.slots.values() {
+        assert_one_stream(heard);
+        assert!(heard.of.windows(2).all(|pair| pair[0] == pair[1]), "one slot, one voice");
+    }
+}

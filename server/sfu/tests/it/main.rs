@@ -4,8 +4,10 @@
 
 mod attack;
 mod forged;
+mod fuzz;
 mod hearing;
 mod relay;
 mod seeing;
 mod stage;
 mod staying;
+mod tunnelled;

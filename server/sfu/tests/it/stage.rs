@@ -11,7 +11,7 @@ use std::{
 
 use carillon_plugin::{Error, MediaAnswer, MediaAsked, MediaCall, MediaFact};
 use carillon_protocol::{
-    ParticipantId, RoomId, UserId,
+    ParticipantId, RoomId,
     room::{Slot, Source, View},
 };
 use carillon_sfu::{
@@ -232,10 +232,6 @@ impl Person {
             key: true,
             due,
         });
-    }
-
-    pub fn stop(&mut self, source: Source) {
-        self.sends.retain(|sending| sending.source != source);
     }
 
     pub fn set_level(&mut self, level: u8) {

@@ -107,3 +107,28 @@ fn a_connection_that_was_lost_is_made_again_without_another_place() {
     b.forget();
     stage.until(&mut [&mut a, &mut b], "it is heard again", |people| people[1].got_of(1) > 20);
 }
+
+#[test]
+fn who_only_listens_is_not_taken_for_gone() {
+    let stage = Stage::with(Duration::from_millis(900));
+    let (mut a, mut b) = (stage.talker(1, 20), stage.join(2));
+    stage.until(&mut [&mut a, &mut b], "the voice is heard", |people| people[1].got_of(1) > 150);
+    assert!(!stage.facts().iter().any(|fact| matches!(fact, MediaFact::Lost { .. })));
+}
+
+#[test]
+fn a_connection_that_was_closed_is_never_taken_for_another() {
+    let stage = Stage::new();
+    let (mut a, mut c) = (stage.join(1), stage.talker(3, 20));
+    stage.until_connected(&mut [&mut a, &mut c]);
+    let connections = stage.sfu.stats().connections;
+    a.client.close().unwrap();
+    stage.until(&mut [&mut a, &mut c], "the server knows that it is closed", |_| {
+        stage.sfu.stats().connections < connections
+    });
+    let mut b = stage.join(2);
+    stage.until(&mut [&mut b, &mut c], "the voice is heard", |people| people[0].got_of(3) > 10);
+    stage.ask(MediaCall::Leave { participant: a.id }).unwrap();
+    b.forget();
+    stage.until(&mut [&mut b, &mut c], "it is still heard", |people| people[0].got_of(3) > 20);
+}
