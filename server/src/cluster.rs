@@ -150,6 +150,11 @@ impl Inbound {
             Message::Carried { call: (to, id), answer } if to == self.run => {
                 self.media.answered(id, answer);
             }
+            Message::Carries { run, rooms } => {
+                let media = Arc::clone(&self.media);
+                // Nothing else waits for rooms to end.
+                tokio::spawn(async move { media.carried_by(run, &rooms).await });
+            }
             Message::Leaves { run } => self.media.leaves(run),
             // It is for another node.
             Message::Found { .. }

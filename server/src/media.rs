@@ -1,5 +1,6 @@
 //! The media of rooms, as plugins reach them: on this node, and on the others by the bus.
 
+mod carried;
 mod elsewhere;
 mod facts;
 mod reach;
@@ -17,15 +18,15 @@ use std::{
 
 use carillon_bus::Bus;
 use carillon_plugin::{
-    BoxFuture, Error, Host, Live, Media, MediaAnswer, MediaAsked, MediaCall, Result,
+    BoxFuture, Clock as _, Error, Host, Live, Media, MediaAnswer, MediaAsked, MediaCall, Result,
 };
-use carillon_protocol::{ErrorCode, RunId, UserId, id::Ulid, room::IceServer};
+use carillon_protocol::{ErrorCode, RoomId, RunId, UserId, id::Ulid, room::IceServer};
 use carillon_sfu::Sfu;
 use tokio::task::AbortHandle;
 
 pub use self::elsewhere::{Call, Carried};
-use self::{elsewhere::Elsewhere, facts::Facts, reach::Reach, relays::Relays};
-use crate::config::Config;
+use self::{carried::Rooms, elsewhere::Elsewhere, facts::Facts, reach::Reach, relays::Relays};
+use crate::{clock::SystemClock, config::Config};
 
 /// When to come back if this node carries nothing: it starts, or it stops and another one does.
 const CLOSED_RETRY_MS: u64 = 1_000;
@@ -40,6 +41,9 @@ pub struct Carrier {
     reach: Reach,
     elsewhere: OnceLock<Elsewhere>,
     facts: Arc<Facts>,
+    /// The rooms that it carries, if there are other nodes.
+    rooms: Rooms,
+    clock: SystemClock,
     /// Whether others carry its rooms on.
     leaving: AtomicBool,
 }
@@ -60,6 +64,8 @@ impl Carrier {
             reach: Reach::new(config.database.is_none()),
             elsewhere: OnceLock::new(),
             facts: Arc::default(),
+            rooms: Rooms::default(),
+            clock: SystemClock::default(),
             leaving: AtomicBool::new(false),
         }
     }
@@ -176,7 +182,44 @@ impl Carrier {
             let msg = "this node carries no media now: it starts or stops; try again";
             return Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(CLOSED_RETRY_MS));
         };
-        sfu.ask(asked).await
+        let (room, ends) = (asked.room, matches!(asked.what, MediaCall::End));
+        let answer = sfu.ask(asked).await?;
+        if let Some(elsewhere) = self.elsewhere.get() {
+            if comes && self.rooms.joined(room, self.clock.now()) {
+                elsewhere.carry(&self.rooms.all());
+            } else if ends {
+                self.rooms.ended(room);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Tells the others which rooms this node carries, and forgets those that are empty.
+    async fn say_rooms(&self) {
+        let (Some(elsewhere), Some(sfu)) = (self.elsewhere.get(), self.sfu()) else { return };
+        for (room, _) in self.rooms.all() {
+            let asked = sfu.ask(MediaAsked { room, what: MediaCall::Connected }).await;
+            let is_empty = match &asked {
+                Ok(MediaAnswer::Connected { participants }) => participants.is_empty(),
+                Ok(_) => false,
+                Err(error) => error.code() == ErrorCode::NotFound,
+            };
+            if is_empty {
+                self.rooms.empty(room, self.clock.now());
+            }
+        }
+        elsewhere.carry(&self.rooms.all());
+    }
+
+    /// Another node carries these rooms: those of them that it took from this one end here.
+    pub async fn carried_by(&self, run: RunId, rooms: &[(RoomId, i64)]) {
+        let Some(sfu) = self.sfu() else { return };
+        for room in self.rooms.taken((self.run, run), rooms) {
+            tracing::info!(%room, %run, "another node took a room over that was carried here");
+            if let Err(error) = sfu.ask(MediaAsked { room, what: MediaCall::End }).await {
+                tracing::warn!(%error, %room, "a room that another node took over goes on here");
+            }
+        }
     }
 
     async fn there(&self, owner: RunId, asked: MediaAsked) -> Result<MediaAnswer> {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use carillon_plugin::MediaAsked;
 use carillon_plugins::presence::Said as Present;
-use carillon_protocol::{Codec, Event, EventId, OrgId, RunId, Topic, event::Ephemeral};
+use carillon_protocol::{Codec, Event, EventId, OrgId, RoomId, RunId, Topic, event::Ephemeral};
 use carillon_store::Run;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,13 @@ pub enum Message {
         /// What became of it.
         answer: Carried,
     },
+    /// The rooms whose media a node carries.
+    Carries {
+        /// Which run of it.
+        run: RunId,
+        /// Each, and since when, in milliseconds since the epoch.
+        rooms: Vec<(RoomId, i64)>,
+    },
     /// A node stops: others carry its rooms on.
     Leaves {
         /// Which run of it.
@@ -120,6 +127,7 @@ enum Said<'a> {
     Answered { call: (RunId, u64), answer: &'a Answer },
     Media { to: RunId, call: (RunId, u64), asked: &'a MediaAsked },
     Carried { call: (RunId, u64), answer: &'a Carried },
+    Carries { run: RunId, rooms: &'a [(RoomId, i64)] },
     Leaves { run: RunId },
 }
 
@@ -182,6 +190,11 @@ pub fn media(to: RunId, call: (RunId, u64), asked: &MediaAsked) -> Bytes {
 /// Answers what was asked about a room.
 pub fn carried(call: (RunId, u64), answer: &Carried) -> Bytes {
     Codec::Json.encode(&Said::Carried { call, answer }).into()
+}
+
+/// Says which rooms this node carries.
+pub fn carries(run: RunId, rooms: &[(RoomId, i64)]) -> Bytes {
+    Codec::Json.encode(&Said::Carries { run, rooms }).into()
 }
 
 /// Says that this node stops.
@@ -276,6 +289,8 @@ mod tests {
             assert_eq!(heard, Message::Carried { call: (run, 7), answer });
         }
         assert_eq!(read(&leaves(run)).unwrap(), Message::Leaves { run });
+        let rooms = vec![(carillon_protocol::RoomId(Ulid(3)), 1_790_000_000_000)];
+        assert_eq!(read(&carries(run, &rooms)).unwrap(), Message::Carries { run, rooms });
     }
 
     #[test]

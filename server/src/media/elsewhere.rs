@@ -112,6 +112,13 @@ impl Elsewhere {
         self.bus.publish(part_of(room), message::carried(call, &carried));
     }
 
+    /// Says which rooms this node carries.
+    pub(super) fn carry(&self, rooms: &[(RoomId, i64)]) {
+        if !rooms.is_empty() {
+            self.bus.publish(Part::of_bytes(b"rooms"), message::carries(self.run, rooms));
+        }
+    }
+
     /// Says that this node stops.
     pub(super) fn leave(&self) {
         self.bus.publish(Part::of_bytes(b"rooms"), message::leaves(self.run));

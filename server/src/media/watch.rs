@@ -14,8 +14,13 @@ use super::Carrier;
 /// How often it looks: people without sound are to hear each other again within five seconds, and
 /// three of them are over when a node counts as gone.
 const EVERY: Duration = Duration::from_millis(250);
+/// In one turn of so many it says which rooms it carries: who was cut off and hears again learns
+/// within five seconds that others have them.
+const SAY_EVERY: u64 = 20;
 /// When to try again if the database did not take it.
 const AGAIN: Duration = Duration::from_millis(500);
+/// So often it is tried, for a minute: who comes back after that takes the room over by joining it.
+const TRIES_MAX: u32 = 120;
 
 /// Goes on until it is dropped.
 pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
@@ -23,8 +28,11 @@ pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begin = looks.tick().await;
     let mut taking = JoinSet::new();
-    loop {
+    for turn in 1_u64.. {
         let now = looks.tick().await - begin;
+        if turn.is_multiple_of(SAY_EVERY) {
+            carrier.say_rooms().await;
+        }
         let bus = carrier.elsewhere.get().map(|elsewhere| elsewhere.health());
         let gone = carrier.reach.look(bus.as_ref(), now);
         // A node that carries nothing takes nothing: it starts or stops.
@@ -37,8 +45,11 @@ pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
 
 /// Every node that hears that one is gone tries it; of a room only one of them becomes the owner.
 async fn take_over(host: Host, owner: RunId) {
-    while let Err(error) = host.call_typed(Caller::SYSTEM, None, &TakeOver { owner }).await {
-        tracing::debug!(%error, "rooms of a node that is gone were not taken over; tried again");
+    for _ in 0..TRIES_MAX {
+        match host.call_typed(Caller::SYSTEM, None, &TakeOver { owner }).await {
+            Ok(_) => return,
+            Err(error) => tracing::debug!(%error, "rooms of a node that is gone are not taken yet"),
+        }
         sleep(AGAIN).await;
     }
 }
