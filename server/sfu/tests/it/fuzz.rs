@@ -32,10 +32,13 @@ fn change(random: &mut Random, input: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
-/// Runs a target on the seeds and on what becomes of them.
+/// Runs a target on the seeds and on what becomes of them. `SEED` in the environment repeats a run,
+/// or tries another.
 fn run(target: fn(&[u8]), seeds: &[Vec<u8>], rounds: usize) {
     seeds.iter().for_each(|seed| target(seed));
-    let mut random = Random(20_261_122);
+    let seed = std::env::var("SEED").map_or(20_261_122, |seed| seed.parse().expect("a number"));
+    println!("SEED={seed}");
+    let mut random = Random(seed);
     for round in 0..rounds {
         let mut input = seeds[random.below(seeds.len())].clone();
         for _ in 0..=random.below(CHANGES_MAX) {
