@@ -81,6 +81,7 @@ pub(crate) fn send(socket: &UdpSocket, datagrams: &mut Vec<(SocketAddr, Vec<u8>)
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "whoever waits for the kernel reads a clock")]
 mod tests {
     use std::{
         net::Ipv4Addr,

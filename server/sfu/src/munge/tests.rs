@@ -148,6 +148,10 @@ fn arrive(packets: &[In], fate: &[u16]) -> Vec<Step> {
     steps.into_iter().map(on_time).collect()
 }
 
+/// A stream: its first numbers, how many packets each picture has, what becomes of each, and the
+/// pause before it.
+type Numbers = (u64, u32, u16, Vec<u8>, Vec<u16>, u64);
+
 prop_compose! {
     fn a_stream()(
         seq in prop_oneof![0_u64..70_000, Just(65_530), Just((1 << 32) - 5)],
@@ -156,12 +160,12 @@ prop_compose! {
         sizes in prop::collection::vec(1_u8..6, 1..60),
         fate in prop::collection::vec(any::<u16>(), 1..200),
         pause in 0_u64..3_000,
-    ) -> (u64, u32, u16, Vec<u8>, Vec<u16>, u64) {
+    ) -> Numbers {
         (seq, ts, picture, sizes, fate, pause)
     }
 }
 
-fn steps(streams: Vec<(u64, u32, u16, Vec<u8>, Vec<u16>, u64)>) -> Vec<Step> {
+fn steps(streams: Vec<Numbers>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut began = Duration::ZERO;
     for (seq, ts, picture, sizes, fate, pause) in streams {

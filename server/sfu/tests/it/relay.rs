@@ -38,6 +38,9 @@ pub fn kind(datagram: &[u8]) -> Kind {
     }
 }
 
+/// Makes of a datagram those that are sent in its place.
+pub type Beside = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>> + Send>;
+
 /// What the relay does and has seen.
 #[derive(Default)]
 pub struct Doing {
@@ -45,7 +48,7 @@ pub struct Doing {
     pub holds_handshakes: bool,
     held: Vec<Vec<u8>>,
     /// What is sent to the server beside each datagram of media, and before it.
-    pub beside: Option<Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>> + Send>>,
+    pub beside: Option<Beside>,
     /// How many were sent so.
     pub added: usize,
     /// What the client sent, the first of each kind.

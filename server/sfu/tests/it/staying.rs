@@ -75,7 +75,8 @@ fn an_address_that_changes_is_followed() {
         people[0].got_of(2) > 20 && people[1].got_of(1) > 20
     });
     a.client.rebind().unwrap();
-    (a.forget(), b.forget());
+    a.forget();
+    b.forget();
     stage.until(&mut [&mut a, &mut b], "they hear each other again", |people| {
         people[0].got_of(2) > 20 && people[1].got_of(1) > 20
     });
