@@ -19,6 +19,8 @@ use crate::{
 const FINGERPRINT: [u8; 4] = [0x80, 0x28, 0, 4];
 /// And before the proof of its sender.
 const INTEGRITY: [u8; 4] = [0, 8, 0, 20];
+/// What chooses the way that a check came.
+const USE_CANDIDATE: [u8; 4] = [0, 0x25, 0, 0];
 
 /// xorshift64*: the same in every run.
 pub struct Random(pub u64);
@@ -173,7 +175,10 @@ fn a_check_that_proves_nothing_is_not_answered_and_no_answer_is_longer_than_its_
     assert_eq!(stranger.received(), 0);
     // A true one, but repeated from elsewhere by somebody who saw it.
     let mut thief = Stranger::new(&stage);
-    relay.doing().checks.iter().for_each(|check| thief.send(check));
+    let checks = relay.doing().checks.clone();
+    let nominates = |check: &Vec<u8>| check.windows(4).any(|at| at == USE_CANDIDATE);
+    assert!(checks.iter().any(nominates), "one that chooses the way");
+    checks.iter().for_each(|check| thief.send(check));
     b.forget();
     stage.until(&mut [&mut a, &mut b], "it is still heard", |people| people[1].got_of(1) > 100);
     let got = thief.received();

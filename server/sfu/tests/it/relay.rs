@@ -38,7 +38,7 @@ pub fn kind(datagram: &[u8]) -> Kind {
     }
 }
 
-/// Makes of a datagram those that are sent in its place.
+/// Makes of a datagram those that are sent before it.
 pub type Beside = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>> + Send>;
 
 /// What the relay does and has seen.
