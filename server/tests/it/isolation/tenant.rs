@@ -2,10 +2,10 @@
 
 use carillon_plugin::Caller;
 use carillon_protocol::{
-    ConvId, DepartmentId, DeviceId, InviteId, OrgId, PollId, RobotId, RoleId, SessionId, Topic,
-    UserId, bot,
+    ConvId, DepartmentId, DeviceId, InviteId, OrgId, ParticipantId, PollId, RobotId, RoleId,
+    RoomId, SessionId, Topic, UserId, bot,
     card::{self, Button, Card},
-    department, invite, poll, role, session,
+    department, invite, poll, role, room, session,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,10 @@ pub(super) struct Tenant {
     invite: InviteId,
     robot: RobotId,
     poll: PollId,
+    room: RoomId,
+    participant: ParticipantId,
+    /// In the same room.
+    pub(super) other_participant: ParticipantId,
 }
 
 /// A small tree: one department at the top, and another one with one below it.
@@ -47,6 +51,9 @@ impl Tenant {
             invite: InviteId(new_id()),
             robot: RobotId(new_id()),
             poll: PollId(new_id()),
+            room: RoomId(new_id()),
+            participant: ParticipantId(new_id()),
+            other_participant: ParticipantId(new_id()),
             conv: ConvId(new_id()),
             seq: number,
             departments: Departments {
@@ -69,6 +76,8 @@ impl Tenant {
             (_, "invite-id") => json!(self.invite),
             (_, "robot-id") => json!(self.robot),
             (_, "poll-id") => json!(self.poll),
+            (_, "room-id") => json!(self.room),
+            (_, "participant-id") => json!(self.participant),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
             (_, "org-id") => json!(self.owner.org),
@@ -108,9 +117,34 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
         closes_at: None,
     };
     let poll = server.host().call_typed(owner.caller(), Some(cid()), &open).await.unwrap().poll;
+    let create = room::Create { conv, title: None, starts_at: None, rules: None };
+    let room = server.host().call_typed(owner.caller(), Some(cid()), &create).await.unwrap().room;
+    let participant = joined(server, &owner, room).await;
+    let other_participant = joined(server, &colleague, room).await;
     let departments = Departments { top, other, below_other };
     let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
-    Tenant { owner, colleague, conv, seq, departments, role, invite, robot, poll }
+    Tenant {
+        owner,
+        colleague,
+        conv,
+        seq,
+        departments,
+        role,
+        invite,
+        robot,
+        poll,
+        room,
+        participant,
+        other_participant,
+    }
+}
+
+/// Somebody who is in a room, by the session that they call with.
+async fn joined(server: &TestServer, who: &Person, room: RoomId) -> ParticipantId {
+    let join = json!({ "room": room });
+    let (status, joined) = server.rpc(Some(&who.token), "room.join", None, &join).await;
+    assert_eq!(status, 200, "{joined}");
+    serde_json::from_value(joined["participant"].clone()).unwrap()
 }
 
 async fn make_department(
