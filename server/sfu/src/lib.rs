@@ -3,8 +3,8 @@
 //! A room lives on one thread, so that no packet waits for a lock or another thread. What is asked
 //! of it comes through a short queue ([`Sfu::ask`]); what it comes to by itself it tells
 //! ([`Settings::told`]). How a packet goes: `thread` reads it, `mux` knows whose it is, `adapter`
-//! hands it to the WebRTC library and gets media back, `room` passes them on, `munge` gives them the
-//! numbers of each receiver's stream, and at the end of the lap all of it is sent.
+//! hands it to the WebRTC library and gets media back, `room` passes them on, `munge` gives them
+//! the numbers of each receiver's stream, and at the end of the lap all of it is sent.
 
 mod adapter;
 mod batch;

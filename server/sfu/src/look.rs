@@ -27,8 +27,8 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SAID_EVERY: Duration = Duration::from_millis(250);
 /// Layers are chosen at least this often, besides when the estimate changes.
 const CHOOSE_EVERY: Duration = Duration::from_secs(1);
-/// Who is not heard for so long is away: nothing is sent to them until they are back. Browsers check
-/// the way every five seconds at least.
+/// Who is not heard for so long is away: nothing is sent to them until they are back. Browsers
+/// check the way every five seconds at least.
 const AWAY_AFTER: Duration = Duration::from_secs(15);
 /// Pictures that wait longer than this are late: what comes after is dropped until they are gone.
 const QUEUE_MAX: Duration = Duration::from_millis(300);

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_candidate_is_one_or_is_refused() {
         for good in [
-            "candidate:842163049 1 udp 1677729535 203.0.113.7 46154 typ srflx raddr 0.0.0.0 rport 0",
+            "candidate:842163049 1 udp 1677729535 203.0.113.7 9 typ srflx raddr 0.0.0.0 rport 0",
             "candidate:1 1 UDP 1 4e8f-a1.local 50000 typ host",
             "candidate:1 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active",
         ] {

@@ -80,8 +80,8 @@ pub(crate) fn send(socket: &UdpSocket, datagrams: &mut Vec<(SocketAddr, Vec<u8>)
     dropped
 }
 
-#[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "whoever waits for the kernel reads a clock")]
+#[cfg(test)]
 mod tests {
     use std::{
         net::Ipv4Addr,

@@ -72,8 +72,8 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// One that the library received; nothing for what is too long to be sent, and for VP8 whose description cannot be read: it cannot
-    /// be put in line behind another.
+    /// One that the library received; nothing for what is too long to be sent, and for VP8 whose
+    /// description cannot be read: it cannot be put in line behind another.
     pub(super) fn new(came: RtpPacket, codec: Codec, mid: Mid, rid: Option<Rid>) -> Option<Packet> {
         if came.payload.len() > PAYLOAD_LEN_MAX {
             return None;
