@@ -14,6 +14,8 @@ use crate::{
 const NAMES: [&str; 3] = ["q", "h", "f"];
 /// What they cost until it was measured, in bits a second: what our clients are told to send.
 const NOMINAL_BPS: [u64; 3] = [100_000, 350_000, 1_300_000];
+/// The same for what is sent in one size only.
+const NOMINAL_SINGLE_BPS: u64 = 700_000;
 /// The rate of a layer is looked at this often.
 const MEASURED_EVERY: Duration = Duration::from_millis(500);
 /// How much of a layer's last rate is believed when it sends less: what moves little now may move
@@ -58,7 +60,7 @@ impl Track {
             rids.sort_by_key(place);
         }
         let layers = match rids.len() {
-            0 => vec![Layer::new(None, NOMINAL_BPS[2])],
+            0 => vec![Layer::new(None, NOMINAL_SINGLE_BPS)],
             count => rids
                 .into_iter()
                 .enumerate()

@@ -238,6 +238,8 @@ impl Room {
             return;
         }
         let Some(layer) = track.layer(packet.rid) else { return };
+        // Whoever waits for it is shown it at once.
+        self.changed |= !track.layers[layer].flows(now);
         let key = frame::key(packet);
         let other = track.layers[layer].came(packet, key, now);
         let watchers = take(&mut track.watchers);

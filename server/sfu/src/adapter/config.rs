@@ -12,9 +12,10 @@ use str0m::{
     rtp::{Extension, ExtensionMap},
 };
 
-/// What is thought of a connection's width before anything is known: two small pictures and
-/// voices. Probes find out about more in its first second.
-pub(crate) const ESTIMATE_FIRST_BPS: u64 = 800_000;
+/// What is thought of a connection's width before anything is known: one large picture and voices,
+/// so that the first picture is there at once. Who has less is found out about, and sent less,
+/// within a second; voices are never held back.
+pub(crate) const ESTIMATE_FIRST_BPS: u64 = 2_000_000;
 /// So many packets of pictures are kept to be sent again, for each stream: 2 s of the largest
 /// layer.
 const RESEND_PACKETS_MAX: usize = 300;

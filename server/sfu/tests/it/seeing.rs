@@ -147,3 +147,16 @@ fn nobody_is_sent_their_own_picture() {
     stage.go_on(&mut [&mut a], Duration::from_millis(500));
     assert_eq!(a.got(), Default::default());
 }
+
+#[test]
+fn a_large_tile_begins_with_the_large_layer() {
+    let stage = Stage::new();
+    let mut a = stage.filmed(1);
+    stage.until(&mut [&mut a], "the camera is on", |people| people[0].sent > 60);
+    let mut b = stage.join(2);
+    stage.look(&mut b, &[&a], LARGE);
+    let mut people = [&mut a, &mut b];
+    stage.until(&mut people, "pictures arrive", |people| people[1].got_of(1) > 0);
+    let first = b.slots.values().next().unwrap().of[0];
+    assert_eq!(first, (1, 2), "nobody waits for the way to be measured");
+}

@@ -58,6 +58,8 @@ pub struct Person {
     pub deaf: bool,
     /// How often it was asked for one of the smallest layer.
     pub asked: usize,
+    /// How many packets and pictures it sent.
+    pub sent: usize,
     sends: Vec<Sending>,
 }
 
@@ -110,7 +112,16 @@ impl Stage {
     pub fn fresh(&self, number: u8) -> Person {
         let client = Client::new(HERE, u64::from(number)).unwrap();
         let slots = BTreeMap::new();
-        Person { id: id(number), number, client, slots, deaf: false, asked: 0, sends: Vec::new() }
+        Person {
+            id: id(number),
+            number,
+            client,
+            slots,
+            deaf: false,
+            asked: 0,
+            sent: 0,
+            sends: Vec::new(),
+        }
     }
 
     /// Makes the connection on which somebody sees and hears.
@@ -261,6 +272,7 @@ impl Person {
             let number = self.number;
             for sending in self.sends.iter_mut().filter(|sending| sending.due <= now) {
                 sending.go(number, &mut self.client);
+                self.sent += 1;
             }
         }
         let due = self.sends.iter().map(|sending| sending.due).min();
