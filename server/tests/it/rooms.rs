@@ -1,7 +1,10 @@
 //! Rooms through real sockets: people meet, whichever node they are at and whatever happens to it.
 
 mod attendee;
+mod clients;
 mod sdk;
+
+use std::time::Duration;
 
 use carillon::{config::Config, node::Start, server::Server};
 use carillon_protocol::{
@@ -9,6 +12,7 @@ use carillon_protocol::{
     limits::ROOM_PARTICIPANTS_MAX,
     room::{self, Create, Get, Join, Kick, Offer, Sent, Source, ephemeral, kind},
 };
+use rustix::process::Signal;
 use tokio::{
     net::{TcpListener, UdpSocket},
     time::timeout,
@@ -16,11 +20,17 @@ use tokio::{
 
 use crate::{
     client::TestClient,
-    kit::{PATIENCE, Person, TestServer, new_id},
+    kit::{PATIENCE, Person, TestServer, http, new_id},
     process::{Process, add_org, add_person, carillon, connect},
 };
 
 use attendee::{Attendee, at};
+
+/// Who may not send any more is not heard any more, however busy the machine is.
+const SILENT_WITHIN: Duration = Duration::from_secs(1);
+
+/// People whose node was killed hear each other again: three seconds are for being sure of it.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A group whose members can meet.
 struct Meeting {
@@ -153,18 +163,54 @@ async fn when_the_node_of_a_room_is_killed_everybody_goes_on_in_their_places() {
     let before = roster(&mut bob.calls, room).await;
 
     east.kill();
-    // Bob's socket stands, and says that another node carries the room; Amy's has ended.
-    bob.calls.event_of(kind::MOVED).await;
-    amy.calls = at(&west, &meeting.amy).await;
-    let (amys, bobs) = tokio::join!(amy.come_back(), bob.come_back());
-    amys.unwrap();
-    bobs.unwrap();
+    let back = async {
+        // Bob's socket stands, and says that another node carries the room; Amy's has ended.
+        bob.calls.event_of(kind::MOVED).await;
+        amy.calls = at(&west, &meeting.amy).await;
+        let (amys, bobs) = tokio::join!(amy.come_back(), bob.come_back());
+        amys.unwrap();
+        bobs.unwrap();
+        tokio::join!(amy.hears("bob"), bob.hears("amy"));
+    };
+    timeout(BACK_WITHIN, back).await.expect("they hear each other again in time");
     let mut people = [amy, bob];
     see_each_other(&mut people).await;
     let [mut amy, bob] = people;
     assert_eq!(roster(&mut amy.calls, room).await, before, "nobody left, nobody came");
     drop((amy, bob));
     west.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_cut_off_ends_the_rooms_that_another_one_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = carillon_rig::database();
+    let east = process(folder.path(), &database).await;
+    let west = TestServer::on(&database).await;
+    let meeting = Meeting::at(&west).await;
+    let mut calls = connect(&east.url, &meeting.amy).await;
+    let room = open(&mut calls, meeting.conv).await;
+    let _amy = Attendee::join(calls, "amy", room).await;
+    let mut bob = Attendee::join(at(&west, &meeting.bob).await, "bob", room).await;
+    assert_eq!(rooms_of(&east.url).await, 1.0);
+
+    east.signal(Signal::STOP);
+    bob.calls.event_of(kind::MOVED).await;
+    bob.come_back().await.unwrap();
+    east.signal(Signal::CONT);
+    let ended = async { while rooms_of(&east.url).await > 0.0 {} };
+    timeout(PATIENCE, ended).await.expect("whoever stayed there is heard no more");
+    assert_eq!(rooms_of(west.url()).await, 1.0);
+    drop(bob);
+    west.stop().await;
+}
+
+/// How many rooms a node carries.
+async fn rooms_of(url: &str) -> f64 {
+    let text = http(url, "GET", "/metrics", &[], Vec::new()).await.1;
+    let text = String::from_utf8(text).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("carillon_room_open "));
+    line.unwrap().trim().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,21 +300,20 @@ async fn who_is_put_out_is_not_heard_any_more_and_does_not_come_back() {
     let until_silent = async {
         loop {
             let before = amy.received_of("bob");
-            for _ in 0..10 {
-                amy.calls.call(&Get { room: amy.room }).await.unwrap();
-            }
+            bob.says(5).await;
             if amy.received_of("bob") == before {
                 return before;
             }
         }
     };
-    let heard = timeout(PATIENCE, until_silent).await.expect("it ends");
+    let heard = timeout(SILENT_WITHIN, until_silent).await.expect("it ends within a second");
     let refused = bob.look_at(&[amy.participant]).await.unwrap_err();
     assert!(matches!(refused.code, ErrorCode::NotFound | ErrorCode::Forbidden), "{refused:?}");
     for participant in [None, Some(participant)] {
         let refused = bob.calls.call(&Join { room: bob.room, participant }).await.unwrap_err();
         assert!(matches!(refused.code, ErrorCode::NotFound | ErrorCode::Forbidden), "{refused:?}");
     }
+    bob.says(5).await;
     assert_eq!(amy.received_of("bob"), heard, "bob still sends, and nobody hears it");
     drop((amy, bob));
     server.stop().await;
@@ -318,7 +363,7 @@ async fn the_metrics_say_what_rooms_cost() {
     let meeting = Meeting::at(&server).await;
     let mut people = meet(&meeting, [&server, &server]).await;
     see_each_other(&mut people).await;
-    let scraped = crate::kit::http(server.url(), "GET", "/metrics", &[], Vec::new()).await;
+    let scraped = http(server.url(), "GET", "/metrics", &[], Vec::new()).await;
     let text = String::from_utf8(scraped.1).unwrap();
     let value = |sample: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(sample));

@@ -54,6 +54,8 @@ pub struct Attendee {
 struct Media {
     orders: mpsc::UnboundedSender<Order>,
     arrived: watch::Receiver<Arrived>,
+    /// How often there was time to say something.
+    times: watch::Receiver<u32>,
     task: AbortHandle,
 }
 
@@ -140,6 +142,14 @@ impl Attendee {
         self.media.more_of(name, true).await;
     }
 
+    /// Waits until there was time to say something so often.
+    pub async fn says(&self, times: u32) {
+        let mut said = self.media.times.clone();
+        let until = *said.borrow() + times;
+        let in_time = timeout(PATIENCE, said.wait_for(|said| *said >= until)).await;
+        in_time.expect("time passes").unwrap();
+    }
+
     /// How much of somebody arrived until now, in packets.
     pub fn received_of(&self, name: &str) -> u64 {
         let arrived = self.media.arrived.borrow();
@@ -154,8 +164,9 @@ impl Media {
         let client = Client::new(IpAddr::V4(Ipv4Addr::LOCALHOST), seed).unwrap();
         let (orders, received) = mpsc::unbounded_channel();
         let (tell, arrived) = watch::channel(Arrived::default());
-        let task = tokio::spawn(run(client, name.to_owned(), received, tell)).abort_handle();
-        Media { orders, arrived, task }
+        let (pass, times) = watch::channel(0);
+        let task = tokio::spawn(run(client, name.to_owned(), received, (tell, pass)));
+        Media { orders, arrived, times, task: task.abort_handle() }
     }
 
     async fn ask<T: Send + 'static>(
@@ -191,7 +202,7 @@ async fn run(
     mut client: Client,
     name: String,
     mut orders: mpsc::UnboundedReceiver<Order>,
-    arrived: watch::Sender<Arrived>,
+    (arrived, times): (watch::Sender<Arrived>, watch::Sender<u32>),
 ) {
     let mut ticks = interval(VOICE_EVERY / 4);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -201,8 +212,11 @@ async fn run(
             Some(order) = orders.recv() => order(&mut client),
         }
         client.step().unwrap();
-        if tick % 4 == 0 && client.is_connected().0 {
-            speak(&mut client, &name, tick / 4);
+        if tick % 4 == 0 {
+            times.send_replace(tick / 4);
+            if client.is_connected().0 {
+                speak(&mut client, &name, tick / 4);
+            }
         }
         let received: Vec<_> = client.take_received().collect();
         if received.is_empty() {
