@@ -51,7 +51,7 @@ pub(super) type Tracks = mpsc::Receiver<Arc<dyn TrackRemote>>;
 /// A connection and how it is.
 #[derive(Clone)]
 pub(super) struct Connection {
-    pub peer: Arc<dyn PeerConnection>,
+    pub peer: Arc<Peer>,
     pub state: watch::Receiver<State>,
 }
 
@@ -94,7 +94,8 @@ impl Connection {
             .with_handler(Arc::new(Ears { is, changed, found }))
             .with_udp_addrs(sockets)
             .build();
-        Ok((Connection { peer: Arc::new(peer.await.map_err(media)?), state }, tracks))
+        let peer = Arc::new(Peer(Arc::new(peer.await.map_err(media)?)));
+        Ok((Connection { peer, state }, tracks))
     }
 
     /// What the server is told of what is sent.
@@ -132,6 +133,31 @@ impl Connection {
     pub async fn close(&self) {
         if let Err(error) = self.peer.close().await {
             tracing::debug!(%error, "a media connection did not end in good order");
+        }
+    }
+}
+
+/// The library's connection, which would go on by itself if nobody closed it.
+pub(super) struct Peer(Arc<dyn PeerConnection>);
+
+impl std::ops::Deref for Peer {
+    type Target = dyn PeerConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let peer = Arc::clone(&self.0);
+        // Without a runtime nothing of it runs any more.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = peer.close().await {
+                    tracing::debug!(%error, "a media connection did not end in good order");
+                }
+            });
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     Ended, Happening, lock,
     place::Place,
-    roster::{Change, admitted},
+    roster::{Change, Roster, admitted, muted},
 };
 use crate::{Error, Update, clock::Chance, error::backoff};
 
@@ -149,13 +149,15 @@ async fn logged(place: &Place, event: &Event) -> Do {
     let change = lock(&place.roster).apply(event);
     match change {
         Change::Came(participant) => place.tell(Happening::Came(participant)),
-        Change::Changed(participant) => {
+        Change::Changed(participant, muted) => {
             let me = participant.participant == place.participant;
             place.tell(Happening::Changed(participant));
-            if me {
-                heed(place);
-            } else {
+            if !me {
                 return Do::Look;
+            }
+            // What this person did is done, and may be undone again by now.
+            if event.by != place.client.me() {
+                heed(place, &muted);
             }
         }
         Change::Went(left) => {
@@ -174,12 +176,11 @@ async fn logged(place: &Place, event: &Event) -> Do {
     Do::Nothing
 }
 
-/// Mutes what the room says is muted.
-fn heed(place: &Place) {
-    let muted = |source: &Source| !lock(&place.roster).sends(place.participant, *source);
-    for source in place.sent().into_iter().filter(muted) {
-        if place.switch(source, true) {
-            place.tell(Happening::Muted(source));
+/// Mutes what others have muted.
+fn heed(place: &Place, muted: &[Source]) {
+    for source in muted {
+        if place.muted_by_others(*source) {
+            place.tell(Happening::Muted(*source));
         }
     }
 }
@@ -213,15 +214,20 @@ fn told(place: &Place, eph: &Ephemeral) {
 async fn refresh(place: &Place) {
     match place.client.call(&room::Get { room: place.room }).await {
         Ok(room) => {
-            let here = room.participants.iter().any(|it| it.participant == place.participant);
-            if !lock(&place.roster).replace(room) {
-                return;
-            }
-            if !here {
+            let own = |roster: &Roster| roster.find(place.participant).cloned();
+            let (before, now) = {
+                let mut roster = lock(&place.roster);
+                let before = own(&roster);
+                if !roster.replace(room) {
+                    return;
+                }
+                (before, own(&roster))
+            };
+            let Some(now) = now else {
                 return place.end(Some(Ended::Gone(Gone::Lost))).await;
-            }
+            };
             place.tell(Happening::Refreshed);
-            heed(place);
+            heed(place, &before.map(|before| muted(&before, &now)).unwrap_or_default());
         }
         Err(error) if is_final(&error) => place.end(Some(Ended::Failed(error))).await,
         Err(error) => tracing::debug!(%error, "the room could not be looked at"),
@@ -237,7 +243,8 @@ async fn join(place: &Place, mut reason: String) {
         place.tell(Happening::Disconnected { retry_in, reason });
         sleep(retry_in).await;
         match place.join_again().await {
-            Ok(()) => return,
+            Ok(true) => return,
+            Ok(false) => return place.end(Some(Ended::Gone(Gone::Lost))).await,
             Err(error) if is_final(&error) || attempt + 1 == TRIES_MAX => {
                 return place.end(Some(Ended::Failed(error))).await;
             }

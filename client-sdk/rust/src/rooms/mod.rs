@@ -77,8 +77,9 @@ impl Client {
     }
 }
 
-/// A place in a meeting; cheap to clone. It is kept, however often connections are lost, until
-/// [`Meeting::leave`]; when the last clone is dropped, the server notices within two minutes.
+/// A place in a meeting; cheap to clone. It is kept until [`Meeting::leave`], however often
+/// connections are lost, unless they are away for longer than the server waits: two minutes. So
+/// soon it also notices that the last clone was dropped.
 #[derive(Clone)]
 pub struct Meeting {
     place: Arc<Place>,

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
 };
 
 use carillon_protocol::{
@@ -12,6 +13,7 @@ use carillon_protocol::{
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinSet,
+    time::timeout,
 };
 
 use super::{
@@ -24,6 +26,9 @@ use super::{
     subscribe::{Receiving, Sink, Subscriber},
 };
 use crate::{Client, Error};
+
+/// Whoever leaves does not wait longer for a server that does not answer.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything of a place in a meeting.
 pub(super) struct Place {
@@ -102,10 +107,18 @@ impl Place {
         }
     }
 
-    /// Comes back to this place, with new connections.
-    pub async fn join_again(&self) -> Result<(), Error> {
+    /// Comes back to this place, with new connections; false if it is gone.
+    pub async fn join_again(&self) -> Result<bool, Error> {
         let join = Join { room: self.room, participant: Some(self.participant) };
-        self.connect(self.client.call(&join).await?).await
+        let joined = self.client.call(&join).await?;
+        let participant = joined.participant;
+        if participant != self.participant {
+            // The server has made another one, of which the program knows nothing.
+            self.client.call(&room::Leave { participant }).await?;
+            return Ok(false);
+        }
+        self.connect(joined).await?;
+        Ok(true)
     }
 
     /// Makes the connections that an answer of `room.join` is for.
@@ -189,9 +202,14 @@ impl Place {
     }
 
     pub async fn mute(&self, source: Source, muted: bool) -> Result<(), Error> {
-        self.switch(source, true);
+        let mutes = self.switch(source, true);
         self.say(source, Some(Publication { muted })).await?;
-        self.switch(source, muted);
+        let published = lock(&self.published);
+        let switches = published.get(&source).map(|it| &it.switches);
+        // Whom somebody else has muted meanwhile stays muted.
+        if let Some(switches) = switches.filter(|it| it.mutes.load(Ordering::Relaxed) == mutes) {
+            switches.muted.store(muted, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -201,11 +219,22 @@ impl Place {
         Ok(())
     }
 
-    /// Sends a source's frames no more, or again; says whether it did before.
-    pub fn switch(&self, source: Source, muted: bool) -> bool {
+    /// Sends a source's frames no more; says how often others have muted it.
+    fn switch(&self, source: Source, muted: bool) -> u64 {
+        let published = lock(&self.published);
+        let Some(switches) = published.get(&source).map(|it| &it.switches) else { return 0 };
+        switches.muted.store(muted, Ordering::Relaxed);
+        switches.mutes.load(Ordering::Relaxed)
+    }
+
+    /// Somebody else has muted a source; says whether it was sent until now.
+    pub fn muted_by_others(&self, source: Source) -> bool {
         let published = lock(&self.published);
         let switches = published.get(&source).map(|it| &it.switches);
-        switches.is_some_and(|it| !it.muted.swap(muted, Ordering::Relaxed))
+        switches.is_some_and(|it| {
+            it.mutes.fetch_add(1, Ordering::Relaxed);
+            !it.muted.swap(true, Ordering::Relaxed)
+        })
     }
 
     /// Whether somebody looks at what this place sends.
@@ -213,13 +242,6 @@ impl Place {
         if let Some(published) = lock(&self.published).get(&source) {
             published.switches.wanted.store(wanted, Ordering::Relaxed);
         }
-    }
-
-    /// What is sent: the sources that are not muted here.
-    pub fn sent(&self) -> Vec<Source> {
-        let published = lock(&self.published);
-        let open = published.iter().filter(|(_, it)| !it.switches.muted.load(Ordering::Relaxed));
-        open.map(|(source, _)| *source).collect()
     }
 
     pub async fn subscribe(&self, views: Vec<View>) -> Result<(), Error> {
@@ -285,11 +307,14 @@ impl Place {
         }
     }
 
+    /// Sends and receives nothing any more, and then tells the server.
     pub async fn leave(&self) -> Result<(), Error> {
-        let participant = self.participant;
-        let left = self.client.call(&room::Leave { participant }).await;
         self.end(None).await;
-        left.map(|room::Done {}| ())
+        let leave = room::Leave { participant: self.participant };
+        match timeout(LEAVE_TIMEOUT, self.client.call(&leave)).await {
+            Ok(left) => left.map(|room::Done {}| ()),
+            Err(_) => Err(Error::Connect("the server does not hear that one has left".to_owned())),
+        }
     }
 
     /// It is over: nothing is sent or received any more, and the streams end.
@@ -301,6 +326,8 @@ impl Place {
             self.tell(Happening::Ended(why));
         }
         lock(&self.published).clear();
+        lock(&self.happenings).take();
+        lock(&self.sink).take();
         let links = std::mem::take(&mut *self.links.lock().await);
         if let Some(subscriber) = links.subscriber {
             subscriber.close().await;
@@ -308,7 +335,5 @@ impl Place {
         if let Some(publisher) = links.publisher {
             publisher.close().await;
         }
-        lock(&self.happenings).take();
-        lock(&self.sink).take();
     }
 }

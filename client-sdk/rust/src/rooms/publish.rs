@@ -159,13 +159,16 @@ fn track(source: Source, ssrc: u32) -> MediaStreamTrack {
 #[derive(Debug)]
 pub(super) struct Switches {
     pub muted: AtomicBool,
+    /// How often others have muted it.
+    pub mutes: AtomicU64,
     /// Whether somebody looks.
     pub wanted: AtomicBool,
 }
 
 impl Default for Switches {
     fn default() -> Switches {
-        Switches { muted: AtomicBool::new(false), wanted: AtomicBool::new(true) }
+        let (muted, mutes) = (AtomicBool::new(false), AtomicU64::new(0));
+        Switches { muted, mutes, wanted: AtomicBool::new(true) }
     }
 }
 

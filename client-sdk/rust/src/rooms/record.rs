@@ -18,8 +18,9 @@ use super::{
 };
 
 const VIDEO_RATE: u32 = 90_000;
-/// The longest step of a stream's time that is believed: behind it, another one begins.
-const STEP_MAX: Duration = Duration::from_secs(3_600);
+/// A stream's time may be so far ahead of what passed since its frame before; if it is further,
+/// another stream has begun.
+const AHEAD_MAX: Duration = Duration::from_secs(2);
 
 impl Frames {
     /// Records until the meeting is over for this participant; answers the files that were
@@ -165,12 +166,14 @@ impl Recorder {
 struct StreamClock {
     rate: u32,
     last: u32,
+    /// When the last frame came.
+    came: Duration,
     at: Duration,
 }
 
 impl StreamClock {
     fn new(rate: u32, time: u32, at: Duration) -> StreamClock {
-        StreamClock { rate, last: time, at }
+        StreamClock { rate, last: time, came: at, at }
     }
 
     /// When a frame of this time is heard or shown. A time that no stream comes to begins a new
@@ -178,8 +181,9 @@ impl StreamClock {
     fn at(&mut self, time: u32, since: Duration) -> Duration {
         let step = time.wrapping_sub(self.last);
         let ahead = Duration::from_secs_f64(f64::from(step) / f64::from(self.rate));
-        self.last = time;
-        self.at = if ahead <= STEP_MAX { self.at + ahead } else { self.at.max(since) };
+        let passed = since.saturating_sub(self.came);
+        (self.last, self.came) = (time, since);
+        self.at = if ahead <= passed + AHEAD_MAX { self.at + ahead } else { self.at.max(since) };
         self.at
     }
 }

@@ -13,8 +13,9 @@ use carillon_protocol::{
 pub(super) enum Change {
     /// Somebody came in, or waits.
     Came(Participant),
-    /// Somebody sends something else, has another role, or raised a hand.
-    Changed(Participant),
+    /// Somebody sends something else, has another role, or raised a hand; these sources were sent
+    /// before and are muted or gone now.
+    Changed(Participant, Vec<Source>),
     /// Somebody is gone.
     Went(LeftData),
     /// Its title, rules or times are others.
@@ -98,8 +99,9 @@ impl Roster {
         let id = participant.participant;
         match self.room.participants.iter_mut().find(|it| it.participant == id) {
             Some(known) => {
+                let muted = muted(known, &participant);
                 *known = participant.clone();
-                Change::Changed(participant)
+                Change::Changed(participant, muted)
             }
             None => {
                 self.room.participants.push(participant.clone());
@@ -111,12 +113,13 @@ impl Roster {
     pub fn find(&self, id: ParticipantId) -> Option<&Participant> {
         self.room.participants.iter().find(|it| it.participant == id)
     }
+}
 
-    /// Whether somebody sends something that is not muted.
-    pub fn sends(&self, id: ParticipantId, source: Source) -> bool {
-        let sent = self.find(id).and_then(|it| it.publications.get(&source));
-        sent.is_some_and(|publication| !publication.muted)
-    }
+/// What somebody sent before, and sends no more or muted.
+pub(super) fn muted(before: &Participant, now: &Participant) -> Vec<Source> {
+    let on = |of: &Participant, source| of.publications.get(&source).is_some_and(|it| !it.muted);
+    let sources = before.publications.keys().copied();
+    sources.filter(|source| on(before, *source) && !on(now, *source)).collect()
 }
 
 /// Whether an event of a person's own topic lets this participant in or turns them away.
@@ -188,7 +191,7 @@ mod tests {
         assert_eq!(roster.apply(&event(6, kind::JOINED, joined(&two))), Change::Came(two.clone()));
         two.hand_at = Some(3);
         let changed = event(7, kind::CHANGED, joined(&two));
-        assert_eq!(roster.apply(&changed), Change::Changed(two.clone()));
+        assert_eq!(roster.apply(&changed), Change::Changed(two.clone(), Vec::new()));
         assert_eq!(roster.apply(&changed), Change::Nothing, "it is known");
         let gone = participant(1);
         let left = LeftData {
