@@ -89,6 +89,8 @@ struct Chosen {
     levels: usize,
     /// How many were of use.
     useful: usize,
+    /// Whether it was ever sent.
+    shown: bool,
     /// Since when there is room for one more.
     room_since: Option<Duration>,
 }
@@ -98,7 +100,8 @@ struct Turn {
     held: usize,
     levels: usize,
     useful: usize,
-    /// Whether it is raised without a wait: it is new, or its tile grew.
+    shown: bool,
+    /// Whether it is raised without a wait: it was never sent, or its tile grew.
     at_once: bool,
     /// Whether there is no room for its next layer.
     full: bool,
@@ -153,7 +156,8 @@ impl<K: Copy + Eq + Hash> Selector<K> {
             held: before.map_or(0, |before| before.levels.min(useful)),
             levels: 0,
             useful,
-            at_once: before.is_none_or(|before| useful > before.useful),
+            shown: before.is_some_and(|before| before.shown),
+            at_once: before.is_none_or(|before| !before.shown || useful > before.useful),
             full: false,
             waits: false,
             room_since: before.and_then(|before| before.room_since),
@@ -189,7 +193,8 @@ impl Turn {
 
     fn chosen(&self) -> Chosen {
         let room_since = self.room_since.filter(|_| self.waits);
-        Chosen { levels: self.levels, useful: self.useful, room_since }
+        let shown = self.shown || self.levels > 0;
+        Chosen { levels: self.levels, useful: self.useful, shown, room_since }
     }
 }
 

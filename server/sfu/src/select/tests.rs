@@ -249,6 +249,18 @@ fn a_tile_that_grows_or_is_new_does_not_wait() {
 }
 
 #[test]
+fn a_picture_that_was_never_sent_is_sent_as_soon_as_there_is_room() {
+    let tiles = [camera(1_280, Class::Other)];
+    let (mut selector, mut now) = (Selector::new(), 0);
+    assert_eq!(until(&mut selector, &tiles, 0, &mut now, 3), [None]);
+    assert_eq!(until(&mut selector, &tiles, 500_000, &mut now, 1), [Some(1)]);
+    // Once it was, it waits like others.
+    assert_eq!(until(&mut selector, &tiles, 0, &mut now, 1), [None]);
+    assert_eq!(until(&mut selector, &tiles, 500_000, &mut now, 8), [None]);
+    assert_eq!(until(&mut selector, &tiles, 500_000, &mut now, 1), [Some(1)]);
+}
+
+#[test]
 fn screens_come_before_speakers_and_those_before_the_rest() {
     let screen = vec![
         LayerRate { bps: 400_000, width: 960, height: 540 },
