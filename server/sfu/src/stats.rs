@@ -45,7 +45,8 @@ pub struct Stats {
     pub turned_away: u64,
     /// The 99th percentile of the time that a thread's lap took lately, of the slowest thread.
     pub lap_p99: Duration,
-    /// From the kernel's receiving to the end of sending, by class of [`FORWARD_SECONDS`].
+    /// From the kernel's receiving to the end of the lap that forwarded it, by class of
+    /// [`FORWARD_SECONDS`]; without what a narrow way to a client makes pictures wait.
     pub forward: [u64; FORWARD_SECONDS.len() + 1],
     /// The sum of those times.
     pub forward_sum: Duration,
