@@ -24,6 +24,7 @@ struct Nodes {
     away: BTreeSet<RunId>,
     busy: bool,
     deaf: bool,
+    dull: bool,
     /// Who has connections where, and what of them is forwarded.
     carried: BTreeMap<(RunId, RoomId, ParticipantId), BTreeSet<Source>>,
 }
@@ -64,6 +65,11 @@ impl Carrier {
         self.nodes().deaf = deaf;
     }
 
+    /// Whether what is said changes nothing, as if it had not been said.
+    pub fn dulls(&self, dull: bool) {
+        self.nodes().dull = dull;
+    }
+
     /// Nothing is heard of somebody any more.
     pub fn loses(&self, lost: ParticipantId) {
         self.nodes().carried.retain(|(_, _, participant), _| *participant != lost);
@@ -102,6 +108,7 @@ impl Carrier {
             false => Err(Error::not_found("participant; join again")),
         };
         match what {
+            MediaCall::Permit { .. } | MediaCall::Leave { .. } | MediaCall::End if nodes.dull => {}
             MediaCall::Join { .. } if nodes.busy => {
                 return Err(Error::new(ErrorCode::Busy, "too much to do").retry_ms(1_000));
             }

@@ -95,6 +95,36 @@ async fn what_media_could_not_be_told_they_are_told_later() {
     world.nothing_failed().await;
 }
 
+/// As when the node ends right after the commit.
+#[tokio::test]
+async fn a_right_that_was_taken_away_is_told_once_more_after_a_second() {
+    let world = World::new().await;
+    let room = world.opens(world.now_here()).await;
+    let (amy, bob) = (world.comes(world.amy, room).await, world.comes(world.bob, room).await);
+    world.sends((world.bob, bob), Source::Microphone).await;
+    let second = async || {
+        world.carrier.dulls(false);
+        world.kit.clock().advance(1_000);
+        world.kit.settle().await;
+        world.carrier.dulls(true);
+    };
+    world.carrier.dulls(true);
+    let mute = Mute { room, participant: Some(bob), source: Source::Microphone };
+    world.call(world.amy, mute).await.unwrap();
+    assert_eq!(world.carrier.forwards(bob), Some(vec![Source::Microphone]));
+    second().await;
+    assert_eq!(world.carrier.forwards(bob), Some(vec![]));
+    world.call(world.amy, Kick { participant: bob }).await.unwrap();
+    assert_eq!(world.carrier.connected(), [amy, bob]);
+    second().await;
+    assert_eq!(world.carrier.connected(), [amy]);
+    world.call(world.amy, End { room }).await.unwrap();
+    assert_eq!(world.carrier.connected(), [amy]);
+    second().await;
+    assert_eq!(world.carrier.connected(), []);
+    world.nothing_failed().await;
+}
+
 #[tokio::test]
 async fn that_media_cannot_be_asked_puts_nobody_out() {
     let world = World::new().await;
