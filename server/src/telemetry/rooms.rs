@@ -53,6 +53,8 @@ impl Collector for Rooms {
         say("room_bytes_out", "Bytes of media sent", &Counter(stats.bytes_out))?;
         say("room_packets_refused", "Datagrams of nobody, or unreadable", &Counter(stats.refused))?;
         say("room_packets_muted", "Media that were not permitted", &Counter(stats.muted))?;
+        let excess = Counter(stats.excess);
+        say("room_packets_excess", "Media beyond what a publisher may send", &excess)?;
         say("room_packets_dropped", "Datagrams not sent, or too late", &Counter(stats.dropped))?;
         let keyframes = Counter(stats.keyframes_asked);
         say("room_keyframes_asked", "Key frames asked of publishers", &keyframes)?;
