@@ -19,7 +19,7 @@ import {
   type Sending,
 } from '@carillon/client/rooms'
 import { createStore } from 'zustand/vanilla'
-import { type Trouble, troubleOf } from './devices.ts'
+import { open as openDevice, type Trouble, troubleOf } from './devices.ts'
 import { type Happening, Happenings } from './happenings.ts'
 import { forgetPlace, keepPlace } from './place.ts'
 
@@ -40,6 +40,9 @@ export interface MeetingView {
   readonly refused: unknown
 }
 
+/** So long a refusal stays in any case; then the next deed that is done takes it away. */
+const READ_MS = 6_000
+
 /** What is sent from the first moment on. */
 export interface Taken {
   readonly microphone: MediaStreamTrack | undefined
@@ -51,6 +54,8 @@ export class Meeting {
   readonly room: MeetingRoom
   readonly view
   readonly #happenings: Happenings
+  /** When the server refused last. */
+  #refusedAt = 0
 
   constructor(room: MeetingRoom) {
     this.id = room.id
@@ -81,10 +86,11 @@ export class Meeting {
   ): Promise<Meeting> {
     const room = await joinRoom(client, id, place === undefined ? {} : { participant: place })
     const meeting = new Meeting(room)
-    // Who waits to be let in sends it then.
-    const { microphone, camera } = taken
-    if (microphone) void meeting.try(() => room.publish('microphone', microphone))
-    if (camera) void meeting.try(() => room.publish('camera', camera))
+    for (const source of ['microphone', 'camera'] as const) {
+      const track = taken[source]
+      // What was unplugged on the way in is not sent. Who waits to be let in sends the rest then.
+      if (track?.readyState === 'live') void meeting.try(() => room.publish(source, track))
+    }
     return meeting
   }
 
@@ -92,8 +98,10 @@ export class Meeting {
   async try(deed: () => Promise<unknown>): Promise<void> {
     try {
       await deed()
-      this.view.setState({ refused: undefined })
+      const isRead = Date.now() - this.#refusedAt > READ_MS
+      if (isRead) this.view.setState({ refused: undefined })
     } catch (refused) {
+      this.#refusedAt = Date.now()
       this.view.setState({ refused })
     }
   }
@@ -112,21 +120,33 @@ export class Meeting {
     if (source === 'microphone' && known?.track.readyState === 'live') {
       return this.try(() => this.room.unmute(source))
     }
-    let track: MediaStreamTrack
+    const track = await this.#opened(source, open)
+    if (!track) return
+    await this.try(() => this.room.publish(source, track))
+  }
+
+  /** What the person was asked for; nothing if it cannot be had, or comes after they have left. */
+  async #opened(
+    source: 'microphone' | 'camera',
+    open: () => Promise<MediaStreamTrack>,
+  ): Promise<MediaStreamTrack | undefined> {
     try {
-      track = await open()
+      const track = await open()
+      if (this.#isOver) {
+        track.stop()
+        return undefined
+      }
+      this.view.setState({ trouble: undefined })
+      return track
     } catch (error) {
       this.view.setState({ trouble: { source, trouble: troubleOf(error) } })
-      return
+      return undefined
     }
-    this.view.setState({ trouble: undefined })
-    await this.try(() =>
-      known ? this.room.unmute(source, track) : this.room.publish(source, track),
-    )
   }
 
   /** Sends silence, or no picture: the light of the camera goes out. */
   async pause(source: 'microphone' | 'camera'): Promise<void> {
+    if (this.#isOver || !this.#isOn(source)) return
     await this.try(() => this.room.mute(source))
   }
 
@@ -135,13 +155,12 @@ export class Meeting {
     source: 'microphone' | 'camera',
     open: () => Promise<MediaStreamTrack>,
   ): Promise<void> {
-    const before = this.room.sending.get(source)
-    if (!before || (before.muted && source === 'camera')) return
-    try {
-      await this.room.replace(source, await open())
-    } catch (error) {
-      this.view.setState({ trouble: { source, trouble: troubleOf(error) } })
-    }
+    if (!this.#isOpen(source)) return
+    const track = await this.#opened(source, open)
+    if (!track) return
+    // Meanwhile it may have been switched off, by whomever.
+    if (this.#isOpen(source)) await this.try(() => this.room.replace(source, track))
+    else track.stop()
   }
 
   /** Shows the screen or a window; the person chooses it, or thinks better of it. */
@@ -156,6 +175,12 @@ export class Meeting {
       return
     }
     const { video, audio } = shared
+    // The browser's question stands as long as it likes.
+    if (this.#isOver) {
+      video.stop()
+      audio?.stop()
+      return
+    }
     if (audio) void this.try(() => this.room.publish('screen_audio', audio))
     await this.try(() => this.room.publish('screen', video))
   }
@@ -198,13 +223,11 @@ export class Meeting {
   #sends(before: ReadonlyMap<RoomSource, Sending>): void {
     const { sending } = this.room
     for (const [source, { track }] of before) {
-      const now = sending.get(source)
-      // A microphone stays open: who is muted wants to be heard with the next word.
-      const isOpen = now?.track === track && (source === 'microphone' || !now.muted)
-      if (!isOpen) track.stop()
+      if (sending.get(source)?.track !== track) track.stop()
     }
     for (const [source, { track }] of sending) {
-      if (before.get(source)?.track !== track) track.onended = () => void this.#ended(source)
+      if (this.#isOver || !this.#isOpen(source)) track.stop()
+      else if (before.get(source)?.track !== track) track.onended = () => void this.#ended(source)
     }
     this.view.setState({ sending })
     this.#remember()
@@ -213,8 +236,28 @@ export class Meeting {
   /** A device was unplugged, or the browser's own button for a shared screen was pressed. */
   async #ended(source: RoomSource): Promise<void> {
     if (source !== 'microphone' && source !== 'camera') return this.unshare()
+    // A headset that runs empty silences nobody in mid-sentence: the next microphone goes on. What
+    // another camera would show is for the person to decide.
+    if (source === 'microphone' && this.#isOn(source)) {
+      await this.change(source, () => openDevice(source))
+      if (this.room.sending.get(source)?.track.readyState === 'live') return
+    }
     this.view.setState({ trouble: { source, trouble: 'missing' } })
     await this.pause(source)
+  }
+
+  get #isOver(): boolean {
+    return this.room.state.state === 'left'
+  }
+
+  /** Whether something of this source is sent. */
+  #isOn(source: RoomSource): boolean {
+    return this.room.sending.get(source)?.muted === false
+  }
+
+  /** Whether the device is in use: who is muted wants to be heard with the next word. */
+  #isOpen(source: RoomSource): boolean {
+    return this.#isOn(source) || (source === 'microphone' && this.room.sending.has(source))
   }
 
   #over(reason: Gone | 'refused'): void {
@@ -225,8 +268,9 @@ export class Meeting {
 
   /** A page that is loaded again comes back to its place in the room. */
   #remember(): void {
-    const on = (source: RoomSource) => this.room.sending.get(source)?.muted === false
+    if (this.#isOver) return
     const { id, room } = this
-    keepPlace({ room: id, place: room.me, microphone: on('microphone'), camera: on('camera') })
+    const microphone = this.#isOn('microphone')
+    keepPlace({ room: id, place: room.me, microphone, camera: this.#isOn('camera') })
   }
 }
