@@ -15,14 +15,17 @@ export interface PageProps {
   phoneBack?: string
   /** `text`: as wide as lines are read well; `columns`: two of them; `wide`: all the room. */
   width?: 'text' | 'columns' | 'wide'
+  /** It takes the place of another page at the same address, whose button had the focus. */
+  replaces?: boolean
   children: ReactNode
 }
 
 /** A page with its heading, which is what a screen reader hears first after a change of pages. */
-export function Page({ title, actions, back, phoneBack, width = 'text', children }: PageProps) {
+export function Page(props: PageProps) {
+  const { title, actions, back, phoneBack, width = 'text', replaces = false, children } = props
   const t = useText()
   useTitle(title)
-  const heading = useFocusOnArrival()
+  const heading = useFocusOnArrival(replaces)
   const above = back ?? phoneBack
   return (
     <div className={`page page-${width}`}>
@@ -48,11 +51,11 @@ export function Page({ title, actions, back, phoneBack, width = 'text', children
 }
 
 /** Moves the focus to the heading when the page appears, not when the app is opened on it. */
-function useFocusOnArrival() {
+function useFocusOnArrival(replaces: boolean) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    if (cameFromElsewhere()) heading.current?.focus()
-  }, [])
+    if (replaces || cameFromElsewhere()) heading.current?.focus()
+  }, [replaces])
   return heading
 }
 

@@ -22,7 +22,7 @@ import { useText } from '../texts/language.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import './bar.css'
 import type { Deeds } from './deeds.ts'
-import { moderates, useSelf, useView } from './hooks.ts'
+import { moderates, useKnocking, useSelf } from './hooks.ts'
 
 /** What stands beside the stage. */
 export type Beside = 'people' | 'chat' | undefined
@@ -49,9 +49,7 @@ export function Bar(props: BarProps) {
   const isNarrow = useScreen('(max-width: 767px)')
   const self = useSelf()
   const isUp = self?.hand_at !== undefined
-  const waiting = useView(
-    ({ participants }) => participants.filter(one => one.waiting === true).length,
-  )
+  const waiting = useKnocking().length
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keys keep the focus where it is
     <div className="bar" role="toolbar" aria-label={t('rooms.controls')} onClick={letGo}>
@@ -61,7 +59,7 @@ export function Bar(props: BarProps) {
       <Control
         label={isUp ? t('rooms.hand.lower') : t('rooms.hand')}
         icon={<Hand />}
-        pressed={isUp}
+        lit={isUp}
         onClick={deeds.hand}
       />
       <Control
@@ -75,7 +73,7 @@ export function Bar(props: BarProps) {
           <Control
             label={t('rooms.people')}
             icon={<Users />}
-            badge={moderates(self) ? waiting : 0}
+            badge={waiting}
             expanded={beside === 'people'}
             onClick={() => onBeside(beside === 'people' ? undefined : 'people')}
           />
@@ -89,7 +87,7 @@ export function Bar(props: BarProps) {
           )}
         </>
       )}
-      <More {...props} narrow={isNarrow} waiting={moderates(self) ? waiting : 0} />
+      <More {...props} narrow={isNarrow} waiting={waiting} />
       <Leave deeds={deeds} ends={moderates(self)} onEnd={() => props.onAbove('end')} />
     </div>
   )
@@ -106,7 +104,7 @@ function Control({
   label,
   icon,
   off = false,
-  pressed,
+  lit = false,
   expanded,
   badge = 0,
   onClick,
@@ -115,16 +113,17 @@ function Control({
   icon: ReactNode
   /** Whether what it stands for is off, which people must see. */
   off?: boolean
-  pressed?: boolean
+  /** Whether it is on. What it does then is said by its label, which a state would deny. */
+  lit?: boolean
   expanded?: boolean
   badge?: number
   onClick: () => void
 }) {
+  const classes = ['control', off && 'control-off', lit && 'control-lit']
   return (
     <button
       type="button"
-      className={off ? 'control control-off' : 'control'}
-      aria-pressed={pressed}
+      className={classes.filter(Boolean).join(' ')}
       aria-expanded={expanded}
       onClick={onClick}
     >
@@ -170,7 +169,7 @@ function Screen({ deeds }: { deeds: Deeds }) {
     <Control
       label={deeds.on.screen ? t('rooms.share.stop') : t('rooms.share')}
       icon={deeds.on.screen ? <ScreenShareOff /> : <ScreenShare />}
-      pressed={deeds.on.screen}
+      lit={deeds.on.screen}
       onClick={deeds.screen}
     />
   )

@@ -1,27 +1,25 @@
-import { useCallback, useState } from 'react'
-import { useStore } from 'zustand'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
 import { useTitle } from '../app/title.ts'
 import { useIsSheet } from '../chat/panels.ts'
 import { useConversation } from '../model/hooks.ts'
-import { failure } from '../texts/failure.ts'
 import { type Text, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { Spinner } from '../ui/Spinner.tsx'
 import { Announcer } from './Announcer.tsx'
 import { type Above, Bar, type Beside } from './Bar.tsx'
-import { troubleWords } from './Before.tsx'
 import { ChatPanel } from './ChatPanel.tsx'
 import { DevicesDialog } from './DevicesDialog.tsx'
 import { type Deeds, useDeeds, useKeys } from './deeds.ts'
 import { Help } from './Help.tsx'
-import { isOn, useMeeting, useName, useSelf, useTitleOf, useView } from './hooks.ts'
+import { isOn, useMeeting, useName, useTitleOf, useView } from './hooks.ts'
+import { Knocking } from './Knocking.tsx'
 import { PeoplePanel } from './PeoplePanel.tsx'
 import { Quality } from './Quality.tsx'
 import { ReactionBar } from './ReactionBar.tsx'
-import { meantInside } from './refusals.ts'
 import { type Look, Stage } from './Stage.tsx'
+import { Troubles } from './Troubles.tsx'
 
 /** The meeting itself. */
 export function Inside() {
@@ -74,9 +72,12 @@ export function Inside() {
 }
 
 function Head({ title }: { title: string }) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  // The button that led here is gone, and the focus with it.
+  useEffect(() => heading.current?.focus(), [])
   return (
     <header className="meet-head">
-      <h1>
+      <h1 ref={heading} tabIndex={-1}>
         <bdi>{title}</bdi>
       </h1>
       <div className="meet-now">
@@ -117,14 +118,7 @@ function SpeakerName({
 /** What a person has to know or to do now. */
 function Notices({ deeds }: { deeds: Deeds }) {
   const t = useText()
-  const meeting = useMeeting()
-  const { trouble, refused, state } = useStore(meeting.view)
-  const clear = (
-    <Button look="quiet" onClick={() => meeting.clear()}>
-      {t('close')}
-    </Button>
-  )
-  const source = trouble?.source
+  const state = useView(view => view.state.state)
   return (
     <div className="meet-notices">
       <Knocking />
@@ -133,65 +127,11 @@ function Notices({ deeds }: { deeds: Deeds }) {
           {t('rooms.sharing')}
         </Banner>
       )}
-      {state.state === 'connecting' && (
-        <Banner action={<Spinner />}>{t('rooms.connecting')}</Banner>
-      )}
-      {state.state === 'reconnecting' && (
-        <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>
-      )}
-      {trouble && (
-        <Banner tone="attention" action={clear}>
-          {source === 'microphone' || source === 'camera'
-            ? t(troubleWords(source, trouble.trouble))
-            : t('rooms.share.failed')}
-        </Banner>
-      )}
-      {refused !== undefined && (
-        <Banner tone="danger" action={clear}>
-          {failure(t, meantInside(refused))}
-        </Banner>
-      )}
+      {state === 'connecting' && <Banner action={<Spinner />}>{t('rooms.connecting')}</Banner>}
+      {state === 'reconnecting' && <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>}
+      <Troubles />
     </div>
   )
-}
-
-/** Somebody stands before the door, and this person may open it. */
-function Knocking() {
-  const t = useText()
-  const meeting = useMeeting()
-  const self = useSelf()
-  const waiting = useView(({ participants }) => participants.filter(one => one.waiting === true))
-  const [first, ...others] = waiting
-  const may = self?.role === 'host' || self?.role === 'moderator'
-  if (!first || !may) return null
-  const { room } = meeting
-  const admit = (whom: readonly { participant: string }[]) =>
-    meeting.try(() => Promise.all(whom.map(one => room.admit(one.participant, true))))
-  const deny = () => meeting.try(() => room.admit(first.participant, false))
-  return (
-    <Banner
-      tone="attention"
-      action={
-        <div className="row">
-          {others.length === 0 && <Button onClick={() => void deny()}>{t('rooms.deny')}</Button>}
-          <Button look="primary" onClick={() => void admit(waiting)}>
-            {others.length === 0 ? t('rooms.admit') : t('rooms.admit.all')}
-          </Button>
-        </div>
-      }
-    >
-      {others.length === 0 ? (
-        <Knocker participant={first} />
-      ) : (
-        t('rooms.knocking.many', { count: waiting.length })
-      )}
-    </Banner>
-  )
-}
-
-function Knocker({ participant }: { participant: { user: string; name?: string } }) {
-  const t = useText()
-  return t('rooms.knocking', { name: useName(participant) })
 }
 
 function End({ end, onClose }: { end: () => Promise<void>; onClose: () => void }) {

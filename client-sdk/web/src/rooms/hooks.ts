@@ -8,6 +8,8 @@ import { useConversation, usePerson } from '../model/hooks.ts'
 import { useText } from '../texts/language.tsx'
 import type { Meeting, MeetingView } from './meeting.ts'
 
+const NOBODY: readonly RoomParticipant[] = []
+
 export const InMeeting = createContext<Meeting | undefined>(undefined)
 
 export function useMeeting(): Meeting {
@@ -51,6 +53,12 @@ export function useSelf(): RoomParticipant | undefined {
 /** Who are in the meeting; who waits is not. */
 export function usePresent(): readonly RoomParticipant[] {
   return useView(({ participants }) => participants.filter(({ waiting }) => !waiting))
+}
+
+/** Who waits for this person to let them in; nobody for whoever may not. */
+export function useKnocking(): readonly RoomParticipant[] {
+  const may = moderates(useSelf())
+  return useView(({ participants }) => (may ? participants.filter(one => one.waiting) : NOBODY))
 }
 
 export function useName({ user, name }: Pick<RoomParticipant, 'user' | 'name'>): string {

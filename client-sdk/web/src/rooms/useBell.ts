@@ -1,0 +1,30 @@
+import { useEffect, useRef } from 'react'
+import { useText } from '../texts/language.tsx'
+import { toast } from '../ui/Toast.tsx'
+import { chosen } from './devices.ts'
+import { useKnocking, useView } from './hooks.ts'
+import { ring } from './level.ts'
+
+/** Rings when somebody knocks, and when the person is let in: they may be reading elsewhere. */
+export function useBell(): void {
+  const t = useText()
+  const knocks = useKnocking().length > 0
+  const waits = useView(({ state }) => state.state === 'waiting')
+  const waited = useRef(waits)
+  // Once for all who stand there: a bell that rings for each of them says nothing.
+  useEffect(() => {
+    if (knocks) bell()
+  }, [knocks])
+  useEffect(() => {
+    if (waited.current && !waits) {
+      bell()
+      toast('good', t('rooms.let.in'))
+    }
+    waited.current = waits
+  }, [waits, t])
+}
+
+function bell(): void {
+  // Where the browser plays nothing before it was touched, the words stand on the page.
+  ring(chosen.getState().speaker).catch(() => {})
+}
