@@ -93,7 +93,7 @@ function Over({ meeting, again }: { meeting: Meeting; again: () => void }) {
   }[reason]
   const returns = reason === 'left' || reason === 'lost' || reason === 'refused'
   return (
-    <Page title={title} back={`/c/${head.conv}`}>
+    <Page title={title} back={`/c/${head.conv}`} replaces>
       <Empty icon={<Camera aria-hidden="true" />} title={words}>
         {returns && (
           <Button look="primary" onClick={again}>
