@@ -17,6 +17,7 @@ DENY := $(DENY_ROOT)/bin/cargo-deny
 
 # What node runs in the tests with programs of others.
 SLACK_WEBHOOK := @slack/webhook@8.0.2
+ROOM_CLIENTS := @roamhq/wrtc@0.10.0 puppeteer-core@24.43.1
 
 NPM := npm --prefix client-sdk
 # npm writes it last, so it is as new as what it installed.
@@ -85,17 +86,24 @@ lint: system $(MODULES) $(DENY) ## formatting, clippy, types, and what may be de
 	@echo "== licences, bans and sources of dependencies"
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
 
-interop: system ## unmodified programs of others post through the doors that they know
+interop: system browser ## unmodified programs of others post, and meet a browser in rooms
 	@missing=; \
-	command -v prometheus-alertmanager >/dev/null || missing+=" prometheus-alertmanager"; \
+	for tool in prometheus-alertmanager firefox-esr; do \
+		command -v $$tool >/dev/null || missing+=" $$tool"; \
+	done; \
 	$(INSTALL)
 	@echo "== programs of others, in target/interop"
 	python3 -m venv target/interop
 	target/interop/bin/pip install --quiet --disable-pip-version-check \
-		-r server/tests/it/robots/requirements.txt
-	npm install --silent --no-audit --no-fund --prefix target/interop/node $(SLACK_WEBHOOK)
+		-r server/tests/it/robots/requirements.txt \
+		-r server/tests/it/rooms/clients/requirements.txt
+	npm install --silent --no-audit --no-fund --prefix target/interop/node \
+		$(SLACK_WEBHOOK) $(ROOM_CLIENTS)
 	@echo "== what they post is seen"
 	cargo test $(LOCKED) -p carillon --test it -- --ignored robots::clients
+	@echo "== they and Chromium see and hear each other, two at a time"
+	cargo test $(LOCKED) -p carillon --test it -- --ignored --nocapture --test-threads=1 \
+		rooms::clients
 
 bench: system services $(WEB) browser ## figures of speed and memory, with the raw loop beside them
 	cargo bench --workspace --bench '*'
