@@ -67,7 +67,8 @@ fn a_narrow_way_gets_a_small_layer_and_a_wide_one_the_large_one_again() {
     stage.look(&mut b, &[&a], LARGE);
     let mut people = [&mut a, &mut b];
     stage.until(&mut people, "it is wide", |people| people[1].layer_of(1) == Some(2));
-    people[1].client.set_weather(Weather { bits_per_s: Some(300_000), ..Weather::default() });
+    // Too little for the middle layer, with what goes with it.
+    people[1].client.set_weather(Weather { bits_per_s: Some(150_000), ..Weather::default() });
     stage.until(&mut people, "it is narrow", |people| people[1].layer_of(1) == Some(0));
     people[1].client.set_weather(Weather::default());
     stage.until(&mut people, "it is wide again", |people| people[1].layer_of(1) == Some(2));
