@@ -5,14 +5,15 @@ import type { RoomParticipant, RoomParticipantId, RoomSource } from '@carillon/c
 export type Happening =
   | { kind: 'reaction'; participant: RoomParticipantId; emoji: string }
   | { kind: 'joined'; participant: RoomParticipant }
-  | { kind: 'left'; participant: RoomParticipant }
+  /** `stillThere` if the person is there with another device. */
+  | { kind: 'left'; participant: RoomParticipant; stillThere?: boolean }
   /** A moderator has muted something of the person's. */
   | { kind: 'muted'; source: RoomSource }
 
 /** Long enough to be seen and to be read. */
 const SHOWN_MS = 4_000
-/** More at once are not read; the oldest goes first. */
-const HAPPENINGS_MAX = 20
+/** Everybody may come at the hour, and clap; more at once are not counted. The oldest goes first. */
+const HAPPENINGS_MAX = 100
 
 /** Keeps each for a moment. */
 export class Happenings {
