@@ -1,12 +1,15 @@
 import { useText } from '../texts/language.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
+import { Check } from '../ui/Field.tsx'
+import { isMac, setLetters, useLetters } from './keys.ts'
 
 /** What the key for commands is called. */
-const COMMAND = /Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl'
+const COMMAND = isMac ? '⌘' : 'Ctrl'
 
 /** Which keys do what. */
 export function Help({ onClose }: { onClose: () => void }) {
   const t = useText()
+  const letters = useLetters(choice => choice.letters)
   const keys = [
     [`${COMMAND}+D`, t('rooms.key.microphone')],
     [`${COMMAND}+E`, t('rooms.key.camera')],
@@ -27,6 +30,11 @@ export function Help({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </dl>
+      <Check
+        label={t('rooms.key.letters')}
+        checked={letters}
+        onChange={event => setLetters(event.target.checked)}
+      />
     </Dialog>
   )
 }

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef } from 'react'
 import { open } from './devices.ts'
 import { useMeeting, useSelf, useView } from './hooks.ts'
+import { isMac, useLetters } from './keys.ts'
 
 /** What a button or a key does in a meeting. */
 export interface Deeds {
@@ -33,20 +34,29 @@ export function useDeeds(): Deeds {
   }, [meeting, microphone, camera, screen, isUp])
 }
 
+/** What takes keys of its own: fields, whatever is pressed, and rows that one walks through. */
+const TAKEN =
+  'input, textarea, select, button, a, summary, dialog, [contenteditable], article, li, ' +
+  '[role=menu], [role=option], [role=listitem], [role=row]'
+
 /** Where a key means itself: one writes there, or it presses what has the focus. */
 function isForSomethingElse({ target }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false
-  return target.closest('input, textarea, select, button, a, dialog, [role=menu]') !== null
+  return target.closest(TAKEN) !== null
 }
 
 /** Keys for what is done often; Space talks as long as it is held. */
 export function useKeys(deeds: Deeds, onHelp: () => void, onEscape: () => void): void {
   const talk = useTalkKey(deeds)
+  const letters = useLetters(choice => choice.letters)
   const pressed = useCallback(
     (event: KeyboardEvent) => {
-      const { key, ctrlKey, metaKey, altKey, repeat } = event
+      const { ctrlKey, metaKey, altKey, repeat } = event
+      // With the capitals locked a letter is another key to the browser, and the same to a person.
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
       if (altKey || event.isComposing || event.defaultPrevented) return
-      if ((ctrlKey || metaKey) && (key === 'd' || key === 'e')) {
+      const isCommand = isMac ? metaKey && !ctrlKey : ctrlKey && !metaKey
+      if (isCommand && (key === 'd' || key === 'e')) {
         event.preventDefault()
         if (repeat) return
         if (key === 'd') deeds.microphone()
@@ -54,12 +64,12 @@ export function useKeys(deeds: Deeds, onHelp: () => void, onEscape: () => void):
         return
       }
       if (ctrlKey || metaKey || repeat || isForSomethingElse(event)) return
-      if (key === 'h' || key === 'H') deeds.hand()
-      else if (key === '?') onHelp()
-      else if (key === 'Escape') onEscape()
+      if (key === 'Escape') onEscape()
       else if (key === ' ') talk.down(event)
+      else if (letters && key === 'h') deeds.hand()
+      else if (letters && key === '?') onHelp()
     },
-    [deeds, onHelp, onEscape, talk],
+    [deeds, onHelp, onEscape, talk, letters],
   )
   useEffect(() => {
     const released = (event: KeyboardEvent) => event.key === ' ' && talk.up()
