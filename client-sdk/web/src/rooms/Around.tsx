@@ -11,6 +11,7 @@ import type { Meeting } from './meeting.ts'
 import { useNow } from './now.ts'
 import { Sounds } from './Sounds.tsx'
 import { Troubles } from './Troubles.tsx'
+import { useAwake } from './useAwake.ts'
 import { useBell } from './useBell.ts'
 
 /** What stays of a meeting on every page: its sound, what one sends, and the way back. */
@@ -30,6 +31,7 @@ export default function Around({ meeting }: { meeting: Meeting }) {
 /** What being in a meeting does, whatever page is shown. */
 function Attendance() {
   useBell()
+  useAwake()
   return null
 }
 

@@ -1,11 +1,11 @@
-import type { RoomParticipant } from '@carillon/client'
+import type { RoomParticipant, RoomParticipantId } from '@carillon/client'
 import { ChevronLeft, ChevronRight } from 'lucide-react'
-import { type CSSProperties, useMemo, useRef, useState } from 'react'
+import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { isOn, useMeeting, usePresent, useView } from './hooks.ts'
 import { capacity, columnsFor, pageOf, widthFor } from './layout.ts'
-import { SharedScreen, Tile } from './Tile.tsx'
+import { OtherScreen, SharedScreen, Tile } from './Tile.tsx'
 import './stage.css'
 import { useSize } from './useSize.ts'
 import { Views, ViewsOfStage } from './views.ts'
@@ -17,25 +17,61 @@ export function Stage({ look }: { look: Look }) {
   const { room } = useMeeting()
   const present = usePresent()
   const views = useMemo(() => new Views(views => room.setViews(views)), [room])
-  const screen = present.find(one => one.participant !== room.me && isOn(one, 'screen'))
-  const speaker = useSpeaker(present)
+  useEffect(() => views.restWhileHidden(), [views])
+  const { screen, others, choose } = useScreens(present)
   return (
     <ViewsOfStage value={views}>
       {screen ? (
-        <Staged people={present}>
+        <Staged
+          people={present}
+          beside={others.map(one => (
+            <OtherScreen
+              key={`${one.participant} screen`}
+              participant={one}
+              onChoose={() => choose(one.participant)}
+            />
+          ))}
+        >
           <SharedScreen key={screen.participant} participant={screen} />
         </Staged>
-      ) : look === 'speaker' && speaker ? (
-        <Staged people={present.filter(one => one !== speaker)}>
-          <ul className="stage-one">
-            <Tile key={speaker.participant} participant={speaker} rank="stage" />
-          </ul>
-        </Staged>
+      ) : look === 'speaker' ? (
+        <Speaker people={present} />
       ) : (
         <Grid people={present} />
       )}
       {present.length === 1 && <Alone />}
     </ViewsOfStage>
+  )
+}
+
+/** The others' screens: the newest has the stage, until somebody chooses another one. */
+function useScreens(present: readonly RoomParticipant[]) {
+  const { me } = useMeeting().room
+  const shared = present.filter(one => one.participant !== me && isOn(one, 'screen'))
+  const ids = shared.map(one => one.participant)
+  // In the order in which they came, the one on the stage last.
+  const [order, setOrder] = useState(ids)
+  const kept = order.filter(id => ids.includes(id))
+  const now = [...kept, ...ids.filter(id => !kept.includes(id))]
+  if (now.join() !== order.join()) setOrder(now)
+  const at = now.at(-1)
+  return {
+    screen: shared.find(one => one.participant === at),
+    others: shared.filter(one => one.participant !== at),
+    choose: (id: RoomParticipantId) => setOrder([...now.filter(other => other !== id), id]),
+  }
+}
+
+/** Whoever speaks, large; alone, there is nobody else to be seen. */
+function Speaker({ people }: { people: readonly RoomParticipant[] }) {
+  const speaker = useSpeaker(people)
+  if (!speaker) return <Grid people={people} />
+  return (
+    <Staged people={people.filter(one => one !== speaker)}>
+      <ul className="stage-one">
+        <Tile key={speaker.participant} participant={speaker} rank="stage" />
+      </ul>
+    </Staged>
   )
 }
 
@@ -93,24 +129,33 @@ function Grid({ people }: { people: readonly RoomParticipant[] }) {
   )
 }
 
-/** A tile of the strip, with the space to the next one. */
-const STRIP_TILE = { width: 152, height: 100 }
+/** A tile of the strip, with the space to the next one, in rem: it grows with the letters. */
+const STRIP_TILE = { width: 9.5, height: 6.25 }
+
+/** How many times a tile goes into a length in pixels. */
+function times(length: number, rem: number): number {
+  const one = rem * Number.parseFloat(getComputedStyle(document.documentElement).fontSize)
+  return Math.max(1, Math.floor(length / one))
+}
 
 /** One thing large, and beside or below it a strip of the others. */
 function Staged({
   people,
+  beside = [],
   children,
 }: {
   people: readonly RoomParticipant[]
-  children: React.ReactNode
+  /** Tiles that stand before those of the people. */
+  beside?: readonly ReactNode[]
+  children: ReactNode
 }) {
   const t = useText()
   const { me } = useMeeting().room
   const speaking = useView(view => view.speaking)
   const strip = useRef<HTMLUListElement>(null)
   const { width, height } = useSize(strip)
-  const times = (all: number, one: number) => Math.max(1, Math.floor(all / one))
-  const fits = times(width, STRIP_TILE.width) * times(height, STRIP_TILE.height)
+  const all = times(width, STRIP_TILE.width) * times(height, STRIP_TILE.height)
+  const fits = Math.max(1, all - beside.length)
   // Oneself, and who speaks: the others as they came.
   const rank = ({ participant }: RoomParticipant) =>
     participant === me ? 0 : speaking.includes(participant) ? 1 : 2
@@ -121,6 +166,7 @@ function Staged({
     <div className="stage stage-staged">
       <div className="stage-large">{children}</div>
       <ul ref={strip} className="stage-strip" aria-label={t('rooms.people')}>
+        {beside}
         {shown.map(participant => (
           <Tile key={participant.participant} participant={participant} />
         ))}

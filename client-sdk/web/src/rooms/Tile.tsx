@@ -1,6 +1,6 @@
 import type { RoomParticipant } from '@carillon/client'
 import { Hand, MicOff, RefreshCw } from 'lucide-react'
-import { useRef } from 'react'
+import { memo, useRef } from 'react'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { handOf, isOn, useMeeting, useName, usePresent, useTrack, useView } from './hooks.ts'
@@ -8,8 +8,8 @@ import './tile.css'
 import { Video } from './Video.tsx'
 import { type Rank, useView as useSeen } from './views.ts'
 
-/** A person in the meeting: their face, or their letters. */
-export function Tile({
+/** A person in the meeting: their face, or their letters. Of 49 only those change who are others. */
+export const Tile = memo(function Tile({
   participant,
   rank = 'tile',
 }: {
@@ -40,18 +40,17 @@ export function Tile({
         )}
         <bdi>{own ? t('chat.self', { name }) : name}</bdi>
       </p>
-      <RaisedHand participant={participant} />
+      {participant.hand_at !== undefined && <RaisedHand participant={participant} />}
       <Reaction participant={participant} />
       {own && <Restoring />}
     </li>
   )
-}
+})
 
 /** A hand, with its place among all that are raised. */
 function RaisedHand({ participant }: { participant: RoomParticipant }) {
   const t = useText()
   const place = handOf(participant, usePresent())
-  if (place === 0) return null
   return (
     <p className="tile-hand">
       <Hand aria-hidden="true" />
@@ -91,17 +90,41 @@ function Restoring() {
 }
 
 /** Somebody's screen. */
-export function SharedScreen({ participant }: { participant: RoomParticipant }) {
+export function SharedScreen({
+  participant,
+  rank = 'screen',
+}: {
+  participant: RoomParticipant
+  rank?: Rank
+}) {
   const t = useText()
   const name = useName(participant)
   const { participant: id } = participant
   const screen = useRef<HTMLElement>(null)
-  useSeen(screen, { participant: id, source: 'screen', rank: 'screen' })
+  useSeen(screen, { participant: id, source: 'screen', rank })
   const track = useTrack(id, 'screen')
   return (
     <figure ref={screen} className="screen" data-name={name}>
       {track && <Video track={track} whole />}
       <figcaption className="tile-name">{t('rooms.shares', { name })}</figcaption>
     </figure>
+  )
+}
+
+/** A screen that is shared as well: pressed, it has the stage. */
+export function OtherScreen({
+  participant,
+  onChoose,
+}: {
+  participant: RoomParticipant
+  onChoose: () => void
+}) {
+  const t = useText()
+  const name = useName(participant)
+  return (
+    <li className="tile tile-screen">
+      <SharedScreen participant={participant} rank="tile" />
+      <button type="button" aria-label={t('rooms.share.look', { name })} onClick={onChoose} />
+    </li>
   )
 }

@@ -14,12 +14,16 @@ interface Watched {
   readonly rank: Rank
 }
 
+/** Who only looks something up elsewhere finds the pictures as they were. */
+const HIDDEN_MS = 5_000
+
 /** Keeps the sizes of what is shown, and says them when they have changed. */
 export class Views {
   readonly #say: (views: readonly RoomView[]) => void
   readonly #shown = new Map<Element, Watched>()
   readonly #observer = new ResizeObserver(() => this.#soon())
   #waits = false
+  #rests = false
 
   constructor(say: (views: readonly RoomView[]) => void) {
     this.#say = say
@@ -37,13 +41,36 @@ export class Views {
     }
   }
 
+  /** Asks for no pictures while nobody can see the page, until it is called off. */
+  restWhileHidden(): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const look = () => {
+      clearTimeout(timer)
+      if (document.visibilityState === 'hidden')
+        timer = setTimeout(() => this.#rest(true), HIDDEN_MS)
+      else this.#rest(false)
+    }
+    document.addEventListener('visibilitychange', look)
+    look()
+    return () => {
+      clearTimeout(timer)
+      document.removeEventListener('visibilitychange', look)
+    }
+  }
+
+  #rest(rests: boolean): void {
+    if (this.#rests === rests) return
+    this.#rests = rests
+    this.#soon()
+  }
+
   /** Once for everything that a drawing of the page changes. */
   #soon(): void {
     if (this.#waits) return
     this.#waits = true
     queueMicrotask(() => {
       this.#waits = false
-      this.#say(this.#views())
+      this.#say(this.#rests ? [] : this.#views())
     })
   }
 
