@@ -39,7 +39,8 @@ impl Collector for Rooms {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let Counts { stats, untold } =
             self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut say = |name, help, metric: &dyn Metric| metric.say(&mut encoder, name, help);
+        let mut say =
+            |name, help, metric: &dyn Metric| metric.say(&mut encoder, name, &format!("{help}."));
         say("room_open", "Rooms with somebody in them", &Gauge(stats.rooms as f64))?;
         say("room_participants", "People in rooms", &Gauge(stats.participants as f64))?;
         say(
