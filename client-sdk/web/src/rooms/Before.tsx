@@ -1,6 +1,6 @@
 import type { Room } from '@carillon/client'
 import { Video as Camera, Mic, MicOff, VideoOff } from 'lucide-react'
-import { type ReactNode, useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useTask } from '../app/form.tsx'
 import { Page } from '../app/Page.tsx'
 import { useWhen } from '../app/when.ts'
@@ -20,9 +20,9 @@ import { Meter } from './Meter.tsx'
 import { Meeting } from './meeting.ts'
 import { NetworkCheck } from './NetworkCheck.tsx'
 import { useNow } from './now.ts'
-import { type Place, placeIn } from './place.ts'
+import { type Place, placeIn, takePlace } from './place.ts'
 import { meantEntering } from './refusals.ts'
-import { type Device, useDevice } from './useDevice.ts'
+import { type Device, type OpenDevice, useDevice } from './useDevice.ts'
 import { Video } from './Video.tsx'
 
 /** What is tried before one goes in: how one looks and sounds, and whether the others are heard. */
@@ -44,15 +44,17 @@ export function Before({ room }: { room: Room }) {
           <Preview device={cam.device} />
           <div className="before-switches">
             <Switch
-              on={microphone}
-              label={microphone ? t('rooms.mute') : t('rooms.unmute')}
-              icon={microphone ? <Mic /> : <MicOff />}
+              kind="microphone"
+              wanted={microphone}
+              opened={mic}
+              isFixed={entering.isUnderWay}
               onChange={setMicrophone}
             />
             <Switch
-              on={camera}
-              label={camera ? t('rooms.camera.stop') : t('rooms.camera.start')}
-              icon={camera ? <Camera /> : <VideoOff />}
+              kind="camera"
+              wanted={camera}
+              opened={cam}
+              isFixed={entering.isUnderWay}
               onChange={setCamera}
             />
           </div>
@@ -74,10 +76,21 @@ export function Before({ room }: { room: Room }) {
           >
             {t('rooms.join')}
           </Button>
+          {entering.isHeldUp && (
+            <Button
+              onClick={() => {
+                if (isOpening(mic.device)) setMicrophone(false)
+                if (isOpening(cam.device)) setCamera(false)
+              }}
+            >
+              {t('rooms.join.without')}
+            </Button>
+          )}
           <NetworkCheck />
           <details className="before-devices" open={isWide}>
             <summary>{t('rooms.devices')}</summary>
-            <div className="form">
+            {/* What goes in is what was open when it was asked for. */}
+            <div className="form" inert={entering.isUnderWay}>
               <DeviceFields opened={`${mic.device.state} ${cam.device.state}`} />
             </div>
           </details>
@@ -87,24 +100,32 @@ export function Before({ room }: { room: Room }) {
   )
 }
 
+/** So long the browser's question may stand before one is offered to go in without an answer. */
+const HELD_UP_MS = 5_000
+
 /**
  * Goes in with what is open, once every device has been opened or has not: nobody is silent because
  * they were fast. Who was there before the page was loaded again goes in at once.
  */
-function useEntering(
-  room: Room,
-  mic: ReturnType<typeof useDevice>,
-  cam: ReturnType<typeof useDevice>,
-  kept: Place | undefined,
-) {
+function useEntering(room: Room, mic: OpenDevice, cam: OpenDevice, kept: Place | undefined) {
   const client = useClient()
   const { busy, error, run } = useTask()
   const [wanted, setWanted] = useState(kept !== undefined)
   const isReady = !isOpening(mic.device) && !isOpening(cam.device)
+  const place = useRef(kept?.place)
+  const isHere = useHere()
   const enter = async () => {
     const taken = { microphone: trackOf(mic.device), camera: trackOf(cam.device) }
+    if (place.current && !(await takePlace(place.current))) {
+      // A copy of the window that has the place: it is asked, and gets one of its own.
+      place.current = undefined
+      return
+    }
     await useNow.getState().meeting?.leave()
-    const meeting = await Meeting.enter(client, room.room, taken, kept?.place)
+    if (!isHere()) return
+    const meeting = await Meeting.enter(client, room.room, taken, place.current)
+    // Who has gone back meanwhile does not want to be in it.
+    if (!isHere()) return meeting.leave()
     mic.keep()
     cam.keep()
     useNow.setState({ meeting })
@@ -114,7 +135,34 @@ function useEntering(
     if (!wanted || !isReady) return
     void run(enter).then(() => setWanted(false))
   }, [wanted, isReady])
-  return { busy: wanted || busy, error, enter: () => setWanted(true) }
+  const isHeldUp = useLasting(wanted && !isReady, HELD_UP_MS)
+  return { busy: wanted || busy, isUnderWay: busy, isHeldUp, error, enter: () => setWanted(true) }
+}
+
+/** Tells whether the component is still shown. */
+function useHere(): () => boolean {
+  const here = useRef(false)
+  useEffect(() => {
+    here.current = true
+    return () => {
+      here.current = false
+    }
+  }, [])
+  return () => here.current
+}
+
+/** Whether something has lasted so long. */
+function useLasting(lasts: boolean, ms: number): boolean {
+  const [isLong, setLong] = useState(false)
+  useEffect(() => {
+    if (!lasts) return
+    const timer = setTimeout(() => setLong(true), ms)
+    return () => {
+      clearTimeout(timer)
+      setLong(false)
+    }
+  }, [lasts, ms])
+  return isLong
 }
 
 function isOpening(device: Device): boolean {
@@ -150,20 +198,44 @@ function Preview({ device }: { device: Device }) {
   )
 }
 
+/** What it does, while it is on and while it is off. */
+const SWITCHES = {
+  microphone: {
+    on: { words: 'rooms.mute', Icon: Mic },
+    off: { words: 'rooms.unmute', Icon: MicOff },
+  },
+  camera: {
+    on: { words: 'rooms.camera.stop', Icon: Camera },
+    off: { words: 'rooms.camera.start', Icon: VideoOff },
+  },
+} as const
+
+/** Switches a device on and off; what did not work is off, and is tried again. */
 function Switch({
-  on,
-  label,
-  icon,
+  kind,
+  wanted,
+  opened,
+  isFixed,
   onChange,
 }: {
-  on: boolean
-  label: string
-  icon: ReactNode
+  kind: 'microphone' | 'camera'
+  wanted: boolean
+  opened: OpenDevice
+  /** What is open goes in now, and stays as it is. */
+  isFixed: boolean
   onChange: (on: boolean) => void
 }) {
+  const t = useText()
+  const isOn = wanted && opened.device.state !== 'trouble'
+  const { words, Icon } = SWITCHES[kind][isOn ? 'on' : 'off']
   return (
-    <Button icon={icon} className={on ? '' : 'switched-off'} onClick={() => onChange(!on)}>
-      {label}
+    <Button
+      icon={<Icon />}
+      className={isOn ? '' : 'switched-off'}
+      disabled={isFixed}
+      onClick={() => (isOn === wanted ? onChange(!wanted) : opened.again())}
+    >
+      {t(words)}
     </Button>
   )
 }
@@ -183,9 +255,10 @@ const TROUBLES: Record<'microphone' | 'camera', Record<Trouble, Key>> = {
   },
 }
 
-/** The words for a device that does not work, and what to do about it. */
+/** The words for a device that does not work in a meeting, and what to do about it. */
 export function troubleWords(kind: 'microphone' | 'camera', trouble: Trouble): Key {
-  return TROUBLES[kind][trouble]
+  if (trouble !== 'missing') return TROUBLES[kind][trouble]
+  return kind === 'microphone' ? 'rooms.microphone.gone' : 'rooms.camera.gone'
 }
 
 function DeviceTrouble({ kind, device }: { kind: 'microphone' | 'camera'; device: Device }) {
@@ -193,7 +266,7 @@ function DeviceTrouble({ kind, device }: { kind: 'microphone' | 'camera'; device
   if (device.state !== 'trouble') return null
   // One can be in a meeting without either.
   const tone = device.trouble === 'missing' ? 'plain' : 'attention'
-  return <Banner tone={tone}>{t(troubleWords(kind, device.trouble))}</Banner>
+  return <Banner tone={tone}>{t(TROUBLES[kind][device.trouble])}</Banner>
 }
 
 /** A device that was allowed before is open sooner. */
@@ -202,15 +275,7 @@ const ASKED_MS = 1_500
 /** The browser waits for the person, who may not have seen its question. */
 function Asked({ isOpening }: { isOpening: boolean }) {
   const t = useText()
-  const [isLong, setLong] = useState(false)
-  useEffect(() => {
-    if (!isOpening) return
-    const timer = setTimeout(() => setLong(true), ASKED_MS)
-    return () => {
-      clearTimeout(timer)
-      setLong(false)
-    }
-  }, [isOpening])
+  const isLong = useLasting(isOpening, ASKED_MS)
   return isLong ? <Banner>{t('rooms.asked')}</Banner> : null
 }
 

@@ -9,17 +9,23 @@ export type Device =
   | { state: 'on'; track: MediaStreamTrack }
   | { state: 'trouble'; trouble: Trouble }
 
-/**
- * Opens the chosen device while it is wanted, and closes it with the page; `keep` leaves it open for
- * the meeting that takes it over.
- */
-export function useDevice(
-  kind: 'microphone' | 'camera',
-  wanted: boolean,
-): { device: Device; keep: () => void } {
+export interface OpenDevice {
+  readonly device: Device
+  /** Leaves it open for the meeting that takes it over. */
+  keep: () => void
+  /** Tries again what did not work. */
+  again: () => void
+}
+
+/** Opens the chosen device while it is wanted, and closes it with the page. */
+export function useDevice(kind: 'microphone' | 'camera', wanted: boolean): OpenDevice {
   const id = useStore(chosen, choice => choice[kind])
   const [device, setDevice] = useState<Device>({ state: wanted ? 'opening' : 'off' })
+  const [turn, setTurn] = useState(0)
   const kept = useRef(false)
+  const again = useCallback(() => setTurn(turn => turn + 1), [])
+  useAllowed(kind, device.state === 'trouble' && device.trouble === 'denied', again)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each turn is another attempt
   useEffect(() => {
     if (!wanted) {
       setDevice({ state: 'off' })
@@ -43,11 +49,28 @@ export function useDevice(
       track.onended = null
       track.stop()
     }
-  }, [kind, wanted, id])
+  }, [kind, wanted, id, turn])
   const keep = useCallback(() => {
     kept.current = true
   }, [])
-  return { device, keep }
+  return { device, keep, again }
+}
+
+/** Calls once the person allows in the browser what they did not allow before. */
+function useAllowed(kind: 'microphone' | 'camera', isDenied: boolean, allowed: () => void): void {
+  useEffect(() => {
+    if (!isDenied) return
+    const end = new AbortController()
+    const { signal } = end
+    const watch = async () => {
+      const status = await navigator.permissions.query({ name: kind })
+      const look = () => status.state === 'granted' && !signal.aborted && allowed()
+      status.addEventListener('change', look, { signal })
+    }
+    // A browser that does not tell leaves it to the button.
+    watch().catch(() => {})
+    return () => end.abort()
+  }, [kind, isDenied, allowed])
 }
 
 /** The devices of a kind, also when one is plugged in; asked again when `opened` changes. */
