@@ -1,6 +1,6 @@
 import { CarillonError, type Room, type RoomId } from '@carillon/client'
 import { Video as Camera } from 'lucide-react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { Link, useParams } from 'wouter'
 import { useStore } from 'zustand'
 import { Failed } from '../app/Fetched.tsx'
@@ -24,6 +24,7 @@ export default function Meet() {
   const { room = '' } = useParams<{ room: string }>()
   const meeting = useNow(now => now.meeting)
   const [turn, setTurn] = useState(0)
+  useEffect(() => () => dismiss(room), [room])
   if (meeting?.id !== room) return <Outside key={`${room} ${turn}`} id={room} />
   const again = () => {
     useNow.setState({ meeting: undefined })
@@ -34,6 +35,13 @@ export default function Meet() {
       <Entered meeting={meeting} again={again} />
     </InMeeting>
   )
+}
+
+/** Forgets a meeting that is over: whoever comes again wants to go in. */
+function dismiss(room: RoomId): void {
+  const { meeting } = useNow.getState()
+  if (meeting?.id !== room || meeting.view.getState().state.state !== 'left') return
+  useNow.setState({ meeting: undefined })
 }
 
 function Entered({ meeting, again }: { meeting: Meeting; again: () => void }) {
@@ -90,8 +98,9 @@ function Over({ meeting, again }: { meeting: Meeting; again: () => void }) {
     lost: t('rooms.over.lost'),
     ended: t('rooms.over.ended'),
     refused: t('rooms.over.refused'),
+    denied: t('rooms.over.denied'),
   }[reason]
-  const returns = reason === 'left' || reason === 'lost' || reason === 'refused'
+  const returns = reason !== 'kicked' && reason !== 'ended'
   return (
     <Page title={title} back={`/c/${head.conv}`} replaces>
       <Empty icon={<Camera aria-hidden="true" />} title={words}>
@@ -100,9 +109,7 @@ function Over({ meeting, again }: { meeting: Meeting; again: () => void }) {
             {t('rooms.join.again')}
           </Button>
         )}
-        <Link to={`/c/${head.conv}`} onClick={() => useNow.setState({ meeting: undefined })}>
-          {t('rooms.conversation')}
-        </Link>
+        <Link to={`/c/${head.conv}`}>{t('rooms.conversation')}</Link>
       </Empty>
     </Page>
   )
