@@ -2,7 +2,6 @@
 
 import type {
   Client,
-  Gone,
   RoomHead,
   RoomId,
   RoomParticipant,
@@ -30,6 +29,8 @@ export interface MeetingView {
   readonly speaking: readonly RoomParticipantId[]
   readonly sending: ReadonlyMap<RoomSource, Sending>
   readonly quality: Quality
+  /** The server is there, and no sound or picture comes through the network for long. */
+  readonly stuck: boolean
   /** Counts the changes of what is seen and heard. */
   readonly tracks: number
   /** What has just happened, the oldest first. */
@@ -67,6 +68,7 @@ export class Meeting {
       speaking: room.speaking,
       sending: room.sending,
       quality: room.quality,
+      stuck: room.stuck,
       tracks: 0,
       happenings: [],
       trouble: undefined,
@@ -213,6 +215,8 @@ export class Meeting {
       this.#sends(view.getState().sending)
     } else if (update.kind === 'quality') {
       view.setState({ quality: room.quality })
+    } else if (update.kind === 'stuck') {
+      view.setState({ stuck: room.stuck })
     } else if (update.kind !== 'muted' || update.source !== 'screen_audio') {
       // The sound of a screen ends with the screen, which is told.
       this.#happenings.add(update)
@@ -260,7 +264,7 @@ export class Meeting {
     return this.#isOn(source) || (source === 'microphone' && this.room.sending.has(source))
   }
 
-  #over(reason: Gone | 'refused'): void {
+  #over(reason: (MeetingState & { state: 'left' })['reason']): void {
     // A page that is loaded again has left too, and is to come back.
     if (reason !== 'left') forgetPlace()
     for (const { track } of this.view.getState().sending.values()) track.stop()
