@@ -20,7 +20,7 @@ use carillon_sfu::{
 };
 
 /// What never comes has not come by then, on a slow machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The sizes in which a camera sends, and how many bytes a picture has in them.
 pub const LAYERS: [(&str, (u16, u16), usize); 3] =
