@@ -1,6 +1,5 @@
 /** A meeting as a program holds it. */
 
-import { after } from './clock.ts'
 import { CarillonError, errorBody } from './error.ts'
 import type {
   RoomHead,
@@ -18,13 +17,12 @@ import type { Rtc } from './room/rtc.ts'
 import type { Sending } from './room/sends.ts'
 import type { MeetingStats, Quality } from './room/stats.ts'
 
-/** Who leaves waits so long for the server; it notices by itself later. */
-const LEAVE_MS = 5_000
-
 /** How a meeting is entered. */
 export interface MeetingOptions {
   /** The place in the room to come back to: what `me` was before the page was loaded again. */
   participant?: RoomParticipantId
+  /** Gives up: whoever is let in after all leaves at once. */
+  signal?: AbortSignal
   /** The WebRTC to use, where the platform has none. */
   rtc?: Rtc
 }
@@ -35,16 +33,27 @@ export interface MeetingOptions {
  *
  * @throws {CarillonError} `E_FORBIDDEN` if the room is locked or one was put out, `E_CONFLICT` if
  * it is over, `E_QUOTA` if it is full, `E_NOT_FOUND` if there is none; `E_BAD_ARG` if the platform
- * has no WebRTC.
+ * has no WebRTC. A server that is busy or cannot be reached is asked for long: who cannot wait
+ * brings a `signal`, and gets its reason.
  */
 export async function joinRoom(
   client: MeetingClient,
   room: RoomId,
   options: MeetingOptions = {},
 ): Promise<MeetingRoom> {
+  const { participant, signal } = options
+  signal?.throwIfAborted()
   const meeting = new MeetingRoom(client, room, options.rtc ?? platformRtc())
-  await meeting.enter(options.participant)
-  return meeting
+  // What is given up then is nobody's any more.
+  const onAbort = () => void meeting.leave().catch(() => {})
+  signal?.addEventListener('abort', onAbort)
+  try {
+    await meeting.enter(participant)
+    return meeting
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    signal?.throwIfAborted()
+  }
 }
 
 function platformRtc(): Rtc {
@@ -76,9 +85,9 @@ export class MeetingRoom {
 
   /** For `joinRoom`. */
   async enter(participant: RoomParticipantId | undefined): Promise<void> {
-    await this.#presence.enter(participant)
     // What is sent now still arrives; whether it did, nobody is there to hear.
     this.#forgetPage = onPageHide(() => void this.leave().catch(() => {}))
+    await this.#presence.enter(participant)
   }
 
   #tell(update: MeetingUpdate): void {
@@ -98,6 +107,14 @@ export class MeetingRoom {
   /** Where the caller is on the way in and out. */
   get state(): MeetingState {
     return this.#presence.state
+  }
+
+  /**
+   * Whether the server is there but sound and pictures did not come about for 20 s: the network may
+   * let them through nowhere. It is tried on and on.
+   */
+  get stuck(): boolean {
+    return this.#presence.stuck
   }
 
   /** The room without the people in it. */
@@ -254,20 +271,8 @@ export class MeetingRoom {
    * Leaves. Nothing is sent or received any more when this returns; it resolves when the others
    * were told. If the server cannot be reached within 5 s, it finds out by itself.
    */
-  async leave(): Promise<void> {
-    if (this.state.state === 'left') return
-    this.#presence.finish({ state: 'left', reason: 'left' })
-    const late = new AbortController()
-    const timer = after(LEAVE_MS, () => late.abort())
-    const { signal } = late
-    try {
-      await this.#client.call('room.leave', { participant: this.me }, { signal })
-    } catch (thrown) {
-      const wasGone = thrown instanceof CarillonError && thrown.code === 'E_NOT_FOUND'
-      if (!signal.aborted && !wasGone) throw thrown
-    } finally {
-      clearTimeout(timer)
-    }
+  leave(): Promise<void> {
+    return this.#presence.leave()
   }
 }
 

@@ -12,15 +12,20 @@ export type MeetingState =
   | { state: 'connected' }
   /** Sound and pictures are away, and on their way back. */
   | { state: 'reconnecting' }
-  /** For good; `refused` says in `error` why one did not come back. */
-  | { state: 'left'; reason: Gone | 'refused'; error?: CarillonError }
+  /**
+   * For good; `refused` says in `error` why one did not come back, and `denied` is who knocked and
+   * was turned away: they may knock again.
+   */
+  | { state: 'left'; reason: Gone | 'refused' | 'denied'; error?: CarillonError }
 
 /** What a meeting tells. Whatever can be asked of it is already as the update says. */
 export type MeetingUpdate =
   | { kind: 'state'; state: MeetingState }
+  /** `stuck` changed. */
+  | { kind: 'stuck' }
   /** `room`, `participants` or `self` changed. */
   | { kind: 'roster' }
-  /** Somebody else came in, or waits. */
+  /** Somebody else came in, was let in, or waits. */
   | { kind: 'joined'; participant: RoomParticipant }
   /** Somebody else left; `stillThere` if the person is there with another device. */
   | { kind: 'left'; participant: RoomParticipant; gone: Gone; stillThere: boolean }

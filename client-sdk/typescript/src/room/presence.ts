@@ -7,7 +7,7 @@
 
 import type { Client } from '../client.ts'
 import { after, now, type Timer } from '../clock.ts'
-import { CarillonError, errorBody, local, reasonOf } from '../error.ts'
+import { type CarillonError, local } from '../error.ts'
 import type { Connection, Update } from '../events.ts'
 import type {
   Ephemeral,
@@ -23,15 +23,14 @@ import type {
   RoomView,
 } from '../protocol.ts'
 import { Connections } from './connections.ts'
+import { asError, Entry } from './entry.ts'
+import { Gap } from './gap.ts'
 import type { MeetingState, MeetingUpdate } from './news.ts'
-import { Watch } from './reconnect.ts'
-import { type Change, find, type Held, held, Roster } from './roster.ts'
+import { TRY_MS, Watch } from './reconnect.ts'
+import { type Change, find, type Held, held, isHeard, Roster } from './roster.ts'
 import type { Ask, Rtc } from './rtc.ts'
 import { Sends } from './sends.ts'
 import { type Quality, quality } from './stats.ts'
-
-/** A gap of the roster may close by itself; after so long the room is asked for. */
-const GAP_MS = 500
 
 /** People sit and wait: the client tries to connect again after so long at most, less by chance. */
 const HURRY_MS = 2_000
@@ -47,11 +46,17 @@ export class Presence {
   connections: Connections | undefined
   speaking: readonly RoomParticipantId[] = []
   quality: Quality = 'good'
+  /** The server is there, and the connections do not come about. */
+  stuck = false
   readonly #client: MeetingClient
   readonly #room: RoomId
   readonly #rtc: Rtc
+  readonly #entry: Entry
+  /** The place to come back to, until there is an answer. */
+  #wished: RoomParticipantId | undefined
   readonly #tell: (update: MeetingUpdate) => void
   readonly #roster = new Roster()
+  readonly #gap: Gap
   /** What who waits is shown: it is no room that events could be added to. */
   #door: Held | undefined
   readonly #watch = new Watch()
@@ -63,7 +68,6 @@ export class Presence {
   /** The room is being joined. */
   #entering = true
   #wasConnected = false
-  #refreshing = false
   #timer: Timer | undefined
   #hurry: Timer | undefined
   #stop: () => void = () => {}
@@ -77,12 +81,24 @@ export class Presence {
     this.#client = client
     this.#room = room
     this.#rtc = rtc
+    this.#entry = new Entry(client, room)
     this.#tell = tell
+    const { signal } = this.#life
+    this.#gap = new Gap(this.#roster, {
+      ask: () => client.call('room.get', { room }, { signal }),
+      closed: (room, changes) => {
+        this.#changed(changes)
+        if (this.self) this.sends.entered(this.self, 'same')
+        else this.#lost()
+        if (room.phase === 'ended') this.finish({ state: 'left', reason: 'ended' })
+      },
+      failed: () => this.#lost(),
+      over: () => this.#left,
+    })
     this.sends = new Sends({
       tell: (source, publication) => {
         const participant = this.me ?? ''
         const more = publication && { publication }
-        const { signal } = this.#life
         return client.call('room.publish', { participant, source, ...more }, { signal })
       },
       lost: () => this.#lost(),
@@ -105,25 +121,14 @@ export class Presence {
   async enter(participant: RoomParticipantId | undefined): Promise<void> {
     // Before the room is asked for: what happens between the answer and later is not missed.
     this.#stop = this.#client.listen(update => this.#hear(update))
+    this.#wished = participant
     try {
-      const joined = await this.#join(participant)
+      const joined = await this.#entry.join(participant)
+      if (this.#left) throw local('E_STOPPED', 'the meeting was left')
       this.#entered(joined, 'first')
     } catch (thrown) {
       this.finish({ state: 'left', reason: 'refused', error: asError(thrown) })
       throw thrown
-    }
-  }
-
-  async #join(participant: RoomParticipantId | undefined): Promise<RoomJoined> {
-    const { signal } = this.#life
-    const room = this.#room
-    try {
-      const as = participant !== undefined && { participant }
-      return await this.#client.call('room.join', { room, ...as }, { signal })
-    } catch (thrown) {
-      // The place was given up meanwhile: there is another one.
-      if (participant === undefined || asError(thrown).code !== 'E_NOT_FOUND') throw thrown
-      return this.#client.call('room.join', { room }, { signal })
     }
   }
 
@@ -133,18 +138,26 @@ export class Presence {
     this.#entering = true
     this.#drop()
     this.sends.detach()
+    this.#speaks([])
     this.#settle()
     try {
-      const joined = await this.#join(this.me)
+      const joined = await this.#entry.join(this.me, TRY_MS)
       if (this.#left) return
       this.#entered(joined, joined.participant === this.me ? 'same' : 'new')
     } catch (thrown) {
-      const error = asError(thrown)
-      const isOver = error.code === 'E_CONFLICT'
-      this.finish({
-        state: 'left',
-        ...(isOver ? { reason: 'ended' } : { reason: 'refused', error }),
-      })
+      this.#entering = false
+      this.#refused(asError(thrown))
+    }
+  }
+
+  /** The place is kept for longer than most troubles of a server last. */
+  #refused(error: CarillonError): void {
+    if (error.code === 'E_CONFLICT') this.finish({ state: 'left', reason: 'ended' })
+    else if (error.retry === 'no' || error.retry === 'upgrade') {
+      this.finish({ state: 'left', reason: 'refused', error })
+    } else {
+      this.#watch.vain(now())
+      this.#mend()
     }
   }
 
@@ -185,20 +198,21 @@ export class Presence {
         else this.#watch.silent(which, now())
         this.#mend()
       },
-      looked: stats => {
-        const next = quality(stats)
-        if (next === this.quality) return
-        this.quality = next
-        this.#tell({ kind: 'quality', quality: next })
-      },
+      looked: stats => this.#looked(quality(stats)),
       tracks: () => this.#tell({ kind: 'tracks' }),
       failed: () => this.#lost(),
       published: (participant, source) => this.published(participant, source),
-      spoken: () => this.speaking.some(id => id !== this.me && this.#heard(id)),
+      spoken: () => this.speaking.some(id => id !== this.me && isHeard(this.held, id)),
     })
     this.#watch.joined(now())
     this.sends.attach(this.connections.publisher)
     this.#tell({ kind: 'tracks' })
+  }
+
+  #looked(quality: Quality): void {
+    if (quality === this.quality) return
+    this.quality = quality
+    this.#tell({ kind: 'quality', quality })
   }
 
   /** Whether somebody sends this. */
@@ -206,13 +220,8 @@ export class Presence {
     return find(this.held, participant)?.publications?.[source] !== undefined
   }
 
-  #heard(participant: RoomParticipantId): boolean {
-    const microphone = find(this.held, participant)?.publications?.microphone
-    return microphone !== undefined && !microphone.muted
-  }
-
   look(views: readonly RoomView[]): void {
-    this.#views = [...views]
+    this.#views = views
     this.connections?.subscriber.look(this.#views)
   }
 
@@ -240,6 +249,10 @@ export class Presence {
       else this.connections?.restart(repair)
     }
     this.#settle()
+    if (this.stuck !== this.#watch.stuck) {
+      this.stuck = this.#watch.stuck
+      this.#tell({ kind: 'stuck' })
+    }
     const due = this.#watch.due()
     if (due !== undefined) this.#timer = after(due - now(), () => this.#mend())
   }
@@ -269,15 +282,23 @@ export class Presence {
     this.#drop()
     const error = local('E_STOPPED', 'the meeting was left')
     this.sends.end(error)
+    this.#entry.end(error)
     this.#life.abort(error)
     this.#change(state)
+  }
+
+  /** Ends the presence, and tells the server; in vain if it cannot be reached for 5 s. */
+  async leave(): Promise<void> {
+    if (this.#left) return
+    this.finish({ state: 'left', reason: 'left' })
+    await this.#entry.leave(this.me ?? this.#wished)
   }
 
   #hear(update: Update): void {
     if (update.kind === 'event') this.#event(update.event)
     else if (update.kind === 'ephemeral') this.#ephemeral(update.ephemeral)
     else if (update.kind === 'connection') this.#connection(update.connection)
-    else if (update.kind === 'reset' && update.topic === this.#topic) void this.#refresh(true)
+    else if (update.kind === 'reset' && update.topic === this.#topic) void this.#gap.close(true)
     else if (update.kind === 'gone' && update.topic === this.#topic) this.#lost()
   }
 
@@ -290,13 +311,13 @@ export class Presence {
       const { room, participant, admitted } = event.data as EventData['room.admitted']
       if (room !== this.#room || participant !== this.me) return
       if (this.state.state === 'waiting' && admitted) void this.#enterAgain()
-      else if (!admitted) this.finish({ state: 'left', reason: 'kicked' })
+      else if (!admitted) void this.#turnedAway()
     }
     if (event.topic !== this.#topic) return
     const before = this.#roster.held
     const changes = this.#roster.take(event)
     if (this.#roster.held !== before) this.#changed(changes)
-    if (this.#roster.gap) this.#refreshSoon()
+    if (this.#roster.gap) this.#gap.soon()
     // Another server carries the room, and knows nobody's connections. Whoever has joined it since
     // has this event in the roster that they were given.
     if (event.k === 'room.moved' && this.#roster.held !== before) this.#lost()
@@ -309,11 +330,24 @@ export class Presence {
     }
     if (topic !== this.#topic) return
     if (k === 'room.speaking') {
-      this.speaking = (data as EphemeralData['room.speaking']).speaking
-      this.#tell({ kind: 'speaking' })
+      this.#speaks((data as EphemeralData['room.speaking']).speaking)
     } else if (k === 'room.reaction') {
       this.#tell({ kind: 'reaction', ...(data as EphemeralData['room.reaction']) })
     }
+  }
+
+  #speaks(speaking: readonly RoomParticipantId[]): void {
+    if (speaking.length === 0 && this.speaking.length === 0) return
+    this.speaking = speaking
+    this.#tell({ kind: 'speaking' })
+  }
+
+  /** The knock was answered with no: by somebody, or by the end of the room. */
+  async #turnedAway(): Promise<void> {
+    const { signal } = this.#life
+    const asked = this.#client.call('room.get', { room: this.#room }, { signal })
+    const phase = await asked.then(room => room.phase).catch(() => undefined)
+    this.finish({ state: 'left', reason: phase === 'ended' ? 'ended' : 'denied' })
   }
 
   #connection(connection: Connection): void {
@@ -362,37 +396,4 @@ export class Presence {
     if (gone === 'lost') void this.#enterAgain()
     else this.finish({ state: 'left', reason: gone })
   }
-
-  #refreshSoon(): void {
-    if (this.#refreshing || !this.#roster.held) return
-    this.#refreshing = true
-    after(GAP_MS, () => {
-      this.#refreshing = false
-      if (this.#roster.gap && !this.#left) void this.#refresh(false)
-    })
-  }
-
-  /** Asks for what events are missing came to. */
-  async #refresh(anew: boolean): Promise<void> {
-    this.#refreshing = true
-    try {
-      const { signal } = this.#life
-      const room = await this.#client.call('room.get', { room: this.#room }, { signal })
-      this.#refreshing = false
-      this.#changed(this.#roster.replace(room, anew))
-      if (this.self) this.sends.entered(this.self, 'same')
-      else this.#lost()
-      if (room.phase === 'ended') this.finish({ state: 'left', reason: 'ended' })
-      if (this.#roster.gap) this.#refreshSoon()
-    } catch {
-      // What refuses this says why when the room is joined again.
-      this.#refreshing = false
-      this.#lost()
-    }
-  }
-}
-
-function asError(thrown: unknown): CarillonError {
-  if (thrown instanceof CarillonError) return thrown
-  return new CarillonError(errorBody('E_UNAVAILABLE', reasonOf(thrown)), thrown)
 }

@@ -110,7 +110,8 @@ export class Publisher {
     clearTimeout(section.pause)
     const apply = () => {
       section.layers = layers
-      void section.turns.run(() => this.#activate(section))
+      // A platform that cannot pause layers sends them all: that is dearer, and not wrong.
+      void section.turns.run(() => this.#activate(section)).catch(() => {})
     }
     if (layers > 0) apply()
     else section.pause = after(PAUSE_MS, apply)
@@ -122,8 +123,7 @@ export class Publisher {
     const stale = parameters.encodings.filter(({ active }, at) => active !== at < layers)
     if (stale.length === 0) return
     for (const encoding of stale) encoding.active = !encoding.active
-    // A platform that cannot pause layers sends them all: that is dearer, and not wrong.
-    await sender.setParameters(parameters).catch(() => {})
+    await sender.setParameters(parameters)
   }
 
   /** What a section carries, by the `mid` of the description. */

@@ -16,6 +16,10 @@ export const RESTART_MS = 3_000
 export const CONNECT_MS = 10_000
 /** What held so long was well: the next trouble is another one, and mended at once. */
 export const STEADY_MS = 10_000
+/** The server takes at most so long to let one in again; a later answer is of no use. */
+export const TRY_MS = 8_000
+/** Who waits longer is told: the network may let nothing through but the page. */
+export const STUCK_MS = 20_000
 /** The bound of the wait before the second try; it doubles with every try. */
 const AGAIN_MS_FIRST = 500
 /** The longest wait between two tries: people sit and wait for it. */
@@ -44,6 +48,10 @@ export class Watch {
   /** Joins since the connections were steady. */
   #joins = 0
   #upSince: number | undefined
+  /** Since when nothing flows though the socket is there. */
+  #awaySince: number | undefined
+  /** Whether that lasts too long, as of the last `tick`. */
+  stuck = false
 
   constructor(random: () => number = Math.random) {
     this.#random = random
@@ -59,6 +67,7 @@ export class Watch {
   joined(now: number): void {
     this.#joinAt = undefined
     this.#upSince = undefined
+    this.#awaySince ??= now
     for (const which of BOTH) {
       this.#lines.set(which, { phase: 'connecting', until: now + CONNECT_MS })
     }
@@ -107,6 +116,15 @@ export class Watch {
   lost(now: number): void {
     if (this.#joinAt !== undefined || this.#lines.size === 0) return
     if (this.#upSince !== undefined && now - this.#upSince >= STEADY_MS) this.#joins = 0
+    this.#again(now)
+  }
+
+  /** To join again was of no use. */
+  vain(now: number): void {
+    this.#again(now)
+  }
+
+  #again(now: number): void {
     const bound = Math.min(AGAIN_MS_FIRST * 2 ** (this.#joins - 1), AGAIN_MS_MAX)
     this.#joinAt = this.#joins === 0 ? now : now + this.#random() * bound
     this.#joins += 1
@@ -120,11 +138,13 @@ export class Watch {
         if (line.phase === 'connecting') line.until = now + CONNECT_MS
       }
     }
+    if (online !== this.#online) this.#awaySince = undefined
     this.#online = online
   }
 
   /** What is to be done now; what it names counts as begun. */
   tick(now: number): Repair[] {
+    this.#measure(now)
     if (!this.#online) return []
     const repairs: Repair[] = []
     for (const [which, line] of this.#lines) {
@@ -142,13 +162,21 @@ export class Watch {
     return ['join']
   }
 
+  #measure(now: number): void {
+    if (!this.#online || this.whole) this.#awaySince = undefined
+    else if (this.#lines.size > 0) this.#awaySince ??= now
+    this.stuck = this.#awaySince !== undefined && now - this.#awaySince >= STUCK_MS
+  }
+
   /** When `tick` has something to do. */
   due(): number | undefined {
     if (!this.#online) return undefined
-    if (this.#joinAt !== undefined) return this.#joinAt
+    const away = this.#awaySince !== undefined && !this.stuck ? [this.#awaySince + STUCK_MS] : []
+    if (this.#joinAt !== undefined) return Math.min(this.#joinAt, ...away)
     const dues = [...this.#lines.values()].flatMap(({ phase, until }) =>
       phase === 'up' ? [] : [until],
     )
+    dues.push(...away)
     return dues.length > 0 ? Math.min(...dues) : undefined
   }
 }

@@ -75,7 +75,8 @@ function change(before: Held, event: Event): Change | undefined {
     case 'room.joined':
     case 'room.changed': {
       const { participant } = event.data as EventData['room.joined']
-      return { kind: event.k === 'room.joined' ? 'joined' : 'changed', participant }
+      const isLetIn = !participant.waiting && find(before, participant.participant)?.waiting
+      return { kind: event.k === 'room.joined' || isLetIn ? 'joined' : 'changed', participant }
     }
     case 'room.left': {
       const { participant: id, gone, still_there } = event.data as EventData['room.left']
@@ -95,6 +96,12 @@ export function find(
   id: RoomParticipantId | undefined,
 ): RoomParticipant | undefined {
   return participants.find(({ participant }) => participant === id)
+}
+
+/** Whether somebody sends their voice. */
+export function isHeard(state: Held, id: RoomParticipantId): boolean {
+  const microphone = find(state, id)?.publications?.microphone
+  return microphone !== undefined && !microphone.muted
 }
 
 /** Follows the log of a room. */

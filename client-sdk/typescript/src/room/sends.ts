@@ -73,6 +73,8 @@ export class Sends {
   readonly #turns = new Map<RoomSource, Turns>(SOURCES.map(source => [source, new Turns()]))
   #publisher: Publisher | undefined
   readonly #door = new Door()
+  /** Why nothing is sent any more. */
+  #over: CarillonError | undefined
 
   constructor(hearer: SendsHearer) {
     this.#hearer = hearer
@@ -116,6 +118,7 @@ export class Sends {
   }
 
   async #set(source: RoomSource, sending: Sending | undefined): Promise<void> {
+    if (this.#over) throw this.#over
     this.#put(source, sending)
     this.#intents.set(source, sending ? (sending.muted ? 'muted' : 'on') : 'off')
     await this.#carry(source)
@@ -154,6 +157,7 @@ export class Sends {
       this.#intents.answered(source, 'done')
       return true
     } catch (thrown) {
+      if (this.#over) throw this.#over
       if (thrown instanceof CarillonError && thrown.code === 'E_NOT_FOUND') {
         this.#intents.answered(source, 'unknown')
         this.#door.close()
@@ -200,6 +204,7 @@ export class Sends {
 
   /** The participant is not in the room any more. */
   end(error: CarillonError): void {
+    this.#over = error
     this.#publisher = undefined
     this.#door.bar(error)
   }

@@ -6,6 +6,7 @@
  */
 
 import { after, now, type Timer } from '../clock.ts'
+import { CarillonError, errorBody } from '../error.ts'
 import { LIMITS, type RoomParticipantId, type RoomSource, type RoomView } from '../protocol.ts'
 import { connection, type Setup } from './rtc.ts'
 
@@ -15,6 +16,11 @@ export const ASK_MS = 100
 const MISSING_MS_FIRST = 1_000
 /** The longest wait between two such questions. */
 const MISSING_MS_MAX = 5_000
+
+/** Where not all can be shown, this share of them is tried next. */
+const FEWER = 3 / 4
+/** What a description becomes longer by when it is sent: the ends of its lines, and candidates. */
+const MARGIN = 1.1
 
 /** Who hears of it. */
 export interface SubscribeHearer {
@@ -39,6 +45,9 @@ export class Subscriber {
   /** Of what was asked for, what was published when it was asked for, and still is. */
   #there = new Set<string>()
   #slots = new Map<string, string>()
+  #transceivers = new Map<string | null, RTCRtpTransceiver>()
+  /** How many pictures the connection can be described with. */
+  #most: number = LIMITS.VIEWS_MAX
   /** The offer of `room.join`, until it was taken. */
   #offer: string | undefined
   #again = false
@@ -96,8 +105,7 @@ export class Subscriber {
 
   trackOf(participant: RoomParticipantId, source: RoomSource): MediaStreamTrack | undefined {
     const mid = this.#slots.get(keyOf({ participant, source }))
-    const slot = mid === undefined ? undefined : this.#transceiver(mid)
-    return slot?.receiver.track
+    return mid === undefined ? undefined : this.#transceivers.get(mid)?.receiver.track
   }
 
   /** Whom a slot shows, by the `mid` of the description. */
@@ -105,10 +113,6 @@ export class Subscriber {
     const [key] = [...this.#slots].find(([, slot]) => slot === mid) ?? []
     const view = this.#views.find(view => keyOf(view) === key)
     return view && { participant: view.participant, source: view.source }
-  }
-
-  #transceiver(mid: string): RTCRtpTransceiver | undefined {
-    return this.pc.getTransceivers().find(transceiver => transceiver.mid === mid)
   }
 
   #pump(): void {
@@ -128,8 +132,8 @@ export class Subscriber {
   async #turn(): Promise<void> {
     this.#busy = true
     try {
-      if (this.#offer !== undefined) await this.#answer(this.#offer)
-      else await this.#ask()
+      if (this.#offer === undefined) await this.#ask()
+      else if (!(await this.#answer(this.#offer))) throw tooLarge()
     } catch (thrown) {
       if (!this.#closed) this.#hearer.failed(thrown)
       return
@@ -142,9 +146,9 @@ export class Subscriber {
 
   async #ask(): Promise<void> {
     const { participant, ask } = this.#setup
-    const views = [...this.#views]
+    const views = this.#views.slice(0, this.#most)
     const restart = this.#restart
-    this.#asked = JSON.stringify(views)
+    this.#asked = JSON.stringify(this.#views)
     this.#again = false
     this.#restart = false
     this.#askedAt = now()
@@ -152,23 +156,42 @@ export class Subscriber {
     const more = restart && { restart }
     const { slots, offer } = await ask('room.subscribe', { participant, views, ...more })
     if (this.#closed) return
-    if (offer !== undefined) await this.#answer(offer)
+    if (offer !== undefined && !(await this.#answer(offer))) {
+      this.#tooMany(views.length)
+      return
+    }
     if (this.#closed) return
     this.#slots = new Map(slots.map(slot => [keyOf(slot), slot.mid]))
     this.#hearer.tracks()
     this.#askForMissing()
   }
 
-  async #answer(sdp: string): Promise<void> {
+  /** Whether the offer was answered: not, if the answer is larger than the server takes. */
+  async #answer(sdp: string): Promise<boolean> {
     await this.pc.setRemoteDescription({ type: 'offer', sdp })
-    await this.pc.setLocalDescription(await this.pc.createAnswer())
-    for (const { receiver } of this.pc.getTransceivers()) {
+    const answer = await this.pc.createAnswer()
+    if (!isTaken(answer.sdp)) {
+      await this.pc.setRemoteDescription({ type: 'rollback' })
+      return false
+    }
+    await this.pc.setLocalDescription(answer)
+    const transceivers = this.pc.getTransceivers()
+    this.#transceivers = new Map(transceivers.map(transceiver => [transceiver.mid, transceiver]))
+    for (const { receiver } of transceivers) {
       if (receiver.track.kind === 'audio') this.audio.addTrack(receiver.track)
     }
-    if (this.#closed) return
+    if (this.#closed) return true
     const { participant, ask } = this.#setup
     await ask('room.answer', { participant, sdp: this.pc.localDescription?.sdp ?? '' })
     if (!this.#closed) this.#hearer.tracks()
+    return true
+  }
+
+  /** Looks at fewer from now on, of which the first are the most important. */
+  #tooMany(asked: number): void {
+    if (asked <= 1) throw tooLarge()
+    this.#most = Math.floor(asked * FEWER)
+    this.#again = true
   }
 
   /** What is published comes to the server a moment later than to the roster. */
@@ -190,6 +213,16 @@ export class Subscriber {
 
 function keyOf({ participant, source }: Pick<RoomView, 'participant' | 'source'>): string {
   return `${participant} ${source}`
+}
+
+/** Whether the server takes it: a longer frame would end the socket. */
+function isTaken(sdp = ''): boolean {
+  return sdp.length * MARGIN <= LIMITS.SDP_LEN_MAX
+}
+
+function tooLarge(): CarillonError {
+  const msg = 'the answer to what the room offers is larger than the server takes: look at fewer'
+  return new CarillonError({ ...errorBody('E_TOO_LARGE', msg), field: 'sdp' })
 }
 
 const SIDE_MAX = 65_535

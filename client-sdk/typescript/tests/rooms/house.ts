@@ -32,6 +32,8 @@ type Asked = { [O in keyof Operations]: { op: O; args: Operations[O]['args'] } }
 /** The media of one participant. */
 interface Media {
   slots: number
+  /** Of these, how many the client has answered. */
+  answered: number
   ufrag: number
   /** The client has not answered the server's offer yet. */
   offered: boolean
@@ -311,7 +313,7 @@ export class House {
       return { participant, ice_servers: [], room: { ...this.room, participants: [own] } }
     }
     this.#last += 1
-    const media = { slots: 4, ufrag: this.#last, offered: true, shown: [] }
+    const media = { slots: 4, answered: 4, ufrag: this.#last, offered: true, shown: [] }
     this.#media.set(participant, media)
     return { participant, ice_servers: [], room: this.room, offer: this.#offer(media) }
   }
@@ -325,8 +327,9 @@ export class House {
     const media = this.#mediaOf(participant)
     const needed = STEPS.find(step => step >= views.length) ?? 49
     const grows = needed > media.slots
-    // The client that was cut off asks again before it has seen the first answer.
-    media.slots = Math.max(media.slots, needed)
+    // The client that was cut off asks again before it has seen the first answer; what it could
+    // not answer is not offered again to who looks at fewer.
+    media.slots = Math.max(media.offered ? media.answered : media.slots, needed)
     if (restart) media.ufrag += 1
     this.#show(media, views)
     const slots = this.slots(participant)
@@ -356,6 +359,7 @@ export class House {
     if (kinds.length !== AUDIO_SLOTS + media.slots)
       this.faults.push('the answer is of another offer')
     media.offered = false
+    media.answered = media.slots
     return {}
   }
 }

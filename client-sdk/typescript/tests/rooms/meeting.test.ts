@@ -91,7 +91,48 @@ describe('entering a room', () => {
     table.house.lobby = true
     const meeting = await table.join()
     table.house.admit(meeting.me, false)
-    expect(meeting.state).toEqual({ state: 'left', reason: 'kicked' })
+    await table.pass(100)
+    expect(meeting.state).toEqual({ state: 'left', reason: 'denied' })
+  })
+
+  it('ends at the door of a room that ends, and says so', async () => {
+    const table = new Table()
+    table.house.lobby = true
+    const meeting = await table.join()
+    table.house.end()
+    table.house.admit(meeting.me, false)
+    await table.pass(100)
+    expect(meeting.state).toEqual({ state: 'left', reason: 'ended' })
+  })
+
+  it('is given up when the caller says so, and whoever is let in after all leaves', async () => {
+    for (let ms = 0; ms <= 100; ms += 10) {
+      const table = new Table(ms)
+      const calledOff = new AbortController()
+      const { signal } = calledOff
+      const joining = table.join({ signal }).catch((thrown: unknown) => thrown)
+      await table.pass(ms)
+      const isIn = table.platform.peers.length > 0
+      calledOff.abort(new Error('too long'))
+      await table.pass(1_000)
+      if (isIn) continue
+      expect(await joining).toEqual(new Error('too long'))
+      expect([table.house.room.participants, table.platform.open]).toEqual([[], []])
+    }
+  })
+
+  it('says that the network lets nothing through, until it does', async () => {
+    const table = new Table()
+    table.network = false
+    const meeting = await table.join()
+    await table.pass(19_000)
+    expect(meeting.stuck).toBe(false)
+    await table.pass(2_000)
+    expect([meeting.stuck, meeting.state]).toEqual([true, { state: 'connecting' }])
+    table.network = true
+    await table.pass(15_000)
+    expect([meeting.stuck, meeting.state]).toEqual([false, { state: 'connected' }])
+    expect(table.updates.filter(({ kind }) => kind === 'stuck')).toHaveLength(2)
   })
 
   it('takes the place of before, and a new one if that was given up', async () => {
@@ -192,9 +233,39 @@ describe('sending', () => {
     await table.pass(200)
     expect(layers(table, 1)).toEqual([true, true, false])
   })
+
+  it('is over for who left: nothing is told of what was on its way, nor taken any more', async () => {
+    const table = new Table()
+    const meeting = await table.connected()
+    await table.done(meeting.publish('camera', track('video')))
+    const muted = meeting.mute('camera').catch((thrown: unknown) => thrown)
+    const left = meeting.leave()
+    const told = table.updates.length
+    await table.done(left)
+    expect(await muted).toMatchObject({ code: 'E_STOPPED' })
+    await expect(meeting.publish('screen', track('video'))).rejects.toMatchObject({
+      code: 'E_STOPPED',
+    })
+    expect(table.updates.slice(told)).toEqual([])
+    expect([...meeting.sending.keys()]).toEqual(['camera'])
+  })
 })
 
 describe('looking', () => {
+  it('at more than the connection can be described with is looking at the first of them', async () => {
+    const table = new Table()
+    const meeting = await table.connected()
+    table.platform.sectionLength = 1_500
+    const faces = Array.from({ length: 49 }, () => face(table))
+    meeting.setViews(faces.map(participant => view(participant)))
+    await table.pass(2_000)
+    const isShown = faces.map(participant => meeting.trackOf(participant, 'camera') !== undefined)
+    expect(isShown.indexOf(false)).toBe(20)
+    expect(isShown.lastIndexOf(true)).toBe(19)
+    expect([meeting.state, table.count('room.join')]).toEqual([{ state: 'connected' }, 1])
+    expect(table.house.faults).toEqual([])
+  })
+
   it('asks for what is on the screen, ten times a second at most, and only for changes', async () => {
     const table = new Table()
     const meeting = await table.connected()

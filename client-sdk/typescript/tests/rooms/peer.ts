@@ -92,6 +92,8 @@ class FakeSender {
 /** All connections of a test, and how long what they do takes. */
 export class Platform {
   readonly peers: FakePeer[] = []
+  /** How long the description of a section is, at least. */
+  sectionLength = 0
   readonly wait: () => Promise<void>
 
   constructor(wait: () => Promise<void>) {
@@ -103,7 +105,7 @@ export class Platform {
     const platform = this
     class Peer extends FakePeer {
       constructor() {
-        super(platform.wait)
+        super(platform.wait, () => platform.sectionLength)
         platform.peers.push(this)
       }
     }
@@ -125,15 +127,19 @@ export class FakePeer extends EventTarget {
   connectionState: RTCPeerConnectionState = 'new'
   localDescription: { type: string; sdp: string } | null = null
   remote: Description | undefined
-  readonly #transceivers: FakeTransceiver[] = []
+  #transceivers: FakeTransceiver[] = []
+  readonly #sectionLength: () => number
+  /** What was described before the offer that is open. */
+  #before: { remote: Description | undefined; sections: number } | undefined
   readonly #wait: () => Promise<void>
   #ufrag = 0
   /** For `getStats`. */
   counters: Record<string, unknown>[] = []
 
-  constructor(wait: () => Promise<void>) {
+  constructor(wait: () => Promise<void>, sectionLength: () => number) {
     super()
     this.#wait = wait
+    this.#sectionLength = sectionLength
   }
 
   addTransceiver(kind: string, init: { sendEncodings?: { rid?: string }[] } = {}) {
@@ -161,7 +167,8 @@ export class FakePeer extends EventTarget {
 
   #describe(): string {
     const kinds = this.#transceivers.map(({ kind }) => kind)
-    return JSON.stringify({ kinds, ufrag: this.#ufrag } satisfies Description)
+    const text = JSON.stringify({ kinds, ufrag: this.#ufrag } satisfies Description)
+    return text.padEnd(kinds.length * this.#sectionLength())
   }
 
   async setLocalDescription(description: { type: string; sdp: string }): Promise<void> {
@@ -174,16 +181,26 @@ export class FakePeer extends EventTarget {
     })
   }
 
-  async setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
+  async setRemoteDescription(description: { type: string; sdp?: string }): Promise<void> {
+    const { type, sdp = '' } = description
+    if (type === 'rollback') return this.#rollback()
     const isOffer = type === 'offer'
     await this.#step(isOffer ? 'stable' : 'have-local-offer')
     this.signalingState = isOffer ? 'have-remote-offer' : 'stable'
+    this.#before = { remote: this.remote, sections: this.#transceivers.length }
     this.remote = JSON.parse(sdp)
     const kinds = this.remote?.kinds ?? []
     for (const kind of kinds.slice(this.#transceivers.length)) this.addTransceiver(kind)
     this.#transceivers.forEach((transceiver, at) => {
       transceiver.mid = String(at)
     })
+  }
+
+  async #rollback(): Promise<void> {
+    await this.#step('have-remote-offer')
+    this.signalingState = 'stable'
+    this.remote = this.#before?.remote
+    this.#transceivers = this.#transceivers.slice(0, this.#before?.sections)
   }
 
   async #step(state: string): Promise<void> {

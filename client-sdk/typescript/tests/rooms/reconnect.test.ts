@@ -44,7 +44,7 @@ describe('a connection', () => {
     watch.state('publish', 'failed', 1_000)
     expect(watch.tick(RESTART_MS - 1)).toEqual([])
     expect(watch.tick(RESTART_MS)).toEqual(['join'])
-    expect([watch.due(), watch.tick(60_000)]).toEqual([undefined, []])
+    expect([watch.tick(60_000), watch.due(), watch.stuck]).toEqual([[], undefined, true])
   })
 
   it('that says it is well and brings nothing is restarted, and is well when something comes', () => {

@@ -148,6 +148,34 @@ describe('coming back', () => {
     expect(table.platform.open).toEqual([])
   })
 
+  it('is tried on while the server has no time, for as long as it lasts', async () => {
+    const table = new Table()
+    const all = await busy(table)
+    table.house.refusals.set('room.join', 'E_UNAVAILABLE')
+    table.house.restart()
+    all.meeting.setViews([])
+    await table.pass(60_000)
+    expect(all.meeting.state).toEqual({ state: 'reconnecting' })
+    expect(table.count('room.join')).toBeLessThan(60)
+    all.meeting.setViews([{ participant: all.other, source: 'camera', width: 320, height: 180 }])
+    table.house.refusals.clear()
+    await table.pass(10_000)
+    expectBack(table, all)
+  })
+
+  it('leaves nobody behind when one leaves meanwhile, whatever the server does first', async () => {
+    for (let ms = 0; ms <= 120; ms += 10) {
+      const table = new Table(ms)
+      const all = await busy(table)
+      table.house.leave(all.me, 'lost')
+      await table.pass(ms)
+      await table.done(all.meeting.leave())
+      await table.pass(1_000)
+      expect(table.house.room.participants.filter(({ user }) => user === ME)).toEqual([])
+      expect(table.platform.open).toEqual([])
+    }
+  })
+
   it('to another server that carries the room is at once, and once', async () => {
     const table = new Table()
     const all = await busy(table)
