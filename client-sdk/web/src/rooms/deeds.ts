@@ -87,25 +87,26 @@ function useTalkKey(deeds: Deeds): { down: (event: KeyboardEvent) => void; up: (
   const meeting = useMeeting()
   const talking = useRef<Promise<void>>(undefined)
   const { microphone } = deeds.on
-  const talk = useMemo(
-    () => ({
-      down: (event: KeyboardEvent) => {
-        event.preventDefault()
-        if (microphone || talking.current) return
-        talking.current = meeting.start('microphone', () => open('microphone'))
-      },
-      up: () => {
-        // A microphone may take longer to open than somebody talks.
-        void talking.current?.then(() => meeting.pause('microphone'))
-        talking.current = undefined
-      },
-    }),
+  const up = useCallback(() => {
+    // A microphone may take longer to open than somebody talks.
+    void talking.current?.then(() => meeting.pause('microphone'))
+    talking.current = undefined
+  }, [meeting])
+  const down = useCallback(
+    (event: KeyboardEvent) => {
+      event.preventDefault()
+      if (microphone || talking.current) return
+      talking.current = meeting.start('microphone', () => open('microphone'))
+    },
     [microphone, meeting],
   )
-  // A window that is left hears no key go up.
+  // A window or a page that is left hears no key go up.
   useEffect(() => {
-    addEventListener('blur', talk.up)
-    return () => removeEventListener('blur', talk.up)
-  }, [talk])
-  return talk
+    addEventListener('blur', up)
+    return () => {
+      removeEventListener('blur', up)
+      up()
+    }
+  }, [up])
+  return useMemo(() => ({ down, up }), [down, up])
 }

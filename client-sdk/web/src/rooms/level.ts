@@ -37,15 +37,19 @@ const NOTE_S = 0.45
 /** Plays a bell on a speaker; resolves when it has rung. */
 export async function ring(speaker: string | undefined): Promise<void> {
   const context = new AudioContext()
-  const out = context.createMediaStreamDestination()
   const player = new Audio()
-  player.srcObject = out.stream
-  if (speaker && 'setSinkId' in player) await player.setSinkId(speaker)
-  const ended = NOTES.map((frequency, turn) => note(context, out, frequency, turn * NOTE_S))
-  await player.play()
-  await Promise.all(ended)
-  player.pause()
-  await context.close()
+  try {
+    const out = context.createMediaStreamDestination()
+    player.srcObject = out.stream
+    if (speaker && 'setSinkId' in player) await player.setSinkId(speaker)
+    const ended = NOTES.map((frequency, turn) => note(context, out, frequency, turn * NOTE_S))
+    await player.play()
+    await Promise.all(ended)
+  } finally {
+    // A browser has few of these: one that stays open is missing the next time.
+    player.pause()
+    await context.close()
+  }
 }
 
 function note(
