@@ -118,7 +118,8 @@ function SpeakerName({
 /** What a person has to know or to do now. */
 function Notices({ deeds }: { deeds: Deeds }) {
   const t = useText()
-  const state = useView(view => view.state.state)
+  const stuck = useView(view => view.stuck)
+  const leave = <Button onClick={deeds.leave}>{t('rooms.leave')}</Button>
   return (
     <div className="meet-notices">
       <Knocking />
@@ -127,11 +128,27 @@ function Notices({ deeds }: { deeds: Deeds }) {
           {t('rooms.sharing')}
         </Banner>
       )}
-      {state === 'connecting' && <Banner action={<Spinner />}>{t('rooms.connecting')}</Banner>}
-      {state === 'reconnecting' && <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>}
+      {stuck ? (
+        <Banner tone="attention" action={leave}>
+          {t('rooms.stuck')}
+        </Banner>
+      ) : (
+        <Underway />
+      )}
       <Troubles />
     </div>
   )
+}
+
+/** Sound and pictures are on their way. */
+function Underway() {
+  const t = useText()
+  const state = useView(view => view.state.state)
+  if (state === 'connecting') {
+    return <Banner action={<Spinner />}>{t('rooms.connecting')}</Banner>
+  }
+  if (state !== 'reconnecting') return null
+  return <Banner tone="attention">{t('rooms.restoring.whole')}</Banner>
 }
 
 function End({ end, onClose }: { end: () => Promise<void>; onClose: () => void }) {
