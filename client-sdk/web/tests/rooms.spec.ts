@@ -79,6 +79,7 @@ test('three people of a conversation see and hear each other, from one button', 
 
   await press(carol, 'Leave')
   await expect(carol.getByText('You have left the meeting')).toBeVisible()
+  await expect(carol.getByRole('heading', { name: 'Morning round' })).toBeFocused()
   await expect(tile(amy, 'Carol')).toHaveCount(0)
   await press(amy, 'Leave')
   await amy.getByRole('menuitem', { name: 'End for everybody' }).click()
@@ -161,6 +162,68 @@ test('a meeting goes on while its people read elsewhere, and when they load the 
   await expect(tile(amy, 'Bob')).toHaveCount(1)
 })
 
+test('who reads elsewhere lets in and is let in, and is told so', async ({ visit, company }) => {
+  test.setTimeout(120_000)
+  const conv = await company.group('By the way', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  await press(amy, 'People')
+  await amy.getByRole('checkbox', { name: 'People wait until they are let in' }).check()
+  await amy.getByRole('link', { name: 'Settings' }).click()
+  const bob = await visit('bob', conv)
+  await bob.getByRole('button', { name: /^Join meeting/ }).click()
+  await join(bob)
+  // Who waits sees what the others will see, and can still switch it off.
+  await expect(bob.getByRole('heading', { name: 'By the way' })).toBeFocused()
+  await expect(bob.locator('.before-picture video')).toBeVisible()
+  await bob.getByRole('button', { name: 'Mute' }).click()
+  await expect(bob.getByRole('button', { name: 'Unmute' })).toBeVisible()
+  await bob.getByRole('link', { name: 'Settings' }).click()
+  const beside = bob.getByRole('region', { name: 'Meeting' })
+  await expect(beside).toContainText('Waiting to join: By the way')
+  await look(bob, 'around-waiting')
+  const around = amy.getByRole('region', { name: 'Meeting' })
+  await expect(around).toContainText(/Bob.* wants to come in/)
+  await look(amy, 'around-knocking')
+  await around.getByRole('button', { name: 'Let in' }).click()
+  await expect(bob.getByText('You have been let in')).toBeVisible()
+  await expect(beside).toContainText('In a meeting: By the way')
+  await beside.getByRole('button', { name: 'Stop video' }).click()
+  await expect(beside.getByRole('button', { name: 'Start video' })).toBeVisible()
+  await around.getByRole('link', { name: 'Return' }).click()
+  await expect(amy.getByRole('heading', { name: 'By the way' })).toBeFocused()
+  await expect(tile(amy, 'Bob')).toContainText('Muted')
+  await expect(tile(amy, 'Bob').locator('video')).toHaveCount(0)
+  await beside.getByRole('button', { name: 'Leave' }).click()
+  await expect(tile(amy, 'Bob')).toHaveCount(0)
+})
+
+test('of two shared screens the newest is large, and the other one is a press away', async ({
+  visit,
+  company,
+}) => {
+  test.setTimeout(120_000)
+  const conv = await company.group('Two screens', 'amy', 'bob', 'carol')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const [bob, carol] = [await visit('bob', conv), await visit('carol', conv)]
+  const large = amy.locator('.stage-large')
+  for (const [page, name] of [
+    [bob, 'Bob'],
+    [carol, 'Carol'],
+  ] as const) {
+    await enter(page)
+    await press(page, 'Share screen')
+    await expect(large).toContainText(name)
+  }
+  await amy.getByRole('button', { name: /Look at the screen of .*Bob/ }).click()
+  await expect(large).toContainText('Bob')
+  await expect(amy.getByRole('button', { name: /Look at the screen of .*Carol/ })).toBeVisible()
+  await look(amy, 'two-screens')
+  await bar(bob).getByRole('button', { name: 'Stop sharing' }).click()
+  await expect(large).toContainText('Carol')
+})
+
 test('who speaks is seen to speak, until they are silent', async ({ visit, company }) => {
   const conv = await company.group('One voice', 'amy', 'bob')
   const amy = await visit('amy', conv)
@@ -190,6 +253,79 @@ test('who speaks is seen to speak, until they are silent', async ({ visit, compa
   await expect(amy.getByText(/Bob Wong is speaking/)).toHaveCount(0)
 })
 
+test('a screen that is chosen after one has left is not captured', async ({ visit, company }) => {
+  const conv = await company.group('Too late', 'amy', 'bob')
+  const page = await visit('amy', conv)
+  // The browser's own question stands until somebody answers it.
+  await page.addInitScript(() => {
+    const { mediaDevices } = navigator
+    const get = mediaDevices.getDisplayMedia.bind(mediaDevices)
+    mediaDevices.getDisplayMedia = async wanted => {
+      await new Promise(answered => addEventListener('answered', answered, { once: true }))
+      const stream = await get(wanted)
+      window.screens = stream.getTracks()
+      return stream
+    }
+  })
+  await page.reload()
+  await enter(page)
+  await press(page, 'Share screen')
+  await press(page, 'Leave')
+  await page.getByRole('menuitem', { name: 'Leave the meeting', exact: true }).click()
+  await expect(page.getByText('You have left the meeting')).toBeVisible()
+  await page.evaluate(() => dispatchEvent(new Event('answered')))
+  await expect
+    .poll(() => page.evaluate(() => window.screens?.map(({ readyState }) => readyState)))
+    .toContain('ended')
+  expect(await page.evaluate(() => window.screens?.some(one => one.readyState === 'live'))).toBe(
+    false,
+  )
+
+  // Whoever comes again reads how it is now.
+  await page.getByRole('link', { name: 'Go to the conversation' }).click()
+  await page.goBack()
+  await expect(page.getByText('The meeting is over')).toBeVisible()
+})
+
+test('who goes back while they go in is not in the meeting', async ({ visit, company }) => {
+  const conv = await company.group('On second thoughts', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const bob = await visit('bob', conv)
+  // The server's answers wait.
+  let answer = () => {}
+  const asked = new Promise<void>(resolve => {
+    void bob.routeWebSocket(/\/v1\//, socket => {
+      const server = socket.connectToServer()
+      const held: (string | Buffer)[] = []
+      let isHeld = false
+      socket.onMessage(message => {
+        if (String(message).includes('room.join')) {
+          isHeld = true
+          answer = () => {
+            isHeld = false
+            for (const message of held) socket.send(message)
+          }
+          resolve()
+        }
+        server.send(message)
+      })
+      server.onMessage(message => void (isHeld ? held.push(message) : socket.send(message)))
+    })
+  })
+  await bob.reload()
+  await bob.getByRole('button', { name: /^Join meeting/ }).click()
+  await join(bob)
+  await asked
+  await expect(bob.getByRole('button', { name: 'Stop video' })).toBeDisabled()
+  await expect(tile(amy, 'Bob')).toHaveCount(1)
+  await bob.getByRole('link', { name: 'Back' }).click()
+  await expect(bob.getByRole('button', { name: /^Join meeting/ })).toBeVisible()
+  answer()
+  await expect(tile(amy, 'Bob')).toHaveCount(0)
+  await expect(bob.getByRole('region', { name: 'Meeting' })).toHaveCount(0)
+})
+
 test('keys do what is done often', async ({ visit, company }) => {
   const conv = await company.group('By hand', 'amy', 'bob')
   const page = await visit('amy', conv)
@@ -207,8 +343,13 @@ test('keys do what is done often', async ({ visit, company }) => {
   await page.keyboard.press('h')
   await expect(button('Lower hand')).toBeVisible()
   await page.keyboard.press('?')
-  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible()
+  const help = page.getByRole('dialog', { name: 'Keyboard' })
+  await help.getByRole('checkbox', { name: 'Keys of one letter' }).uncheck()
   await page.keyboard.press('Escape')
+  await page.keyboard.press('h')
+  await page.keyboard.press('Control+e')
+  await expect(button('Stop video')).toBeVisible()
+  await expect(button('Lower hand')).toBeVisible()
   await expect(page.getByRole('dialog')).toHaveCount(0)
   await press(page, 'Chat')
   await expect(page.getByRole('complementary', { name: 'Chat' })).toBeVisible()
@@ -419,3 +560,10 @@ test('@figures how old pictures are as others see them, and how soon', async ({
   expect(p50).toBeLessThanOrEqual(DELAY_MS.p50)
   expect(p95).toBeLessThanOrEqual(DELAY_MS.p95)
 })
+
+declare global {
+  interface Window {
+    /** What the page captures of the screen. */
+    screens?: MediaStreamTrack[]
+  }
+}
