@@ -19,8 +19,8 @@ const MISSING_MS_MAX = 5_000
 
 /** Where not all can be shown, this share of them is tried next. */
 const FEWER = 3 / 4
-/** What a description becomes longer by when it is sent: the ends of its lines, and candidates. */
-const MARGIN = 1.1
+/** What a description grows by until it is sent, in bytes: candidates, and the rest of the frame. */
+const RESERVE = 4_096
 
 /** Who hears of it. */
 export interface SubscribeHearer {
@@ -217,7 +217,8 @@ function keyOf({ participant, source }: Pick<RoomView, 'participant' | 'source'>
 
 /** Whether the server takes it: a longer frame would end the socket. */
 function isTaken(sdp = ''): boolean {
-  return sdp.length * MARGIN <= LIMITS.SDP_LEN_MAX
+  const frame = JSON.stringify(sdp).length + RESERVE
+  return sdp.length + RESERVE <= LIMITS.SDP_LEN_MAX && frame <= LIMITS.FRAME_LEN_MAX
 }
 
 function tooLarge(): CarillonError {
