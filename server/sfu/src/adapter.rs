@@ -347,9 +347,10 @@ impl Connection {
         }
     }
 
-    /// How much would be sent, if the way to the client carried it: what is probed for.
-    pub(crate) fn desire(&mut self, bps: u64) {
-        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(bps));
+    /// How much would be sent, if the way to the client carried it, which is probed for, and how
+    /// much of that is filled up with padding, as far as the way is known to carry it.
+    pub(crate) fn desire(&mut self, sustained_bps: u64, bps: u64) {
+        self.rtc.bwe().set_bitrate(Bitrate::bps(sustained_bps), Bitrate::bps(bps));
     }
 
     /// How long the oldest packet of a section waits to be sent.

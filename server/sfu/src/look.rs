@@ -33,6 +33,10 @@ const AWAY_AFTER: Duration = Duration::from_secs(15);
 /// Pictures that wait longer than this are late: what comes after is dropped until they are gone.
 const QUEUE_MAX: Duration = Duration::from_millis(300);
 
+/// The way to a client is kept filled up to the next better layer and this share of it, in percent:
+/// what is not tried is not known to be carried.
+const SUSTAINED_PERCENT: u64 = 130;
+
 /// What a look needs besides the room.
 pub(crate) struct Look<'a> {
     pub(crate) net: &'a mut Net,
@@ -169,7 +173,10 @@ impl Room {
             slot.chosen = chosen.map(|layer| most.map_or(layer, |most| layer.min(most)));
         }
         if let Some(link) = look.net.get(viewer.link) {
-            link.desire(desired);
+            let next = next_bps(&wishes, &chosen);
+            let sustained =
+                next.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
+            link.desire(sustained.min(desired), desired);
         }
     }
 
@@ -267,6 +274,19 @@ impl Room {
             }
         }
     }
+}
+
+/// What all pictures cost with the cheapest better layer among them, if one is better.
+fn next_bps(wishes: &[(Key, Wish<'_>)], chosen: &[Option<usize>]) -> Option<u64> {
+    let bps = |wish: &Wish<'_>, layer: Option<usize>| layer.map_or(0, |i| wish.layers[i].bps);
+    let all = wishes.iter().zip(chosen);
+    let now: u64 = all.clone().map(|((_, wish), layer)| bps(wish, *layer)).sum();
+    let steps = all.filter_map(|((_, wish), layer)| {
+        let better = layer.map_or(0, |layer| layer + 1);
+        let useful = better < wish.useful();
+        useful.then(|| bps(wish, Some(better)).saturating_sub(bps(wish, *layer)))
+    });
+    steps.min().map(|step| now + step)
 }
 
 /// A view of what is sent now.
