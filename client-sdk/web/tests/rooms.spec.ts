@@ -287,45 +287,6 @@ test('a screen that is chosen after one has left is not captured', async ({ visi
   await expect(page.getByText('The meeting is over')).toBeVisible()
 })
 
-test('who goes back while they go in is not in the meeting', async ({ visit, company }) => {
-  const conv = await company.group('On second thoughts', 'amy', 'bob')
-  const amy = await visit('amy', conv)
-  await enter(amy)
-  const bob = await visit('bob', conv)
-  // The server's answers wait.
-  let answer = () => {}
-  const asked = new Promise<void>(resolve => {
-    void bob.routeWebSocket(/\/v1\//, socket => {
-      const server = socket.connectToServer()
-      const held: (string | Buffer)[] = []
-      let isHeld = false
-      socket.onMessage(message => {
-        if (String(message).includes('room.join')) {
-          isHeld = true
-          answer = () => {
-            isHeld = false
-            for (const message of held) socket.send(message)
-          }
-          resolve()
-        }
-        server.send(message)
-      })
-      server.onMessage(message => void (isHeld ? held.push(message) : socket.send(message)))
-    })
-  })
-  await bob.reload()
-  await bob.getByRole('button', { name: /^Join meeting/ }).click()
-  await join(bob)
-  await asked
-  await expect(bob.getByRole('button', { name: 'Stop video' })).toBeDisabled()
-  await expect(tile(amy, 'Bob')).toHaveCount(1)
-  await bob.getByRole('link', { name: 'Back' }).click()
-  await expect(bob.getByRole('button', { name: /^Join meeting/ })).toBeVisible()
-  answer()
-  await expect(tile(amy, 'Bob')).toHaveCount(0)
-  await expect(bob.getByRole('region', { name: 'Meeting' })).toHaveCount(0)
-})
-
 test('keys do what is done often', async ({ visit, company }) => {
   const conv = await company.group('By hand', 'amy', 'bob')
   const page = await visit('amy', conv)
