@@ -9,7 +9,7 @@ use carillon_protocol::{
     room::{Attendance, Attended, Get, List, Listed, Phase, Presence, Room},
 };
 
-use super::{change::topic, check_member, open::seen, rows};
+use super::{change::topic, check_member, media::Rooms, open::seen, rows};
 
 /// The most rooms in a list.
 const LISTED_MAX: usize = 200;
@@ -76,6 +76,9 @@ pub(super) async fn attendance(ctx: Ctx, args: Attendance) -> Result<Attended> {
 
 /// The rooms that the caller is in.
 pub(super) async fn mine(ctx: Ctx) -> Result<Vec<Listening>> {
+    if !ctx.state::<Rooms>().present.has(&ctx).await? {
+        return Ok(Vec::new());
+    }
     let sql = "SELECT room, MAX(pos) FROM room_participant
                WHERE user_id = $1 AND left_at IS NULL AND waiting = 0 GROUP BY room LIMIT $2";
     let rows = ctx.query(sql, [ctx.caller().user.into(), HEARD_MAX.into()]).await?;

@@ -11,6 +11,7 @@ use carillon_protocol::{
 
 use super::{
     change::sweeping,
+    present::Present,
     rows::{Stand, stand},
     rules,
 };
@@ -23,6 +24,7 @@ const LATER_MS: i64 = 1_000;
 /// What the handlers share.
 pub(super) struct Rooms {
     pub(super) media: Arc<dyn Media>,
+    pub(super) present: Arc<Present>,
 }
 
 /// Who carries media.

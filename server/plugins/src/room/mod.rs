@@ -18,6 +18,7 @@ mod look;
 mod media;
 mod moderate;
 mod open;
+mod present;
 mod rows;
 mod rules;
 mod seat;
@@ -34,12 +35,14 @@ use carillon_protocol::{
     session,
 };
 
-use self::media::Rooms;
+use self::{media::Rooms, present::Present};
 
 /// The plugin, over those who carry media.
 pub fn plugin(media: Arc<dyn Media>) -> Plugin {
+    let present = Arc::new(Present::default());
+    let observed = Arc::clone(&present);
     Plugin::new("room")
-        .state(Arc::new(Rooms { media }))
+        .state(Arc::new(Rooms { media, present }))
         .migration(1, include_str!("1_tables.sql"))
         .once(open::create, open::created)
         .command(look::get)
@@ -72,6 +75,7 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
         .on(session::kind::ENDED, follow::signed_out)
         .topics(TopicKind::Plugin("room"), look::mine, look::sees)
         .live(means)
+        .observe(move |event| observed.observe(event))
 }
 
 /// Refuses whoever is not in the conversation.
