@@ -1,6 +1,6 @@
 //! What every engine does alike: where topics stand, what an event becomes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use carillon_plugin::{Committed, Emit, Error, Head, Result, Rewrite, Transaction};
 use carillon_protocol::{ErrorCode, Event, EventId, Json, Topic};
@@ -41,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) epoch: u64,
     /// Why this node must end, once that is known.
     pub(crate) replaced: watch::Sender<Option<Replaced>>,
+    /// The newest position that was seen, once this node found that the log was set back: whichever
+    /// of its connections sees the new epoch first says why there is one.
+    pub(crate) set_back: OnceLock<u64>,
 }
 
 /// Why the log is not the one any more that a node has followed. Whatever the node knows is of
@@ -77,6 +80,7 @@ impl Shared {
 
     /// The log is another one. What was found first counts.
     pub(crate) fn is_replaced(&self, why: Replaced) {
+        let why = self.set_back.get().map_or(why, |&applied| Replaced::SetBack { applied });
         self.replaced.send_if_modified(|known| {
             let is_first = known.is_none();
             known.get_or_insert(why);
@@ -94,7 +98,8 @@ impl Shared {
 
     fn of(places: Arc<Places>, line: Line, epoch: u64) -> Shared {
         let (tail, asking) = (Figures::default(), Asking::default());
-        Shared { places, line, tail, asking, epoch, replaced: watch::Sender::default() }
+        let (replaced, set_back) = (watch::Sender::default(), OnceLock::new());
+        Shared { places, line, tail, asking, epoch, replaced, set_back }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) async fn newest(conn: &mut PgConnection, shared: &Shared) -> sqlx::Re
     if epoch != shared.epoch {
         shared.is_replaced(Replaced::Renewed);
     } else if newest < applied || !is_there {
+        let applied = *shared.set_back.get_or_init(|| applied);
         renew(conn, epoch).await?;
         shared.is_replaced(Replaced::SetBack { applied });
     } else {
