@@ -23,6 +23,7 @@ use self::{
     room::Room,
     seat::{Part, Seat},
     stream::{Layer, SIMULCAST},
+    table::Matter,
 };
 use crate::{
     bars::{self, Verdict},
@@ -55,6 +56,9 @@ pub struct RoomArgs {
     /// Everything that a room promises, one after the other.
     #[arg(long)]
     table: bool,
+    /// Only these of the table.
+    #[arg(long, value_enum, value_delimiter = ',', requires = "table")]
+    only: Vec<Matter>,
     /// The bare forwarder instead of a server: what a room is compared with.
     #[arg(long, conflicts_with = "table")]
     bare: bool,
@@ -188,7 +192,7 @@ pub fn run(args: &RoomArgs) -> Result<(), Failed> {
     let program = place::program(args.server.as_ref())?;
     os::pin(std::process::id(), CORES[1])?;
     if args.table {
-        return table::run(&program);
+        return table::run(&program, &args.only);
     }
     let begun = now_ns();
     let measured = if args.bare {

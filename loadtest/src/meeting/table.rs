@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use carillon_sfu::kit::Weather;
+use clap::ValueEnum;
 
 use super::{
     Measured, RoomArgs, TILE, WARM_UP, baseline, gathering::Gathering, ledger::no_delays, meet,
@@ -27,15 +28,45 @@ const FULL_KBPS: usize = 7_600;
 /// Rounds of joining and leaving, of so many people each.
 const CHURN: (usize, usize) = (60, 20);
 
-type Matter = fn(&Path) -> Result<Vec<Verdict>, Failed>;
+/// What a room promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Matter {
+    /// How much one core forwards, how fast, and what a subscriber takes.
+    Capacity,
+    /// Processor time a packet, beside the bare forwarder.
+    Forwarding,
+    /// A hundred people with sound.
+    Hundred,
+    /// Many cameras.
+    Tiles,
+    /// One in twenty datagrams is lost.
+    Lossy,
+    /// A link becomes narrow, and wide again.
+    Narrow,
+    /// People come and go.
+    Churn,
+}
 
-const MATTERS: [Matter; 7] = [capacity, forwarding, hundred, tiles, lossy, narrow, churn];
+impl Matter {
+    fn measure(self, program: &Path) -> Result<Vec<Verdict>, Failed> {
+        match self {
+            Matter::Capacity => capacity(program),
+            Matter::Forwarding => forwarding(program),
+            Matter::Hundred => hundred(program),
+            Matter::Tiles => tiles(program),
+            Matter::Lossy => lossy(program),
+            Matter::Narrow => narrow(program),
+            Matter::Churn => churn(program),
+        }
+    }
+}
 
-/// Runs the table, prints it, and fails if a bar was not reached.
-pub fn run(program: &Path) -> Result<(), Failed> {
+/// Measures these, or all if none is named; prints them, and fails if a bar was not reached.
+pub fn run(program: &Path, only: &[Matter]) -> Result<(), Failed> {
     let mut verdicts = Vec::new();
-    for matter in MATTERS {
-        for verdict in matter(program)? {
+    let all = Matter::value_variants();
+    for &matter in if only.is_empty() { all } else { only } {
+        for verdict in matter.measure(program)? {
             println!("{verdict}");
             verdicts.push(verdict);
         }
@@ -51,6 +82,7 @@ fn args(publishers: usize, subscribers: usize) -> RoomArgs {
     RoomArgs {
         server: None,
         table: false,
+        only: Vec::new(),
         bare: false,
         publishers,
         subscribers,
