@@ -114,14 +114,15 @@ test('who writes several lines on a phone sees them where they were sent', async
   company,
 }) => {
   const conv = await company.group('Lines', 'amy', 'bob')
-  for (let number = 1; number <= 20; number += 1) await company.say(conv, 'bob', `box ${number}`)
+  // A number is followed by the time in the row: "box 2" at 00:05 would be "box 200:05".
+  for (let number = 1; number <= 20; number += 1) await company.say(conv, 'bob', `box ${number}.`)
   const amy = await open('amy', {
     path: `/c/${conv}`,
     viewport: { width: 390, height: 844 },
     hasTouch: true,
     isMobile: true,
   })
-  await expect(message(amy, 'box 20')).toBeInViewport()
+  await expect(message(amy, 'box 20.')).toBeInViewport()
   const send = amy.getByRole('button', { name: 'Send', exact: true })
   for (const first of ['one', 'two', 'three']) {
     await box(amy).fill(`${first}\nof\nsome\nmore\nlines`)

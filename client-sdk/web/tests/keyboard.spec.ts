@@ -115,25 +115,26 @@ test('by keys: to the first unread message, and back to the newest', async ({ op
 
 test('by keys: from message to message, and one is copied', async ({ open, company }) => {
   const conv = await company.group('Walking', 'amy', 'bob')
-  for (let number = 1; number <= 60; number += 1) await company.say(conv, 'bob', `Step ${number}`)
+  // A number is followed by the time in the row: "Step 2" at 00:05 would be "Step 200:05".
+  for (let number = 1; number <= 60; number += 1) await company.say(conv, 'bob', `Step ${number}.`)
   const page = await open('amy', {
     path: `/c/${conv}`,
     permissions: ['clipboard-read', 'clipboard-write'],
   })
   const hands = await inside(page)
   await hands.goTo(page.getByRole('article'), 'Shift+Tab')
-  await expect(message(page, 'Step 60')).toBeFocused()
+  await expect(message(page, 'Step 60.')).toBeFocused()
   for (let up = 0; up < 40; up += 1) await hands.step('ArrowUp')
-  await expect(message(page, 'Step 20')).toBeFocused()
-  await expect(message(page, 'Step 20')).toBeInViewport()
-  await hands.use(message(page, 'Step 20').getByRole('button', { name: 'Message options' }))
+  await expect(message(page, 'Step 20.')).toBeFocused()
+  await expect(message(page, 'Step 20.')).toBeInViewport()
+  await hands.use(message(page, 'Step 20.').getByRole('button', { name: 'Message options' }))
   await expect(page.getByRole('menuitem', { name: 'Copy text' })).toBeFocused()
   await hands.step('ArrowDown')
   await hands.step('ArrowUp')
   await hands.press('Enter')
   await expect(page.getByText('Copied')).toBeVisible()
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('Step 20')
-  await expect(message(page, 'Step 20').getByRole('button')).toBeFocused()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('Step 20.')
+  await expect(message(page, 'Step 20.').getByRole('button')).toBeFocused()
 })
 
 test('by keys: a group is made', async ({ open, company, faults, wire, address }) => {
