@@ -144,6 +144,14 @@ export class MeetingRoom {
     return this.#presence.speaking
   }
 
+  /**
+   * Whose cameras are on and looked at, and no picture of them has come for some seconds: their
+   * network is away, or the caller's own carries no more. A new array after each change.
+   */
+  get still(): readonly RoomParticipantId[] {
+    return this.#presence.connections?.still ?? []
+  }
+
   /** How the meeting is carried, of late. */
   get quality(): Quality {
     return this.#presence.quality

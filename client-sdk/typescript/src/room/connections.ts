@@ -1,10 +1,17 @@
 /** Both connections of a participant, from one `room.join` to the next. */
 
 import { after, now, type Timer } from '../clock.ts'
-import type { RoomConnection, RoomIceServer, RoomParticipantId, RoomView } from '../protocol.ts'
+import type {
+  RoomConnection,
+  RoomIceServer,
+  RoomParticipantId,
+  RoomSource,
+  RoomView,
+} from '../protocol.ts'
 import { Publisher } from './publish.ts'
 import type { Ask, Rtc } from './rtc.ts'
 import { type MeetingStats, type Sample, sample, stats } from './stats.ts'
+import { Still } from './still.ts'
 import { type SubscribeHearer, Subscriber } from './subscribe.ts'
 
 /** How often the counters are looked at: within the time that a restart is given. */
@@ -26,8 +33,12 @@ export interface ConnectionsHearer extends SubscribeHearer {
   flow(which: RoomConnection, flows: boolean): void
   /** The counters were looked at. */
   looked(stats: MeetingStats): void
+  /** The pictures of other people stand still. */
+  still(): void
   /** Whether somebody is heard now, as the server says. */
   spoken(): boolean
+  /** Whether somebody sends this now, and it is not muted. */
+  sent(participant: RoomParticipantId, source: RoomSource): boolean
 }
 
 /** What `room.join` answered. */
@@ -70,6 +81,7 @@ class Counters {
 export class Connections {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
+  readonly #still = new Still()
   readonly #hearer: ConnectionsHearer
   readonly #counters: Record<RoomConnection, Counters>
   #timer: Timer | undefined
@@ -127,6 +139,13 @@ export class Connections {
       this.#flow(which)
     }
     this.#hearer.looked(stats)
+    const isSent = (id: RoomParticipantId) => this.#hearer.sent(id, 'camera')
+    if (this.#still.look(stats.subscribe.videos, isSent)) this.#hearer.still()
+  }
+
+  /** Whose cameras are on and looked at, and nothing of them comes. */
+  get still(): readonly RoomParticipantId[] {
+    return this.#still.people
   }
 
   #flow(which: RoomConnection): void {

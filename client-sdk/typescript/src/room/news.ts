@@ -31,6 +31,8 @@ export type MeetingUpdate =
   | { kind: 'left'; participant: RoomParticipant; gone: Gone; stillThere: boolean }
   /** `speaking` changed. */
   | { kind: 'speaking' }
+  /** `still` changed. */
+  | { kind: 'still' }
   /** What `trackOf` answers, or `audio`, changed. */
   | { kind: 'tracks' }
   /** `sending` changed. */

@@ -27,7 +27,7 @@ import { asError, Entry } from './entry.ts'
 import { Gap } from './gap.ts'
 import type { MeetingState, MeetingUpdate } from './news.ts'
 import { TRY_MS, Watch } from './reconnect.ts'
-import { type Change, find, type Held, held, isHeard, Roster } from './roster.ts'
+import { type Change, find, type Held, held, isSent, Roster } from './roster.ts'
 import type { Ask, Rtc } from './rtc.ts'
 import { Sends } from './sends.ts'
 import { type Quality, quality } from './stats.ts'
@@ -202,7 +202,9 @@ export class Presence {
       tracks: () => this.#tell({ kind: 'tracks' }),
       failed: () => this.#lost(),
       published: (participant, source) => this.published(participant, source),
-      spoken: () => this.speaking.some(id => id !== this.me && isHeard(this.held, id)),
+      spoken: () => this.speaking.some(id => id !== this.me && isSent(this.held, id, 'microphone')),
+      sent: (participant, source) => isSent(this.held, participant, source),
+      still: () => this.#tell({ kind: 'still' }),
     })
     this.#watch.joined(now())
     this.sends.attach(this.connections.publisher)
@@ -259,12 +261,9 @@ export class Presence {
 
   #settle(): void {
     if (this.#left || (this.state.state === 'waiting' && !this.connections)) return
-    if (this.#watch.whole) {
-      this.#wasConnected = true
-      this.#change({ state: 'connected' })
-    } else {
-      this.#change({ state: this.#wasConnected ? 'reconnecting' : 'connecting' })
-    }
+    this.#wasConnected ||= this.#watch.whole
+    const away = this.#wasConnected ? 'reconnecting' : 'connecting'
+    this.#change({ state: this.#watch.whole ? 'connected' : away })
   }
 
   #change(state: MeetingState): void {

@@ -13,6 +13,7 @@ import type {
   RoomHead,
   RoomParticipant,
   RoomParticipantId,
+  RoomSource,
 } from '../protocol.ts'
 
 /** Events that wait for an earlier one; with more, `room.get` knows better. */
@@ -98,10 +99,10 @@ export function find(
   return participants.find(({ participant }) => participant === id)
 }
 
-/** Whether somebody sends their voice. */
-export function isHeard(state: Held, id: RoomParticipantId): boolean {
-  const microphone = find(state, id)?.publications?.microphone
-  return microphone !== undefined && !microphone.muted
+/** Whether somebody sends this, and it is not muted. */
+export function isSent(state: Held, id: RoomParticipantId, source: RoomSource): boolean {
+  const publication = find(state, id)?.publications?.[source]
+  return publication !== undefined && !publication.muted
 }
 
 /** Follows the log of a room. */
