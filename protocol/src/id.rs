@@ -94,6 +94,8 @@ ids! {
     RoomId = "room-id";
     /// Somebody in a room: one device of one person, from joining to leaving.
     ParticipantId = "participant-id";
+    /// A link by which guests enter a room.
+    LinkId = "link-id";
     /// A signed-in session of a person, or a token of a program.
     SessionId = "session-id";
     /// Something that a plugin put aside after it failed for good.

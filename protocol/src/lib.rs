@@ -42,8 +42,8 @@ pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, OrgId, ParticipantId,
-    PollId, RobotId, RoleId, RoomId, RunId, SessionId, UserId,
+    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, LinkId, OrgId,
+    ParticipantId, PollId, RobotId, RoleId, RoomId, RunId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -57,6 +57,14 @@ limits! {
     ROOM_TITLE_LEN_MAX: usize = 100;
     /// The most people in one room.
     ROOM_PARTICIPANTS_MAX: usize = 100;
+    /// The most guests of one room, with those who knock: half of it is left to people of the
+    /// organisation, however many come by a link.
+    ROOM_GUESTS_MAX: usize = 50;
+    /// The most links for guests of one room that work at a time.
+    ROOM_LINKS_MAX: usize = 20;
+    /// The longest life of a link for guests, in milliseconds, from now or from when a planned room
+    /// is to begin: 30 days.
+    GUEST_LINK_TTL_MAX_MS: i64 = 30 * 24 * 3_600_000;
     /// The most pictures that one participant sees at once.
     VIEWS_MAX: usize = 49;
     /// The longest description of a connection, in bytes: one of every slot fits, and a frame

@@ -21,6 +21,8 @@ pub enum Access {
     Public,
     /// Whoever is signed in with this scope: `read`, `write` or `admin`.
     Scope(&'static str),
+    /// Whoever is signed in with this scope, and guests of a room, there.
+    Room(&'static str),
     /// Only the node itself and the command line beside it.
     System,
 }
@@ -31,6 +33,11 @@ pub const READ: Access = Access::Scope("read");
 pub const WRITE: Access = Access::Scope("write");
 /// The scope that administration needs.
 pub const ADMIN: Access = Access::Scope("admin");
+
+/// What guests of a room may look at, and whoever may read.
+pub const GUESTS_READ: Access = Access::Room("read");
+/// What guests of a room may do there, and whoever may write.
+pub const GUESTS_WRITE: Access = Access::Room("write");
 
 /// The arguments of an operation, which say everything else about it.
 pub trait Command: Serialize + DeserializeOwned + JsonSchema + Send + 'static {

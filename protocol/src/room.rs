@@ -6,6 +6,7 @@
 //! ([`Offer`]), one for what they see and hear ([`Joined::offer`], [`Subscribe`]).
 
 mod act;
+mod guest;
 mod media;
 mod told;
 
@@ -19,12 +20,15 @@ use crate::{
     card::Acted,
     field,
     limits::ROOM_TITLE_LEN_MAX,
-    operation::{Access, READ, WRITE, operations},
+    operation::{Access, GUESTS_READ, GUESTS_WRITE, READ, WRITE, operations},
 };
 
 pub use act::{
     Act, Admit, Attendance, Attended, Done, End, HasActed, Kick, Leave, Lost, Mute, Presence,
     Publish, RaiseHand, React, Refresh, Remind, SetRole, Sweep, TakeOver, Update,
+};
+pub use guest::{
+    Dismiss, Enter, Entered, GuestLink, Invitation, Link, Linked, Links, LinksListed, Look, Unlink,
 };
 pub use media::{
     Answer, Candidate, Connection, IceServer, Join, Joined, Offer, Offered, Sent, Slot, Subscribe,
@@ -41,24 +45,24 @@ operations! {
     /// there now and no time is given, that one is answered.
     "room.create": Create => Created, Once, WRITE;
     /// A room with everybody who is in it; members of its conversation and participants may look.
-    "room.get": Get => Room, Read, READ;
+    "room.get": Get => Room, Read, GUESTS_READ;
     /// The rooms that are open or planned, in one conversation or in all of the caller's.
     "room.list": List => Listed, Read, READ;
     /// Enters a room, or comes back to it: answers what a client needs to connect.
-    "room.join": Join => Joined, State, WRITE;
+    "room.join": Join => Joined, State, GUESTS_WRITE;
     /// Leaves a room; the last one who leaves a room that was not planned ends it.
-    "room.leave": Leave => Done, State, WRITE;
+    "room.leave": Leave => Done, State, GUESTS_WRITE;
     /// Connects what the caller sends: the client's offer, again whenever it changes.
-    "room.offer": Offer => Offered, State, WRITE;
+    "room.offer": Offer => Offered, State, GUESTS_WRITE;
     /// Says what the caller wants to see, the most important first; answers an offer if the
     /// connection must grow for it.
-    "room.subscribe": Subscribe => Subscribed, State, WRITE;
+    "room.subscribe": Subscribe => Subscribed, State, GUESTS_WRITE;
     /// Answers the server's offer.
-    "room.answer": Answer => Done, State, WRITE;
+    "room.answer": Answer => Done, State, GUESTS_WRITE;
     /// Another address that the client may be reached at.
-    "room.candidate": Candidate => Done, State, WRITE;
+    "room.candidate": Candidate => Done, State, GUESTS_WRITE;
     /// Says that the caller sends something from now on, mutes it, or sends it no more.
-    "room.publish": Publish => Done, State, WRITE;
+    "room.publish": Publish => Done, State, GUESTS_WRITE;
     /// Mutes somebody, or all but those who moderate; moderators may. Nobody is unmuted by others.
     "room.mute": Mute => Done, State, WRITE;
     /// Lets somebody in who waits, or turns them away; moderators may.
@@ -66,9 +70,9 @@ operations! {
     /// Puts somebody out, who does not come back into this room; moderators may.
     "room.kick": Kick => Done, State, WRITE;
     /// Raises or lowers a hand: one's own, or as a moderator somebody's.
-    "room.raise_hand": RaiseHand => Done, State, WRITE;
+    "room.raise_hand": RaiseHand => Done, State, GUESTS_WRITE;
     /// Shows everybody in the room an emoji for a moment.
-    "room.react": React => Done, State, WRITE;
+    "room.react": React => Done, State, GUESTS_WRITE;
     /// Makes somebody a moderator, or a member again; hosts may.
     "room.role": SetRole => Done, State, WRITE;
     /// Changes the title, who may come in and what members may send; moderators may.
@@ -77,6 +81,21 @@ operations! {
     "room.end": End => Done, State, WRITE;
     /// Who was in a room from when to when; members of its conversation may look.
     "room.attendance": Attendance => Attended, Read, READ;
+    /// Makes a link by which people without an account knock; who moderates the room may, and who
+    /// opened or planned it.
+    "room.link": Link => Linked, State, WRITE;
+    /// The links of a room that still work; those may look who may make one.
+    "room.links": Links => LinksListed, Read, READ;
+    /// Makes a link useless, and puts out who came by it; those may who may make one.
+    "room.unlink": Unlink => Done, State, WRITE;
+    /// What a guest's link is for, before it is used.
+    "room.look": Look => Invitation, Read, Access::Public;
+    /// Begins a guest's session by a link. It is good for this room, and there for `room.get`,
+    /// `room.join`, `room.leave`, `room.offer`, `room.subscribe`, `room.answer`,
+    /// `room.candidate`, `room.publish`, `room.raise_hand` and `room.react` alone.
+    "room.enter": Enter => Entered, State, Access::Public;
+    /// Ends the sessions of guests who may not be in a room any more.
+    "room.dismiss": Dismiss => Done, State, Access::System;
     /// What the room's card shows is brought up to date.
     "room.refresh": Refresh => Done, State, Access::System;
     /// Looks after a room: removes who is gone, ends it when nobody is left.

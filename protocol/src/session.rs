@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, SessionId, UserId,
+    OrgId, RoomId, SessionId, UserId,
     event::events,
     field,
     limits::NAME_LEN_MAX,
@@ -39,6 +39,10 @@ operations! {
     /// A token for a person's device or a program, shown once; needs `sessions`, every permission
     /// of whom it is for, and for somebody else's with the scope `admin` the administrator's role.
     "session.issue": Issue => Grant, State, ADMIN;
+    /// Opens a session for a guest of a room, who is nobody of the organisation.
+    "session.guest": Guest => Grant, State, Access::System;
+    /// Ends the sessions of a guest.
+    "session.guest_gone": GuestGone => Ended, State, Access::System;
     /// Whom a bearer token or ticket belongs to; asked by the node for every connection.
     "session.resolve": Resolve => Resolved, State, Access::System;
 }
@@ -251,6 +255,29 @@ pub struct Issue {
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 316_224_000_000_i64))]
     pub ttl_ms: Option<i64>,
+}
+
+/// `session.guest`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Guest {
+    /// Who they are from now on.
+    pub user: UserId,
+    /// Whose guest.
+    pub org: OrgId,
+    /// The only room that the session is good for.
+    pub room: RoomId,
+    /// For how long, in milliseconds.
+    #[serde(deserialize_with = "field::int")]
+    pub ttl_ms: i64,
+}
+
+/// `session.guest_gone`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GuestGone {
+    /// Who.
+    pub user: UserId,
+    /// Whose guest.
+    pub org: OrgId,
 }
 
 /// `session.resolve`.

@@ -159,7 +159,7 @@ impl Documented {
     /// The scope that it needs, if it needs one.
     fn scope(&self) -> Option<&'static str> {
         match self.access {
-            Access::Scope(scope) => Some(scope),
+            Access::Scope(scope) | Access::Room(scope) => Some(scope),
             Access::Public | Access::System => None,
         }
     }

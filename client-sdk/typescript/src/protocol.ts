@@ -2102,6 +2102,114 @@ export interface RoomPresence {
   user: UserId
 }
 
+/** `room.link`. */
+export interface RoomLink {
+  /** Into which room. */
+  room: RoomId
+  /**
+   * For how long, in milliseconds from now or from when a planned room is to begin, at most 30
+   * days; a day if absent. It works no longer than the room.
+   */
+  ttl_ms?: number | undefined
+}
+
+/** The answer of `room.link`. */
+export interface RoomLinked {
+  /** Until when, in milliseconds since the epoch. */
+  expires_at: number
+  /** What it is known by, for `room.unlink`. */
+  link: RoomLinkId
+  /**
+   * What opens it, for `room.enter`: 26 characters of which 128 bits are random. It is in this
+   * answer and nowhere else.
+   */
+  secret: string
+}
+
+/** A link by which guests enter a room. */
+export type RoomLinkId = string
+
+/** `room.links`. */
+export interface RoomLinks {
+  /** Of which room. */
+  room: RoomId
+}
+
+/** The answer of `room.links`. */
+export interface RoomLinksListed {
+  /** Those that still work, the newest first, at most 20. */
+  links: RoomGuestLink[]
+}
+
+/** A link into a room that still works. */
+export interface RoomGuestLink {
+  /** Who made it. */
+  by: UserId
+  /** When, in milliseconds since the epoch. */
+  created_at: number
+  /** Until when, in milliseconds since the epoch. */
+  expires_at: number
+  /** How many guests have come by it and may come back. */
+  guests: number
+  /** Which. */
+  link: RoomLinkId
+}
+
+/** `room.unlink`. */
+export interface RoomUnlink {
+  /** Which. */
+  link: RoomLinkId
+}
+
+/** `room.look`. */
+export interface RoomLook {
+  /** The link's. */
+  secret: string
+}
+
+/** The answer of `room.look`: what a guest is told before they say who they are. */
+export interface RoomInvitation {
+  /** Until when the link works, in milliseconds since the epoch. */
+  expires_at: number
+  /** The organisation's name. */
+  org: string
+  /** How far it is: `planned` or `open`. */
+  phase: RoomPhase
+  /** When it is to begin, if it was planned; milliseconds since the epoch. */
+  starts_at?: number
+  /** What the meeting is about, if somebody said so. */
+  title?: string
+}
+
+/** `room.enter`. */
+export interface RoomEnter {
+  /** The name that others see, in one line of 1 to 100 characters. */
+  name: string
+  /** The link's. */
+  secret: string
+}
+
+/** The answer of `room.enter`: a session for one room, with which to call `room.join`. */
+export interface RoomEntered {
+  /**
+   * When the session ends at the latest, in milliseconds since the epoch. It ends sooner with the
+   * room, with the link, and when the guest is put out.
+   */
+  expires_at: number
+  /** The name, as others see it. */
+  name: string
+  /** The organisation. */
+  org: OrgId
+  /** The room. */
+  room: RoomId
+  /** The session that it belongs to. */
+  session: SessionId
+  /** The bearer token, for `hello.token`; never shown again. */
+  token: string
+  /** Who the guest is from now on. */
+  user: UserId
+}
+
 /** `session.setup`. */
 export interface SessionSetup {
   /** The administrator's sign-in name. */
@@ -2836,6 +2944,23 @@ export interface Operations {
   'room.end': { args: RoomEnd; reply: RoomDone; effect: 'state' }
   /** Who was in a room from when to when; members of its conversation may look. */
   'room.attendance': { args: RoomAttendance; reply: RoomAttended; effect: 'read' }
+  /**
+   * Makes a link by which people without an account knock; who moderates the room may, and who
+   * opened or planned it.
+   */
+  'room.link': { args: RoomLink; reply: RoomLinked; effect: 'state' }
+  /** The links of a room that still work; those may look who may make one. */
+  'room.links': { args: RoomLinks; reply: RoomLinksListed; effect: 'read' }
+  /** Makes a link useless, and puts out who came by it; those may who may make one. */
+  'room.unlink': { args: RoomUnlink; reply: RoomDone; effect: 'state' }
+  /** What a guest's link is for, before it is used. */
+  'room.look': { args: RoomLook; reply: RoomInvitation; effect: 'read' }
+  /**
+   * Begins a guest's session by a link. It is good for this room, and there for `room.get`,
+   * `room.join`, `room.leave`, `room.offer`, `room.subscribe`, `room.answer`, `room.candidate`,
+   * `room.publish`, `room.raise_hand` and `room.react` alone.
+   */
+  'room.enter': { args: RoomEnter; reply: RoomEntered; effect: 'state' }
   /** Makes the first organisation and its administrator, with the first start's one-time token. */
   'session.setup': { args: SessionSetup; reply: SessionGrant; effect: 'state' }
   /** How people can sign in here; asked before anything else. */
@@ -2950,6 +3075,11 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'room.update': 'state',
   'room.end': 'state',
   'room.attendance': 'read',
+  'room.link': 'state',
+  'room.links': 'read',
+  'room.unlink': 'state',
+  'room.look': 'read',
+  'room.enter': 'state',
   'session.setup': 'state',
   'session.methods': 'read',
   'session.login': 'state',
@@ -3069,6 +3199,18 @@ export const LIMITS = {
   ROOM_TITLE_LEN_MAX: 100,
   /** The most people in one room. */
   ROOM_PARTICIPANTS_MAX: 100,
+  /**
+   * The most guests of one room, with those who knock: half of it is left to people of the
+   * organisation, however many come by a link.
+   */
+  ROOM_GUESTS_MAX: 50,
+  /** The most links for guests of one room that work at a time. */
+  ROOM_LINKS_MAX: 20,
+  /**
+   * The longest life of a link for guests, in milliseconds, from now or from when a planned room is
+   * to begin: 30 days.
+   */
+  GUEST_LINK_TTL_MAX_MS: 2592000000,
   /** The most pictures that one participant sees at once. */
   VIEWS_MAX: 49,
   /**

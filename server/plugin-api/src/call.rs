@@ -155,7 +155,10 @@ impl Host {
                     Error::new(ErrorCode::UnknownOp, msg)
                 }
                 (_, true) => Error::new(ErrorCode::Unauth, "sign in first"),
-                (Access::Scope(scope), false) => {
+                (Access::Scope(_), false) if caller.is_guest() => {
+                    Error::denied("guests of a meeting cannot do this; sign in with an account")
+                }
+                (Access::Scope(scope) | Access::Room(scope), false) => {
                     Error::denied(format!("this needs the scope `{scope}`; ask an administrator"))
                 }
                 (Access::Public, false) => unreachable!("everybody may"),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use carillon_protocol::{Access, OrgId, SessionId, UserId, id::Ulid};
+use carillon_protocol::{Access, OrgId, RoomId, SessionId, UserId, id::Ulid};
 use serde::{Deserialize, Serialize};
 
 /// Who calls, with what rights. Cheap to clone.
@@ -17,6 +17,8 @@ pub struct Caller {
     /// The network that the call came from, if it came from outside: an IPv4 address, or the /64
     /// of an IPv6 one.
     pub network: Option<IpAddr>,
+    /// The only room that the caller may be in, for a guest: somebody without an account.
+    pub room: Option<RoomId>,
     rights: u8,
 }
 
@@ -28,6 +30,7 @@ pub(crate) struct CallerForm {
     org: OrgId,
     session: Option<SessionId>,
     network: Option<IpAddr>,
+    room: Option<RoomId>,
     rights: u8,
 }
 
@@ -37,6 +40,10 @@ const ADMIN: u8 = 4;
 const SYSTEM: u8 = 8;
 /// Lets a call in, and is gone when it is.
 const ENTRY: u8 = 16;
+/// A guest's, in one room.
+const GUEST: u8 = 32;
+/// What the scope of a guest begins with; the room's id follows.
+const ROOM: &str = "room:";
 
 /// The bit of a scope; 0 for one that does not exist.
 fn bit(scope: &str) -> u8 {
@@ -55,21 +62,38 @@ impl Caller {
         org: OrgId(Ulid::nil()),
         session: None,
         network: None,
+        room: None,
         rights: 0,
     };
 
     /// The node itself, and the command line beside it: may do everything.
     pub const SYSTEM: Caller = Caller { rights: READ | WRITE | ADMIN | SYSTEM, ..Caller::STRANGER };
 
-    /// A person or program with a session.
+    /// A person or program with a session; or a guest, whose only scope names a room.
     pub fn signed_in<'a>(
         user: UserId,
         org: OrgId,
         session: SessionId,
         scopes: impl IntoIterator<Item = &'a str>,
     ) -> Caller {
-        let rights = scopes.into_iter().fold(0, |rights, scope| rights | bit(scope));
-        Caller { user, org, session: Some(session), rights, ..Caller::STRANGER }
+        let mut caller = Caller { user, org, session: Some(session), ..Caller::STRANGER };
+        for scope in scopes {
+            match scope.strip_prefix(ROOM).map(str::parse) {
+                Some(Ok(room)) => caller.room = Some(room),
+                Some(Err(_)) => {}
+                None => caller.rights |= bit(scope),
+            }
+        }
+        // Whatever else such a session may say: a guest is nothing but that.
+        if caller.room.is_some() {
+            caller.rights = GUEST;
+        }
+        caller
+    }
+
+    /// The scope of a guest's session, which [`signed_in`](Caller::signed_in) reads.
+    pub fn scope_of_guest(room: RoomId) -> String {
+        format!("{ROOM}{room}")
     }
 
     /// A person as the system speaks for them, with everything but administration.
@@ -107,6 +131,7 @@ impl Caller {
         match access {
             Access::Public => true,
             Access::Scope(scope) => self.rights & bit(scope) != 0,
+            Access::Room(scope) => self.rights & (bit(scope) | GUEST) != 0,
             Access::System => self.rights & (SYSTEM | ENTRY) != 0,
         }
     }
@@ -114,6 +139,11 @@ impl Caller {
     /// Whether it is the node itself or the command line beside it.
     pub fn is_system(&self) -> bool {
         self.rights & SYSTEM != 0
+    }
+
+    /// Whether it is a guest of a room, who has no account.
+    pub fn is_guest(&self) -> bool {
+        self.rights & GUEST != 0
     }
 
     /// Whether nobody is signed in.

@@ -77,7 +77,9 @@ async fn every_operation_is_described_with_all_that_may_come_of_it() {
         let is_once = operation.effect == Effect::Once;
         assert_eq!(!post["parameters"].is_null(), is_once, "{op} has a key if it needs one");
         let security = match operation.access {
-            Access::Scope(scope) => json!([{ "bearer": [scope] }, { "cookie": [scope] }]),
+            Access::Scope(scope) | Access::Room(scope) => {
+                json!([{ "bearer": [scope] }, { "cookie": [scope] }])
+            }
             _ => json!([]),
         };
         assert_eq!(post["security"], security, "{op}");

@@ -131,7 +131,7 @@ async fn holes(
 
 /// Operations that need no session at all, end the owner's own, or name nobody but the owner.
 fn is_open(operation: &Operation) -> bool {
-    !matches!(operation.access, Access::Scope(_))
+    !matches!(operation.access, Access::Scope(_) | Access::Room(_))
         || ["session.logout", "session.password"].contains(&operation.op)
 }
 
