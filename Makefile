@@ -91,6 +91,10 @@ interop: system browser ## unmodified programs of others post, and meet a browse
 	for tool in prometheus-alertmanager firefox-esr; do \
 		command -v $$tool >/dev/null || missing+=" $$tool"; \
 	done; \
+	for package in gstreamer1.0-nice gstreamer1.0-plugins-bad gir1.2-gst-plugins-bad-1.0 \
+		python3-gst-1.0; do \
+		dpkg-query --show $$package >/dev/null 2>&1 || missing+=" $$package"; \
+	done; \
 	$(INSTALL)
 	@echo "== programs of others, in target/interop"
 	python3 -m venv target/interop

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 
-import { caller, participate } from './participant.mjs'
+import { caller, participate, withParent } from './participant.mjs'
 
 // From where this is run, not from where it lies.
 const puppeteer = createRequire(`${process.cwd()}/`)('puppeteer-core')
@@ -37,26 +37,29 @@ const running = await puppeteer.launch({
 })
 // Whoever waits for the page learns that it is gone, and that is the end of it.
 let ends = false
-process.on('SIGTERM', () => {
+withParent(() => {
   ends = true
   running.close().finally(() => process.exit(0))
 })
 
-const page = await running.newPage()
-// Any page of a secure context will do. Calls are made out here: a page's own would have to be
-// allowed by it.
-await page.goto(`${url}/healthz`)
-await page.exposeFunction('call', caller(url, token))
-await page.exposeFunction('said', said => process.stdout.write(`${JSON.stringify(said)}\n`))
-const meeting = page.evaluate(
-  `(async () => {
-    const media = await navigator.mediaDevices.getUserMedia({
-      audio: true, video: { width: 320, height: 180, frameRate: 15 } })
-    const tracks = { audio: media.getAudioTracks()[0], video: media.getVideoTracks()[0] }
-    const host = { RTCPeerConnection, tracks, call: window.call, say: window.said }
-    await (${participate})(${JSON.stringify(room)}, host)
-  })()`,
-)
-await meeting.catch(error => {
+async function meet() {
+  const page = await running.newPage()
+  // Any page of a secure context will do. Calls are made out here: a page's own would have to be
+  // allowed by it.
+  await page.goto(`${url}/healthz`)
+  await page.exposeFunction('call', caller(url, token))
+  await page.exposeFunction('said', said => process.stdout.write(`${JSON.stringify(said)}\n`))
+  await page.evaluate(
+    `(async () => {
+      const media = await navigator.mediaDevices.getUserMedia({
+        audio: true, video: { width: 320, height: 180, frameRate: 15 } })
+      const tracks = { audio: media.getAudioTracks()[0], video: media.getVideoTracks()[0] }
+      const host = { RTCPeerConnection, tracks, call: window.call, say: window.said }
+      await (${participate})(${JSON.stringify(room)}, host)
+    })()`,
+  )
+}
+
+await meet().catch(error => {
   if (!ends) throw error
 })

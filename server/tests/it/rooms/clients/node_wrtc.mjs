@@ -2,12 +2,13 @@
 
 import { createRequire } from 'node:module'
 
-import { caller, participate } from './participant.mjs'
+import { caller, participate, withParent } from './participant.mjs'
 
 // From where this is run, not from where it lies.
 const wrtc = createRequire(`${process.cwd()}/`)('@roamhq/wrtc')
 const { RTCAudioSource, RTCVideoSource } = wrtc.nonstandard
 const [url, token, room] = process.argv.slice(2)
+withParent(() => process.exit(0))
 
 const size = { width: 320, height: 180 }
 const picture = new RTCVideoSource()

@@ -9,6 +9,11 @@ export function caller(url, token) {
   }
 }
 
+/** Ends when whoever has started this program closes its standard input, or is gone. */
+export function withParent(end) {
+  process.stdin.once('close', end).resume()
+}
+
 /**
  * Somebody in a room, on whatever WebRTC the host has: a browser's page or a library of Node.
  * Sends a voice and a face, looks at the face of the first other one, and says every second how

@@ -7,8 +7,10 @@ it has sent and received: packets of sound, and pictures that were decoded.
 import asyncio
 import fractions
 import json
+import os
 import re
 import sys
+import threading
 import urllib.request
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -137,4 +139,10 @@ async def main():
         await second
 
 
+def end_with_parent():
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=end_with_parent, daemon=True).start()
 asyncio.run(main())
