@@ -1,44 +1,9 @@
-import { join as path } from 'node:path'
 import { delays, nextFace, percentile, showTime } from './delay.ts'
-import { expect, figure, type OpenOptions, type Page, PICTURES } from './kit.ts'
-import { bar, enter, join, MEETING, meets, press, ready, tile } from './meeting.ts'
-import { barriers, dress, overflowing, small } from './places/measure.ts'
-import { test as base } from './unhurried.ts'
+import { expect, figure } from './kit.ts'
+import { bar, enter, join, meets, press, tile } from './meeting.ts'
+import { look, test, WITH_DEVICES } from './visiting.ts'
 
-const test = base.extend<{
-  /** A browser with a camera, signed in, before a conversation. */
-  visit: (login: string, conv: string, options?: OpenOptions) => Promise<Page>
-}>({
-  visit: async ({ open }, use) => {
-    await use(async (login, conv, options = {}) => {
-      const page = await ready(await open(login, { ...options, path: 'about:blank' }))
-      await page.goto(`/c/${conv}`)
-      return page
-    })
-  },
-})
-
-test.use({
-  launchOptions: {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: MEETING,
-    ignoreDefaultArgs: ['--mute-audio'],
-  },
-})
-
-/** What is wrong with a page in light and dark; takes a picture of both. */
-async function look(page: Page, name: string): Promise<void> {
-  const found: string[] = []
-  for (const theme of ['light', 'dark'] as const) {
-    await dress(page, theme)
-    const width = page.viewportSize()?.width
-    await page.screenshot({ path: path(PICTURES, `meet-${name}-${width}-${theme}.png`) })
-    found.push(...(await barriers(page, theme === 'dark' ? 'colour' : 'all')))
-  }
-  await dress(page, 'light')
-  found.push(...(await overflowing(page)), ...(await small(page)))
-  expect(found).toEqual([])
-}
+test.use(WITH_DEVICES)
 
 test('three people of a conversation see and hear each other, from one button', async ({
   visit,

@@ -32,6 +32,8 @@ export interface Seen {
   height?: number
   fps?: number
   kbps: number
+  /** How many were decoded. */
+  frames: number
   /** How often it stood still, of the whole connection. */
   freezeCount: number
 }
@@ -306,9 +308,10 @@ function sentOf({ now, kbps }: Grown, { sourceOf }: Sections): Sent[] {
   return [{ source, ...(rid !== undefined && { rid }), ...size(now), kbps, active }]
 }
 
-function seenOf({ now, kbps }: Grown, { shownBy }: Sections): Seen[] {
+function seenOf({ now, by, kbps }: Grown, { shownBy }: Sections): Seen[] {
   const shown = shownBy(now.mid)
-  return shown ? [{ ...shown, ...size(now), kbps, freezeCount: now.freezes }] : []
+  const frames = by(({ decoded }) => decoded)
+  return shown ? [{ ...shown, ...size(now), kbps, frames, freezeCount: now.freezes }] : []
 }
 
 function size({ width, height, fps }: Stream): Pick<Sent, 'width' | 'height' | 'fps'> {

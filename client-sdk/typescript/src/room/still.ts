@@ -3,7 +3,7 @@
 import type { RoomParticipantId } from '../protocol.ts'
 import type { Seen } from './stats.ts'
 
-/** Looks without anything of a picture; fewer may be a pause between two layers. */
+/** Looks without a new frame of a picture; fewer may be a pause between two layers. */
 export const STILL_LOOKS = 3
 
 /** Follows the pictures that are looked at, from look to look. */
@@ -15,9 +15,10 @@ export class Still {
   /** Takes a look. Tells whether `people` changed. */
   look(seen: readonly Seen[], isSent: (participant: RoomParticipantId) => boolean): boolean {
     const silent = new Map<RoomParticipantId, number>()
-    for (const { participant, source, kbps } of seen) {
-      // A screen that nobody moves anything on is as silent as one that is lost.
-      if (source !== 'camera' || kbps > 0 || !isSent(participant)) continue
+    for (const { participant, source, frames } of seen) {
+      // A screen that nobody moves anything on is as silent as one that is lost. Bytes tell
+      // nothing: the server tries with what it has sent before how much the way carries.
+      if (source !== 'camera' || frames > 0 || !isSent(participant)) continue
       silent.set(participant, (this.#silent.get(participant) ?? 0) + 1)
     }
     this.#silent = silent

@@ -103,8 +103,8 @@ describe('what is sent and seen', () => {
       { source: 'camera', rid: 'f', kbps: 0, active: false },
     ])
     const size = { width: 640, height: 360, fps: 25 }
-    const seen = { participant: id(1), source: 'camera', ...size, kbps: 500, freezeCount: 1 }
-    expect(told.subscribe.videos).toEqual([seen])
+    const seen = { participant: id(1), source: 'camera', ...size, kbps: 500, frames: 50 }
+    expect(told.subscribe.videos).toEqual([{ ...seen, freezeCount: 1 }])
   })
 
   it('is lost by the share of what should have come lately', () => {

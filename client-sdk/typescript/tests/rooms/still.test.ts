@@ -6,8 +6,8 @@ import { id } from '../kit.ts'
 
 const [BOB, CAROL] = [id(1), id(2)]
 
-const camera = (participant: string, kbps: number) =>
-  ({ participant, source: 'camera', kbps, freezeCount: 0 }) as const
+const camera = (participant: string, frames: number) =>
+  ({ participant, source: 'camera', kbps: 30, frames, freezeCount: 0 }) as const
 
 const all = () => true
 
@@ -15,19 +15,19 @@ function looks(still: Still, ...each: Parameters<Still['look']>): boolean[] {
   return Array.from({ length: STILL_LOOKS }, () => still.look(...each))
 }
 
-it('is told once nothing came for several looks, and taken back with the first bytes', () => {
+it('is told once nothing came for several looks, and taken back with the first frame', () => {
   const still = new Still()
-  expect(looks(still, [camera(BOB, 0), camera(CAROL, 90)], all)).toEqual([false, false, true])
+  expect(looks(still, [camera(BOB, 0), camera(CAROL, 30)], all)).toEqual([false, false, true])
   expect(still.people).toEqual([BOB])
-  expect(still.look([camera(BOB, 0), camera(CAROL, 90)], all)).toBe(false)
-  expect(still.look([camera(BOB, 40), camera(CAROL, 90)], all)).toBe(true)
+  expect(still.look([camera(BOB, 0), camera(CAROL, 30)], all)).toBe(false)
+  expect(still.look([camera(BOB, 1), camera(CAROL, 30)], all)).toBe(true)
   expect(still.people).toEqual([])
 })
 
 it('is nobody whose picture paused for less', () => {
   const still = new Still()
   looks(still, [camera(BOB, 0)], all).pop()
-  still.look([camera(BOB, 5)], all)
+  still.look([camera(BOB, 1)], all)
   for (let look = 1; look < STILL_LOOKS; look += 1) {
     expect(still.look([camera(BOB, 0)], all)).toBe(false)
   }

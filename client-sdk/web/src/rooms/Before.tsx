@@ -6,7 +6,7 @@ import { Page } from '../app/Page.tsx'
 import { useWhen } from '../app/when.ts'
 import { useClient, useMe } from '../app/workspace.ts'
 import { useScreen } from '../model/hooks.ts'
-import { failure } from '../texts/failure.ts'
+import { failure, Refused } from '../texts/failure.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -113,7 +113,7 @@ function useEntering(room: Room, mic: OpenDevice, cam: OpenDevice, kept: Place |
   const [wanted, setWanted] = useState(kept !== undefined)
   const isReady = !isOpening(mic.device) && !isOpening(cam.device)
   const place = useRef(kept?.place)
-  const isHere = useHere()
+  const gone = useGone()
   const enter = async () => {
     const taken = { microphone: trackOf(mic.device), camera: trackOf(cam.device) }
     if (place.current && !(await takePlace(place.current))) {
@@ -122,13 +122,18 @@ function useEntering(room: Room, mic: OpenDevice, cam: OpenDevice, kept: Place |
       return
     }
     await useNow.getState().meeting?.leave()
-    if (!isHere()) return
-    const meeting = await Meeting.enter(client, room.room, taken, place.current)
-    // Who has gone back meanwhile does not want to be in it.
-    if (!isHere()) return meeting.leave()
-    mic.keep()
-    cam.keep()
-    useNow.setState({ meeting })
+    const trying = patience(gone())
+    try {
+      const { signal } = trying
+      const participant = place.current
+      const how = participant === undefined ? { signal } : { signal, participant }
+      const meeting = await Meeting.enter(client, room.room, taken, how)
+      mic.keep()
+      cam.keep()
+      useNow.setState({ meeting })
+    } finally {
+      trying.end()
+    }
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each time that it is wanted
   useEffect(() => {
@@ -139,16 +144,31 @@ function useEntering(room: Room, mic: OpenDevice, cam: OpenDevice, kept: Place |
   return { busy: wanted || busy, isUnderWay: busy, isHeldUp, error, enter: () => setWanted(true) }
 }
 
-/** Tells whether the component is still shown. */
-function useHere(): () => boolean {
-  const here = useRef(false)
+/** Who has pressed a button and sees nothing happen for longer is told so, and may try again. */
+const ENTERING_MS = 20_000
+
+/** A try that ends with the page, or when it takes too long. */
+function patience(gone: AbortSignal): { signal: AbortSignal; end: () => void } {
+  const own = new AbortController()
+  const onGone = () => own.abort(gone.reason)
+  if (gone.aborted) onGone()
+  gone.addEventListener('abort', onGone)
+  const timer = setTimeout(() => own.abort(new Refused('', 'rooms.join.late')), ENTERING_MS)
+  const end = () => {
+    clearTimeout(timer)
+    gone.removeEventListener('abort', onGone)
+  }
+  return { signal: own.signal, end }
+}
+
+/** Ends with the page that asks for it: who has gone back does not want to go in any more. */
+function useGone(): () => AbortSignal {
+  const life = useRef(new AbortController())
   useEffect(() => {
-    here.current = true
-    return () => {
-      here.current = false
-    }
+    life.current = new AbortController()
+    return () => life.current.abort()
   }, [])
-  return () => here.current
+  return () => life.current.signal
 }
 
 /** Whether something has lasted so long. */

@@ -80,10 +80,8 @@ function Head({ title }: { title: string }) {
       <h1 ref={heading} tabIndex={-1}>
         <bdi>{title}</bdi>
       </h1>
-      <div className="meet-now">
-        <Speaking />
-        <Quality />
-      </div>
+      <Speaking />
+      <Quality />
     </header>
   )
 }

@@ -1,4 +1,4 @@
-import type { RoomParticipant } from '@carillon/client'
+import type { RoomParticipant, RoomParticipantId } from '@carillon/client'
 import { Hand, MicOff, RefreshCw } from 'lucide-react'
 import { memo, useRef } from 'react'
 import { useText } from '../texts/language.tsx'
@@ -42,7 +42,7 @@ export const Tile = memo(function Tile({
       </p>
       {participant.hand_at !== undefined && <RaisedHand participant={participant} />}
       <Reaction participant={participant} />
-      {own && <Restoring />}
+      {own ? <Restoring /> : shows && <StandsStill id={id} />}
     </li>
   )
 })
@@ -85,6 +85,19 @@ function Restoring() {
     <p className="tile-restoring">
       <RefreshCw aria-hidden="true" />
       <span>{t('rooms.restoring')}</span>
+    </p>
+  )
+}
+
+/** What is seen of somebody is old: their network is away, or one's own carries no more. */
+function StandsStill({ id }: { id: RoomParticipantId }) {
+  const t = useText()
+  const isStill = useView(({ still, state }) => state.state === 'connected' && still.includes(id))
+  if (!isStill) return null
+  return (
+    <p className="tile-restoring">
+      <RefreshCw aria-hidden="true" />
+      <span>{t('rooms.still')}</span>
     </p>
   )
 }

@@ -4,7 +4,7 @@ import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { troubleWords } from './Before.tsx'
-import { useMeeting } from './hooks.ts'
+import { useMeeting, useView } from './hooks.ts'
 import { meantInside } from './refusals.ts'
 
 /** What went wrong with a device, and what the server refused, until the person has read it. */
@@ -20,6 +20,7 @@ export function Troubles() {
   const source = trouble?.source
   return (
     <>
+      <Silenced />
       {trouble && (
         <Banner tone="attention" action={clear}>
           {source === 'microphone' || source === 'camera'
@@ -31,6 +32,22 @@ export function Troubles() {
         <Banner tone="danger" action={clear}>
           {failure(t, meantInside(refused))}
         </Banner>
+      )}
+    </>
+  )
+}
+
+/** A phone call, the system or a shutter takes away what the person believes is on. */
+function Silenced() {
+  const t = useText()
+  const silenced = useView(view => view.silenced)
+  return (
+    <>
+      {silenced.includes('microphone') && (
+        <Banner tone="attention">{t('rooms.microphone.silenced')}</Banner>
+      )}
+      {silenced.includes('camera') && (
+        <Banner tone="attention">{t('rooms.camera.silenced')}</Banner>
       )}
     </>
   )

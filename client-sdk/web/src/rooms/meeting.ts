@@ -10,6 +10,7 @@ import type {
 } from '@carillon/client'
 import {
   joinRoom,
+  type MeetingOptions,
   type MeetingRoom,
   type MeetingState,
   type MeetingUpdate,
@@ -27,10 +28,14 @@ export interface MeetingView {
   readonly head: RoomHead
   readonly participants: readonly RoomParticipant[]
   readonly speaking: readonly RoomParticipantId[]
+  /** Whose picture does not come though their camera is on. */
+  readonly still: readonly RoomParticipantId[]
   readonly sending: ReadonlyMap<RoomSource, Sending>
   readonly quality: Quality
   /** The server is there, and no sound or picture comes through the network for long. */
   readonly stuck: boolean
+  /** What is sent and on, and the system silences for now: a phone call, a shutter. */
+  readonly silenced: readonly RoomSource[]
   /** Counts the changes of what is seen and heard. */
   readonly tracks: number
   /** What has just happened, the oldest first. */
@@ -66,9 +71,11 @@ export class Meeting {
       head: room.room,
       participants: room.participants,
       speaking: room.speaking,
+      still: room.still,
       sending: room.sending,
       quality: room.quality,
       stuck: room.stuck,
+      silenced: [],
       tracks: 0,
       happenings: [],
       trouble: undefined,
@@ -79,14 +86,14 @@ export class Meeting {
     this.#remember()
   }
 
-  /** Enters a room with what is open; with `place`, as who one was there before. */
+  /** Enters a room with what is open; with `participant`, as who one was there before. */
   static async enter(
     client: Client,
     id: RoomId,
     taken: Taken,
-    place?: RoomParticipantId,
+    how: Pick<MeetingOptions, 'participant' | 'signal'>,
   ): Promise<Meeting> {
-    const room = await joinRoom(client, id, place === undefined ? {} : { participant: place })
+    const room = await joinRoom(client, id, how)
     const meeting = new Meeting(room)
     for (const source of ['microphone', 'camera'] as const) {
       const track = taken[source]
@@ -209,6 +216,8 @@ export class Meeting {
       view.setState({ head: room.room, participants: room.participants })
     } else if (update.kind === 'speaking') {
       view.setState({ speaking: room.speaking })
+    } else if (update.kind === 'still') {
+      view.setState({ still: room.still })
     } else if (update.kind === 'tracks') {
       view.setState({ tracks: view.getState().tracks + 1 })
     } else if (update.kind === 'sending') {
@@ -231,10 +240,25 @@ export class Meeting {
     }
     for (const [source, { track }] of sending) {
       if (this.#isOver || !this.#isOpen(source)) track.stop()
-      else if (before.get(source)?.track !== track) track.onended = () => void this.#ended(source)
+      else if (before.get(source)?.track !== track) this.#watch(source, track)
     }
     this.view.setState({ sending })
+    this.#hush()
     this.#remember()
+  }
+
+  #watch(source: RoomSource, track: MediaStreamTrack): void {
+    track.onended = () => void this.#ended(source)
+    track.onmute = () => this.#hush()
+    track.onunmute = () => this.#hush()
+  }
+
+  /** Looks what the system takes away while the person believes it is on. */
+  #hush(): void {
+    const silenced = [...this.room.sending].flatMap(([source, { track, muted }]) =>
+      !muted && track.muted && track.readyState === 'live' ? [source] : [],
+    )
+    this.view.setState({ silenced })
   }
 
   /** A device was unplugged, or the browser's own button for a shared screen was pressed. */
