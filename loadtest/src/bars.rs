@@ -34,17 +34,27 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether it is what it should be.
+    /// Something that could not be measured, and why: no bar is reached by it.
+    pub fn failed(matter: String, why: &dyn fmt::Display) -> Verdict {
+        Verdict { matter, figure: f64::NAN, bar: Bar::AtMost(0.0), from: why.to_string() }
+    }
+
+    /// Whether it is what it should be: what is no number, or has no end, never is.
     pub fn is_reached(&self) -> bool {
-        match self.bar {
-            Bar::AtMost(bar) => self.figure <= bar,
-            Bar::AtLeast(bar) => self.figure >= bar,
-        }
+        self.figure.is_finite()
+            && match self.bar {
+                Bar::AtMost(bar) => self.figure <= bar,
+                Bar::AtLeast(bar) => self.figure >= bar,
+            }
     }
 
     /// The same as words.
     pub fn word(&self) -> &'static str {
-        if self.is_reached() { "reached" } else { "not reached" }
+        match self.figure {
+            figure if figure.is_nan() => "not measured",
+            _ if self.is_reached() => "reached",
+            _ => "not reached",
+        }
     }
 }
 
@@ -52,13 +62,13 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { matter, figure, bar, from } = self;
         let (bar, reached) = (bar.to_string(), self.word());
-        write!(f, "{matter:<58}{figure:>9.2}  {bar:<11}{reached:<13}{from}")
+        write!(f, "{matter:<58}{figure:>9.2}  {bar:<11}{reached:<14}{from}")
     }
 }
 
 /// All of them.
 pub fn print(verdicts: &[Verdict]) {
-    println!("\n{:<58}{:>9}  {:<11}{:<13}from", "matter", "figure", "bar", "verdict");
+    println!("\n{:<58}{:>9}  {:<11}{:<14}from", "matter", "figure", "bar", "verdict");
     verdicts.iter().for_each(|verdict| println!("{verdict}"));
 }
 
@@ -85,5 +95,28 @@ mod tests {
         assert!(!verdict(1.14, Bar::AtMost(1.15)).contains("not reached"));
         assert!(verdict(0.39, Bar::AtLeast(0.4)).contains("not reached"));
         assert!(!verdict(0.41, Bar::AtLeast(0.4)).contains("not reached"));
+        // Not by what is shown of it.
+        assert!(verdict(2.004, Bar::AtMost(2.0)).contains("not reached"));
+        assert!(verdict(99.499, Bar::AtLeast(99.5)).contains("not reached"));
+    }
+
+    #[test]
+    fn what_was_not_measured_reaches_nothing() {
+        for bar in [Bar::AtMost(1e9), Bar::AtLeast(0.0)] {
+            for figure in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let verdict = Verdict { matter: "a".into(), figure, bar, from: String::new() };
+                assert!(!verdict.is_reached(), "{verdict}");
+            }
+        }
+        let failed = Verdict::failed("a".into(), &"no server");
+        assert!(!failed.is_reached() && failed.to_string().contains("not measured"), "{failed}");
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle_and_what_never_came_is_late() {
+        let median = |values: &[f64]| median(values.iter().copied());
+        assert_eq!([median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 3.0, 2.0])], [2.0, 3.0]);
+        assert!(median(&[1.0, f64::INFINITY, f64::INFINITY]).is_infinite());
+        assert!(median(&[1.0, f64::NAN, f64::NAN]).is_nan());
     }
 }

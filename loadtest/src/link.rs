@@ -122,6 +122,23 @@ impl Link {
         }
     }
 
+    /// Passes over what is there already, at most so many frames, without waiting for more.
+    pub fn pass_over(&mut self, frames_max: usize) -> Result<(), Failed> {
+        self.socket.get_ref().set_nonblocking(true)?;
+        let mut read = Ok(());
+        for _ in 0..frames_max {
+            match self.socket.read() {
+                Ok(Message::Close(close)) => read = Err(closed(close)),
+                Ok(_) => continue,
+                Err(tungstenite::Error::Io(error)) if is_late(&error) => {}
+                Err(error) => read = Err(io::Error::other(error).into()),
+            }
+            break;
+        }
+        self.socket.get_ref().set_nonblocking(false)?;
+        read
+    }
+
     /// The next frame as its text, if one comes within this time.
     pub fn text_within(&mut self, time: Duration) -> Result<Option<Utf8Bytes>, Failed> {
         // No time at all would mean for ever.

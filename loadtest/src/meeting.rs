@@ -6,12 +6,18 @@ mod bare;
 mod baseline;
 mod gathering;
 mod ledger;
+mod measured;
+mod page;
 mod room;
 mod seat;
+mod slot;
 mod stream;
 mod table;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use carillon_sfu::kit::Weather;
 use clap::Args;
@@ -19,21 +25,16 @@ use clap::Args;
 use self::{
     bare::Bare,
     gathering::Gathering,
-    ledger::{Ledger, no_delays},
+    measured::Measured,
     room::Room,
-    seat::{Part, Seat},
+    seat::Part,
     stream::{Layer, SIMULCAST},
     table::Matter,
 };
 use crate::{
-    bars::{self, Verdict},
-    clock::now_ns,
     fleet::Failed,
     os,
     place::{self, Place, Running},
-    process::Process,
-    report::Report,
-    timeline::Timeline,
 };
 
 pub use bare::serve;
@@ -44,6 +45,9 @@ const CORES: [usize; 2] = [0, 1];
 const WARM_UP: Duration = Duration::from_secs(6);
 /// The room's ports are any, and its threads one.
 const SETTINGS: &str = "\n[rooms]\nport = 0\nthreads = 1\n";
+/// How large a tile is at most, and the window that all of them share.
+const TILE: (u16, u16) = (1280, 720);
+const SCREEN: (u16, u16) = (1920, 1080);
 /// What a camera sends that has one layer.
 const ONE_LAYER: (u16, u16) = (640, 360);
 
@@ -59,6 +63,9 @@ pub struct RoomArgs {
     /// Only these of the table.
     #[arg(long, value_enum, value_delimiter = ',', requires = "table")]
     only: Vec<Matter>,
+    /// For how long people come and go, in the table.
+    #[arg(long, default_value_t = 2, requires = "table")]
+    churn_minutes: u64,
     /// The bare forwarder instead of a server: what a room is compared with.
     #[arg(long, conflicts_with = "table")]
     bare: bool,
@@ -134,80 +141,27 @@ impl RoomArgs {
     }
 }
 
-/// What was measured of one meeting.
-#[derive(Debug)]
-struct Measured {
-    /// Processor time of the server, in microseconds.
-    cpu_us: u64,
-    /// How long it was measured, in nanoseconds.
-    took_ns: u64,
-    /// What everybody received.
-    received: Vec<Ledger>,
-    /// From asking to come in to the first packet, in nanoseconds, of those who received one.
-    joins: Vec<u64>,
-    /// Memory of the server with everybody in it, and with nobody, in KiB.
-    resident: [u64; 2],
-}
-
-impl Measured {
-    fn packets(&self) -> u64 {
-        self.received.iter().map(|ledger| ledger.sum(|_| true).seen).sum()
-    }
-
-    fn lost(&self) -> u64 {
-        self.received.iter().map(|ledger| ledger.sum(|_| true).lost).sum()
-    }
-
-    fn packets_per_s(&self) -> f64 {
-        self.packets() as f64 * 1e9 / self.took_ns as f64
-    }
-
-    /// Of one core.
-    fn load(&self) -> f64 {
-        self.cpu_us as f64 * 1e3 / self.took_ns as f64
-    }
-
-    fn us_per_packet(&self) -> f64 {
-        self.cpu_us as f64 / self.packets().max(1) as f64
-    }
-
-    /// How many packets a whole core would forward at this cost.
-    fn packets_per_core(&self) -> f64 {
-        self.packets_per_s() / self.load().max(f64::MIN_POSITIVE)
-    }
-
-    /// Delays of all, in milliseconds.
-    fn delay_ms(&self, quantile: f64) -> f64 {
-        let mut all = no_delays();
-        for ledger in &self.received {
-            let added = all.add(&ledger.voices).and_then(|()| all.add(&ledger.pictures));
-            added.expect("all have the same bounds");
-        }
-        all.value_at_quantile(quantile) as f64 / 1e6
-    }
-}
-
 /// One meeting on a server of its own, or all of them.
 pub fn run(args: &RoomArgs) -> Result<(), Failed> {
     let program = place::program(args.server.as_ref())?;
     os::pin(std::process::id(), CORES[1])?;
     if args.table {
-        return table::run(&program, &args.only);
+        let site = table::Site { program, churn: Duration::from_secs(60 * args.churn_minutes) };
+        return table::run(&site, &args.only, &args.out);
     }
-    let begun = now_ns();
     let measured = if args.bare {
         meet_bare(args)?
     } else {
         let place = place(&program)?;
-        meet(&place, &start(&place)?, args)?
+        meet(&start(&place)?, &place, args)?
     };
-    let report = report(args, &measured, begun);
+    let report = page::of_one(args, &measured);
     report.print();
     report.write(&args.out)
 }
 
 /// A server's folder, with rooms on any port.
-fn place(program: &std::path::Path) -> Result<Place, Failed> {
+fn place(program: &Path) -> Result<Place, Failed> {
     let place = Place::new(program, 1)?;
     place.add(SETTINGS)?;
     Ok(place)
@@ -220,35 +174,48 @@ fn start(place: &Place) -> Result<Running, Failed> {
     Ok(server)
 }
 
+/// How large each of so many pictures is, side by side on a large screen.
+fn tile(pictures: usize) -> (u16, u16) {
+    let columns = (1..).find(|columns| columns * columns >= pictures.max(1)).unwrap_or(1) as u16;
+    (TILE.0.min(SCREEN.0 / columns), TILE.1.min(SCREEN.1 / columns))
+}
+
 /// People come in, look at each other, and are measured.
-fn meet(place: &Place, server: &Running, args: &RoomArgs) -> Result<Measured, Failed> {
+fn meet(server: &Running, place: &Place, args: &RoomArgs) -> Result<Measured, Failed> {
     let mut gathering = Gathering::new()?;
     let mut room = Room::open(place, server, args.people())?;
-    let empty = server.process().resident()?.anonymous;
-    for number in 0..args.people() {
-        room.join(&mut gathering, &args.part(number))?;
-        if args.receivers().contains(&number) && !args.audio_only {
-            room.look(&mut gathering, number, (0..args.publishers.min(number + 1), TILE))?;
-        }
-    }
-    if !args.audio_only {
-        for number in args.receivers() {
-            room.look(&mut gathering, number, (0..args.publishers, TILE))?;
-        }
-    }
-    let bad = args.bad_links.unwrap_or(args.subscribers);
-    for seat in &mut gathering.seats()[args.receivers()].iter_mut().rev().take(bad) {
-        seat.client.set_weather(args.weather());
-    }
-    room.run(&mut gathering, WARM_UP)?;
-    let run = |gathering: &mut Gathering, time| room.run(gathering, time);
-    let measured = measure(&mut gathering, server.process(), (args, empty), run)?;
-    room.leave()?;
+    fill(&mut room, &mut gathering, args)?;
+    let mut rooms = [room];
+    room::run(&mut rooms, &mut gathering, WARM_UP)?;
+    let time = Duration::from_secs(args.seconds);
+    let run = |gathering: &mut Gathering| room::run(&mut rooms, gathering, time);
+    let measured = measured::measure(&mut gathering, server.process(), run)?;
+    rooms[0].leave()?;
     Ok(measured)
 }
 
-/// How large everybody's tile is.
-const TILE: (u16, u16) = (1280, 720);
+/// All come into a room and look at each other.
+fn fill(room: &mut Room, gathering: &mut Gathering, args: &RoomArgs) -> Result<(), Failed> {
+    let first = gathering.seats().len();
+    for number in 0..args.people() {
+        room.join(gathering, &args.part(number))?;
+        if args.receivers().contains(&number) && !args.audio_only {
+            let there = args.publishers.min(number + 1);
+            room.look(gathering, number, (0..there, tile(args.publishers)))?;
+        }
+    }
+    if !args.audio_only && args.publishers > 1 {
+        for number in args.receivers() {
+            room.look(gathering, number, (0..args.publishers, tile(args.publishers)))?;
+        }
+    }
+    let bad = args.bad_links.unwrap_or(args.subscribers);
+    let receivers = first + args.receivers().start..first + args.people();
+    for seat in gathering.seats()[receivers].iter_mut().rev().take(bad) {
+        seat.client.set_weather(args.weather());
+    }
+    Ok(())
+}
 
 /// The same with the bare forwarder, which knows one who sends.
 fn meet_bare(args: &RoomArgs) -> Result<Measured, Failed> {
@@ -258,65 +225,21 @@ fn meet_bare(args: &RoomArgs) -> Result<Measured, Failed> {
     let mut bare = Bare::start()?;
     os::pin(bare.process().0, CORES[0])?;
     let mut gathering = Gathering::new()?;
-    let empty = bare.process().resident()?.anonymous;
     bare.fill(&mut gathering, &args.part(0), args.subscribers)?;
     gathering.run(WARM_UP)?;
-    let run = |gathering: &mut Gathering, time| gathering.run(time);
-    measure(&mut gathering, bare.process(), (args, empty), run)
+    let time = Duration::from_secs(args.seconds);
+    measured::measure(&mut gathering, bare.process(), |gathering| gathering.run(time))
 }
 
-fn measure(
-    gathering: &mut Gathering,
-    server: Process,
-    (args, empty): (&RoomArgs, u64),
-    run: impl FnOnce(&mut Gathering, Duration) -> Result<(), Failed>,
-) -> Result<Measured, Failed> {
-    let joins = gathering.seats().iter().filter_map(|seat| seat.first_packet_ns).collect();
-    gathering.seats().iter_mut().for_each(Seat::reset);
-    let (cpu, begun) = (server.cpu_us()?, now_ns());
-    run(gathering, Duration::from_secs(args.seconds))?;
-    let (cpu_us, took_ns) = (server.cpu_us()? - cpu, now_ns() - begun);
-    let full = server.resident()?.anonymous;
-    let seats = gathering.seats().iter_mut();
-    let received = seats.map(|seat| std::mem::take(&mut seat.ledger)).collect();
-    Ok(Measured { cpu_us, took_ns, received, joins, resident: [full, empty] })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn report(args: &RoomArgs, measured: &Measured, begun: u64) -> Report {
-    let sum = |of: fn(bool) -> bool| {
-        let sums = measured.received.iter().map(|ledger| ledger.sum(of));
-        sums.fold((0, 0, 0), |all, sum| (all.0 + sum.seen, all.1 + sum.lost, all.2 + sum.freezes))
-    };
-    let (voices, pictures) = (sum(|is_picture| !is_picture), sum(|is_picture| is_picture));
-    let joins = (!measured.joins.is_empty())
-        .then(|| bars::median(measured.joins.iter().map(|ns| *ns as f64 / 1e6)));
-    let mut facts = vec![
-        ("packets forwarded a second".to_owned(), format!("{:.0}", measured.packets_per_s())),
-        ("of one core".into(), format!("{:.1} %", measured.load() * 100.0)),
-        ("processor time a packet".into(), format!("{:.1} us", measured.us_per_packet())),
-        ("packets a whole core would forward".into(), {
-            format!("{:.0}/s", measured.packets_per_core())
-        }),
-        ("stamp to stamp, p50".into(), format!("{:.2} ms", measured.delay_ms(0.5))),
-        ("stamp to stamp, p99".into(), format!("{:.2} ms", measured.delay_ms(0.99))),
-        ("voices: arrived, missing".into(), format!("{}, {}", voices.0, voices.1)),
-        ("pictures: arrived, missing".into(), format!("{}, {}", pictures.0, pictures.1)),
-        ("pictures stood still".into(), pictures.2.to_string()),
-    ];
-    if let Some(joins) = joins {
-        facts.push(("join to first packet, p50".into(), format!("{joins:.0} ms")));
-    }
-    Report {
-        title: "meeting".into(),
-        what: format!(
-            "{} people send and {} receive in one room, for {} s.",
-            args.publishers, args.subscribers, args.seconds
-        ),
-        stopped: None,
-        facts,
-        verdicts: Vec::<Verdict>::new(),
-        bands: Vec::new(),
-        timeline: Timeline::new(begun),
-        arrivals: "packets",
+    #[test]
+    fn tiles_stand_side_by_side() {
+        assert_eq!(
+            [1, 2, 15, 17, 49].map(tile),
+            [(1280, 720), (960, 540), (480, 270), (384, 216), (274, 154)]
+        );
     }
 }

@@ -37,6 +37,16 @@ impl Process {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 
+    /// How many sockets it has open, each of which has a port or a connection.
+    pub fn sockets(self) -> io::Result<usize> {
+        let is_socket = |file: &fs::DirEntry| {
+            let link = fs::read_link(file.path());
+            link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+        };
+        let files = fs::read_dir(format!("/proc/{}/fd", self.0))?;
+        Ok(files.filter_map(Result::ok).filter(is_socket).count())
+    }
+
     /// Resident memory now.
     pub fn resident(self) -> io::Result<Resident> {
         let path = format!("/proc/{}/status", self.0);
@@ -73,6 +83,9 @@ mod tests {
     fn this_process_is_resident_and_has_used_time() {
         let own = Process(std::process::id());
         own.cpu_us().unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(own.sockets().unwrap() >= 1 && own.files().unwrap() > own.sockets().unwrap());
+        drop(socket);
         assert!(own.resident().unwrap().total >= own.resident().unwrap().anonymous);
     }
 }

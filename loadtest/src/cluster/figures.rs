@@ -228,6 +228,7 @@ impl Figures {
             facts: checked.map(|line| (line, String::new())).collect(),
             verdicts,
             bands: bands.collect(),
+            charts: Vec::new(),
             timeline: self.timeline,
             arrivals: "arrivals",
         }

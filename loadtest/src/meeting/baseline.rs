@@ -2,6 +2,7 @@
 
 use std::{net::UdpSocket, time::Duration};
 
+use carillon_sfu::kit::arrivals;
 use hdrhistogram::Histogram;
 
 use super::{
@@ -20,15 +21,15 @@ const TIME: Duration = Duration::from_secs(3);
 const BURST: u64 = 6;
 const LEN: usize = 1_150;
 
-/// From stamp to stamp, in nanoseconds, through the same kind of loop as the people have.
+/// From stamp to stamp, in nanoseconds, read as the people's sockets are.
 pub fn delays() -> Result<Histogram<u64>, Failed> {
     let (sends, receives) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-    receives.set_nonblocking(true)?;
+    arrivals::prepare(&receives)?;
     let to = receives.local_addr()?;
     let epoll = Epoll::new()?;
     epoll.add(&receives, 0)?;
     let mut ready = Ready::with_capacity(1);
-    let (mut delays, mut datagram) = (no_delays(), vec![0; 2 * LEN]);
+    let mut delays = no_delays();
     let deadline = Deadline::after(TIME);
     while !deadline.is_over() {
         for number in 0..BURST {
@@ -36,11 +37,13 @@ pub fn delays() -> Result<Histogram<u64>, Failed> {
         }
         // Until there is nothing left, and then for the time between two pictures.
         while epoll.wait(&mut ready, 5)?.count() > 0 {
-            while let Ok((len, _)) = receives.recv_from(&mut datagram) {
-                if let Some(stamp) = stream::stamp(&datagram[..len]) {
-                    delays.saturating_record(now_ns().saturating_sub(stamp.sent_at));
+            arrivals::read(&receives, |_, datagram, at| {
+                if let Some(stamp) = stream::stamp(datagram) {
+                    let at = now_ns().saturating_sub(at.elapsed().as_nanos() as u64);
+                    delays.saturating_record(at.saturating_sub(stamp.sent_at));
                 }
-            }
+                Ok(())
+            })?;
         }
     }
     Ok(delays)

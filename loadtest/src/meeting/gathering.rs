@@ -65,15 +65,17 @@ impl Gathering {
 
     /// Waits for the next thing to do, and does it.
     fn turn(&mut self) -> Result<(), Failed> {
-        let due = self.seats.iter().map(Seat::due).min().unwrap_or(u64::MAX);
-        let wait_ms = (due.saturating_sub(now_ns()) / 1_000_000).min(LOOK_MS);
+        let now = now_ns();
+        let due = self.seats.iter().map(|seat| seat.due(now)).min().unwrap_or(u64::MAX);
+        // The last part of a millisecond is spent looking: nothing is sent late.
+        let wait_ms = (due.saturating_sub(now) / 1_000_000).min(LOOK_MS);
         self.awake.fill(false);
         for number in self.epoll.wait(&mut self.ready, wait_ms as i32)? {
             self.awake[number as usize] = true;
         }
         let now = now_ns();
         for (seat, awake) in self.seats.iter_mut().zip(&self.awake) {
-            if *awake || seat.is_due(now) {
+            if *awake || seat.due(now) <= now {
                 seat.step()?;
             }
         }

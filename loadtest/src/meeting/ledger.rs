@@ -1,67 +1,53 @@
 //! What arrived in the slots of one participant, and what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use carillon_sfu::kit::{Picture, Received};
+use carillon_sfu::kit::{Picture, Pictured, Received};
 use hdrhistogram::Histogram;
 
-use super::stream::{self, Stamp};
+use super::{
+    slot::{Arrival, Part, Slot},
+    stream::{self, Stamp},
+};
 
 /// Delays up to ten seconds, in nanoseconds, to three digits.
 const DELAY_NS_MAX: u64 = 10_000_000_000;
-/// A hole this far behind the newest packet will not be filled any more.
-const REPAIR_MAX: u64 = 1_024;
-/// A picture stands still when the next one takes longer than this, as browsers count freezes
-/// (W3C, "Identifiers for WebRTC's Statistics", `freezeCount`): 150 ms more than usual.
-const FREEZE_NS: u64 = 150_000_000;
 
 /// Room for delays, in nanoseconds.
 pub fn no_delays() -> Histogram<u64> {
     Histogram::new_with_max(DELAY_NS_MAX, 3).expect("the bounds are constants")
 }
 
-/// One slot.
-#[derive(Debug, Default)]
-struct Slot {
-    first: Option<u64>,
-    newest: u64,
-    missing: BTreeSet<u64>,
-    /// Holes that were given up.
-    lost: u64,
-    seen: u64,
-    twice: u64,
-    picture: Option<Newest>,
-    freezes: u64,
-    /// The size of the newest key frame.
-    size: (u16, u16),
-}
-
-/// The newest picture that is there.
-#[derive(Debug, Clone, Copy)]
-struct Newest {
-    at: u64,
-    /// How long it was after the one before, smoothed.
-    usual_ns: u64,
-}
-
 /// What somebody received since the ledger was begun.
 #[derive(Debug)]
 pub struct Ledger {
     slots: BTreeMap<u32, Slot>,
+    /// The sizes of the newest key frames, also of those that came before.
+    sizes: BTreeMap<u32, (u16, u16)>,
     /// From the stamp in a voice's packet to its arrival.
     pub voices: Histogram<u64>,
     /// The same of pictures.
     pub pictures: Histogram<u64>,
     /// When the first packet of all arrived.
     pub first_at: Option<u64>,
-    /// When a packet of a voice arrived last, and the longest time that none did.
-    voice_at: Option<u64>,
+    /// When a packet of a voice arrived last, or the ledger was begun.
+    voice_at: u64,
     /// The longest time without any voice, in nanoseconds.
     pub silence_ns: u64,
     /// Bytes of payload.
     pub bytes: u64,
     /// Packets that carry no stamp of ours.
     pub strange: u64,
+    lately: Lately,
+}
+
+/// What came since it was asked last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lately {
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// The longest that any packet was under way, in nanoseconds.
+    pub slowest_ns: u64,
 }
 
 /// Sums over slots.
@@ -77,22 +63,52 @@ pub struct Sum {
     pub freezes: u64,
 }
 
-impl Default for Ledger {
-    fn default() -> Ledger {
-        Ledger {
-            slots: BTreeMap::new(),
-            voices: no_delays(),
-            pictures: no_delays(),
-            first_at: None,
-            voice_at: None,
-            silence_ns: 0,
-            bytes: 0,
-            strange: 0,
+impl std::ops::Add for Sum {
+    type Output = Sum;
+
+    fn add(self, other: Sum) -> Sum {
+        Sum {
+            seen: self.seen + other.seen,
+            lost: self.lost + other.lost,
+            twice: self.twice + other.twice,
+            freezes: self.freezes + other.freezes,
         }
     }
 }
 
+impl Sum {
+    /// How many of a hundred packets are missing; no number if none was sent.
+    pub fn lost_percent(&self) -> f64 {
+        self.lost as f64 * 100.0 / (self.seen + self.lost) as f64
+    }
+}
+
 impl Ledger {
+    /// Nothing came until this time, in nanoseconds since the epoch.
+    pub fn new(begun: u64) -> Ledger {
+        Ledger {
+            slots: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            voices: no_delays(),
+            pictures: no_delays(),
+            first_at: None,
+            voice_at: begun,
+            silence_ns: 0,
+            bytes: 0,
+            strange: 0,
+            lately: Lately::default(),
+        }
+    }
+
+    /// Begins anew and hands over what was until now. What is seen is seen on: sizes stay known.
+    pub fn turn_over(&mut self, at: u64) -> Ledger {
+        let sizes = self.sizes.clone();
+        let mut before = std::mem::replace(self, Ledger { sizes, ..Ledger::new(at) });
+        before.slots.values_mut().for_each(|slot| slot.finish(at));
+        before.silence_ns = before.silence_ns.max(at.saturating_sub(before.voice_at));
+        before
+    }
+
     /// A packet arrived at this time, in nanoseconds since the epoch.
     pub fn note(&mut self, packet: &Received, at: u64) {
         let pictured = Picture::read(&packet.payload);
@@ -102,80 +118,55 @@ impl Ledger {
             return;
         };
         self.first_at.get_or_insert(at);
-        self.bytes += packet.payload.len() as u64;
+        let len = packet.payload.len() as u64;
+        let picture = pictured.map(|Pictured { picture, .. }| Part {
+            begins_anew: picture.key && picture.first,
+            ends: packet.marker,
+        });
         let slot = self.slots.entry(packet.ssrc).or_default();
-        if !slot.note(packet.seq) {
+        if !slot.note(Arrival { seq: packet.seq, at, picture }) {
             return;
         }
         let delay = at.saturating_sub(sent_at);
-        let Some(pictured) = pictured else {
-            self.voices.saturating_record(delay);
-            if let Some(before) = self.voice_at.replace(at) {
-                self.silence_ns = self.silence_ns.max(at.saturating_sub(before));
+        self.bytes += len;
+        self.lately.bytes += len;
+        self.lately.slowest_ns = self.lately.slowest_ns.max(delay);
+        match pictured {
+            None => {
+                self.voices.saturating_record(delay);
+                self.silence_ns = self.silence_ns.max(at.saturating_sub(self.voice_at));
+                self.voice_at = at;
             }
-            return;
-        };
-        self.pictures.saturating_record(delay);
-        if pictured.picture.key {
-            slot.size = pictured.picture.size;
+            Some(Pictured { picture, .. }) => {
+                self.pictures.saturating_record(delay);
+                if picture.key && picture.first {
+                    self.sizes.insert(packet.ssrc, picture.size);
+                }
+            }
         }
-        if packet.marker {
-            slot.shown(at);
-        }
+    }
+
+    /// What came since this was asked last.
+    pub fn lately(&mut self) -> Lately {
+        std::mem::take(&mut self.lately)
     }
 
     /// What came and what did not, of voices or of pictures, or of both.
     pub fn sum(&self, of: impl Fn(bool) -> bool) -> Sum {
-        let slots = self.slots.values().filter(|slot| of(slot.picture.is_some()));
-        slots.fold(Sum::default(), |sum, slot| Sum {
-            seen: sum.seen + slot.seen,
-            lost: sum.lost + slot.lost + slot.missing.len() as u64,
-            twice: sum.twice + slot.twice,
-            freezes: sum.freezes + slot.freezes,
-        })
+        let slots = self.slots.values().filter(|slot| of(slot.is_picture));
+        let sums = slots.map(|slot| Sum {
+            seen: slot.seen,
+            lost: slot.lost(),
+            twice: slot.twice,
+            freezes: slot.freezes,
+        });
+        sums.fold(Sum::default(), |all, sum| all + sum)
     }
 
-    /// The sizes of the pictures that are seen now.
-    pub fn sizes(&self) -> impl Iterator<Item = (u16, u16)> {
-        self.slots.values().filter(|slot| slot.picture.is_some()).map(|slot| slot.size)
-    }
-}
-
-impl Slot {
-    /// Answers whether the packet is new.
-    fn note(&mut self, seq: u64) -> bool {
-        let Some(first) = self.first else {
-            (self.first, self.newest, self.seen) = (Some(seq), seq, 1);
-            return true;
-        };
-        if seq > self.newest {
-            self.missing.extend(self.newest + 1..seq);
-            self.newest = seq;
-        } else if seq < first || !self.missing.remove(&seq) {
-            // What is older than the first was sent before anybody listened.
-            self.twice += u64::from(seq >= first);
-            return false;
-        }
-        self.seen += 1;
-        while self.missing.first().is_some_and(|&hole| hole + REPAIR_MAX < self.newest) {
-            self.missing.pop_first();
-            self.lost += 1;
-        }
-        true
-    }
-
-    /// The last packet of a picture is there.
-    fn shown(&mut self, at: u64) {
-        let Some(Newest { at: before, usual_ns }) = self.picture else {
-            self.picture = Some(Newest { at, usual_ns: 0 });
-            return;
-        };
-        let took = at.saturating_sub(before);
-        if usual_ns > 0 && took > (3 * usual_ns).max(usual_ns + FREEZE_NS) {
-            self.freezes += 1;
-        }
-        let usual_ns = if usual_ns == 0 { took } else { (7 * usual_ns + took) / 8 };
-        self.picture = Some(Newest { at, usual_ns });
+    /// The sizes of the pictures that are seen now; nothing of one whose key frame never came.
+    pub fn sizes(&self) -> impl Iterator<Item = Option<(u16, u16)>> {
+        let pictures = self.slots.iter().filter(|(_, slot)| slot.is_picture);
+        pictures.map(|(ssrc, _)| self.sizes.get(ssrc).copied())
     }
 }
 
@@ -184,6 +175,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    const MS: u64 = 1_000_000;
 
     #[expect(clippy::disallowed_methods, reason = "a packet says when it came")]
     fn packet(ssrc: u32, seq: u64, payload: Vec<u8>) -> Received {
@@ -203,42 +196,63 @@ mod tests {
         packet(1, seq, stream::body(Stamp { sent_at, number: seq }, 60))
     }
 
-    fn picture(seq: u64, sent_at: u64) -> Received {
-        let picture = Picture { key: true, first: true, id: 1, tl0: 1, size: (320, 180) };
+    fn picture(seq: u64, sent_at: u64, size: Option<(u16, u16)>) -> Received {
+        let (key, size) = (size.is_some(), size.unwrap_or_default());
+        let picture = Picture { key, first: true, id: 1, tl0: 1, size };
         packet(2, seq, picture.payload(&stream::body(Stamp { sent_at, number: seq }, 60)))
     }
 
     #[test]
-    fn what_is_missing_and_what_comes_twice_is_counted_and_what_comes_late_is_there() {
-        let mut ledger = Ledger::default();
-        for seq in [10, 11, 14, 13, 13, 9] {
-            ledger.note(&voice(seq, 1_000), 3_000);
+    fn what_is_late_is_late_and_what_comes_twice_counts_once() {
+        let mut ledger = Ledger::new(0);
+        for (seq, sent_at) in [(1, 0), (2, 20), (2, 20), (4, 60)] {
+            ledger.note(&voice(seq, sent_at * MS), (sent_at + 3 + seq) * MS);
         }
         let sum = ledger.sum(|_| true);
-        assert_eq!((sum.seen, sum.lost, sum.twice), (4, 1, 1));
-        assert_eq!(ledger.voices.max(), 2_000);
-        ledger.note(&voice(14 + REPAIR_MAX, 0), 0);
-        assert_eq!(ledger.sum(|_| true).lost, REPAIR_MAX, "given up or missing, each once");
-        ledger.note(&voice(12, 0), 0);
-        assert_eq!(ledger.sum(|_| true).lost, REPAIR_MAX, "too late");
+        assert_eq!((sum.seen, sum.lost, sum.twice), (3, 1, 1));
+        assert!((sum.lost_percent() - 25.0).abs() < f64::EPSILON);
+        assert_eq!(ledger.voices.len(), 3);
+        let lately = ledger.lately();
+        assert_eq!((lately.slowest_ns, lately.bytes), (7 * MS, 180));
+        assert_eq!(ledger.lately(), Lately::default());
     }
 
     #[test]
-    fn a_picture_that_stands_still_is_a_freeze_and_a_slow_one_is_none() {
-        const MS: u64 = 1_000_000;
-        let mut ledger = Ledger::default();
-        let mut at = 0;
-        for (seq, took) in [33, 33, 33, 170, 33, 400, 33].into_iter().enumerate() {
-            at += took * MS;
-            ledger.note(&picture(seq as u64 + 1, at), at);
-        }
-        assert_eq!(ledger.sum(|is_picture| is_picture).freezes, 1);
-        assert_eq!(ledger.sizes().collect::<Vec<_>>(), [(320, 180)]);
+    fn silence_counts_from_the_begin_and_until_the_end() {
+        let silence = |voices: &[u64], end: u64| {
+            let mut ledger = Ledger::new(100 * MS);
+            for (seq, at) in (1..).zip(voices) {
+                ledger.note(&voice(seq, at * MS), at * MS);
+            }
+            ledger.turn_over(end * MS).silence_ns / MS
+        };
+        assert_eq!(silence(&[120, 140, 190, 200], 210), 50);
+        assert_eq!(silence(&[400, 420], 430), 300, "none at first");
+        assert_eq!(silence(&[120, 140], 900), 760, "none at last");
+        assert_eq!(silence(&[], 900), 800, "none at all");
+    }
+
+    #[test]
+    fn nothing_that_was_sent_is_no_share() {
+        assert!(Ledger::new(0).sum(|_| true).lost_percent().is_nan());
+    }
+
+    #[test]
+    fn a_new_ledger_knows_what_is_seen_but_counts_nothing_of_it() {
+        let mut ledger = Ledger::new(0);
+        ledger.note(&picture(1, 0, Some((320, 180))), 1);
+        assert_eq!(ledger.sizes().count(), 1);
+        let before = ledger.turn_over(2);
+        assert_eq!(before.sizes().collect::<Vec<_>>(), [Some((320, 180))]);
+        assert_eq!(ledger.sizes().count(), 0, "nothing is seen any more");
+        ledger.note(&picture(2, 3, None), 4);
+        assert_eq!(ledger.sizes().collect::<Vec<_>>(), [Some((320, 180))]);
+        assert_eq!(ledger.sum(|it| it).lost, 0);
     }
 
     #[test]
     fn what_is_not_ours_is_not_measured() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(0);
         ledger.note(&packet(3, 1, vec![0; 200]), 1);
         assert_eq!((ledger.strange, ledger.sum(|_| true)), (1, Sum::default()));
     }

@@ -32,7 +32,7 @@ pub struct Seat {
     /// The connections.
     pub client: Client,
     /// How long it took from asking to come in to the first packet, in nanoseconds.
-    pub first_packet_ns: Option<u64>,
+    first_packet_ns: Option<u64>,
     streams: Vec<Stream>,
     begun_at: u64,
 }
@@ -46,7 +46,7 @@ impl Seat {
         let voice = part.voice.map(|number| Stream::voice(number, starts_at));
         let cameras = part.camera.iter().map(|layer| Stream::camera(*layer, starts_at));
         Ok(Seat {
-            ledger: Ledger::default(),
+            ledger: Ledger::new(begun_at),
             client: Client::new(target.address.ip(), number as u64 * 2 + 1)?,
             first_packet_ns: None,
             streams: voice.into_iter().chain(cameras).collect(),
@@ -86,18 +86,33 @@ impl Seat {
         }
     }
 
-    /// Whether there is something to do without a datagram.
-    pub fn is_due(&self, now: u64) -> bool {
-        self.due() <= now || self.client.is_due()
+    /// How long it took from asking to come in to the first packet, in milliseconds; for ever, if
+    /// none came.
+    pub fn join_ms(&self) -> f64 {
+        self.first_packet_ns.map_or(f64::INFINITY, |ns| ns as f64 / 1e6)
     }
 
-    /// When there is something to send, in nanoseconds since the epoch; never, if nothing ever is.
-    pub fn due(&self) -> u64 {
-        self.streams.iter().map(Stream::due).min().unwrap_or(u64::MAX)
+    /// When there is something to do without a datagram, in nanoseconds since the epoch: something
+    /// to send, or something that the protocol owes.
+    pub fn due(&self, now: u64) -> u64 {
+        let wait = self.client.time_left().as_nanos() as u64;
+        let sends = self.streams.iter().map(Stream::due);
+        sends.min().unwrap_or(u64::MAX).min(now.saturating_add(wait))
     }
 
-    /// Begins to count anew.
-    pub fn reset(&mut self) {
-        self.ledger = Ledger::default();
+    /// Begins to count anew, and hands over what was received until now.
+    pub fn turn_over(&mut self) -> Ledger {
+        self.streams.iter_mut().for_each(Stream::count_anew);
+        self.ledger.turn_over(now_ns())
+    }
+
+    /// How many packets were sent since it was counted anew.
+    pub fn sent(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.sent()).sum()
+    }
+
+    /// The most key frames that were sent of one layer since it was counted anew.
+    pub fn key_frames(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.key_frames()).max().unwrap_or_default()
     }
 }

@@ -90,6 +90,9 @@ pub struct Stream {
     picture: u16,
     key_wanted: bool,
     level: u8,
+    /// Packets and key frames since they were counted anew.
+    sent: u64,
+    key_frames: u64,
 }
 
 impl Stream {
@@ -116,12 +119,29 @@ impl Stream {
             picture: 0,
             key_wanted: true,
             level: 0,
+            sent: 0,
+            key_frames: 0,
         }
     }
 
     /// When it has something to send.
     pub fn due(&self) -> u64 {
         self.due
+    }
+
+    /// How many packets were sent since they were counted anew.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many key frames were sent since they were counted anew.
+    pub fn key_frames(&self) -> u64 {
+        self.key_frames
+    }
+
+    /// Counts anew.
+    pub fn count_anew(&mut self) {
+        (self.sent, self.key_frames) = (0, 0);
     }
 
     /// The next picture is a whole one, if this is the layer that was asked.
@@ -151,6 +171,7 @@ impl Stream {
 
     fn frame(&mut self, client: &mut Client, layer: Layer) -> io::Result<()> {
         let key = std::mem::take(&mut self.key_wanted);
+        self.key_frames += u64::from(key);
         self.picture = (self.picture + 1) & 0x7FFF;
         let usual = layer.kbps * 1_000 / 8 / FPS as usize;
         let len = if key { usual * KEY_TIMES } else { usual };
@@ -181,6 +202,7 @@ impl Stream {
         client.send(stream, (self.seq, self.time, marker), level, &payload)?;
         self.seq += 1;
         self.number += 1;
+        self.sent += 1;
         Ok(())
     }
 }

@@ -7,9 +7,9 @@ use std::{fmt::Write as _, fs, path::Path};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-pub use svg::Band;
+pub use svg::{Band, Line, Plot};
 
-use self::svg::{Line, Plot, escaped};
+use self::svg::escaped;
 use crate::{bars::Verdict, fleet::Failed, timeline::Timeline};
 
 /// The parts of a hundred that are shown.
@@ -49,7 +49,9 @@ pub struct Report {
     pub verdicts: Vec<Verdict>,
     /// What is marked in the plots.
     pub bands: Vec<Band>,
-    /// Second by second.
+    /// What is drawn besides what went on second by second.
+    pub charts: Vec<Plot>,
+    /// Second by second; nothing is drawn of it if there was none.
     pub timeline: Timeline,
     /// What arrives: "messages".
     pub arrivals: &'static str,
@@ -85,18 +87,15 @@ impl Report {
             let why = escaped(why);
             out += &format!("<p class=bad>Stopped before its time: {why}.</p>\n");
         }
-        let facts =
-            self.facts.iter().map(|(what, much)| [what.clone(), much.clone(), String::new()]);
-        let verdicts = self.verdicts.iter().map(|verdict| {
-            let figure = format!("{:.2} ({}, {})", verdict.figure, verdict.bar, verdict.word());
-            [verdict.matter.clone(), figure, verdict.from.clone()]
-        });
-        out += "<div><table>";
-        for row in facts.chain(verdicts) {
-            let cells = row.iter().map(|cell| format!("<td>{}", escaped(cell)));
-            out += &format!("<tr>{}", cells.collect::<String>());
+        out += &self.bars();
+        if !self.facts.is_empty() {
+            out += "<h2>Figures</h2><div><table>";
+            for (what, much) in &self.facts {
+                out += &format!("<tr><td>{}<td>{}", escaped(what), escaped(much));
+            }
+            out += "</table></div>\n";
         }
-        out += "</table></div>\n";
+        self.charts.iter().for_each(|chart| out += &chart.figure());
         self.plots().iter().for_each(|plot| out += &plot.figure());
         if !self.bands.is_empty() {
             out += "<div><table><tr><th>from<th>to<th>what";
@@ -111,7 +110,33 @@ impl Report {
         out
     }
 
-    fn plots(&self) -> Vec<Plot<'_>> {
+    /// What was seen beside what should be; on a narrow page each is a block of its own.
+    fn bars(&self) -> String {
+        if self.verdicts.is_empty() {
+            return String::new();
+        }
+        let mut out = "<h2>Bars</h2><table class=bars><thead><tr><th>matter<th>seen<th>bar<th>\
+                       <th>from</thead>"
+            .to_owned();
+        for verdict in &self.verdicts {
+            let Verdict { matter, figure, bar, from } = verdict;
+            let (word, matter, from) = (verdict.word(), escaped(matter), escaped(from));
+            let figure = if figure.is_nan() { "—".to_owned() } else { figures(*figure) };
+            let class = if verdict.is_reached() { "yes" } else { "no" };
+            write!(
+                out,
+                "<tr><td>{matter}<td class=n>{figure}<td class=n>{bar}\
+                 <td><span class={class}>{word}</span><td class=dim>{from}"
+            )
+            .expect("a string takes everything");
+        }
+        out + "</table>\n"
+    }
+
+    fn plots(&self) -> Vec<Plot> {
+        if self.timeline.seconds().is_empty() {
+            return Vec::new();
+        }
         let line = |name, of: &dyn Fn(&crate::timeline::Second) -> Option<f64>| {
             let seconds = self.timeline.seconds().iter().zip(0..);
             let points = seconds.filter_map(|(it, second)| Some((f64::from(second), of(it)?)));
@@ -127,7 +152,7 @@ impl Report {
             unit,
             log,
             lines,
-            bands: &self.bands,
+            bands: self.bands.clone(),
             marks: Vec::new(),
         };
         let mut plots = vec![
@@ -161,7 +186,7 @@ impl Report {
         plots
     }
 
-    fn percentiles(&self) -> Plot<'_> {
+    fn percentiles(&self) -> Plot {
         let places = || (0..).map(f64::from).zip(PERCENTILES);
         let of = |name, delays: &Histogram<u64>| {
             let points = places().map(|(x, percent)| (x, ms(delays, percent)));
@@ -175,7 +200,7 @@ impl Report {
             unit: "ms",
             log: true,
             lines: measured.map(|(name, delays)| of(name, delays)).collect(),
-            bands: &[],
+            bands: Vec::new(),
             marks: places().map(|(x, percent)| (x, format!("{percent} %"))).collect(),
         }
     }
@@ -199,6 +224,11 @@ impl Report {
             Value::Object(all.into_iter().collect())
         };
         let bands = self.bands.iter().map(|Band { from, to, name }| json!([from, to, name]));
+        let charts = self.charts.iter().map(|chart| {
+            let lines = chart.lines.iter().map(|line| (line.name.to_owned(), json!(line.points)));
+            let lines = Value::Object(lines.collect());
+            json!({"title": chart.title, "unit": chart.unit, "lines": lines})
+        });
         let verdicts = self.verdicts.iter().map(|verdict| {
             let Verdict { matter, figure, bar, from } = verdict;
             // JSON has no infinity.
@@ -214,12 +244,30 @@ impl Report {
             "facts": self.facts,
             "verdicts": verdicts.collect::<Vec<_>>(),
             "bands": bands.collect::<Vec<_>>(),
+            "charts": charts.collect::<Vec<_>>(),
             "seconds": seconds.collect::<Vec<_>>(),
             "arrivals": percentiles(&self.timeline.deliveries),
             "acknowledged": percentiles(&self.timeline.acks),
             "connected": percentiles(&self.timeline.joins),
         })
     }
+}
+
+/// A number as one reads it: the digits of thousands in groups, and few behind the point.
+fn figures(value: f64) -> String {
+    if !value.is_finite() {
+        return if value > 0.0 { "∞".into() } else { "−∞".into() };
+    }
+    if value.abs() < 1_000.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{:.0}", value.abs());
+    let first = digits.len() % 3;
+    let (head, rest) = digits.split_at(first);
+    let groups = rest.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
+    let groups: Vec<_> =
+        Some(head.to_owned()).filter(|head| !head.is_empty()).into_iter().chain(groups).collect();
+    format!("{}{}", if value < 0.0 { "−" } else { "" }, groups.join(","))
 }
 
 /// So many of a hundred took less, in milliseconds.
@@ -243,6 +291,7 @@ mod tests {
             facts: vec![("sends".into(), "5".into())],
             verdicts: Vec::new(),
             bands: vec![Band { from: 1.0, to: 2.0, name: "kill".into() }],
+            charts: Vec::new(),
             timeline,
             arrivals: "messages",
         }
@@ -257,6 +306,30 @@ mod tests {
         for needed in ["viewport", "prefers-color-scheme:dark", "<polyline", "Stopped before"] {
             assert!(html.contains(needed), "{needed}");
         }
+    }
+
+    #[test]
+    fn the_page_says_of_every_bar_whether_it_was_reached() {
+        let bar = |figure| Verdict {
+            matter: "a <b>".into(),
+            figure,
+            bar: crate::bars::Bar::AtMost(2.0),
+            from: "one & two".into(),
+        };
+        let mut report = report();
+        report.verdicts = [1.0, 2.001, f64::NAN, f64::INFINITY].map(bar).into();
+        let html = report.html();
+        assert_eq!(html.matches("<span class=yes>reached").count(), 1);
+        assert_eq!(html.matches("<span class=no>not reached").count(), 2);
+        assert_eq!(html.matches("<span class=no>not measured").count(), 1);
+        assert!(html.contains("a &lt;b&gt;") && html.contains("one &amp; two"));
+    }
+
+    #[test]
+    fn large_numbers_are_read_in_groups() {
+        let numbers = [0.504, 999.5, 1_000.0, 61_062.4, 1_234_567.0, -1_500.0];
+        let read = ["0.50", "999.50", "1,000", "61,062", "1,234,567", "−1,500"];
+        assert_eq!(numbers.map(figures), read);
     }
 
     #[test]

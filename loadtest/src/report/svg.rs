@@ -20,6 +20,7 @@ pub struct Line {
 }
 
 /// A part of the horizontal axis that is marked.
+#[derive(Clone)]
 pub struct Band {
     /// Where it begins.
     pub from: f64,
@@ -30,17 +31,17 @@ pub struct Band {
 }
 
 /// A plot.
-pub struct Plot<'a> {
+pub struct Plot {
     /// What it shows.
-    pub title: &'a str,
+    pub title: &'static str,
     /// What the vertical axis counts.
-    pub unit: &'a str,
+    pub unit: &'static str,
     /// Whether each step up is ten times the one before.
     pub log: bool,
     /// What is drawn; the first is drawn in the first colour of the page.
     pub lines: Vec<Line>,
     /// What is marked.
-    pub bands: &'a [Band],
+    pub bands: Vec<Band>,
     /// The marks of the horizontal axis; seconds if there are none.
     pub marks: Vec<(f64, String)>,
 }
@@ -74,7 +75,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(plot: &Plot<'_>) -> Scale {
+    fn of(plot: &Plot) -> Scale {
         let points = || plot.lines.iter().flat_map(|line| &line.points);
         let most = points().map(|point| point.1).fold(1.0, f64::max);
         let least = points().map(|point| point.1).filter(|y| *y > 0.0).fold(most, f64::min);
@@ -124,7 +125,7 @@ impl Scale {
     }
 }
 
-impl Plot<'_> {
+impl Plot {
     /// The plot, as a figure of a page.
     pub fn figure(&self) -> String {
         let mut out =
@@ -147,7 +148,7 @@ impl Plot<'_> {
 
     fn draw(&self, out: &mut String) {
         let scale = Scale::of(self);
-        for band in self.bands {
+        for band in &self.bands {
             let (from, to) = (scale.x(band.from), scale.x(band.to));
             write_to(
                 out,
@@ -213,7 +214,7 @@ mod tests {
                 unit: "ms",
                 log,
                 lines: vec![Line { name: "a & b", points: vec![(0.0, 1.0), (5.0, 900.0)] }],
-                bands: &bands,
+                bands: bands.to_vec(),
                 marks: Vec::new(),
             };
             let scale = Scale::of(&plot);
@@ -231,7 +232,7 @@ mod tests {
             unit: "",
             log: true,
             lines: Vec::new(),
-            bands: &[],
+            bands: Vec::new(),
             marks: Vec::new(),
         };
         assert!(!plot.figure().contains("NaN"));

@@ -171,6 +171,7 @@ fn run(args: &TalkArgs, talk: Talk, title: &str, who: &str) -> Result<(), Failed
         facts,
         verdicts: Vec::new(),
         bands: Vec::new(),
+        charts: Vec::new(),
         timeline: herd.timeline,
         arrivals: "arrivals",
     })

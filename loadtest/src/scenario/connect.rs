@@ -61,6 +61,7 @@ pub fn run(args: &ConnectArgs) -> Result<(), Failed> {
         facts,
         verdicts: Vec::new(),
         bands: Vec::new(),
+        charts: Vec::new(),
         timeline: herd.timeline,
         arrivals: "arrivals",
     })

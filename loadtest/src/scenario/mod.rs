@@ -3,7 +3,7 @@
 
 mod chat;
 mod connect;
-mod metrics;
+pub mod metrics;
 mod storm;
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,7 @@ fn finish(
         facts,
         verdicts: verdicts.clone(),
         bands: Vec::new(),
+        charts: Vec::new(),
         timeline: herd.timeline,
         arrivals: "arrivals",
     };

@@ -6,6 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "whoever holds sockets reads the clock")]
 
+pub mod arrivals;
 mod client;
 mod end;
 mod forwarder;

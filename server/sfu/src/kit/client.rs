@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use carillon_protocol::room::{Sent, Source};
@@ -14,7 +14,7 @@ use str0m::{
     change::SdpPendingOffer,
     format::Codec,
     media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer},
-    rtp::{ExtensionValues, RtpPacket, RtpWrite},
+    rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite},
 };
 
 use super::{
@@ -78,10 +78,28 @@ impl Client {
     /// # Errors
     /// If there is no socket.
     pub fn new(ip: IpAddr, seed: u64) -> io::Result<Client> {
+        Client::with(config(), ip, seed)
+    }
+
+    /// One that says which part of a stream it lost, but reports no packets: so nobody can tell
+    /// from when they arrived how much the way to it carries.
+    ///
+    /// # Errors
+    /// If there is no socket.
+    pub fn unmeasured(ip: IpAddr, seed: u64) -> io::Result<Client> {
+        let mut known = ExtensionMap::empty();
+        known.set(1, Extension::AudioLevel);
+        known.set(4, Extension::RtpMid);
+        Client::with(config().set_extension_map(known), ip, seed)
+    }
+
+    fn with(receives: RtcConfig, ip: IpAddr, seed: u64) -> io::Result<Client> {
         let publish = config().enable_bwe(Some(FIRST_ESTIMATE)).build(Instant::now());
+        // It hands over packets as they come, in whatever order.
+        let receives = receives.build(Instant::now());
         Ok(Client {
             publish: End::new(publish, ip, seed)?,
-            subscribe: End::new(receiver(), ip, seed.wrapping_add(1))?,
+            subscribe: End::new(receives, ip, seed.wrapping_add(1))?,
             pending: None,
             sends: Vec::new(),
             received: VecDeque::new(),
@@ -188,9 +206,9 @@ impl Client {
         [self.publish.socket(), self.subscribe.socket()]
     }
 
-    /// Whether [`Client::step`] has something to do without a datagram.
-    pub fn is_due(&self) -> bool {
-        self.deadline() <= Instant::now()
+    /// How long until [`Client::step`] has something to do without a datagram.
+    pub fn time_left(&self) -> Duration {
+        self.deadline().saturating_duration_since(Instant::now())
     }
 
     /// What went over its two connections.
@@ -292,11 +310,6 @@ impl Client {
 fn config() -> RtcConfig {
     let base = Rtc::builder().set_rtp_mode(true).clear_codecs();
     base.enable_opus(true, false).enable_vp8(true).enable_h264(true)
-}
-
-/// One that hands over packets as they come, in whatever order.
-fn receiver() -> Rtc {
-    config().build(Instant::now())
 }
 
 fn payload_type(rtc: &Rtc, codec: Codec) -> Option<Pt> {

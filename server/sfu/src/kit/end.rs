@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,12 +13,10 @@ use str0m::{
     net::{Protocol, Receive},
 };
 
-use super::wire::{Weather, Wire};
-
-/// The largest datagram.
-const DATAGRAM_LEN_MAX: usize = 2_000;
-/// So many datagrams are read before the caller has its turn.
-const BURST: usize = 256;
+use super::{
+    arrivals,
+    wire::{Weather, Wire},
+};
 
 /// What went over a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub struct Counted {
 pub(super) struct End {
     pub(super) rtc: Rtc,
     pub(super) connected: bool,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     here: SocketAddr,
     deadline: Instant,
     inward: Wire,
@@ -41,27 +40,25 @@ pub(super) struct End {
     /// Where what is on the outward wire goes: there is one server.
     server: Option<SocketAddr>,
     counted: Counted,
-    buffer: Vec<u8>,
 }
 
 impl End {
     pub(super) fn new(mut rtc: Rtc, ip: IpAddr, seed: u64) -> io::Result<End> {
         let socket = UdpSocket::bind((ip, 0))?;
-        socket.set_nonblocking(true)?;
+        arrivals::prepare(&socket)?;
         let here = socket.local_addr()?;
         let candidate = Candidate::host(here, "udp").map_err(io::Error::other)?;
         rtc.add_local_candidate(candidate);
         Ok(End {
             rtc,
             connected: false,
-            socket,
+            socket: Arc::new(socket),
             here,
             deadline: Instant::now(),
             inward: Wire::new(seed ^ 0x9E37_79B9_7F4A_7C15),
             outward: Wire::new(seed),
             server: None,
             counted: Counted::default(),
-            buffer: vec![0; DATAGRAM_LEN_MAX],
         })
     }
 
@@ -85,8 +82,8 @@ impl End {
     /// Moves to another port, as a phone does that changes networks.
     pub(super) fn rebind(&mut self) -> io::Result<()> {
         let socket = UdpSocket::bind((self.here.ip(), 0))?;
-        socket.set_nonblocking(true)?;
-        self.socket = socket;
+        arrivals::prepare(&socket)?;
+        self.socket = Arc::new(socket);
         Ok(())
     }
 
@@ -109,28 +106,19 @@ impl End {
 
     /// Takes in what arrived and sends what is due; hands over what happened.
     pub(super) fn step(&mut self, tell: &mut impl FnMut(Instant, Event)) -> io::Result<()> {
-        for _ in 0..BURST {
-            let (len, from) = match self.socket.recv_from(&mut self.buffer) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // A server that was killed.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
-                Err(error) => return Err(error),
-            };
-            let now = Instant::now();
+        let socket = Arc::clone(&self.socket);
+        arrivals::read(&socket, |from, datagram, at| {
             self.counted.datagrams_in += 1;
             if self.inward.is_clear() {
-                let datagram = std::mem::take(&mut self.buffer);
-                self.take_in(now, from, &datagram[..len], tell)?;
-                self.buffer = datagram;
-            } else {
-                self.server = Some(from);
-                self.inward.put(now, &self.buffer[..len]);
+                return self.take_in((Instant::now(), at), from, datagram, tell);
             }
-        }
+            self.server = Some(from);
+            self.inward.put(at, datagram);
+            Ok(())
+        })?;
         let now = Instant::now();
         while let (Some(server), Some(datagram)) = (self.server, self.inward.take(now)) {
-            self.take_in(now, server, &datagram, tell)?;
+            self.take_in((now, now), server, &datagram, tell)?;
         }
         while let (Some(server), Some(datagram)) = (self.server, self.outward.take(now)) {
             self.transmit(server, &datagram);
@@ -141,9 +129,10 @@ impl End {
         self.drain(now, tell)
     }
 
+    /// A datagram that arrived at a time is taken in now: the protocol's time never goes back.
     fn take_in(
         &mut self,
-        now: Instant,
+        (now, at): (Instant, Instant),
         source: SocketAddr,
         datagram: &[u8],
         tell: &mut impl FnMut(Instant, Event),
@@ -152,7 +141,7 @@ impl End {
         let destination = self.here;
         let receive = Receive { proto: Protocol::Udp, source, destination, contents };
         self.rtc.handle_input(Input::Receive(now, receive)).map_err(io::Error::other)?;
-        self.drain(now, tell)
+        self.drain(now, &mut |_, event| tell(at, event))
     }
 
     /// Every change of the protocol's state is followed by this.
