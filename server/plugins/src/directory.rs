@@ -11,6 +11,7 @@ mod department;
 mod device;
 mod ending;
 mod fact;
+mod guest;
 mod import;
 mod invite;
 mod issue;
@@ -91,6 +92,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .migration(3, include_str!("directory/3_indexes.sql"))
         .migration(4, include_str!("directory/4_networks.sql"))
         .migration(5, include_str!("directory/5_attempts.sql"))
+        .migration(6, include_str!("directory/6_guests.sql"))
         .command(setup::setup)
         .command(methods::methods)
         .command(session::login)
@@ -102,6 +104,8 @@ pub fn plugin(settings: Settings) -> Plugin {
         .command(ending::revoke)
         .command(issue::issue)
         .command(resolve::resolve)
+        .command(guest::open)
+        .command(guest::gone)
         .once(org::create, org::created)
         .command(org::get)
         .fact("org.people", "How many people are in the organisation.", fact::people)
@@ -132,6 +136,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .command(import::check)
         .command(import::apply)
         .topics(TopicKind::User, my_log, see_my_log)
+        .open_to_guests()
         .topics(TopicKind::Org, my_org_log, see_my_org_log)
         .live(ending::live)
         .observe(move |event| observed.observe(event))

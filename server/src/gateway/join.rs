@@ -12,7 +12,7 @@ use carillon_protocol::{
     CloseCode, Codec, ErrorCode, Event, Topic, VERSION,
     frame::{Hello, TopicPage, Welcome, server},
     limits::{Limits, PAGE_LEN_MAX},
-    operation::READ,
+    operation::{GUESTS_READ, READ},
     org::GetMembers,
     session::{Resolve, Resolved},
 };
@@ -232,7 +232,7 @@ impl Joining {
     /// What the caller listens to. Who may not read may still call: a program that only writes, for
     /// example.
     async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
-        if caller.may(READ) { self.host.listening(caller).await } else { Ok(Vec::new()) }
+        if caller.may(GUESTS_READ) { self.host.listening(caller).await } else { Ok(Vec::new()) }
     }
 
     /// Looks again at what the caller listens to, now that everything else comes live: the person

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use carillon_plugin::{Caller, Host, LiveChange};
-use carillon_protocol::{CloseCode, DeviceId, SessionId, Topic, UserId, operation::READ};
+use carillon_protocol::{CloseCode, DeviceId, SessionId, Topic, UserId, operation::GUESTS_READ};
 use rustls::ServerConnection;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -357,7 +357,7 @@ impl Shard {
         {
             self.wheel.after(left_s + 1, Check::Alive(id.slot, conn.generation));
         }
-        if attach.caller.may(READ) {
+        if attach.caller.may(GUESTS_READ) {
             self.users.entry(attach.caller.user).or_default().push(id.slot);
         }
         let codec = conn.codec;

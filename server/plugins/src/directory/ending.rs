@@ -114,7 +114,7 @@ pub(super) async fn end_all(
 }
 
 /// Of two who end it at once one changes the row and tells; the other looks again.
-fn end(ctx: &Ctx, tx: &mut Tx, user: UserId, session: SessionId) {
+pub(super) fn end(ctx: &Ctx, tx: &mut Tx, user: UserId, session: SessionId) {
     tx.run_one(
         "UPDATE directory_session SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL",
         [ctx.now().into(), session.into()],

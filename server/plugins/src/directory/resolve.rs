@@ -58,10 +58,11 @@ impl Sessions {
             return Ok(Some(known));
         }
         let since = self.0.since();
-        let sql = "SELECT s.digest, s.user_id, u.org, s.scopes, s.expires_at, s.ended_at,
-                       s.seen_at
-                   FROM directory_session s JOIN directory_user u ON u.id = s.user_id
-                   WHERE s.id = $1";
+        // A guest is in no table of people: the session says whose guest it is.
+        let sql = "SELECT s.digest, s.user_id, COALESCE(s.guest_of, u.org), s.scopes,
+                       s.expires_at, s.ended_at, s.seen_at
+                   FROM directory_session s LEFT JOIN directory_user u ON u.id = s.user_id
+                   WHERE s.id = $1 AND (u.id IS NOT NULL OR s.guest_of IS NOT NULL)";
         let Some(row) = ctx.query_one(sql, [session.into()]).await? else { return Ok(None) };
         let known = Arc::new(Known {
             digest: read_digest(&row.get::<String>(0)?)?,

@@ -35,6 +35,12 @@ pub(super) struct Account {
     pub(super) app: bool,
 }
 
+/// Forgets sessions that ended long ago.
+pub(super) fn forget_old(ctx: &Ctx, tx: &mut Tx) {
+    let before = ctx.now() - REMEMBER_MS;
+    tx.run("DELETE FROM directory_session WHERE expires_at < $1", [before.into()]);
+}
+
 /// Opens a session in a transaction, in which the account may just have been made. Its token is in
 /// the answer and nowhere else.
 pub(super) fn open(
@@ -48,7 +54,7 @@ pub(super) fn open(
     let (session, user, now) = (SessionId(ctx.new_id()), account.user, ctx.now());
     let network = Source::of(ctx.caller()).network();
     let (token, expires_at) = (token::of_session(session, account.app)?, now + ttl_ms);
-    tx.run("DELETE FROM directory_session WHERE expires_at < $1", [(now - REMEMBER_MS).into()]);
+    forget_old(ctx, tx);
     // Who is let go at this moment gets none.
     tx.run_one(
         "INSERT INTO directory_session

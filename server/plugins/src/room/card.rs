@@ -1,5 +1,7 @@
 //! The card of a room: when it is or since when, a button to come in, and at the end who was there.
 
+use std::collections::HashMap;
+
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     ErrorCode, RoomId, UserId,
@@ -92,16 +94,27 @@ pub(super) async fn acted(_: Ctx, _: HasActed) -> Result<Acted> {
 }
 
 async fn attendance(ctx: &Ctx, meeting: &Meeting) -> Result<Attendance> {
-    let sql = "SELECT user_id, MIN(id) FROM room_participant WHERE room = $1 AND waiting = 0
+    let sql =
+        "SELECT user_id, MIN(id), MAX(name) FROM room_participant WHERE room = $1 AND waiting = 0
                GROUP BY user_id ORDER BY MIN(id) LIMIT $2";
     let rows = ctx.query(sql, [meeting.head.room.into(), NAMED_MAX.into()]).await?;
-    let users = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<UserId>>>()?;
+    let there = rows.iter().map(|row| Ok((row.get(0)?, row.get(2)?)));
+    let there = there.collect::<Result<Vec<(UserId, Option<String>)>>>()?;
+    let members = there.iter().filter(|(_, guest)| guest.is_none());
+    let users = members.map(|(user, _)| *user).collect();
     let sql = "SELECT COUNT(DISTINCT user_id) FROM room_participant
                WHERE room = $1 AND waiting = 0";
     let people = ctx.query_one(sql, [meeting.head.room.into()]).await?;
     let people = people.map(|row| row.get(0)).transpose()?.unwrap_or_default();
-    let names = ctx.call(&Names { org: meeting.org, users }).await?.names;
-    Ok(Attendance { people, names: names.into_iter().map(|(_, name)| name).collect() })
+    let members = ctx.call(&Names { org: meeting.org, users }).await?.names;
+    let members: HashMap<UserId, String> = members.into_iter().collect();
+    let words = Words::of(&meeting.locale);
+    // A guest may have written the name of somebody of the organisation.
+    let named = |(user, guest): (UserId, Option<String>)| match guest {
+        Some(name) => Some(words.guest.replace("{name}", &name)),
+        None => members.get(&user).cloned(),
+    };
+    Ok(Attendance { people, names: there.into_iter().filter_map(named).collect() })
 }
 
 /// The card, as the room is.
@@ -186,6 +199,7 @@ struct Words {
     duration: &'static str,
     lasted: &'static str,
     people: &'static str,
+    guest: &'static str,
     comma: &'static str,
     more: &'static str,
 }
@@ -206,6 +220,7 @@ impl Words {
                 duration: "時長",
                 lasted: "{n} 分鐘",
                 people: "{n} 人參加咗",
+                guest: "{name}（訪客）",
                 comma: "、",
                 more: "，仲有 {n} 人",
             },
@@ -222,6 +237,7 @@ impl Words {
                 duration: "时长",
                 lasted: "{n} 分钟",
                 people: "{n} 人参加",
+                guest: "{name}（访客）",
                 comma: "、",
                 more: "，还有 {n} 人",
             },
@@ -238,6 +254,7 @@ impl Words {
                 duration: "Duration",
                 lasted: "{n} min",
                 people: "People: {n}",
+                guest: "{name} (guest)",
                 comma: ", ",
                 more: " and {n} more",
             },

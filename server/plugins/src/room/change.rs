@@ -18,6 +18,7 @@ use carillon_protocol::{
 use serde::Serialize;
 
 use super::{
+    guest,
     rows::{Meeting, Person, is_nobody, json, word},
     rules,
 };
@@ -98,6 +99,10 @@ impl Change {
 
     pub(super) fn room(&self) -> RoomId {
         self.meeting.head.room
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.now
     }
 
     fn tell<T: Serialize>(&mut self, k: &str, data: &T) {
@@ -188,6 +193,9 @@ impl Change {
             return;
         };
         let Person { seat, rev, .. } = people.remove(place);
+        if seat.role == Role::Guest && !seat.waiting && gone == Gone::Kicked {
+            guest::put_out(self, seat.user);
+        }
         self.tx.run_one(
             "UPDATE room_participant SET left_at = $1, gone = $2, hand_at = NULL, rev = rev + 1
              WHERE id = $3 AND rev = $4 AND left_at IS NULL",
@@ -207,11 +215,19 @@ impl Change {
         self.tx.emit(Topic::User(seat.user), kind::ADMITTED, &data);
     }
 
-    /// What follows when somebody has gone: another host, or the end.
+    /// What follows when somebody has gone: another host, or the end. Guests are not left alone.
     pub(super) fn gone(&mut self) {
-        if self.meeting.present().next().is_none() && self.meeting.head.started_at.is_some() {
+        let is_left = self.meeting.present().any(|seat| seat.role > Role::Guest);
+        if !is_left && self.meeting.head.started_at.is_some() {
             match self.meeting.is_ad_hoc() {
                 true => self.end(),
+                false if self.meeting.present().next().is_some() => {
+                    let guests = self.meeting.present().map(|seat| seat.participant);
+                    let guests: Vec<_> = guests.collect();
+                    guests.into_iter().for_each(|guest| self.leave(guest, Gone::Ended));
+                    // Which also looks after the room from then on.
+                    self.tell_media_soon();
+                }
                 false => {
                     let from = self.meeting.head.starts_at.unwrap_or_default().max(self.now);
                     self.look_after(from + PLANNED_LASTS_MS);
@@ -243,6 +259,7 @@ impl Change {
         self.tell(kind::ENDED, &data);
         let all: Vec<_> = self.meeting.seats().map(|seat| seat.participant).collect();
         all.into_iter().for_each(|participant| self.leave(participant, Gone::Ended));
+        guest::put_out_all(self);
         self.tx.cancel(&reminding(self.room()));
         self.tell_media_soon();
         self.show();

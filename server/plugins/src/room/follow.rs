@@ -30,7 +30,13 @@ pub(super) async fn members_changed(ctx: Ctx, event: Event) -> Result<Tx> {
 pub(super) async fn member_left(ctx: Ctx, event: Event) -> Result<Tx> {
     let data: MemberChangedData = event.data.to().map_err(Error::internal)?;
     let sql = "SELECT id FROM room_participant WHERE user_id = $1 AND left_at IS NULL LIMIT $2";
-    places(&ctx, sql, [data.user.into(), FOUND_MAX.into()]).await
+    let mut tx = places(&ctx, sql, [data.user.into(), FOUND_MAX.into()]).await?;
+    // Nobody invites any more who is not of the organisation.
+    tx.run(
+        "UPDATE room_link SET revoked_at = $1 WHERE made_by = $2 AND revoked_at IS NULL",
+        [ctx.now().into(), data.user.into()],
+    );
+    Ok(tx)
 }
 
 /// `session.ended`.

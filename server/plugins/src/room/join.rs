@@ -8,7 +8,7 @@ use carillon_protocol::{
 
 use super::{
     change::{Change, Holds, again},
-    check_member, media,
+    check_member, guest, media,
     rows::{Meeting, Person, load, over, put_out, stand, was_put_out},
     rules::{self, Entry},
     seat, unseen,
@@ -24,7 +24,14 @@ pub(super) async fn join(ctx: Ctx, args: Join) -> Result<Joined> {
 
 async fn enter(ctx: &Ctx, args: &Join) -> Result<Joined> {
     let meeting = load(ctx, args.room).await?;
-    check_member(ctx, meeting.head.conv).await.map_err(unseen)?;
+    let guest = guest_or_member(ctx, &meeting).await?;
+    if guest.is_some() {
+        // A guest has one place, to which they come back also if all they kept is their token.
+        let own = meeting.seats().find(|seat| seat.user == ctx.caller().user).cloned();
+        if let Some(seat) = own {
+            return come_back(ctx, meeting, seat).await;
+        }
+    }
     if let Some(participant) = args.participant {
         let unknown = || Error::not_found("participant");
         let user = ctx.caller().user;
@@ -42,19 +49,31 @@ async fn enter(ctx: &Ctx, args: &Join) -> Result<Joined> {
     if was_put_out(ctx, args.room).await? {
         return Err(put_out());
     }
-    come(ctx, meeting).await
+    come(ctx, meeting, guest).await
+}
+
+/// The name of a guest of this room; of others nothing, who are in its conversation.
+async fn guest_or_member(ctx: &Ctx, meeting: &Meeting) -> Result<Option<String>> {
+    if ctx.caller().is_guest() {
+        return guest::named(ctx, meeting).await.map(Some);
+    }
+    check_member(ctx, meeting.head.conv).await.map_err(unseen)?;
+    Ok(None)
 }
 
 /// Somebody comes who is not in the room with this device.
-async fn come(ctx: &Ctx, meeting: Meeting) -> Result<Joined> {
+async fn come(ctx: &Ctx, meeting: Meeting, guest: Option<String>) -> Result<Joined> {
     let Caller { user, session, .. } = ctx.caller();
-    let Entry { role, waiting } = rules::entry(&meeting, user)?;
+    let Entry { role, waiting } = match guest {
+        Some(_) => rules::entry_of_guest(&meeting)?,
+        None => rules::entry(&meeting, user)?,
+    };
     has_few_places(ctx).await?;
     let participant = ParticipantId(ctx.new_id());
     let seat = Participant {
         participant,
         user,
-        name: None,
+        name: guest,
         role,
         waiting,
         joined_at: ctx.now(),
@@ -82,14 +101,14 @@ async fn come(ctx: &Ctx, meeting: Meeting) -> Result<Joined> {
         }
         return Err(error);
     }
-    // Who was put out of the conversation while this was decided was not yet here to be put out
-    // of the room with it.
-    let conv = load(ctx, room).await?;
-    if let Err(error) = check_member(ctx, conv.head.conv).await {
+    // Who was put out of the conversation while this was decided, or whose link was revoked, was
+    // not yet here to be put out of the room with it.
+    let meeting = load(ctx, room).await?;
+    if let Err(error) = guest_or_member(ctx, &meeting).await {
         seat::go(ctx, participant, Gone::Left).await?;
-        return Err(unseen(error));
+        return Err(error);
     }
-    joined(ctx, conv, participant, offer)
+    joined(ctx, meeting, participant, offer)
 }
 
 /// Somebody is in the room already: rights are as they are now, connections are new.

@@ -13,7 +13,9 @@ mod card;
 mod change;
 mod connect;
 mod follow;
+mod guest;
 mod join;
+mod link;
 mod look;
 mod media;
 mod moderate;
@@ -22,6 +24,7 @@ mod present;
 mod rows;
 mod rules;
 mod seat;
+mod secret;
 mod sweep;
 
 use std::sync::Arc;
@@ -44,6 +47,7 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
     Plugin::new("room")
         .state(Arc::new(Rooms { media, present }))
         .migration(1, include_str!("1_tables.sql"))
+        .migration(2, include_str!("2_guests.sql"))
         .once(open::create, open::created)
         .command(look::get)
         .command(look::list)
@@ -63,6 +67,12 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
         .command(moderate::role)
         .command(open::update)
         .command(open::end)
+        .command(link::link)
+        .command(link::links)
+        .command(link::unlink)
+        .command(guest::look)
+        .command(guest::enter)
+        .command(guest::dismiss)
         .command(sweep::sweep)
         .command(sweep::lost)
         .command(sweep::take_over)
@@ -74,6 +84,7 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
         .on(org::kind::MEMBER_LEFT, follow::member_left)
         .on(session::kind::ENDED, follow::signed_out)
         .topics(TopicKind::Plugin("room"), look::mine, look::sees)
+        .open_to_guests()
         .live(means)
         .observe(move |event| observed.observe(event))
 }
@@ -81,6 +92,10 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
 /// Refuses whoever is not in the conversation.
 async fn check_member(ctx: &Ctx, conv: ConvId) -> Result<()> {
     let Caller { user, org, .. } = ctx.caller();
+    // A guest is in no conversation, and nobody speaks for them there.
+    if ctx.caller().is_guest() {
+        return Err(Error::not_found("conversation"));
+    }
     ctx.call_as(Caller::on_behalf_of(user, org), None, &Get { conv }).await.map(drop)
 }
 

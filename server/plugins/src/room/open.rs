@@ -178,7 +178,7 @@ pub(super) async fn seen(ctx: &Ctx, room: RoomId) -> Result<Meeting> {
 
 /// Refuses who may not say how the room is and when it is over: who opened it and was put out of
 /// it does not any more.
-async fn keeps(ctx: &Ctx, meeting: &Meeting) -> Result<()> {
+pub(super) async fn keeps(ctx: &Ctx, meeting: &Meeting) -> Result<()> {
     rules::keeper(meeting, ctx.caller().user)?;
     match rows::was_put_out(ctx, meeting.head.room).await? {
         true => Err(rows::put_out()),

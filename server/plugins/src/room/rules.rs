@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{
     ErrorCode, UserId,
-    limits::ROOM_PARTICIPANTS_MAX,
+    limits::{ROOM_GUESTS_MAX, ROOM_PARTICIPANTS_MAX},
     room::{Participant, Phase, Publication, Role, Rules, Source},
 };
 
@@ -109,16 +109,40 @@ pub(super) fn entry(meeting: &Meeting, user: UserId) -> Result<Entry> {
     });
     let passes = is_there.is_some() || role >= Role::Moderator;
     if meeting.head.rules.locked && !passes {
-        return Err(Error::denied("this meeting is locked; ask somebody in it to open it"));
+        return Err(locked());
     }
-    let waiting = (meeting.head.rules.waiting || role == Role::Guest) && !passes;
-    match waiting {
-        true if meeting.seats().filter(|seat| seat.waiting).count() >= WAITING_MAX => {
+    match meeting.head.rules.waiting && !passes {
+        true => waits(meeting, role),
+        false => room_for_one(meeting).map(|()| Entry { role, waiting: false }),
+    }
+}
+
+/// How a guest enters, who is not in it: they wait, whatever the rules are.
+pub(super) fn entry_of_guest(meeting: &Meeting) -> Result<Entry> {
+    if meeting.head.phase == Phase::Ended {
+        return Err(over());
+    }
+    if meeting.head.rules.locked {
+        return Err(locked());
+    }
+    if meeting.seats().filter(|seat| seat.role == Role::Guest).count() >= ROOM_GUESTS_MAX {
+        let msg = format!("{ROOM_GUESTS_MAX} guests are here or wait; come later");
+        return Err(Error::new(ErrorCode::Quota, msg));
+    }
+    waits(meeting, Role::Guest)
+}
+
+fn waits(meeting: &Meeting, role: Role) -> Result<Entry> {
+    match meeting.seats().filter(|seat| seat.waiting).count() < WAITING_MAX {
+        true => Ok(Entry { role, waiting: true }),
+        false => {
             Err(Error::new(ErrorCode::Quota, format!("{WAITING_MAX} people wait; come later")))
         }
-        true => Ok(Entry { role, waiting }),
-        false => room_for_one(meeting).map(|()| Entry { role, waiting }),
     }
+}
+
+pub(super) fn locked() -> Error {
+    Error::denied("this meeting is locked; ask somebody in it to open it")
 }
 
 /// Refuses one more than fit in.

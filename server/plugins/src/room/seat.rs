@@ -4,7 +4,8 @@ use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     ParticipantId, UserId,
     room::{
-        Done, Gone, Leave, Phase, Publish, RaiseHand, React, ReactionData, Role, Source, ephemeral,
+        Done, Gone, Leave, Participant, Phase, Publish, RaiseHand, React, ReactionData, Role,
+        Source, ephemeral,
     },
 };
 
@@ -57,10 +58,12 @@ pub(super) async fn go(ctx: &Ctx, participant: ParticipantId, gone: Gone) -> Res
 /// person is still there.
 fn concerns_others(meeting: &Meeting, (user, participant): (UserId, ParticipantId)) -> bool {
     let others = || meeting.seats().filter(|seat| seat.participant != participant);
+    // Guests are not left alone.
+    let stays = |seat: &Participant| !seat.waiting && seat.role > Role::Guest;
     let moderates = meeting.seats().any(|seat| {
         seat.participant == participant && !seat.waiting && seat.role >= Role::Moderator
     });
-    moderates || others().any(|seat| seat.user == user) || !others().any(|seat| !seat.waiting)
+    moderates || others().any(|seat| seat.user == user) || !others().any(stays)
 }
 
 /// `room.publish`.

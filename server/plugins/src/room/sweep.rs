@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use carillon_plugin::{Caller, Ctx, MediaAnswer, MediaCall, Result};
 use carillon_protocol::{
     ErrorCode, ParticipantId, RoomId, RunId, UserId,
-    presence::Watch,
-    room::{Done, Gone, Lost, Phase, Sweep, TakeOver},
+    presence::{Connected, Sessions, Watch},
+    room::{Done, Gone, Lost, Phase, Role, Sweep, TakeOver},
 };
 
 use super::{
@@ -82,8 +82,16 @@ async fn seen(
     meeting: &Meeting,
     connected: &BTreeSet<ParticipantId>,
 ) -> Result<BTreeSet<ParticipantId>> {
-    let waiting: Vec<_> = meeting.seats().filter(|seat| seat.waiting).collect();
+    let waiting = meeting.seats().filter(|seat| seat.waiting);
+    let (guests, waiting): (Vec<_>, Vec<_>) = waiting.partition(|seat| seat.role == Role::Guest);
     let mut seen = connected.clone();
+    for guest in guests {
+        // Nobody of the organisation watches a guest.
+        let Connected { sessions, complete } = ctx.call(&Sessions { user: guest.user }).await?;
+        if !sessions.is_empty() || !complete {
+            seen.insert(guest.participant);
+        }
+    }
     if waiting.is_empty() {
         return Ok(seen);
     }
