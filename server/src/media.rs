@@ -9,7 +9,7 @@ mod watch;
 
 use std::{
     fmt, io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -81,17 +81,20 @@ impl Carrier {
         assert!(set.is_ok(), "a node joins the others once");
     }
 
-    /// Starts to carry: people can come. Answers where they reach it.
+    /// Starts to carry: people can come. Answers where they reach it. With a door, connections that
+    /// are accepted there are handed over.
     ///
     /// # Errors
     /// If the ports or threads cannot be had.
-    pub fn open(&self, config: &Config) -> io::Result<Vec<SocketAddr>> {
+    pub fn open(&self, config: &Config, door: Option<u16>) -> io::Result<Vec<SocketAddr>> {
         let cores = std::thread::available_parallelism()?.get();
         let facts = Arc::clone(&self.facts);
         let sfu = Sfu::start(carillon_sfu::Settings {
             listen: config.rooms.listen(config.listen),
             announce: config.rooms.addresses.clone(),
+            door,
             threads: config.rooms.threads(cores),
+            people_max: config.rooms.people_max as usize,
             lost_after: carillon_sfu::LOST_AFTER,
             told: Arc::new(move |fact| facts.put(fact)),
         })?;
@@ -116,6 +119,12 @@ impl Carrier {
             tokio::spawn(watch::watch(Arc::clone(self), host.clone())),
         ]
         .map(|task| task.abort_handle())
+    }
+
+    /// Goes on with a connection of which the first check of the way was read; answers whether that
+    /// is for somebody who is here.
+    pub fn take_in(&self, stream: TcpStream, check: Vec<u8>) -> bool {
+        self.sfu().is_some_and(|sfu| sfu.take_in(stream, check))
     }
 
     /// What its threads have counted, while it carries.

@@ -1,6 +1,8 @@
 //! A running server: from a listener to an orderly end.
 
-use std::{io, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use axum::Router;
 use carillon_plugins::directory;
@@ -16,7 +18,7 @@ use crate::{
     config::Config,
     demo,
     gateway::Hub,
-    http::{self, Door, Gate, GoingDown, Secure, Serving, Timeouts},
+    http::{self, Door, Gate, GoingDown, Secure, Serving, Spoken, Timeouts},
     node::{self, Node, Start, StartError},
     runner::Runner,
     tls::{self, Tls},
@@ -70,8 +72,9 @@ impl Server {
         let demo = start.demo;
         let node = Node::open(config, start).await?;
         let signer = Signer::open(config)?;
-        let tls = Tls::open(config, listener.local_addr()?, node.host.now() / 1000)?;
-        open_rooms(&node, config)?;
+        let listens = listener.local_addr()?;
+        let tls = Tls::open(config, listens, node.host.now() / 1000)?;
+        open_rooms(&node, config, listens)?;
         let door = Door::new(&node, config, demo);
         let demo = if demo { Some(demo::seed(&node.host).await?) } else { None };
         let has_organisation = directory::has_organisation(&node.host).await?;
@@ -88,7 +91,8 @@ impl Server {
         let serving = Serving { router, timeouts: Timeouts::default(), going_down };
         let secure =
             tls.as_ref().map(|tls| Secure { config: tls.config(), plain: tls.plain_routes() });
-        let http = AbortOnDrop(tokio::spawn(http::serve(listener, gate, serving, secure)));
+        let spoken = Spoken { secure, media: Some(Arc::clone(&node.media)) };
+        let http = AbortOnDrop(tokio::spawn(http::serve(listener, gate, serving, spoken)));
         let _certificate = tls.as_ref().map(|tls| {
             let host = node.host.clone();
             AbortOnDrop(tokio::spawn(tls::keep(Arc::clone(tls), move || host.now() / 1000)))
@@ -145,10 +149,10 @@ impl Server {
 }
 
 /// From now on people can meet.
-fn open_rooms(node: &Node, config: &Config) -> Result<(), StartError> {
-    let listen = config.rooms.listen(config.listen);
-    let addresses = node.media.open(config).map_err(|e| StartError::Rooms(listen, e))?;
-    tracing::info!(?addresses, "the media of rooms are reached here");
+fn open_rooms(node: &Node, config: &Config, listens: SocketAddr) -> Result<(), StartError> {
+    let (listen, door) = (config.rooms.listen(config.listen), config.media_door(listens));
+    let addresses = node.media.open(config, door).map_err(|e| StartError::Rooms(listen, e))?;
+    tracing::info!(?addresses, ?door, "the media of rooms are reached here");
     Ok(())
 }
 

@@ -27,7 +27,7 @@ use str0m::{
     rtp::{RtpPacket, RtpWrite, Ssrc},
 };
 
-use crate::{munge::Out, subscribe::Offered};
+use crate::{munge::Out, net::Addresses, subscribe::Offered, way::Report};
 
 pub(crate) use config::{Certificate, ESTIMATE_FIRST_BPS};
 pub(crate) use packet::{Codec, Packet};
@@ -84,8 +84,14 @@ impl Refused {
 pub(crate) enum Happened {
     Connected,
     Closed,
-    /// The width of the way to the client changed, in bits a second.
+    /// What the way to the client carries changed, in bits a second.
     Estimate(u64),
+    /// The most that the client says it can take, in bits a second.
+    Limit(u64),
+    /// What the client reported lately of what it was sent.
+    Reported(Report),
+    /// Which part of a stream was lost, as a client says that need not report packets.
+    Lost(f32),
     /// The client cannot go on without a key frame in this section.
     KeyframeWanted(Mid),
     Media(Packet),
@@ -115,19 +121,21 @@ impl Connection {
     /// estimate how much the way to the client carries.
     pub(crate) fn new(
         certificate: &Certificate,
-        local: &[SocketAddr],
+        addresses: &Addresses,
         sends: bool,
         now: Instant,
     ) -> Connection {
         let mut rtc = config::rtc(certificate, sends, now);
-        for address in local {
-            let udp = Candidate::host(*address, "udp");
-            let tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
-            for candidate in [udp, tcp].into_iter().flatten() {
-                rtc.add_local_candidate(candidate);
-            }
+        let udp = addresses.own.iter().map(|at| Candidate::host(*at, "udp"));
+        let tcp = addresses
+            .own
+            .iter()
+            .chain(&addresses.doors)
+            .map(|at| Candidate::builder().tcp().host(*at).tcptype(TcpType::Passive).build());
+        for candidate in udp.chain(tcp).flatten() {
+            rtc.add_local_candidate(candidate);
         }
-        let local = local.to_vec();
+        let local = addresses.own.clone();
         Connection {
             rtc,
             pending: None,
@@ -279,9 +287,18 @@ impl Connection {
             Event::Connected => Some(Happened::Connected),
             Event::Closed => Some(Happened::Closed),
             Event::KeyframeRequest(asked) => Some(Happened::KeyframeWanted(asked.mid)),
-            Event::EgressBitrateEstimate(
-                BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. },
-            ) => Some(Happened::Estimate(estimate.as_u64())),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                Some(Happened::Estimate(estimate.as_u64()))
+            }
+            Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
+                Some(Happened::Limit(estimate.as_u64()))
+            }
+            Event::PeerStats(stats) => Some(Happened::Reported(Report {
+                estimate_bps: stats.bwe_tx.map(|estimate| estimate.as_u64()),
+                loss: stats.egress_loss_fraction,
+                round: stats.rtt,
+            })),
+            Event::MediaEgressStats(stats) => stats.loss.map(Happened::Lost),
             Event::RtpPacket(packet) => self.packet(packet).map(Happened::Media),
             _ => None,
         }
@@ -351,6 +368,14 @@ impl Connection {
     /// much of that is filled up with padding, as far as the way is known to carry it.
     pub(crate) fn desire(&mut self, sustained_bps: u64, bps: u64) {
         self.rtc.bwe().set_bitrate(Bitrate::bps(sustained_bps), Bitrate::bps(bps));
+    }
+
+    /// Whether what a section sends leaves evenly, at the pace of the estimate, or at once.
+    pub(crate) fn pace(&mut self, mid: Mid, evenly: bool) {
+        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx(ssrc) {
+            stream.set_unpaced(!evenly);
+        }
     }
 
     /// How long the oldest packet of a section waits to be sent.

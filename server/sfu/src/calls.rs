@@ -25,9 +25,6 @@ use crate::{
     thread::Thread,
 };
 
-/// So many people are on one thread at most: their connections take 1.5 GB then, and their checks
-/// of the way a twentieth of a core.
-const PEOPLE_MAX: i64 = 2_000;
 /// The most streams that a connection's offers name in all: the library keeps each for ever.
 const STREAMS_MAX: usize = 128;
 /// The most sizes in which a picture is sent.
@@ -35,7 +32,7 @@ const LAYERS_MAX: usize = 3;
 
 impl Thread {
     pub(crate) fn call(&mut self, asked: MediaAsked, now: Instant) -> Result<MediaAnswer> {
-        let (room, at) = (asked.room, self.at(now));
+        let room = asked.room;
         match asked.what {
             MediaCall::Join { participant, user, .. } => self.join(room, participant, user, now),
             MediaCall::Offer { participant, sdp, sends } => {
@@ -45,11 +42,8 @@ impl Thread {
                 self.subscribe(room, participant, views, restart, now)
             }
             MediaCall::Answer { participant, sdp } => self.answer(room, participant, &sdp, now),
-            MediaCall::Candidate { participant, candidate, .. } => {
-                sdp::check_candidate(&candidate)?;
-                self.room(room)?.caller(participant, at)?;
-                Ok(MediaAnswer::Done)
-            }
+            // What is only claimed changes nothing: see `Sfu::ask`.
+            MediaCall::Candidate { .. } => Ok(MediaAnswer::Done),
             MediaCall::Permit { participant, sends } => {
                 let room = self.room(room)?;
                 let number = room.number(participant);
@@ -89,7 +83,9 @@ impl Thread {
             add(&self.net.counters.turned_away, 1);
             return Err(busy("this node carries as many meetings as it can: ask again"));
         }
-        if self.net.counters.participants.load(Relaxed) >= PEOPLE_MAX {
+        let is_there = |room: &Room| room.number(participant).is_some();
+        let comes = !self.rooms.get(&id).is_some_and(is_there);
+        if comes && self.net.counters.participants.load(Relaxed) >= self.people_max as i64 {
             return Err(busy("this node carries as many people as it can: ask again"));
         }
         self.leave(id, participant, now);

@@ -14,9 +14,14 @@ use carillon_protocol::ErrorCode;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
 
+use crate::door::Handed;
+
 /// So many calls wait for a thread at most. Each takes about a millisecond, so the last of them
 /// waits for half a second; whoever comes then shall ask again.
 const CALLS_MAX: usize = 512;
+/// So many connections that were accepted elsewhere wait for a thread at most, as many as the
+/// kernel holds of its own.
+const HANDED_MAX: usize = 128;
 /// When to ask a busy thread again.
 const BUSY_RETRY_MS: u64 = 500;
 
@@ -30,6 +35,7 @@ pub(crate) struct Call {
 #[derive(Clone)]
 pub(crate) struct Caller {
     calls: SyncSender<Call>,
+    handed: SyncSender<Handed>,
     bell: Arc<Bell>,
 }
 
@@ -45,6 +51,7 @@ impl Drop for Bell {
 /// The thread's side.
 pub(crate) struct Called {
     pub(crate) calls: Receiver<Call>,
+    pub(crate) handed: Receiver<Handed>,
     bell: OwnedFd,
 }
 
@@ -54,14 +61,14 @@ impl Called {
         &self.bell
     }
 
-    /// Silences the bell, before the calls are taken.
+    /// Silences the bell, before anything is taken.
     pub(crate) fn silence(&self) {
         let mut count = [0; 8];
         // It has not rung: there is nothing to silence.
         let _nothing = rustix::io::read(&self.bell, &mut count);
     }
 
-    /// More calls may wait than were taken: the thread is woken for them.
+    /// More may wait than was taken: the thread is woken for them.
     pub(crate) fn again(&self) {
         ring(&self.bell);
     }
@@ -77,8 +84,9 @@ fn ring(bell: &OwnedFd) {
 pub(crate) fn line() -> io::Result<(Caller, Called)> {
     let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let (sender, calls) = sync_channel(CALLS_MAX);
-    let called = Called { calls, bell: bell.try_clone()? };
-    Ok((Caller { calls: sender, bell: Arc::new(Bell(bell)) }, called))
+    let (hands, handed) = sync_channel(HANDED_MAX);
+    let called = Called { calls, handed, bell: bell.try_clone()? };
+    Ok((Caller { calls: sender, handed: hands, bell: Arc::new(Bell(bell)) }, called))
 }
 
 impl Caller {
@@ -90,6 +98,15 @@ impl Caller {
             Err(TrySendError::Disconnected(_)) => return Err(ended()),
         }
         answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Hands a connection over; answers whether there was room for it.
+    pub(crate) fn hand(&self, handed: Handed) -> bool {
+        let has_room = self.handed.try_send(handed).is_ok();
+        if has_room {
+            ring(&self.bell.0);
+        }
+        has_room
     }
 }
 

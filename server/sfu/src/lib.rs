@@ -10,6 +10,7 @@ mod adapter;
 mod batch;
 mod calls;
 mod command;
+mod door;
 mod frame;
 mod keyframe;
 #[cfg(feature = "kit")]
@@ -30,6 +31,8 @@ mod stats;
 mod subscribe;
 mod tcp;
 mod thread;
+mod way;
 
-pub use sfu::{LOST_AFTER, Settings, Sfu};
+pub use door::{BEGINNING_LEN, check_len, may_begin};
+pub use sfu::{LOST_AFTER, PEOPLE_MAX, Settings, Sfu};
 pub use stats::{FORWARD_SECONDS, Stats};

@@ -13,6 +13,7 @@ use carillon_protocol::{
 };
 
 use crate::{
+    adapter::Happened,
     mux::Id,
     net::Net,
     publish::{Layer, Track},
@@ -162,8 +163,9 @@ impl Room {
         let wishes: Vec<(Key, Wish<'_>)> = seen.iter().map(Seen::wish).collect();
         let Some(viewer) = self.people[number].viewer.as_mut() else { return };
         viewer.choose_at = look.at + CHOOSE_EVERY;
-        let affordable = budget(viewer.estimate_bps, audio);
-        let chosen = viewer.selector.select(look.at, affordable, &wishes);
+        let affordable = budget(viewer.way.bps(look.at), audio);
+        let keeps = viewer.way.keeps(look.at);
+        let chosen = viewer.selector.select(look.at, (affordable, keeps), &wishes);
         let desired = estimate_for(viewer.selector.desired_bps(), audio);
         let strained = look.strained;
         for slot in &mut viewer.video {
@@ -177,6 +179,8 @@ impl Room {
             let sustained =
                 next.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
             link.desire(sustained.min(desired), desired);
+            let evenly = viewer.way.is_paced(viewer.selector.spent_bps() + audio, look.at);
+            viewer.video.iter().for_each(|slot| link.pace(slot.mid, evenly));
         }
     }
 
@@ -209,7 +213,7 @@ impl Room {
                 .video
                 .iter()
                 .map(|slot| {
-                    let most = budget(viewer.estimate_bps, 0);
+                    let most = budget(viewer.way.bps(look.at), 0);
                     self.sent(slot.shows?)?.flowing(slot.chosen?, most, look.at)
                 })
                 .collect();
@@ -308,6 +312,17 @@ fn key(view: &View) -> Key {
 }
 
 impl Viewer {
+    /// Something was said of the way to the client.
+    pub(crate) fn learn(&mut self, said: &Happened, now: Duration) {
+        match said {
+            Happened::Estimate(bps) => self.way.estimated(*bps),
+            Happened::Limit(bps) => self.way.limited(*bps),
+            Happened::Reported(report) => self.way.reported(*report, now),
+            Happened::Lost(loss) => self.way.lost(*loss, now),
+            _ => {}
+        }
+    }
+
     /// Whether pictures wait for too long to be sent: then none is added, until none is left.
     fn jam(&mut self, look: &mut Look<'_>) -> bool {
         let Some(link) = look.net.get(self.link) else { return false };
@@ -315,6 +330,7 @@ impl Viewer {
         let longest = waits.max().unwrap_or_default();
         if longest > QUEUE_MAX {
             self.jammed = true;
+            self.way.jams(look.at);
         } else if longest.is_zero() {
             self.jammed = false;
         }

@@ -6,10 +6,11 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use crate::adapter::Peer;
+use crate::{adapter::Peer, door::Names};
 
 /// So many addresses of one client are known: Wi-Fi, a cable, a phone's network and a tunnel, in
 /// both versions of IP, before and after a change.
@@ -31,17 +32,35 @@ pub(crate) struct Mux {
     by_ufrag: HashMap<String, Id>,
     peers: HashMap<Id, Vec<Peer>>,
     ufrags: HashMap<Id, Vec<String>>,
+    /// The names on all threads, and which one this is.
+    names: (Arc<Names>, usize),
 }
 
 impl Mux {
+    /// On this thread, of those that share these names.
+    pub(crate) fn new(names: Arc<Names>, thread: usize) -> Mux {
+        Mux { names: (names, thread), ..Mux::default() }
+    }
+
+    /// One without anybody, in place of this one.
+    pub(crate) fn begin_again(&self) -> Mux {
+        let (names, thread) = &self.names;
+        names.remove_all(*thread);
+        Mux::new(names.clone(), *thread)
+    }
+
     /// Checks under this name are for this connection, besides those under the one before.
     pub(crate) fn name(&mut self, id: Id, ufrag: String) {
         let known = self.ufrags.entry(id).or_default();
         if !known.contains(&ufrag) {
+            let (names, thread) = &self.names;
             if known.len() == NAMES_MAX {
-                self.by_ufrag.remove(&known.remove(0));
+                let oldest = known.remove(0);
+                self.by_ufrag.remove(&oldest);
+                names.remove(&oldest);
             }
             known.push(ufrag.clone());
+            names.put(&ufrag, *thread);
             self.by_ufrag.insert(ufrag, id);
         }
     }
@@ -88,6 +107,7 @@ impl Mux {
         }
         for ufrag in self.ufrags.remove(&id).unwrap_or_default() {
             self.by_ufrag.remove(&ufrag);
+            self.names.0.remove(&ufrag);
         }
     }
 }
@@ -132,6 +152,20 @@ mod tests {
         assert_eq!((mux.named("47"), mux.named("48"), mux.named("49")), (None, Some(3), Some(3)));
         mux.forget(3);
         assert!(mux.by_ufrag.is_empty());
+    }
+
+    #[test]
+    fn all_threads_say_whose_names_are_with_them_and_no_longer() {
+        let names = Arc::new(Names::default());
+        let [mut first, mut second] = [0, 1].map(|thread| Mux::new(names.clone(), thread));
+        ["a", "b", "c"].iter().for_each(|name| first.name(1, (*name).to_owned()));
+        second.name(1, "d".to_owned());
+        let on = |names: &Names| ["a", "b", "c", "d"].map(|name| names.thread(name));
+        assert_eq!(on(&names), [None, Some(0), Some(0), Some(1)]);
+        first.forget(1);
+        assert_eq!(on(&names), [None, None, None, Some(1)]);
+        second = second.begin_again();
+        assert_eq!((on(&names), second.named("d")), ([None; 4], None));
     }
 
     #[test]

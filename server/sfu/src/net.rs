@@ -24,6 +24,15 @@ const AT_ONCE_MAX: usize = 64;
 /// after that joins again.
 const ADDRESSES_MAX: u32 = 256;
 
+/// Where clients reach a thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Addresses {
+    /// By UDP and TCP.
+    pub(crate) own: Vec<SocketAddr>,
+    /// By TCP, at a port where connections are accepted for all threads.
+    pub(crate) doors: Vec<SocketAddr>,
+}
+
 /// Whose a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -62,20 +71,21 @@ pub(crate) struct Net {
     pub(crate) wrote: bool,
     scratch: Vec<Happened>,
     certificate: Certificate,
-    local: Vec<SocketAddr>,
+    addresses: Addresses,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Net {
     pub(crate) fn new(
         certificate: Certificate,
-        local: Vec<SocketAddr>,
+        addresses: Addresses,
+        mux: Mux,
         counters: Arc<Counters>,
     ) -> Net {
         Net {
             links: HashMap::new(),
             opened: 0,
-            mux: Mux::default(),
+            mux,
             due: BinaryHeap::new(),
             touched: Vec::new(),
             out: Vec::new(),
@@ -83,7 +93,7 @@ impl Net {
             wrote: false,
             scratch: Vec::new(),
             certificate,
-            local,
+            addresses,
             counters,
         }
     }
@@ -94,14 +104,15 @@ impl Net {
         for counter in [rooms, participants, connections] {
             counter.store(0, Relaxed);
         }
-        let opened = self.opened;
-        *self = Net::new(self.certificate.clone(), self.local.clone(), self.counters.clone());
+        let (opened, mux) = (self.opened, self.mux.begin_again());
+        let (certificate, addresses) = (self.certificate.clone(), self.addresses.clone());
+        *self = Net::new(certificate, addresses, mux, self.counters.clone());
         self.opened = opened;
     }
 
     /// A connection that nobody can reach yet: see [`Net::open`].
     pub(crate) fn make(&self, sends: bool, now: Instant) -> Connection {
-        Connection::new(&self.certificate, &self.local, sends, now)
+        Connection::new(&self.certificate, &self.addresses, sends, now)
     }
 
     /// Takes a connection among those that can be reached.

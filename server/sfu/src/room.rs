@@ -199,9 +199,13 @@ impl Room {
                 self.changed = true;
             }
             Happened::Closed => {}
-            Happened::Estimate(bps) => {
+            Happened::Estimate(_)
+            | Happened::Limit(_)
+            | Happened::Reported(_)
+            | Happened::Lost(_) => {
                 if let Some(viewer) = viewer {
-                    (viewer.estimate_bps, viewer.choose_at) = (bps, Duration::ZERO);
+                    viewer.choose_at = Duration::ZERO;
+                    viewer.learn(&happened, now);
                 }
             }
             Happened::KeyframeWanted(mid) => self.keyframe_wanted(number, mid, now),

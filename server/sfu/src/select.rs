@@ -6,6 +6,9 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 
 /// How long there must be room for a better layer before it is sent.
 const UPGRADE_AFTER: Duration = Duration::from_secs(2);
+/// How long a better layer is kept without room for it, while nothing says that the way is full: an
+/// estimate that was wrong has recovered by then.
+const LOWER_AFTER: Duration = Duration::from_secs(3);
 /// How much room there must be, in percent of what would be sent then. An estimate that wobbles by
 /// a tenth either way varies by 22 %: whoever is raised under this stays raised.
 const HEADROOM_PERCENT: u64 = 125;
@@ -76,11 +79,26 @@ impl Wish<'_> {
     }
 }
 
+/// What is sent though there is no room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing: the way is full.
+    Nothing,
+    /// The smallest layer of what is shown, and for a while the better ones: nothing says that the
+    /// way is full.
+    Shown,
+    /// The smallest layer of the most important picture.
+    First,
+    /// The smallest layer of all pictures.
+    All,
+}
+
 /// Chooses for one subscriber, and remembers what it chose.
 #[derive(Debug)]
 pub struct Selector<K> {
     chosen: HashMap<K, Chosen>,
     desired: u64,
+    spent: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +111,8 @@ struct Chosen {
     shown: bool,
     /// Since when there is room for one more.
     room_since: Option<Duration>,
+    /// Since when there is no room for what is sent.
+    short_since: Option<Duration>,
 }
 
 /// How a picture fares in one round.
@@ -107,31 +127,42 @@ struct Turn {
     full: bool,
     /// Whether there is room, but has not been for long enough.
     waits: bool,
+    /// Whether its smallest layer is sent whether there is room or not.
+    kept: bool,
+    /// Whether there is no room for what is sent of it.
+    short: bool,
     room_since: Option<Duration>,
+    short_since: Option<Duration>,
 }
 
 impl<K: Copy + Eq + Hash> Selector<K> {
     /// Nothing was chosen yet.
     pub fn new() -> Selector<K> {
-        Selector { chosen: HashMap::new(), desired: 0 }
+        Selector { chosen: HashMap::new(), desired: 0, spent: 0 }
     }
 
     /// The layer that each picture is to be sent in, as an index of its layers; `None` if there is
     /// no room for it. `wishes` are in the order of their importance within a class.
     ///
     /// Everybody's smallest layer comes first, then screens, speakers and the rest are raised,
-    /// within a class one layer at a time. Nothing exceeds the budget but the smallest layer of
-    /// the most important picture, and that by a little.
+    /// within a class one layer at a time. Nothing exceeds the budget but what is kept, and the
+    /// smallest layer of the most important picture by a little.
     pub fn select(
         &mut self,
         now: Duration,
-        budget_bps: u64,
+        (budget_bps, keeps): (u64, Keeps),
         wishes: &[(K, Wish)],
     ) -> Vec<Option<usize>> {
-        let mut turns: Vec<Turn> = wishes.iter().map(|(key, wish)| self.turn(*key, wish)).collect();
+        let turn = |(key, wish): &(K, Wish)| self.turn(*key, wish, keeps);
+        let mut turns: Vec<Turn> = wishes.iter().map(turn).collect();
         let mut order: Vec<usize> = (0..wishes.len()).collect();
         order.sort_by_key(|nth| wishes[*nth].1.class);
-        let mut funds = Funds { budget: budget_bps, spent: 0, planned: 0 };
+        let first = order.iter().find(|nth| turns[**nth].useful > 0);
+        if let (Keeps::First, Some(first)) = (keeps, first) {
+            turns[*first].kept = true;
+        }
+        let patient = keeps == Keeps::Shown;
+        let mut funds = Funds { budget: budget_bps, spent: 0, planned: 0, patient };
         for (nth, level) in steps(&order, wishes, &turns) {
             let first = level == 0 && Some(&nth) == order.first();
             funds.budget = budget_bps + if first { OVERDRAFT } else { 0 };
@@ -139,6 +170,7 @@ impl<K: Copy + Eq + Hash> Selector<K> {
         }
         self.desired =
             wishes.iter().map(|(_, wish)| top_bps(wish)).sum::<u64>() * HEADROOM_PERCENT / 100;
+        self.spent = funds.spent;
         let outcomes = wishes.iter().zip(&turns);
         self.chosen = outcomes.map(|((key, _), turn)| (*key, turn.chosen())).collect();
         turns.iter().map(|turn| turn.levels.checked_sub(1)).collect()
@@ -149,18 +181,27 @@ impl<K: Copy + Eq + Hash> Selector<K> {
         self.desired
     }
 
-    fn turn(&self, key: K, wish: &Wish) -> Turn {
+    /// What the choice of the last round costs.
+    pub fn spent_bps(&self) -> u64 {
+        self.spent
+    }
+
+    fn turn(&self, key: K, wish: &Wish, keeps: Keeps) -> Turn {
         let useful = wish.useful();
         let before = self.chosen.get(&key);
+        let held = before.map_or(0, |before| before.levels.min(useful));
         Turn {
-            held: before.map_or(0, |before| before.levels.min(useful)),
+            held,
             levels: 0,
             useful,
             shown: before.is_some_and(|before| before.shown),
             at_once: before.is_none_or(|before| !before.shown || useful > before.useful),
             full: false,
             waits: false,
+            kept: keeps == Keeps::All || keeps == Keeps::Shown && held > 0,
+            short: false,
             room_since: before.and_then(|before| before.room_since),
+            short_since: before.and_then(|before| before.short_since),
         }
     }
 }
@@ -171,8 +212,14 @@ impl Turn {
         if self.levels < level && !self.waits {
             return;
         }
+        if level == 0 && self.kept {
+            funds.spend(cost);
+            self.levels += 1;
+            return;
+        }
         if level < self.held {
-            if funds.holds(cost) {
+            if funds.holds(cost) || funds.patient && self.bears(now) {
+                funds.spend(cost);
                 self.levels += 1;
             }
             return;
@@ -191,10 +238,18 @@ impl Turn {
         }
     }
 
+    /// Whether what has no room stays for a while.
+    fn bears(&mut self, now: Duration) -> bool {
+        self.short = true;
+        let since = *self.short_since.get_or_insert(now);
+        now.saturating_sub(since) < LOWER_AFTER
+    }
+
     fn chosen(&self) -> Chosen {
         let room_since = self.room_since.filter(|_| self.waits);
+        let short_since = self.short_since.filter(|_| self.short);
         let shown = self.shown || self.levels > 0;
-        Chosen { levels: self.levels, useful: self.useful, shown, room_since }
+        Chosen { levels: self.levels, useful: self.useful, shown, room_since, short_since }
     }
 }
 
@@ -205,16 +260,14 @@ struct Funds {
     spent: u64,
     /// And with what will be sent soon, if there is room that long.
     planned: u64,
+    /// Whether what is sent is kept for a while without room for it.
+    patient: bool,
 }
 
 impl Funds {
-    /// Whether what was sent so far is sent on.
-    fn holds(&mut self, cost: u64) -> bool {
-        let holds = self.spent + cost <= self.budget;
-        if holds {
-            self.spend(cost);
-        }
-        holds
+    /// Whether there is room for what was sent so far.
+    fn holds(&self, cost: u64) -> bool {
+        self.spent + cost <= self.budget
     }
 
     /// Whether something more could be sent; `exactly` without headroom.

@@ -4,7 +4,7 @@ use std::{
     array,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub struct Stats {
     pub keyframes_asked: u64,
     /// Rooms that were not opened because there was too much to do.
     pub turned_away: u64,
+    /// Whether there is a thread that opens no rooms now, since it has too much to do.
+    pub full: bool,
     /// The 99th percentile of the time that a thread's lap took lately, of the slowest thread.
     pub lap_p99: Duration,
     /// From the kernel's receiving to the end of the lap that forwarded it, by class of
@@ -68,6 +70,7 @@ pub(crate) struct Counters {
     pub(crate) dropped: AtomicU64,
     pub(crate) keyframes_asked: AtomicU64,
     pub(crate) turned_away: AtomicU64,
+    pub(crate) full: AtomicBool,
     pub(crate) lap_p99_us: AtomicU64,
     forward: [AtomicU64; FORWARD_SECONDS.len() + 1],
     forward_ns: AtomicU64,
@@ -110,6 +113,7 @@ pub(crate) fn sum(threads: impl Iterator<Item = Arc<Counters>>) -> Stats {
         sum.dropped += counters.dropped.load(Relaxed);
         sum.keyframes_asked += counters.keyframes_asked.load(Relaxed);
         sum.turned_away += counters.turned_away.load(Relaxed);
+        sum.full |= counters.full.load(Relaxed);
         let lap = Duration::from_micros(counters.lap_p99_us.load(Relaxed));
         sum.lap_p99 = sum.lap_p99.max(lap);
         let forward: [u64; FORWARD_SECONDS.len() + 1] =

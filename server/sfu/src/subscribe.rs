@@ -14,6 +14,7 @@ use crate::{
     mux::Id,
     select::Selector,
     slots::assign,
+    way::Way,
 };
 
 /// So many voices are heard at once: more at a time nobody understands.
@@ -149,7 +150,7 @@ pub(crate) struct Viewer {
     /// What is on the screen, the most important first.
     pub(crate) views: Vec<View>,
     pub(crate) selector: Selector<Key>,
-    pub(crate) estimate_bps: u64,
+    pub(crate) way: Way,
     /// When layers are chosen next at the latest.
     pub(crate) choose_at: Duration,
     /// Its queue was too long: no pictures until it is empty.
@@ -167,7 +168,7 @@ impl Viewer {
             offered: Some(offered),
             views: Vec::new(),
             selector: Selector::new(),
-            estimate_bps: ESTIMATE_FIRST_BPS,
+            way: Way::new(ESTIMATE_FIRST_BPS),
             fingerprint: None,
             choose_at: Duration::ZERO,
             jammed: false,

@@ -4,9 +4,11 @@
 //! Nothing here waits, and nobody holds up others: who reads too slowly misses packets, and who
 //! does not prove to be a client of ours is hung up on. Times are durations since any fixed moment.
 
+mod connection;
+
 use std::{
-    collections::{HashMap, VecDeque},
-    io::{self, ErrorKind, Read, Write},
+    collections::HashMap,
+    io::{self, ErrorKind},
     mem::MaybeUninit,
     net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -20,26 +22,16 @@ use rustix::event::{
 use slab::Slab;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// The longest datagram, as over UDP: whoever announces a longer one does not speak our language.
-const DATAGRAM_LEN_MAX: usize = 2_048;
-/// The length before each datagram.
-const PREFIX_LEN: usize = 2;
-/// The shortest: the header of media without any. Together with how much is read in one turn, it
-/// bounds what one turn costs.
-const DATAGRAM_LEN_MIN: usize = 12;
+use crate::door::Handed;
+use connection::Connection;
+
 /// How much is read of one connection in one turn.
 const READ_LEN: usize = 4 << 10;
 /// How much the kernel takes that it has not sent yet: what it has cannot be dropped any more, and
 /// 16 KB are 100 ms of a link that carries a picture.
 const UNSENT_MAX: u32 = 16 << 10;
-/// Packets that waited longer than this are dropped, not sent late.
-const QUEUE_AGE_MAX: Duration = Duration::from_millis(300);
-/// And a queue is never longer: 300 ms of 5 Mbit/s.
-const QUEUE_LEN_MAX: usize = 192 << 10;
 /// How long a client may take until its first check of the way.
 const PROOF_WITHIN: Duration = Duration::from_secs(5);
-/// How long a check is good for. Clients check the way every few seconds for as long as they live.
-const PROOF_LASTS: Duration = Duration::from_secs(30);
 /// So many connections are held. Each costs a descriptor and at most a queue.
 const CONNECTIONS_MAX: usize = 2_048;
 /// So many from one address: an office of 250 people whose network lets no UDP through.
@@ -69,26 +61,6 @@ pub(crate) struct Tcp {
     swept: Duration,
     scratch: Box<[u8; READ_LEN]>,
 }
-
-struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    proven: bool,
-    /// When it is hung up on, unless it proves something before.
-    until: Duration,
-    /// The beginning of a datagram whose end has not come.
-    partial: Vec<u8>,
-    /// What is to be sent, with its length before it, and since when.
-    queue: VecDeque<(Duration, Vec<u8>)>,
-    queue_len: usize,
-    /// How much of the first one is sent.
-    written: usize,
-    /// Whether one watches for room to send.
-    watched: bool,
-}
-
-/// The other end is gone, or speaks another language.
-struct Over;
 
 impl Tcp {
     /// Opens it, without waiting calls.
@@ -190,20 +162,40 @@ impl Tcp {
         }
     }
 
-    fn take_in(&mut self, stream: TcpStream, peer: SocketAddr, now: Duration) -> io::Result<()> {
+    /// Goes on with a connection that was accepted elsewhere.
+    pub(crate) fn take_over(
+        &mut self,
+        handed: Handed,
+        now: Duration,
+        mut take: impl FnMut(SocketAddr, &[u8]) -> bool,
+    ) {
+        // Who cannot be watched is hung up on.
+        let Ok(Some(nth)) = self.take_in(handed.stream, handed.peer, now) else { return };
+        if self.connections[nth].begin(&handed.frame, now, &mut take).is_err() {
+            self.close(nth);
+        }
+    }
+
+    /// Answers which one it is, if there is room for it.
+    fn take_in(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        now: Duration,
+    ) -> io::Result<Option<usize>> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         if !self.has_room(peer.ip()) {
-            return Ok(());
+            return Ok(None);
         }
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MAX)?;
         let entry = self.connections.vacant_entry();
-        let name = EventData::new_u64(entry.key() as u64);
-        epoll::add(&self.epoll, &stream, name, EventFlags::IN)?;
-        self.by_peer.insert(peer, entry.key());
+        let nth = entry.key();
+        epoll::add(&self.epoll, &stream, EventData::new_u64(nth as u64), EventFlags::IN)?;
+        self.by_peer.insert(peer, nth);
         entry.insert(Connection::new(stream, peer, now + PROOF_WITHIN));
-        Ok(())
+        Ok(Some(nth))
     }
 
     fn has_room(&self, ip: IpAddr) -> bool {
@@ -269,107 +261,6 @@ impl Tcp {
         if self.by_peer.get(&connection.peer) == Some(&nth) {
             self.by_peer.remove(&connection.peer);
         }
-    }
-}
-
-impl Connection {
-    fn new(stream: TcpStream, peer: SocketAddr, until: Duration) -> Connection {
-        Connection {
-            stream,
-            peer,
-            proven: false,
-            until,
-            partial: Vec::new(),
-            queue: VecDeque::new(),
-            queue_len: 0,
-            written: 0,
-            watched: false,
-        }
-    }
-
-    fn read(
-        &mut self,
-        scratch: &mut [u8],
-        now: Duration,
-        take: &mut impl FnMut(SocketAddr, &[u8]) -> bool,
-    ) -> Result<(), Over> {
-        match self.stream.read(scratch) {
-            Ok(0) => Err(Over),
-            Ok(len) => {
-                self.partial.extend_from_slice(&scratch[..len]);
-                self.take_datagrams(now, take)
-            }
-            // What is left, or comes later, has its turn in another lap.
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
-            Err(_) => Err(Over),
-        }
-    }
-
-    /// Hands over the datagrams that are whole; less than one is left. The first must be a check
-    /// of the way: strangers cost no more than one.
-    fn take_datagrams(
-        &mut self,
-        now: Duration,
-        take: &mut impl FnMut(SocketAddr, &[u8]) -> bool,
-    ) -> Result<(), Over> {
-        let mut rest = self.partial.as_slice();
-        while let Some((prefix, bytes)) = rest.split_first_chunk::<PREFIX_LEN>() {
-            let len = usize::from(u16::from_be_bytes(*prefix));
-            if !(DATAGRAM_LEN_MIN..=DATAGRAM_LEN_MAX).contains(&len) {
-                return Err(Over);
-            }
-            let Some((datagram, after)) = bytes.split_at_checked(len) else { break };
-            rest = after;
-            if take(self.peer, datagram) {
-                self.proven = true;
-                self.until = now + PROOF_LASTS;
-            } else if !self.proven {
-                return Err(Over);
-            }
-        }
-        let done = self.partial.len() - rest.len();
-        self.partial.drain(..done);
-        Ok(())
-    }
-
-    /// Appends a datagram, unless there is too much already; what waited for too long is taken out,
-    /// except for what is half sent. Answers how many were dropped.
-    fn enqueue(&mut self, datagram: &[u8], now: Duration) -> usize {
-        let begun = usize::from(self.written > 0);
-        let late = |(since, _): &&(Duration, Vec<u8>)| now.saturating_sub(*since) > QUEUE_AGE_MAX;
-        let mut dropped = self.queue.iter().skip(begun).take_while(late).count();
-        let gone = self.queue.drain(begun..begun + dropped);
-        self.queue_len -= gone.map(|(_, frame)| frame.len()).sum::<usize>();
-        let len = PREFIX_LEN + datagram.len();
-        match u16::try_from(datagram.len()) {
-            Ok(prefix) if self.queue_len + len <= QUEUE_LEN_MAX => {
-                let mut frame = Vec::with_capacity(len);
-                frame.extend_from_slice(&prefix.to_be_bytes());
-                frame.extend_from_slice(datagram);
-                self.queue.push_back((now, frame));
-                self.queue_len += len;
-            }
-            _ => dropped += 1,
-        }
-        dropped
-    }
-
-    fn write(&mut self) -> Result<(), Over> {
-        while let Some((_, frame)) = self.queue.front() {
-            match self.stream.write(&frame[self.written..]) {
-                Ok(0) => return Err(Over),
-                Ok(len) => self.written += len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Over),
-            }
-            if self.written == frame.len() {
-                self.queue_len -= self.written;
-                self.written = 0;
-                self.queue.pop_front();
-            }
-        }
-        Ok(())
     }
 }
 

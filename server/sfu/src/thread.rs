@@ -31,6 +31,8 @@ use crate::{
 
 /// So many calls are answered in one lap: each takes about a millisecond, and media wait.
 const CALLS_PER_LAP: usize = 4;
+/// So many connections that were accepted elsewhere are taken in one lap, as of its own.
+const HANDED_PER_LAP: usize = 32;
 
 /// Tells somebody what media come to by themselves.
 pub(crate) type Told = Arc<dyn Fn(MediaFact) + Send + Sync>;
@@ -41,6 +43,7 @@ pub(crate) struct Thread {
     pub(crate) began: Instant,
     told: Told,
     lost_after: Duration,
+    pub(crate) people_max: usize,
     look_at: Instant,
     laps: Laps,
     /// When the kernel had what was forwarded in this lap.
@@ -48,7 +51,7 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    pub(crate) fn new(net: Net, told: Told, lost_after: Duration) -> Thread {
+    pub(crate) fn new(net: Net, told: Told, (lost_after, people_max): (Duration, usize)) -> Thread {
         let began = Instant::now();
         Thread {
             net,
@@ -56,6 +59,7 @@ impl Thread {
             began,
             told,
             lost_after,
+            people_max,
             look_at: began,
             laps: Laps::default(),
             arrivals: Vec::new(),
@@ -66,6 +70,7 @@ impl Thread {
     pub(crate) fn run(mut self, udp: &UdpSocket, mut tcp: Tcp, called: &Called) {
         let mut received = Received::new();
         loop {
+            self.net.counters.full.store(self.is_full(Instant::now()), Relaxed);
             if let Err(error) = self.wait(udp, &tcp, called) {
                 tracing::error!(%error, "a media thread cannot wait and ends");
                 return;
@@ -92,8 +97,9 @@ impl Thread {
         called: &Called,
         received: &mut Received,
     ) -> bool {
+        called.silence();
         self.read(udp, received);
-        self.read_tcp(tcp);
+        self.read_tcp(tcp, called);
         let goes_on = self.take_calls(called);
         if !goes_on {
             self.end();
@@ -143,10 +149,20 @@ impl Thread {
         }
     }
 
-    fn read_tcp(&mut self, tcp: &mut Tcp) {
-        tcp.step(self.at(Instant::now()), |address, bytes| {
+    fn read_tcp(&mut self, tcp: &mut Tcp, called: &Called) {
+        let now = self.at(Instant::now());
+        let mut take = |address, bytes: &[u8]| {
             self.datagram(Peer { transport: Transport::Tcp, address }, bytes, None)
-        });
+        };
+        let mut more = 0;
+        for handed in called.handed.try_iter().take(HANDED_PER_LAP) {
+            tcp.take_over(handed, now, &mut take);
+            more += 1;
+        }
+        if more == HANDED_PER_LAP {
+            called.again();
+        }
+        tcp.step(now, take);
     }
 
     /// Takes one datagram, and does all that follows from it; answers whether it was a check of the
@@ -184,7 +200,6 @@ impl Thread {
 
     /// Answers calls; answers itself whether any more can come.
     fn take_calls(&mut self, called: &Called) -> bool {
-        called.silence();
         for _ in 0..CALLS_PER_LAP {
             match called.calls.try_recv() {
                 Ok(call) => {
@@ -204,6 +219,13 @@ impl Thread {
     /// Whether there is too much to do.
     pub(crate) fn strained(&self, now: Instant) -> bool {
         self.laps.strained(self.at(now))
+    }
+
+    /// Whether no room can be opened here.
+    fn is_full(&self, now: Instant) -> bool {
+        let people = self.net.counters.participants.load(Relaxed);
+        // Who carries nothing has no laps, and forgets what they cost.
+        people >= self.people_max as i64 || (!self.rooms.is_empty() && self.strained(now))
     }
 
     /// Lets all rooms decide when it is time, and at once those in which something changed.

@@ -5,15 +5,19 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use axum::http::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Config, WebOrigin};
 
 /// The first UDP port of an installation whose operator says nothing else: what others use for it,
 /// so firewalls may have it open already.
 const PORT: u16 = 7882;
 
 /// How the sound and the pictures of meetings reach people. They do not go through the proxy that
-/// HTTP goes through: people send them to this node itself.
+/// HTTP goes through: people send them to this node itself. A node that people reach without a
+/// proxy also takes them at the port of its HTTPS, for networks that let nothing else out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rooms {
@@ -27,6 +31,9 @@ pub struct Rooms {
     pub addresses: Vec<IpAddr>,
     /// How many threads carry them; 0 means one for each core but one.
     pub threads: u8,
+    /// How many people one thread carries at most. Where that is reached, another node carries the
+    /// next room; with 0 this one carries none at all.
+    pub people_max: u32,
     /// Servers that relay for people whose network lets nothing else out, as coturn does: `turn:`
     /// or `turns:` and a host. People reach the node without one, unless UDP and the port are shut.
     #[schemars(with = "Vec<String>", example = &["turns:relay.example.org:443?transport=tcp"])]
@@ -43,6 +50,7 @@ impl Default for Rooms {
             port: PORT,
             addresses: Vec::new(),
             threads: 0,
+            people_max: carillon_sfu::PEOPLE_MAX as u32,
             relays: Vec::new(),
             relay_secret: None,
         }
@@ -67,6 +75,23 @@ impl Rooms {
             0 => cores.saturating_sub(1).max(1),
             threads => threads.into(),
         }
+    }
+}
+
+impl Config {
+    /// The port at which people who know where this node carries media reach its own listener, for
+    /// media over TCP; nothing if somebody stands before it.
+    pub fn media_door(&self, listens: SocketAddr) -> Option<u16> {
+        let url = self.public_url.as_ref();
+        let is_ours = |url: &WebOrigin| url.is_https() == self.tls.is_some();
+        let is_behind = !self.trusted_proxies.is_empty() || !url.is_none_or(is_ours);
+        let is_hidden = listens.ip().is_loopback() && !self.rooms.addresses.is_empty();
+        if is_behind || is_hidden {
+            return None;
+        }
+        let Some(url) = url else { return Some(listens.port()) };
+        let port = url.as_str().parse::<Uri>().ok()?.port_u16();
+        Some(port.unwrap_or(if url.is_https() { 443 } else { 80 }))
     }
 }
 
@@ -134,6 +159,7 @@ impl Serialize for RelaySecret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Tls;
 
     #[test]
     fn media_are_where_the_server_is_unless_people_reach_it_elsewhere() {
@@ -145,6 +171,32 @@ mod tests {
         assert_eq!(rooms.listen(server).to_string(), "0.0.0.0:7882");
         rooms.addresses.push("2001:db8::7".parse().unwrap());
         assert_eq!(rooms.listen(server).to_string(), "[::]:7882");
+    }
+
+    #[test]
+    fn the_servers_own_port_is_a_way_for_media_unless_somebody_stands_before_it() {
+        let door = |listen: &str, change: &dyn Fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.media_door(listen.parse().unwrap())
+        };
+        let url = |config: &mut Config, url: &str| {
+            config.public_url = Some(url.to_owned().try_into().unwrap());
+        };
+        let own = |config: &mut Config| config.tls = Some(Tls::Own);
+        assert_eq!(door("0.0.0.0:8443", &|_| {}), Some(8_443));
+        let https = "https://chat.example.org";
+        assert_eq!(door("0.0.0.0:8443", &|it| (own(it), url(it, https)).0), Some(443));
+        let with_port = "https://chat.example.org:8443";
+        assert_eq!(door("[::]:443", &|it| (own(it), url(it, with_port)).0), Some(8_443));
+        assert_eq!(door("0.0.0.0:80", &|it| url(it, "http://chat.example.org")), Some(80));
+        // A proxy has the certificate, or says so.
+        assert_eq!(door("0.0.0.0:8080", &|it| url(it, https)), None);
+        let proxy = |it: &mut Config| it.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
+        assert_eq!(door("0.0.0.0:8080", &proxy), None);
+        let elsewhere = |it: &mut Config| it.rooms.addresses = vec!["203.0.113.7".parse().unwrap()];
+        assert_eq!(door("127.0.0.1:8080", &elsewhere), None);
+        assert_eq!(door("0.0.0.0:8443", &elsewhere), Some(8_443));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use axum::{Router, body::Body, extract::Request};
 use carillon_protocol::{Codec, ErrorBody, ErrorCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -15,16 +15,16 @@ use tower::ServiceExt;
 
 use super::{
     gate::{Admitted, Gate},
+    greet::Spoken,
     leftover::Unwanted,
     refuse,
-    secure::Secure,
 };
 
 /// How long a client may take, so that slow ones do not hold sockets for nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// To send a request's head, from the first moment on; over TLS, from the end of the handshake
-    /// on, which may take as long.
+    /// To send a request's head, from its first byte on, which may take as long; over TLS, from the
+    /// end of the handshake on, which may take as long too.
     pub head: Duration,
     /// To send its body and be answered; a call alone may take 10 s to run and as long to commit.
     pub request: Duration,
@@ -70,16 +70,11 @@ pub struct Serving {
 }
 
 /// Accepts until dropped. Every socket has a task that serves HTTP/1.1, over TLS if it is spoken
-/// here, until it ends or upgrades.
-pub async fn serve(
-    listener: TcpListener,
-    gate: Arc<Gate>,
-    serving: Serving,
-    secure: Option<Secure>,
-) {
+/// here, until it ends, upgrades or turns out to be for media.
+pub async fn serve(listener: TcpListener, gate: Arc<Gate>, serving: Serving, spoken: Spoken) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => accept(stream, from, &gate, &serving, secure.as_ref()),
+            Ok((stream, from)) => accept(stream, from, &gate, &serving, &spoken),
             Err(error) => pause(&error).await,
         }
     }
@@ -97,15 +92,11 @@ fn accept(
     from: SocketAddr,
     gate: &Arc<Gate>,
     serving: &Serving,
-    secure: Option<&Secure>,
+    spoken: &Spoken,
 ) {
     if let Some(admitted) = gate.admit(from.ip()) {
-        let serving = serving.clone();
-        match secure {
-            None => tokio::spawn(serving.converse(TokioIo::new(stream), Some(admitted))),
-            Some(tls) => tokio::spawn(serving.converse_secure(tls.clone(), stream, admitted)),
-        };
-    } else if secure.is_some() {
+        tokio::spawn(serving.clone().converse_greeted(spoken.clone(), stream, admitted));
+    } else if spoken.secure.is_some() {
         // Telling costs a handshake, which is what there is too much of.
     } else if let Ok(place) = Arc::clone(&gate.turned_away).try_acquire_owned() {
         tokio::spawn(async move {
@@ -222,7 +213,7 @@ mod tests {
         let gate = Gate::new(10, 10, Arc::default());
         let (down, going_down) = watch::channel(false);
         let serving = Serving { router, timeouts, going_down };
-        tokio::spawn(serve(listener, Arc::clone(&gate), serving, None));
+        tokio::spawn(serve(listener, Arc::clone(&gate), serving, Spoken::default()));
         (TcpStream::connect(address).await.expect("it listens"), gate, down)
     }
 

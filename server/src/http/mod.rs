@@ -5,13 +5,13 @@ mod browser;
 mod docs;
 mod forwarded;
 mod gate;
+mod greet;
 mod hook;
 mod leftover;
 mod plugin;
 mod ready;
 mod robot;
 mod rpc;
-mod secure;
 pub mod web;
 
 use std::{
@@ -39,8 +39,8 @@ use tokio::sync::Semaphore;
 pub use accept::{GoingDown, Serving, Timeouts, pause, serve};
 use browser::Browser;
 pub use gate::{Admitted, Gate};
+pub use greet::{Secure, Spoken};
 use ready::Readiness;
-pub use secure::Secure;
 
 use crate::{
     apart::Places,

@@ -1,6 +1,6 @@
 //! What every connection can do.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::{
     Rtc, RtcConfig,
@@ -19,6 +19,9 @@ pub(crate) const ESTIMATE_FIRST_BPS: u64 = 2_000_000;
 /// So many packets of pictures are kept to be sent again, for each stream: 2 s of the largest
 /// layer.
 const RESEND_PACKETS_MAX: usize = 300;
+/// What a client reports of what it was sent is looked at this often: soon enough for a way that
+/// becomes full, and seldom enough to cost little.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
 
 /// The certificate of all connections of one start of the node.
 #[derive(Clone)]
@@ -42,6 +45,7 @@ pub(super) fn rtc(certificate: &Certificate, sends: bool, now: Instant) -> Rtc {
     codecs(config.codec_config());
     if sends {
         config = config.enable_bwe(Some(Bitrate::bps(ESTIMATE_FIRST_BPS)));
+        config = config.set_stats_interval(Some(REPORT_EVERY));
     }
     config.build(now)
 }

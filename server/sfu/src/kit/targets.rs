@@ -20,6 +20,7 @@ use str0m::{
 
 use crate::{
     adapter::{Certificate, Connection, PANICKED, Peer, Refused, Transport, checked},
+    net::Addresses,
     sdp,
 };
 
@@ -94,7 +95,8 @@ fn refused_in_order(refused: Option<Refused>) {
 }
 
 fn connection(sends: bool) -> Connection {
-    Connection::new(&CERTIFICATE, &[SERVER], sends, Instant::now())
+    let addresses = Addresses { own: vec![SERVER], doors: Vec::new() };
+    Connection::new(&CERTIFICATE, &addresses, sends, Instant::now())
 }
 
 fn client() -> Rtc {

@@ -124,7 +124,7 @@ proptest! {
         let mut now = Duration::ZERO;
         for (tiles, budget, passed) in rounds {
             now += ROUND * passed;
-            let chosen = selector.select(now, budget, &wishes(&tiles));
+            let chosen = selector.select(now, (budget, Keeps::Nothing), &wishes(&tiles));
             prop_assert_eq!(check_bounds(&tiles, budget, &chosen), Ok(()));
         }
     }
@@ -136,7 +136,7 @@ proptest! {
         more in 0_u64..3_000_000,
     ) {
         let choose = |budget| {
-            let chosen = Selector::new().select(Duration::ZERO, budget, &wishes(&tiles));
+            let chosen = Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(&tiles));
             worth(&tiles, &chosen)
         };
         prop_assert!(choose(budget + more) >= choose(budget));
@@ -153,7 +153,7 @@ proptest! {
         let less = modest.iter_mut().filter(|tile| tile.class > class);
         less.for_each(|tile| tile.layers.truncate(1));
         let choose = |tiles: &[Tile]| {
-            Selector::new().select(Duration::ZERO, budget, &wishes(tiles))
+            Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(tiles))
         };
         let (all, with_modest) = (choose(&tiles), choose(&modest));
         for nth in (0..tiles.len()).filter(|nth| tiles[*nth].class <= class) {
@@ -169,16 +169,16 @@ proptest! {
     ) {
         let budgets: Vec<u64> = wobble.iter().map(|part| middle * part / 1_000).collect();
         let mut selector = Selector::new();
-        let select = |now, budget, wishes: &[(usize, Wish)]| selector.select(now, budget, wishes);
+        let select = |now, budget, wishes: &[(usize, Wish)]| selector.select(now, (budget, Keeps::Nothing), wishes);
         prop_assert_eq!(check_steady(&tiles, &budgets, select), Ok(()));
     }
 
     #[test]
     fn what_is_desired_is_what_fulfils_every_wish(tiles in tiles()) {
         let mut selector = Selector::new();
-        selector.select(Duration::ZERO, 0, &wishes(&tiles));
+        selector.select(Duration::ZERO, (0, Keeps::Nothing), &wishes(&tiles));
         let enough = selector.desired_bps();
-        let chosen = Selector::new().select(Duration::ZERO, enough + 1, &wishes(&tiles));
+        let chosen = Selector::new().select(Duration::ZERO, (enough + 1, Keeps::Nothing), &wishes(&tiles));
         for ((_, wish), layer) in wishes(&tiles).iter().zip(chosen) {
             prop_assert_eq!(layer.map_or(0, |layer| layer + 1), wish.useful());
         }
@@ -188,7 +188,7 @@ proptest! {
 #[test]
 fn the_check_finds_a_choice_that_flaps() {
     let tiles = [camera(1_280, Class::Speaker), camera(320, Class::Other)];
-    let flaps = |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, budget, wishes);
+    let flaps = |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, (budget, Keeps::Nothing), wishes);
     // Around 1.25 times what both cost.
     let budgets = [1_650_000, 1_850_000];
     assert!(check_steady(&tiles, &budgets, flaps).unwrap_err().contains("became"));
@@ -214,7 +214,7 @@ fn until(
 ) -> Vec<Option<usize>> {
     let mut chosen = Vec::new();
     for _ in 0..rounds {
-        chosen = selector.select(ROUND * *from, budget, &wishes(tiles));
+        chosen = selector.select(ROUND * *from, (budget, Keeps::Nothing), &wishes(tiles));
         *from += 1;
     }
     chosen
@@ -272,7 +272,7 @@ fn screens_come_before_speakers_and_those_before_the_rest() {
         camera(1_280, Class::Speaker),
         Tile { layers: screen, width: 1_920, height: 1_080, class: Class::Screen },
     ];
-    let at = |budget| Selector::new().select(Duration::ZERO, budget, &wishes(&tiles));
+    let at = |budget| Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(&tiles));
     // What does not fit does not stand in the way of what does.
     assert_eq!(at(300_000), [Some(0), Some(0), Some(0), None]);
     assert_eq!(at(350_000), [None, None, None, Some(0)]);
@@ -289,4 +289,72 @@ fn sound_is_paid_first_and_a_tenth_is_left() {
     assert_eq!(budget(1_000_000, 40_000), 860_000);
     assert_eq!(budget(30_000, 40_000), 0);
     assert!(budget(estimate_for(1_625_000, 64_000), 64_000) >= 1_625_000);
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_stays_as_long_as_nothing_says_that_the_way_is_full(
+        tiles in tiles(),
+        first in 0_u64..6_000_000,
+        estimates in prop::collection::vec(0_u64..6_000_000, 1..60),
+    ) {
+        let mut selector = Selector::new();
+        let chosen = selector.select(Duration::ZERO, (first, Keeps::Shown), &wishes(&tiles));
+        let mut shown: Vec<bool> = chosen.iter().map(Option::is_some).collect();
+        for (round, budget) in (1..).zip(estimates) {
+            let chosen = selector.select(ROUND * round, (budget, Keeps::Shown), &wishes(&tiles));
+            for (before, now) in shown.iter_mut().zip(chosen) {
+                prop_assert!(!*before || now.is_some());
+                *before |= now.is_some();
+            }
+        }
+        // With a sign, the budget holds at once, whatever was kept before.
+        let now = ROUND * 100;
+        let chosen = selector.select(now, (first, Keeps::Nothing), &wishes(&tiles));
+        prop_assert_eq!(check_bounds(&tiles, first, &chosen), Ok(()));
+    }
+
+    #[test]
+    fn where_nobody_measures_the_way_everybody_has_the_smallest_layer(
+        tiles in tiles(),
+        budgets in prop::collection::vec((0_u64..6_000_000, any::<bool>()), 1..40),
+    ) {
+        let mut selector = Selector::new();
+        let first = CLASSES.iter().find_map(|class| {
+            of_class(&tiles, *class).find(|nth| !tiles[*nth].layers.is_empty())
+        });
+        for (round, (budget, full)) in (0..).zip(budgets) {
+            let keeps = if full { Keeps::First } else { Keeps::All };
+            let chosen = selector.select(ROUND * round, (budget, keeps), &wishes(&tiles));
+            for (nth, tile) in tiles.iter().enumerate() {
+                let has = !full || Some(nth) == first;
+                prop_assert!(!has || tile.layers.is_empty() || chosen[nth].is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_better_layer_without_room_is_kept_for_three_seconds_unless_the_way_is_full() {
+    let tiles = [camera(1_280, Class::Speaker)];
+    let mut selector = Selector::new();
+    let mut at = |ms, budget, keeps| {
+        selector.select(Duration::from_millis(ms), (budget, keeps), &wishes(&tiles))[0]
+    };
+    assert_eq!(at(0, 2_000_000, Keeps::Shown), Some(2));
+    assert_eq!(at(1_000, 200_000, Keeps::Shown), Some(2));
+    assert_eq!(at(3_900, 200_000, Keeps::Shown), Some(2));
+    // Room in between begins the count again.
+    assert_eq!(at(3_950, 1_400_000, Keeps::Shown), Some(2));
+    assert_eq!(at(4_000, 200_000, Keeps::Shown), Some(2));
+    assert_eq!(at(6_900, 200_000, Keeps::Shown), Some(2));
+    assert_eq!(at(7_000, 200_000, Keeps::Shown), Some(0));
+    assert_eq!(at(8_000, 0, Keeps::Shown), Some(0), "the smallest stays");
+    assert_eq!(at(8_001, 0, Keeps::Nothing), None);
+    let mut selector = Selector::new();
+    let mut at = |ms, budget, keeps| {
+        selector.select(Duration::from_millis(ms), (budget, keeps), &wishes(&tiles))[0]
+    };
+    assert_eq!(at(0, 2_000_000, Keeps::Shown), Some(2));
+    assert_eq!(at(1_000, 200_000, Keeps::Nothing), Some(0));
 }

@@ -1,11 +1,19 @@
 //! Over real sockets; the time is what the test says.
 
-use std::net::{Ipv4Addr, Shutdown};
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, Shutdown},
+};
 
 use proptest::prelude::*;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::*;
+use super::{
+    connection::{
+        DATAGRAM_LEN_MAX, DATAGRAM_LEN_MIN, PREFIX_LEN, PROOF_LASTS, QUEUE_AGE_MAX, QUEUE_LEN_MAX,
+    },
+    *,
+};
 
 const NOW: Duration = Duration::from_secs(100);
 /// A check of the way, as far as these tests are concerned.

@@ -15,7 +15,7 @@ use carillon_protocol::{
     room::{Slot, Source, View},
 };
 use carillon_sfu::{
-    LOST_AFTER, Settings, Sfu,
+    LOST_AFTER, PEOPLE_MAX, Settings, Sfu,
     kit::{Client, Picture, Received, Track},
 };
 
@@ -85,7 +85,9 @@ impl Stage {
         let sfu = Sfu::start(Settings {
             listen: (HERE, 0).into(),
             announce: Vec::new(),
+            door: None,
             threads: 1,
+            people_max: PEOPLE_MAX,
             lost_after,
             told: Arc::new(move |fact| told.lock().unwrap().push(fact)),
         });
@@ -168,6 +170,15 @@ impl Stage {
         for layer in 0..LAYERS.len() {
             person.send(Source::Camera, Some(layer), 0);
         }
+        person
+    }
+
+    /// Somebody who talks, with a camera of one size, the largest.
+    pub fn filmed_once(&self, number: u8) -> Person {
+        let mut person = self.join(number);
+        let sends = [Source::Microphone, Source::Camera];
+        self.publish(&mut person, &sends.map(|source| Track { source, rids: &[] }));
+        sends.into_iter().for_each(|source| person.send(source, None, 20));
         person
     }
 

@@ -21,6 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+use super::door::Tunnel;
 use crate::{
     client::TestClient,
     kit::{PATIENCE, Person},
@@ -48,6 +49,9 @@ pub struct Attendee {
     pub participant: ParticipantId,
     name: String,
     media: Media,
+    /// The only port that lets anything through, if not all do.
+    door: Option<u16>,
+    tunnels: Vec<Tunnel>,
 }
 
 /// The media, on a task of their own: they go on whatever is called meanwhile.
@@ -74,6 +78,21 @@ impl Attendee {
         Attendee::come(calls, name, room, None).await.expect("they may come in")
     }
 
+    /// The same, from where only connections to this port get through.
+    pub async fn join_by(port: u16, mut calls: TestClient, name: &str, room: RoomId) -> Attendee {
+        let joined = calls.call(&Join { room, participant: None }).await.unwrap();
+        let mut attendee = Attendee::of(calls, name, room, joined.participant);
+        attendee.door = Some(port);
+        attendee.connect(joined).await.unwrap();
+        attendee
+    }
+
+    fn of(calls: TestClient, name: &str, room: RoomId, participant: ParticipantId) -> Attendee {
+        let media = Media::start(name);
+        let name = name.to_owned();
+        Attendee { calls, room, participant, name, media, door: None, tunnels: Vec::new() }
+    }
+
     /// The same, perhaps as somebody who was there before.
     pub async fn come(
         mut calls: TestClient,
@@ -82,10 +101,7 @@ impl Attendee {
         participant: Option<ParticipantId>,
     ) -> Result<Attendee, ErrorBody> {
         let joined = calls.call(&Join { room, participant }).await?;
-        let media = Media::start(name);
-        let name = name.to_owned();
-        let participant = joined.participant;
-        let mut attendee = Attendee { calls, room, participant, name, media };
+        let mut attendee = Attendee::of(calls, name, room, joined.participant);
         attendee.connect(joined).await?;
         Ok(attendee)
     }
@@ -101,17 +117,27 @@ impl Attendee {
 
     async fn connect(&mut self, joined: Joined) -> Result<(), ErrorBody> {
         let participant = self.participant;
-        let offer = joined.offer.expect("nobody waits here");
+        let offer = self.led(joined.offer.expect("nobody waits here")).await;
         let sdp = self.media.ask(move |client| client.accept(&offer).unwrap()).await;
         self.calls.call(&Answer { participant, sdp }).await?;
         let (sdp, sends) = self.media.ask(|client| client.offer(&TRACKS).unwrap()).await;
         let answer = self.calls.call(&Offer { participant, sdp, sends }).await?.sdp;
+        let answer = self.led(answer).await;
         self.media.ask(move |client| client.answered(&answer).unwrap()).await;
         for source in [Source::Microphone, Source::Camera] {
             let publication = Some(Publication { muted: false });
             self.calls.call(&Publish { participant, source, publication }).await?;
         }
         Ok(())
+    }
+
+    /// A description of the server, as whoever is here can use it.
+    async fn led(&mut self, sdp: String) -> String {
+        let Some(port) = self.door else { return sdp };
+        let tunnel = Tunnel::to(port).await;
+        let sdp = tunnel.lead(&sdp, port);
+        self.tunnels.push(tunnel);
+        sdp
     }
 
     /// Looks at people; answers which slot shows whom.
