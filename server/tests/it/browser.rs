@@ -12,7 +12,7 @@ use crate::{
     kit::{Person, TestServer, exchange},
     page::Page,
     process::{Process, carillon},
-    sessions::{PASSWORD, ended_within_a_second, hello, person, window},
+    sessions::{PASSWORD, ended_soon, hello, person, window},
     wire::{TEXT, Wire},
 };
 
@@ -267,7 +267,7 @@ async fn a_page_opens_its_socket_by_a_ticket_and_never_by_the_cookie() {
     let socket = window(&server, &Person { token, ..amy }, None).await;
     let out = page.call("session.logout", &json!({})).await;
     assert!(out.status == 200 && out.forgets("carillon"), "{out:?}");
-    assert_eq!(ended_within_a_second(socket).await, (4502, 4502), "the other window goes too");
+    assert_eq!(ended_soon(socket).await, (4502, 4502), "the other window goes too");
     server.stop().await;
 }
 
@@ -326,7 +326,7 @@ async fn signing_in_always_makes_a_new_session_and_ends_the_one_before() {
     let page = planted.sign_in("amy").await;
     assert_ne!(page.cookie, planted.cookie);
     assert_eq!(page.whoami().await.body["user"], json!(amy.user));
-    assert_eq!(ended_within_a_second(bobs).await, (4502, 4502));
+    assert_eq!(ended_soon(bobs).await, (4502, 4502));
     assert_eq!(planted.whoami().await.body["code"], "E_TOKEN_EXPIRED");
     let devices = page.call("session.devices", &json!({})).await.body["devices"].clone();
     assert_eq!(devices.as_array().unwrap().len(), 1, "{devices}");

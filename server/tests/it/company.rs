@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     client::TestClient,
     kit::{TestServer, cid},
-    sessions::{PASSWORD, ended_within_a_second, person, refusal, sign_in, window},
+    sessions::{PASSWORD, ended_soon, person, refusal, sign_in, window},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +25,7 @@ async fn who_is_let_go_is_cut_off_within_a_second_and_cannot_come_back_alone() {
     let left = boss.call(&org::RemoveMember { user: amy.user }).await.unwrap();
     assert!(!left.member.active);
     for client in clients {
-        assert_eq!(ended_within_a_second(client).await, (4502, 4502));
+        assert_eq!(ended_soon(client).await, (4502, 4502));
     }
     assert_eq!(refusal(&server, &phone, &phone.token).await, (ErrorCode::TokenExpired, 4501));
     let right = json!({"login": "amy", "password": PASSWORD});
@@ -49,7 +49,7 @@ async fn a_new_password_closes_every_other_window() {
         (window(&server, &here, None).await, window(&server, &there, None).await);
     let change = session::Password { old: PASSWORD.into(), new: "battery staple".into() };
     stays.call(&change).await.unwrap();
-    assert_eq!(ended_within_a_second(goes).await, (4502, 4502));
+    assert_eq!(ended_soon(goes).await, (4502, 4502));
     stays.call(&session::Whoami {}).await.unwrap();
     drop(stays);
     server.stop().await;

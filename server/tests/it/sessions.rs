@@ -1,5 +1,7 @@
 //! Who is signed in: sessions open sockets, and take them along when they end.
 
+use std::time::Duration;
+
 use carillon_protocol::{Codec, DeviceId, ErrorCode, SessionId, frame::Hello, org, session};
 use serde_json::json;
 
@@ -52,10 +54,14 @@ pub async fn window(server: &TestServer, person: &Person, tab: Option<&str>) -> 
     client
 }
 
-/// Waits until the connection ends, a second at most; answers the code.
-pub async fn ended_within_a_second(client: TestClient) -> (u16, u16) {
-    let until = tokio::time::timeout(std::time::Duration::from_secs(1), client.until_closed());
-    let (frames, Closed { code }) = until.await.expect("it ends within a second");
+/// A connection whose session has ended is ended by the server within a second; this is that much
+/// longer for a machine that is busy, and still sooner than a heartbeat would find out.
+const ENDED_WITHIN: Duration = Duration::from_secs(15);
+
+/// Waits until the connection is ended; answers the code.
+pub async fn ended_soon(client: TestClient) -> (u16, u16) {
+    let until = tokio::time::timeout(ENDED_WITHIN, client.until_closed());
+    let (frames, Closed { code }) = until.await.expect("it is ended at once");
     goodbye(&frames, code)
 }
 
@@ -81,7 +87,7 @@ async fn signing_out_ends_the_sockets_of_that_session_and_no_others() {
     let (status, _) = server.rpc(Some(&phone.token), "session.logout", None, &json!({})).await;
     assert_eq!(status, 200);
     for client in [first, second] {
-        assert_eq!(ended_within_a_second(client).await, (4502, 4502));
+        assert_eq!(ended_soon(client).await, (4502, 4502));
     }
     stays.call(&session::Whoami {}).await.unwrap();
     let refused = refusal(&server, &phone, &phone.token).await;
@@ -102,7 +108,7 @@ async fn who_signs_out_over_a_socket_gets_the_answer_before_the_end() {
         let other = window(&server, &phone, Some("2")).await;
         client.call(&session::Logout {}).await.expect("the answer comes first");
         for client in [client, other] {
-            assert_eq!(ended_within_a_second(client).await, (4502, 4502));
+            assert_eq!(ended_soon(client).await, (4502, 4502));
         }
     }
     server.stop().await;
@@ -125,7 +131,7 @@ async fn a_device_that_is_revoked_from_another_one_is_gone_at_once() {
     let error = stranger.call(&session::Revoke { session: other }).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::NotFound, "another tenant's session does not exist");
     owner.call(&session::Revoke { session: other }).await.unwrap();
-    assert_eq!(ended_within_a_second(thief).await, (4502, 4502));
+    assert_eq!(ended_soon(thief).await, (4502, 4502));
     owner.call(&session::Revoke { session: other }).await.unwrap();
     let unknown = session::Revoke { session: SessionId(new_id()) };
     assert_eq!(owner.call(&unknown).await.unwrap_err().code, ErrorCode::NotFound);
@@ -149,7 +155,7 @@ async fn a_ticket_opens_one_socket_and_ends_with_its_session() {
     assert_eq!(refusal(&server, &desk, &used).await, (ErrorCode::Unauth, 4501), "a second time");
 
     server.rpc(Some(&desk.token), "session.logout", None, &json!({})).await;
-    assert_eq!(ended_within_a_second(client).await, (4502, 4502));
+    assert_eq!(ended_soon(client).await, (4502, 4502));
     let (code, closed) = refusal(&server, &desk, &unused).await;
     assert!(matches!(code, ErrorCode::Unauth | ErrorCode::TokenExpired), "{code}");
     assert_eq!(closed, 4501);
@@ -166,7 +172,7 @@ async fn one_window_is_one_connection_and_a_ninth_replaces_the_oldest() {
 
     let untabbed = window(&server, &amy, None).await;
     let again = window(&server, &amy, None).await;
-    assert_eq!(ended_within_a_second(untabbed).await, (4504, 4504));
+    assert_eq!(ended_soon(untabbed).await, (4504, 4504));
     drop(again);
     // Its window is free when the server has seen it go.
     while server.server().node.hub.connections() > 1 {
@@ -181,10 +187,10 @@ async fn one_window_is_one_connection_and_a_ninth_replaces_the_oldest() {
         client.call(&session::Whoami {}).await.unwrap();
     }
     let same = window(&server, &amy, Some("t3")).await;
-    assert_eq!(ended_within_a_second(windows.remove(3)).await, (4504, 4504));
+    assert_eq!(ended_soon(windows.remove(3)).await, (4504, 4504));
     windows.push(same);
     let ninth = window(&server, &amy, Some("t8")).await;
-    assert_eq!(ended_within_a_second(windows.remove(0)).await, (4504, 4504));
+    assert_eq!(ended_soon(windows.remove(0)).await, (4504, 4504));
     windows.push(ninth);
     for client in &mut windows {
         client.call(&session::Whoami {}).await.unwrap();
@@ -193,6 +199,9 @@ async fn one_window_is_one_connection_and_a_ninth_replaces_the_oldest() {
     drop((windows, elsewhere));
     server.stop().await;
 }
+
+/// Long enough to come in with, on any machine.
+const LASTS_MS: i64 = 3_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_ends_its_socket() {
@@ -204,14 +213,15 @@ async fn the_end_of_a_session_ends_its_socket() {
         user: Some("amy".into()),
         app: None,
         scopes: None,
-        ttl_ms: Some(700),
+        ttl_ms: Some(LASTS_MS),
     };
     let grant = server.system(&issue).await;
     let client = window(&server, &Person { token: grant.token, ..amy }, None).await;
     let (frames, closed) = client.until_closed().await;
     let late = server.host().now() - grant.expires_at;
     assert_eq!(goodbye(&frames, closed.code), (4501, 4501));
-    assert!((0..2_000).contains(&late), "it ended {late} ms after its session");
+    let within = 0..ENDED_WITHIN.as_millis() as i64;
+    assert!(within.contains(&late), "it ended {late} ms after its session");
     server.stop().await;
 }
 
