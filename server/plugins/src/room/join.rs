@@ -7,7 +7,7 @@ use carillon_protocol::{
 };
 
 use super::{
-    change::{Change, Holds, again},
+    change::{Change, Holds, SWEEP_MS, again},
     check_member, guest, media,
     rows::{Meeting, Person, load, over, put_out, stand, was_put_out},
     rules::{self, Entry},
@@ -93,6 +93,9 @@ async fn come(ctx: &Ctx, meeting: Meeting, guest: Option<String>) -> Result<Join
     let mut change = Change::of(ctx, meeting, holds);
     if begins {
         change.start();
+    } else if change.meeting.people.is_empty() {
+        // A planned room that nobody was in any more, or is knocked at before it begins.
+        change.look_after(ctx.now() + SWEEP_MS);
     }
     change.come(Person { seat, session, seen_at: ctx.now(), rev: 0 });
     if let Err(error) = change.commit(ctx).await {
@@ -175,18 +178,22 @@ async fn disconnect(ctx: &Ctx, owner: RunId, (room, participant): (RoomId, Parti
     }
 }
 
-/// Who carries the media: whoever does, or this node if nobody who can be asked does. Of two nodes
-/// one is faster, and the other looks again.
+/// Who carries the media: whoever carries those who are there. Without them, or where the owner is
+/// gone, a node that has room for it; of two that decide so one is faster, and the other looks
+/// again.
 async fn owner(ctx: &Ctx, meeting: &mut Meeting) -> Result<RunId> {
     let carriers = media::media(ctx);
-    if let Some(owner) = meeting.owner.filter(|&owner| carriers.reaches(owner)) {
+    let stays = |owner: &RunId| meeting.present().next().is_some() && carriers.reaches(*owner);
+    if let Some(owner) = meeting.owner.filter(stays) {
         return Ok(owner);
     }
-    let here = carriers.here();
-    let mut change = Change::of(ctx, meeting.clone(), Holds::All);
-    change.move_to(here);
-    (*meeting, _) = change.commit(ctx).await?;
-    Ok(here)
+    let owner = carriers.place(meeting.head.room, meeting.owner);
+    if meeting.owner != Some(owner) {
+        let mut change = Change::of(ctx, meeting.clone(), Holds::All);
+        change.move_to(owner);
+        (*meeting, _) = change.commit(ctx).await?;
+    }
+    Ok(owner)
 }
 
 async fn has_few_places(ctx: &Ctx) -> Result<()> {

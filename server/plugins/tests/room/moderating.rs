@@ -104,6 +104,8 @@ async fn who_waits_has_no_media_until_they_are_let_in() {
     assert_eq!(world.comes_back(world.bob, room, bob).await.unwrap().offer, None);
     let admit = |participant, admit| Admit { participant, admit };
     assert_eq!(code(world.call(world.bob, admit(bob, true)).await), ErrorCode::Forbidden);
+    let put_out = world.call(world.amy, Kick { participant: bob }).await;
+    assert_eq!(code(put_out), ErrorCode::Conflict, "who waits is turned away");
 
     world.call(world.amy, admit(bob, true)).await.unwrap();
     world.call(world.amy, admit(bob, true)).await.expect("it is so already");

@@ -176,3 +176,22 @@ async fn a_room_that_nobody_comes_to_ends_by_itself() {
     assert_eq!(world.room(room).await.head.phase, Phase::Ended);
     world.nothing_failed().await;
 }
+
+#[tokio::test]
+async fn a_planned_room_that_was_empty_is_looked_after_again() {
+    let world = World::new().await;
+    let starts_at = Some(world.kit.clock().now() + 60_000);
+    let room = world.opens(Create { starts_at, ..world.now_here() }).await;
+    let first = world.comes(world.amy, room).await;
+    world.leaves(world.amy, first).await.unwrap();
+    world.kit.settle().await;
+    let again = world.comes(world.amy, room).await;
+    assert_eq!(world.room(room).await.head.phase, Phase::Open, "it is there for the day");
+    world.carrier.loses(again);
+    for _ in 0..2 {
+        world.kit.clock().advance(60_000);
+        world.kit.settle().await;
+    }
+    assert!(world.seat(room, again).await.is_none(), "they are gone without a word");
+    world.nothing_failed().await;
+}

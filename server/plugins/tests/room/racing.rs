@@ -79,6 +79,20 @@ async fn a_microphone_that_is_turned_on_while_it_is_forbidden_is_silent() {
 }
 
 #[tokio::test]
+async fn who_moderates_no_more_while_they_turn_a_camera_on_is_not_seen() {
+    let (world, room, _, bob) = meeting().await;
+    world.call(world.amy, SetRole { participant: bob, role: Role::Moderator }).await.unwrap();
+    let rules = Some(Rules { cameras: false, ..Rules::default() });
+    world.call(world.amy, Update { room, title: None, starts_at: None, rules }).await.unwrap();
+    meanwhile(&world, world.amy, SetRole { participant: bob, role: Role::Member });
+    let shows = Some(Publication { muted: false });
+    let shows = world.publishes((world.bob, bob), Source::Camera, shows).await;
+    assert_eq!(code(shows), ErrorCode::Forbidden);
+    assert!(world.seat(room, bob).await.unwrap().publications.is_empty());
+    assert_eq!(world.carrier.forwards(bob), Some(vec![]));
+}
+
+#[tokio::test]
 async fn who_inherits_a_room_while_they_leave_does_not() {
     let (world, room, amy, bob) = meeting().await;
     let carol = world.comes(world.carol, room).await;
