@@ -299,7 +299,40 @@ impl Interceptor for KeyFrameRequests {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_closes_gives_its_ports_back() {
+        let own = [IpAddr::from([127, 0, 0, 1])];
+        let (connection, tracks) =
+            Connection::open(&own, &[], &Arc::new(Notify::new())).await.unwrap();
+        let init = None;
+        connection.peer.add_transceiver_from_kind(RtpCodecKind::Audio, init).await.unwrap();
+        connection.offer().await.unwrap();
+        let port = timeout(Duration::from_secs(30), async {
+            loop {
+                let described = connection.peer.local_description().await.unwrap();
+                let port = described.sdp.lines().find_map(|line| {
+                    line.strip_prefix("a=candidate:")?.split(' ').nth(5)?.parse::<u16>().ok()
+                });
+                match port {
+                    Some(port) => return port,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        });
+        let at = SocketAddr::new(own[0], port.await.expect("it has a candidate"));
+        assert!(UdpSocket::bind(at).is_err(), "it is in use");
+        drop((connection, tracks));
+        let free = async {
+            while UdpSocket::bind(at).is_err() {
+                tokio::task::yield_now().await
+            }
+        };
+        timeout(Duration::from_secs(30), free).await.expect("it is given back");
+    }
 
     #[test]
     fn the_machines_address_follows_from_the_servers() {

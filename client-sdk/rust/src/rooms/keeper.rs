@@ -155,9 +155,10 @@ async fn logged(place: &Place, event: &Event) -> Do {
             if !me {
                 return Do::Look;
             }
-            // What this person did is done, and may be undone again by now.
+            place.follow();
+            // What this person did they know.
             if event.by != place.client.me() {
-                heed(place, &muted);
+                tell_muted(place, &muted);
             }
         }
         Change::Went(left) => {
@@ -176,12 +177,10 @@ async fn logged(place: &Place, event: &Event) -> Do {
     Do::Nothing
 }
 
-/// Mutes what others have muted.
-fn heed(place: &Place, muted: &[Source]) {
-    for source in muted {
-        if place.muted_by_others(*source) {
-            place.tell(Happening::Muted(*source));
-        }
+/// Says what others have muted.
+fn tell_muted(place: &Place, muted: &[Source]) {
+    for source in muted.iter().filter(|source| place.sends(**source)) {
+        place.tell(Happening::Muted(*source));
     }
 }
 
@@ -226,8 +225,9 @@ async fn refresh(place: &Place) {
             let Some(now) = now else {
                 return place.end(Some(Ended::Gone(Gone::Lost))).await;
             };
+            place.follow();
             place.tell(Happening::Refreshed);
-            heed(place, &before.map(|before| muted(&before, &now)).unwrap_or_default());
+            tell_muted(place, &before.map(|before| muted(&before, &now)).unwrap_or_default());
         }
         Err(error) if is_final(&error) => place.end(Some(Ended::Failed(error))).await,
         Err(error) => tracing::debug!(%error, "the room could not be looked at"),

@@ -97,6 +97,8 @@ struct Waiting {
 pub struct Statistics {
     /// Whole frames that were sent.
     pub frames_sent: u64,
+    /// Those of them that are pictures.
+    pub pictures_sent: u64,
     /// Their bytes.
     pub bytes_sent: u64,
     /// Whole frames that were received.
@@ -158,10 +160,11 @@ impl Meeting {
         self.place.unpublish(source).await
     }
 
-    /// Mutes what is sent, or lets it be heard and seen again.
+    /// Mutes what is sent, or lets it be heard and seen again. Whom somebody else mutes a moment
+    /// later stays muted.
     ///
     /// # Errors
-    /// As [`Client::call`]; then it is muted.
+    /// As [`Client::call`]; what was to be muted is muted even so.
     pub async fn mute(&self, source: Source, muted: bool) -> Result<(), Error> {
         self.place.mute(source, muted).await
     }

@@ -64,6 +64,8 @@ struct Links {
 /// Something that is sent.
 struct Published {
     way: watch::Sender<Option<Way>>,
+    /// Whether the room has it, not muted.
+    listed: watch::Sender<bool>,
     switches: Arc<Switches>,
     _pumping: JoinSet<()>,
 }
@@ -132,6 +134,7 @@ impl Place {
             before.close().await;
         }
         lock(&self.roster).replace(joined.room.clone());
+        self.follow();
         links.joined = Some(joined.clone());
         let Some(sink) = lock(&self.sink).clone() else { return Err(Error::Stopped) };
         sink.show(&[]);
@@ -174,9 +177,10 @@ impl Place {
         self.say(source, Some(Publication { muted: false })).await?;
         let ways = links.publisher.as_ref().map(|publisher| &publisher.ways);
         let (sender, way) = watch::channel(ways.and_then(|ways| ways.get(&source)).cloned());
+        let (list, listed) = watch::channel(false);
         let switches = Arc::new(Switches::default());
         let (sending, mute) = (Arc::clone(&self.sending), Arc::clone(&switches));
-        let pump = Pump { source, input, way, switches: mute, sending };
+        let pump = Pump { source, input, way, listed, switches: mute, sending };
         let mut pumping = JoinSet::new();
         let place = Arc::downgrade(self);
         pumping.spawn(async move {
@@ -189,8 +193,9 @@ impl Place {
                 }
             }
         });
-        let published = Published { way: sender, switches, _pumping: pumping };
+        let published = Published { way: sender, listed: list, switches, _pumping: pumping };
         lock(&self.published).insert(source, published);
+        self.follow();
         Ok(())
     }
 
@@ -202,14 +207,11 @@ impl Place {
     }
 
     pub async fn mute(&self, source: Source, muted: bool) -> Result<(), Error> {
-        let mutes = self.switch(source, true);
-        self.say(source, Some(Publication { muted })).await?;
-        let published = lock(&self.published);
-        let switches = published.get(&source).map(|it| &it.switches);
-        // Whom somebody else has muted meanwhile stays muted.
-        if let Some(switches) = switches.filter(|it| it.mutes.load(Ordering::Relaxed) == mutes) {
-            switches.muted.store(muted, Ordering::Relaxed);
+        if muted {
+            self.switch(source, true);
         }
+        self.say(source, Some(Publication { muted })).await?;
+        self.switch(source, muted);
         Ok(())
     }
 
@@ -219,22 +221,28 @@ impl Place {
         Ok(())
     }
 
-    /// Sends a source's frames no more; says how often others have muted it.
-    fn switch(&self, source: Source, muted: bool) -> u64 {
-        let published = lock(&self.published);
-        let Some(switches) = published.get(&source).map(|it| &it.switches) else { return 0 };
-        switches.muted.store(muted, Ordering::Relaxed);
-        switches.mutes.load(Ordering::Relaxed)
+    fn switch(&self, source: Source, muted: bool) {
+        if let Some(published) = lock(&self.published).get(&source) {
+            published.switches.muted.store(muted, Ordering::Relaxed);
+        }
     }
 
-    /// Somebody else has muted a source; says whether it was sent until now.
-    pub fn muted_by_others(&self, source: Source) -> bool {
+    /// Sends what the room has of this participant, not muted, and nothing else. The room's log is
+    /// right about the order in which several people muted and unmuted; answers that cross its
+    /// events are not.
+    pub fn follow(&self) {
+        let roster = lock(&self.roster);
+        let own = roster.find(self.participant).map(|own| &own.publications);
+        for (source, published) in &*lock(&self.published) {
+            let publication = own.and_then(|own| own.get(source));
+            published.listed.send_replace(publication.is_some_and(|it| !it.muted));
+        }
+    }
+
+    /// Whether the program wants this to be sent.
+    pub fn sends(&self, source: Source) -> bool {
         let published = lock(&self.published);
-        let switches = published.get(&source).map(|it| &it.switches);
-        switches.is_some_and(|it| {
-            it.mutes.fetch_add(1, Ordering::Relaxed);
-            !it.muted.swap(true, Ordering::Relaxed)
-        })
+        published.get(&source).is_some_and(|it| !it.switches.muted.load(Ordering::Relaxed))
     }
 
     /// Whether somebody looks at what this place sends.
@@ -297,6 +305,7 @@ impl Place {
         };
         Statistics {
             frames_sent: sending.frames.load(Ordering::Relaxed),
+            pictures_sent: sending.pictures.load(Ordering::Relaxed),
             bytes_sent: sending.bytes.load(Ordering::Relaxed),
             frames_received: receiving.frames.load(Ordering::Relaxed),
             pictures_received: receiving.pictures.load(Ordering::Relaxed),

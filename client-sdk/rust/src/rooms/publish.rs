@@ -158,17 +158,15 @@ fn track(source: Source, ssrc: u32) -> MediaStreamTrack {
 /// What decides whether a publication's frames are sent.
 #[derive(Debug)]
 pub(super) struct Switches {
+    /// The program wants silence.
     pub muted: AtomicBool,
-    /// How often others have muted it.
-    pub mutes: AtomicU64,
     /// Whether somebody looks.
     pub wanted: AtomicBool,
 }
 
 impl Default for Switches {
     fn default() -> Switches {
-        let (muted, mutes) = (AtomicBool::new(false), AtomicU64::new(0));
-        Switches { muted, mutes, wanted: AtomicBool::new(true) }
+        Switches { muted: AtomicBool::new(false), wanted: AtomicBool::new(true) }
     }
 }
 
@@ -176,6 +174,8 @@ impl Default for Switches {
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     pub frames: AtomicU64,
+    /// Those of them that are pictures.
+    pub pictures: AtomicU64,
     pub bytes: AtomicU64,
 }
 
@@ -184,6 +184,8 @@ pub(super) struct Pump {
     pub source: Source,
     pub input: Input,
     pub way: watch::Receiver<Option<Way>>,
+    /// Whether the room has it, not muted.
+    pub listed: watch::Receiver<bool>,
     pub switches: Arc<Switches>,
     pub sending: Arc<Sending>,
 }
@@ -193,6 +195,9 @@ impl Pump {
         if matches!(self.input, Input::File(_)) {
             // A file is sent from its beginning.
             self.connected().await;
+            if self.listed.wait_for(|listed| *listed).await.is_err() {
+                return;
+            }
         }
         let began = instant();
         let mut due = began;
@@ -209,7 +214,8 @@ impl Pump {
             due = at + frame.duration;
             let way = self.way.borrow().clone();
             let way = way.filter(|way| *way.state.borrow() == State::Connected);
-            let open = !self.switches.muted.load(Ordering::Relaxed)
+            let open = *self.listed.borrow()
+                && !self.switches.muted.load(Ordering::Relaxed)
                 && (self.source.is_audio() || self.switches.wanted.load(Ordering::Relaxed));
             let Some(way) = way.filter(|_| open) else {
                 waits_for_key = true;
@@ -224,7 +230,9 @@ impl Pump {
             }
             let Some(stream) = &mut stream else { continue };
             waits_for_key = !stream.send(self.source, &frame, at.into_std()).await;
+            let pictures = u64::from(!self.source.is_audio());
             self.sending.frames.fetch_add(1, Ordering::Relaxed);
+            self.sending.pictures.fetch_add(pictures, Ordering::Relaxed);
             self.sending.bytes.fetch_add(frame.data.len() as u64, Ordering::Relaxed);
         }
     }

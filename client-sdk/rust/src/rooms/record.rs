@@ -206,6 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn another_streams_time_does_not_become_a_silence() {
+        let second = Duration::from_secs(1);
+        let mut clock = StreamClock::new(opus::RATE, 48_000, second);
+        assert_eq!(clock.at(96_000, 2 * second), 2 * second);
+        // The network came in lumps.
+        assert_eq!(clock.at(144_000, 2 * second), 3 * second);
+        assert_eq!(clock.at(48_000 * 63, 62 * second), 63 * second, "a real silence");
+        // Another connection begins anywhere: here half an hour ahead, and then behind.
+        assert_eq!(clock.at(48_000 * 1_863, 64 * second), 64 * second);
+        assert_eq!(clock.at(7, 65 * second), 65 * second);
+        assert_eq!(clock.at(48_007, 66 * second), 66 * second);
+    }
+
+    #[test]
     fn what_was_heard_and_seen_is_in_the_files_with_its_times() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(&folder.path().join("a")).unwrap();

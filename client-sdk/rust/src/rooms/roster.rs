@@ -136,7 +136,7 @@ mod tests {
     use carillon_protocol::{
         ConvId, EventId, Json, RoomId, UserId,
         id::Ulid,
-        room::{Gone, Role, RoomData, Rules},
+        room::{Gone, Publication, Role, RoomData, Rules},
     };
 
     use super::*;
@@ -202,6 +202,21 @@ mod tests {
         };
         assert_eq!(roster.apply(&event(8, kind::LEFT, &left)), Change::Went(left));
         assert_eq!((roster.room.seq, roster.room.participants), (8, vec![two]));
+    }
+
+    #[test]
+    fn only_what_was_on_is_muted_by_a_change() {
+        let with = |sources: &[(Source, bool)]| {
+            let publication = |muted| Publication { muted };
+            let listed = sources.iter().map(|(source, muted)| (*source, publication(*muted)));
+            Participant { publications: listed.collect(), ..participant(1) }
+        };
+        let (voice, face) = (Source::Microphone, Source::Camera);
+        let both = with(&[(voice, false), (face, false)]);
+        assert_eq!(muted(&both, &with(&[(voice, true)])), [voice, face]);
+        assert_eq!(muted(&with(&[(voice, true)]), &with(&[(voice, true)])), []);
+        assert_eq!(muted(&with(&[(voice, false)]), &both), []);
+        assert_eq!(muted(&with(&[]), &with(&[(voice, true)])), [], "it was never on");
     }
 
     #[test]
