@@ -24,6 +24,7 @@ const NOT_REPEATED = new Set([
   'org.invite.create',
   'bot.rotate',
   'bot.update',
+  'room.link',
 ])
 
 /** Who waits for an answer. */

@@ -14,6 +14,7 @@ import { begin, useSession } from './session.ts'
 const SignIn = lazy(() => import('../signin/SignIn.tsx'))
 const Setup = lazy(() => import('../signin/Setup.tsx'))
 const Join = lazy(() => import('../signin/Join.tsx'))
+const Guest = lazy(() => import('../guest/Guest.tsx'))
 const People = lazy(() => import('../people/People.tsx'))
 const Admin = lazy(() => import('../admin/Admin.tsx'))
 const Meet = lazy(() => import('../rooms/Meet.tsx'))
@@ -27,6 +28,7 @@ export function App() {
         <Switch>
           <Route path="/setup" component={Setup} />
           <Route path="/join" component={Join} />
+          <Route path="/guest" component={Guest} />
           <Route>
             <SignedIn />
           </Route>

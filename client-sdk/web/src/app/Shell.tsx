@@ -1,14 +1,12 @@
-import type { Client } from '@carillon/client'
 import { Building2, MessagesSquare, Settings, Users } from 'lucide-react'
-import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
 import { useUnread } from '../model/hooks.ts'
 import { useNow } from '../rooms/now.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
-import { Button } from '../ui/Button.tsx'
-import { Banner } from '../ui/Notice.tsx'
-import { Skeleton, Spinner } from '../ui/Spinner.tsx'
+import { Skeleton } from '../ui/Spinner.tsx'
+import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { useChanges } from './changes.ts'
 import { refreshMe } from './session.ts'
 import './shell.css'
@@ -29,6 +27,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [inConversation] = useRoute('/c/:conv')
   const [inMeeting] = useRoute('/meet/:room')
   const meeting = useNow(now => now.meeting)
+  const client = useClient()
   return (
     <div className={inConversation || inMeeting ? 'shell shell-conversation' : 'shell'}>
       <a className="skip" href="#main">
@@ -36,7 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <Navigation />
       <main id="main" className="shell-main" tabIndex={-1}>
-        <ConnectionBanner />
+        <ConnectionBanner client={client} />
         <Suspense fallback={null}>{meeting && <Around meeting={meeting} />}</Suspense>
         <div className="shell-page">
           <Suspense fallback={<Skeleton />}>{children}</Suspense>
@@ -94,61 +93,4 @@ function Section(props: {
       )}
     </Link>
   )
-}
-
-function ConnectionBanner() {
-  const t = useText()
-  const client = useClient()
-  const isShown = useSteady(useIsOffline(client))
-  if (!isShown) return null
-  return (
-    <Banner
-      tone="attention"
-      action={
-        <Button look="plain" icon={<Spinner />} onClick={() => client.reconnect()}>
-          {t('connection.now')}
-        </Button>
-      }
-    >
-      {t('connection.offline')}
-    </Banner>
-  )
-}
-
-/** Whether the connection is gone: a try to connect is no connection yet. */
-function useIsOffline(client: Client): boolean {
-  const [offline, setOffline] = useState(client.connection.state === 'offline')
-  useEffect(() => {
-    const look = () => {
-      const { state } = client.connection
-      if (state !== 'connecting') setOffline(state === 'offline')
-    }
-    look()
-    return client.listen(update => update.kind === 'connection' && look())
-  }, [client])
-  return offline
-}
-
-/** What is over sooner than this was not worth a word. */
-const SHOWN_AFTER_MS = 1_000
-/** What came up stays as long as one needs to see what it was. */
-const SHOWN_MIN_MS = 1_000
-
-/** The same without flickering. */
-function useSteady(is: boolean): boolean {
-  const [shown, setShown] = useState(false)
-  const since = useRef(0)
-  useEffect(() => {
-    if (is === shown) return
-    const rest = Math.max(0, since.current + SHOWN_MIN_MS - performance.now())
-    const timer = setTimeout(
-      () => {
-        since.current = performance.now()
-        setShown(is)
-      },
-      is ? SHOWN_AFTER_MS : rest,
-    )
-    return () => clearTimeout(timer)
-  }, [is, shown])
-  return shown
 }

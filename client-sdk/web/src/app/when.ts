@@ -13,8 +13,12 @@ export interface When {
 }
 
 export function useWhen(): When {
+  return useWhenIn(useMe().tz)
+}
+
+/** Times in the person's language and in this time zone. */
+export function useWhenIn(tz: string): When {
   const language = useLanguage()
-  const { tz } = useMe()
   return useMemo(() => {
     const timeZone = known(tz)
     const day = new Intl.DateTimeFormat(written(language), { dateStyle: 'medium', timeZone })

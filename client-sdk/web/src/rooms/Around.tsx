@@ -3,16 +3,14 @@ import { Link, useRoute } from 'wouter'
 import { useStore } from 'zustand'
 import { useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
+import { Attendance } from './Attendance.tsx'
 import './around.css'
 import { useDeeds } from './deeds.ts'
 import { InMeeting, useMeeting, useTitleOf, useView } from './hooks.ts'
 import { Knocking } from './Knocking.tsx'
 import type { Meeting } from './meeting.ts'
 import { useNow } from './now.ts'
-import { Sounds } from './Sounds.tsx'
 import { Troubles } from './Troubles.tsx'
-import { useAwake } from './useAwake.ts'
-import { useBell } from './useBell.ts'
 
 /** What stays of a meeting on every page: its sound, what one sends, and the way back. */
 export default function Around({ meeting }: { meeting: Meeting }) {
@@ -21,18 +19,10 @@ export default function Around({ meeting }: { meeting: Meeting }) {
   if (hasLeft) return null
   return (
     <InMeeting value={meeting}>
-      <Sounds meeting={meeting} />
-      <Attendance />
+      <Attendance meeting={meeting} />
       {!isThere && <Return />}
     </InMeeting>
   )
-}
-
-/** What being in a meeting does, whatever page is shown. */
-function Attendance() {
-  useBell()
-  useAwake()
-  return null
 }
 
 function Return() {

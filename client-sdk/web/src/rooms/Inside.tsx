@@ -2,7 +2,6 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
 import { useTitle } from '../app/title.ts'
 import { useIsSheet } from '../chat/panels.ts'
-import { useConversation } from '../model/hooks.ts'
 import { type Text, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
@@ -13,7 +12,7 @@ import { ChatPanel } from './ChatPanel.tsx'
 import { DevicesDialog } from './DevicesDialog.tsx'
 import { type Deeds, useDeeds, useKeys } from './deeds.ts'
 import { Help } from './Help.tsx'
-import { isOn, useMeeting, useName, useTitleOf, useView } from './hooks.ts'
+import { isOn, useMeeting, useName, useTalkOf, useTitleOf, useView } from './hooks.ts'
 import { Knocking } from './Knocking.tsx'
 import { PeoplePanel } from './PeoplePanel.tsx'
 import { Quality } from './Quality.tsx'
@@ -31,7 +30,7 @@ export function Inside() {
   const [above, setAbove] = useState<Above>()
   const [reacting, setReacting] = useState(false)
   const [look, setLook] = useState<Look>('grid')
-  const conv = useConversation(head.conv)
+  const conv = useTalkOf(head.conv)
   const isSheet = useIsSheet()
   useTitle(title)
   const help = useCallback(() => setAbove('help'), [])

@@ -1,3 +1,4 @@
+import type { RoomParticipant } from '@carillon/client'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
@@ -35,7 +36,8 @@ export function Knocking() {
   )
 }
 
-function Knocker({ participant }: { participant: { user: string; name?: string } }) {
+function Knocker({ participant }: { participant: RoomParticipant }) {
   const t = useText()
-  return t('rooms.knocking', { name: useName(participant) })
+  const name = useName(participant)
+  return t(participant.role === 'guest' ? 'guest.knocking' : 'rooms.knocking', { name })
 }

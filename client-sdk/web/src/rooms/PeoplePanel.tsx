@@ -1,7 +1,8 @@
-import type { RoomParticipant } from '@carillon/client'
+import type { RoomId, RoomParticipant } from '@carillon/client'
 import {
   EllipsisVertical,
   Hand,
+  Link2,
   Mic,
   MicOff,
   ScreenShareOff,
@@ -13,12 +14,14 @@ import {
 } from 'lucide-react'
 import { useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
+import { useClient } from '../app/workspace.ts'
 import { Panel } from '../chat/Panel.tsx'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { handOf, isOn, moderates, useMeeting, useName, useSelf, useView } from './hooks.ts'
+import InviteDialog from './InviteDialog.tsx'
 import { RulesForm } from './RulesForm.tsx'
 
 /** Who is in the meeting and who waits, and what may be done about that. */
@@ -28,13 +31,14 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
   const participants = useView(view => view.participants)
   const may = moderates(useSelf())
   const [kicked, setKicked] = useState<RoomParticipant>()
+  const [invites, setInvites] = useState(false)
   const waiting = participants.filter(one => one.waiting)
   const present = participants.filter(one => !one.waiting)
   const muteAll = () => meeting.try(() => meeting.room.muteOther(undefined, 'microphone'))
   return (
     <Panel
       title={t('rooms.people.count', { count: present.length })}
-      busy={kicked !== undefined}
+      busy={kicked !== undefined || invites}
       onClose={onClose}
     >
       {may && waiting.length > 0 && (
@@ -46,6 +50,11 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
             ))}
           </ul>
         </section>
+      )}
+      {may && (
+        <Button icon={<Link2 />} onClick={() => setInvites(true)}>
+          {t('guest.link')}
+        </Button>
       )}
       {may && present.length > 1 && (
         <Button icon={<MicOff />} onClick={() => void muteAll()}>
@@ -63,9 +72,15 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
         ))}
       </ul>
       {may && <RulesForm />}
+      {invites && <Invite room={meeting.id} onClose={() => setInvites(false)} />}
       {kicked && <Kick participant={kicked} onClose={() => setKicked(undefined)} />}
     </Panel>
   )
+}
+
+/** Only members moderate, who have a connection of their own. */
+function Invite({ room, onClose }: { room: RoomId; onClose: () => void }) {
+  return <InviteDialog client={useClient()} room={room} onClose={onClose} />
 }
 
 function WaitingRow({ participant }: { participant: RoomParticipant }) {
@@ -77,7 +92,10 @@ function WaitingRow({ participant }: { participant: RoomParticipant }) {
   return (
     <li className="talk-person person-waiting">
       <Avatar id={participant.user} name={name} />
-      <bdi className="talk-person-name">{name}</bdi>
+      <span className="talk-person-words">
+        <bdi className="talk-person-name">{name}</bdi>
+        {participant.role === 'guest' && <span className="soft">{t('rooms.role.guest')}</span>}
+      </span>
       <span className="row">
         <Button onClick={() => admit(false)}>{t('rooms.deny')}</Button>
         <Button look="primary" onClick={() => admit(true)}>

@@ -1,5 +1,5 @@
 import type { ConvId, RoomHead } from '@carillon/client'
-import { CalendarPlus, CalendarX } from 'lucide-react'
+import { CalendarPlus, CalendarX, Link2 } from 'lucide-react'
 import { lazy, Suspense, useState } from 'react'
 import { Link } from 'wouter'
 import { Confirm } from '../app/Confirm.tsx'
@@ -12,6 +12,7 @@ import './meet-button.css'
 import { useRooms } from './useRooms.ts'
 
 const MeetLater = lazy(() => import('./MeetLater.tsx'))
+const InviteDialog = lazy(() => import('./InviteDialog.tsx'))
 
 /** The planned meetings of a conversation, and the way to plan one. */
 export function Planned({
@@ -28,9 +29,11 @@ export function Planned({
   const client = useClient()
   const { rooms, again } = useRooms(conv)
   const [off, setOff] = useState<RoomHead>()
+  const [invited, setInvited] = useState<RoomHead>()
   if (!rooms) return null
   const shut = () => {
     setOff(undefined)
+    setInvited(undefined)
     onBusy(false)
   }
   const cancel = async (room: string) => {
@@ -52,13 +55,22 @@ export function Planned({
                 setOff(head)
                 onBusy(true)
               }}
+              onInvite={() => {
+                setInvited(head)
+                onBusy(true)
+              }}
             />
           ))}
         </ul>
       )}
-      {busy && !off && (
+      {busy && !off && !invited && (
         <Suspense>
           <MeetLater conv={conv} onDone={again} onClose={shut} />
+        </Suspense>
+      )}
+      {invited && (
+        <Suspense>
+          <InviteDialog client={client} room={invited.room} onClose={shut} />
         </Suspense>
       )}
       {off && (
@@ -75,7 +87,15 @@ export function Planned({
   )
 }
 
-function PlannedRow({ head, onOff }: { head: RoomHead; onOff: () => void }) {
+function PlannedRow({
+  head,
+  onOff,
+  onInvite,
+}: {
+  head: RoomHead
+  onOff: () => void
+  onInvite: () => void
+}) {
   const t = useText()
   const when = useWhen()
   const me = useMe().user
@@ -89,7 +109,10 @@ function PlannedRow({ head, onOff }: { head: RoomHead; onOff: () => void }) {
         )}
       </Link>
       {head.by === me && (
-        <IconButton label={t('rooms.planned.cancel')} icon={<CalendarX />} onClick={onOff} />
+        <>
+          <IconButton label={t('guest.link')} icon={<Link2 />} onClick={onInvite} />
+          <IconButton label={t('rooms.planned.cancel')} icon={<CalendarX />} onClick={onOff} />
+        </>
       )}
     </li>
   )

@@ -20,6 +20,7 @@ export const Tile = memo(function Tile({
   const { room } = useMeeting()
   const { participant: id, user } = participant
   const own = id === room.me
+  const isGuest = participant.role === 'guest'
   const name = useName(participant)
   const tile = useRef<HTMLLIElement>(null)
   const shows = isOn(participant, 'camera')
@@ -38,7 +39,7 @@ export const Tile = memo(function Tile({
             <span className="visually-hidden">{t('rooms.is.muted')}</span>
           </>
         )}
-        <bdi>{own ? t('chat.self', { name }) : name}</bdi>
+        <bdi>{own ? t('chat.self', { name }) : isGuest ? t('guest.tile', { name }) : name}</bdi>
       </p>
       {participant.hand_at !== undefined && <RaisedHand participant={participant} />}
       <Reaction participant={participant} />

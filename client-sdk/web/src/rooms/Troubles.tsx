@@ -3,8 +3,8 @@ import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
-import { troubleWords } from './Before.tsx'
 import { useMeeting, useView } from './hooks.ts'
+import { troubleWords } from './Preparing.tsx'
 import { meantInside } from './refusals.ts'
 
 /** What went wrong with a device, and what the server refused, until the person has read it. */

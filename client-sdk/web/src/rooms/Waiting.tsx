@@ -1,13 +1,12 @@
 import { Video as Camera, Hourglass, Mic, MicOff, VideoOff } from 'lucide-react'
 import { Page } from '../app/Page.tsx'
-import { useMe } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Empty } from '../ui/Notice.tsx'
 import './before.css'
 import { useDeeds } from './deeds.ts'
-import { useMeeting, useTitleOf, useTrack, useView } from './hooks.ts'
+import { useMeeting, useName, useSelf, useTitleOf, useTrack, useView } from './hooks.ts'
 import { Troubles } from './Troubles.tsx'
 import { Video } from './Video.tsx'
 
@@ -55,20 +54,22 @@ export function Waiting() {
 /** How the others will see the person. */
 function Picture({ shows }: { shows: boolean }) {
   const t = useText()
-  const me = useMe()
-  const track = useTrack(useMeeting().room.me, 'camera')
+  const { me } = useMeeting().room
+  const self = useSelf()
+  const name = useName(self ?? {})
+  const track = useTrack(me, 'camera')
   return (
     <div className="before-picture">
       {shows && track ? (
         <Video track={track} mirrored />
       ) : (
         <div className="before-empty">
-          <Avatar id={me.user} name={me.name} size="l" />
+          <Avatar id={self?.user ?? me} name={name} size="l" />
           <p>{t('rooms.camera.off')}</p>
         </div>
       )}
       <p className="tile-name">
-        <bdi>{me.name}</bdi>
+        <bdi>{name}</bdi>
       </p>
     </div>
   )

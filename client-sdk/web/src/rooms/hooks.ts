@@ -1,9 +1,17 @@
 /** A meeting, for components. */
 
-import type { RoomHead, RoomParticipant, RoomParticipantId, RoomSource } from '@carillon/client'
+import type {
+  ConvId,
+  RoomHead,
+  RoomParticipant,
+  RoomParticipantId,
+  RoomSource,
+  UserId,
+} from '@carillon/client'
 import { createContext, useContext } from 'react'
 import { useStore } from 'zustand'
 import { useShallow } from 'zustand/react/shallow'
+import type { Conversation } from '../model/conversation.ts'
 import { useConversation, usePerson } from '../model/hooks.ts'
 import { useText } from '../texts/language.tsx'
 import type { Meeting, MeetingView } from './meeting.ts'
@@ -11,6 +19,29 @@ import type { Meeting, MeetingView } from './meeting.ts'
 const NOBODY: readonly RoomParticipant[] = []
 
 export const InMeeting = createContext<Meeting | undefined>(undefined)
+
+/** Where names come from: a hook for each, the same for as long as the page is shown. */
+export interface Directory {
+  /** A person's name; of nobody, nothing is asked. */
+  usePersonName(user: UserId | undefined): string | undefined
+  /** The conversation of a meeting, to be read beside it. */
+  useConversation(conv: ConvId): Conversation | undefined
+  /** What a meeting without a title is called. */
+  useTitle(conv: ConvId): string | undefined
+}
+
+/** A member knows the people of the organisation. */
+export const InDirectory = createContext<Directory>({
+  usePersonName: user => usePerson(user)?.name,
+  useConversation,
+  useTitle: conv => useConversation(conv)?.title,
+})
+
+/** The conversation of a meeting, for whoever may read it. */
+export function useTalkOf(conv: ConvId): Conversation | undefined {
+  const { useConversation } = useContext(InDirectory)
+  return useConversation(conv)
+}
 
 export function useMeeting(): Meeting {
   const meeting = useContext(InMeeting)
@@ -61,17 +92,19 @@ export function useKnocking(): readonly RoomParticipant[] {
   return useView(({ participants }) => (may ? participants.filter(one => one.waiting) : NOBODY))
 }
 
-export function useName({ user, name }: Pick<RoomParticipant, 'user' | 'name'>): string {
+export function useName({ user, name }: Partial<Pick<RoomParticipant, 'user' | 'name'>>): string {
   const t = useText()
-  const person = usePerson(user)
-  return name ?? person?.name ?? t('chat.someone')
+  const { usePersonName } = useContext(InDirectory)
+  const known = usePersonName(name === undefined ? user : undefined)
+  return name ?? known ?? t('chat.someone')
 }
 
 /** What a meeting is called. */
 export function useTitleOf({ title, conv }: Pick<RoomHead, 'title' | 'conv'>): string {
   const t = useText()
-  const conversation = useConversation(conv)
-  return title ?? conversation?.title ?? t('rooms.meeting')
+  const { useTitle } = useContext(InDirectory)
+  const known = useTitle(conv)
+  return title ?? known ?? t('rooms.meeting')
 }
 
 /** At which place a raised hand is: 1 is asked first; 0 is not raised. */

@@ -55,6 +55,9 @@ export interface Taken {
   readonly camera: MediaStreamTrack | undefined
 }
 
+/** As whom one comes back, and how to give up. */
+export type EnterOptions = Pick<MeetingOptions, 'participant' | 'signal'>
+
 export class Meeting {
   readonly id: RoomId
   readonly room: MeetingRoom
@@ -91,7 +94,7 @@ export class Meeting {
     client: Client,
     id: RoomId,
     taken: Taken,
-    how: Pick<MeetingOptions, 'participant' | 'signal'>,
+    how: EnterOptions,
   ): Promise<Meeting> {
     const room = await joinRoom(client, id, how)
     const meeting = new Meeting(room)

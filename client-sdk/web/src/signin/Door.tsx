@@ -19,20 +19,33 @@ export function Door({
   onLanguage?: (language: Language) => void
   children: ReactNode
 }) {
-  const t = useText()
   useTitle(title)
   return (
     <div className="door">
-      <header className="door-head">
-        <img className="door-icon" src="/icon.svg" alt="" />
-        <span className="door-brand">{org ?? t('brand')}</span>
-        <Languages onLanguage={onLanguage} />
-      </header>
+      <DoorHead org={org} onLanguage={onLanguage} />
       <main className="door-main">
         <h1>{title}</h1>
         {children}
       </main>
     </div>
+  )
+}
+
+/** Whose the page is, and in which language. */
+export function DoorHead({
+  org,
+  onLanguage,
+}: {
+  org: string | undefined
+  onLanguage?: ((language: Language) => void) | undefined
+}) {
+  const t = useText()
+  return (
+    <header className="door-head">
+      <img className="door-icon" src="/icon.svg" alt="" />
+      <span className="door-brand">{org ?? t('brand')}</span>
+      <Languages onLanguage={onLanguage} />
+    </header>
   )
 }
 

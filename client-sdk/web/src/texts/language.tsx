@@ -4,6 +4,7 @@ import type admin from '../../texts/admin.json'
 import type app from '../../texts/app.json'
 import type audit from '../../texts/audit.json'
 import type chat from '../../texts/chat.json'
+import type guests from '../../texts/guests.json'
 import type people from '../../texts/people.json'
 import type { Language } from '../../texts/plugin.ts'
 import type polls from '../../texts/polls.json'
@@ -16,6 +17,7 @@ type Files = typeof admin &
   typeof app &
   typeof audit &
   typeof chat &
+  typeof guests &
   typeof people &
   typeof polls &
   typeof robots &
