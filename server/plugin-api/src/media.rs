@@ -20,6 +20,13 @@ pub trait Media: Send + Sync + 'static {
     /// Whether a node can be asked: it runs and is heard.
     fn reaches(&self, owner: RunId) -> bool;
 
+    /// Which node is to carry a room in which nobody is, or whose owner cannot be asked: the owner
+    /// again if it can, this node, or another one if this one has too much to do. It stays with an
+    /// owner that is not heard here but may well carry it.
+    fn place(&self, _room: RoomId, owner: Option<RunId>) -> RunId {
+        owner.filter(|owner| self.reaches(*owner)).unwrap_or_else(|| self.here())
+    }
+
     /// Asks the owner of a room.
     ///
     /// # Errors

@@ -197,8 +197,12 @@ async fn take(ctx: &Ctx, room: RoomId, from: RunId) -> Result<()> {
         if meeting.owner != Some(from) || meeting.head.phase == Phase::Ended {
             return Ok(());
         }
+        let to = media::media(ctx).place(room, Some(from));
+        if to == from {
+            return Ok(());
+        }
         let mut change = Change::of(ctx, meeting, Holds::All);
-        change.move_to(media::media(ctx).here());
+        change.move_to(to);
         change.commit(ctx).await.map(drop)
     })
     .await
