@@ -291,7 +291,8 @@ impl Host {
     /// `E_UNAVAILABLE` if the database cannot answer.
     pub async fn listening(&self, caller: Caller) -> Result<Vec<Listening>> {
         let mut all = Vec::new();
-        for (rule, owner) in &self.0.table.topics {
+        let rules = self.0.table.topics.iter();
+        for (rule, owner) in rules.filter(|(rule, _)| rule.guests || !caller.is_guest()) {
             all.extend(bounded((rule.mine)(self.reading(caller, owner))).await?);
         }
         Ok(all)
@@ -305,7 +306,9 @@ impl Host {
         if let Some(node) = &self.0.node {
             return node.window(topic.clone()).await;
         }
-        let rule = self.0.table.topics.iter().find(|(rule, _)| rule.kind.holds(topic));
+        let rules = self.0.table.topics.iter();
+        let mut rules = rules.filter(|(rule, _)| rule.guests || !caller.is_guest());
+        let rule = rules.find(|(rule, _)| rule.kind.holds(topic));
         let (rule, owner) = rule.ok_or_else(|| Error::not_found("topic"))?;
         bounded((rule.sees)(self.reading(caller, owner), topic.clone())).await
     }

@@ -167,6 +167,8 @@ pub(crate) struct Topics {
     pub(crate) kind: TopicKind,
     pub(crate) mine: Arc<Mine>,
     pub(crate) sees: Arc<Sees>,
+    /// Whether guests of a room may listen.
+    pub(crate) guests: bool,
 }
 
 /// A table of handlers, migrations and rules. Chat is one; nothing is privileged.
@@ -351,7 +353,18 @@ impl Plugin {
             kind,
             mine: Arc::new(move |ctx| Box::pin(mine(ctx))),
             sees: Arc::new(move |ctx, topic| Box::pin(sees(ctx, topic))),
+            guests: false,
         });
+        self
+    }
+
+    /// Guests of a room may listen to the kind of topics that was declared last, as far as its
+    /// rules let them; of kinds without this they hear nothing.
+    ///
+    /// # Panics
+    /// If none was declared: a fault of the plugin.
+    pub fn open_to_guests(mut self) -> Plugin {
+        self.topics.last_mut().expect("a kind of topics was declared").guests = true;
         self
     }
 

@@ -1,5 +1,7 @@
 //! What somebody does with their own place in a room.
 
+use std::iter;
+
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     ParticipantId, UserId,
@@ -30,7 +32,7 @@ pub(super) async fn leave(ctx: Ctx, args: Leave) -> Result<Done> {
 
 /// Somebody is not in their room any more, if they are yet.
 pub(super) async fn go(ctx: &Ctx, participant: ParticipantId, gone: Gone) -> Result<()> {
-    let ended = again(|| async {
+    let left = again(|| async {
         let Some(known) = stand(ctx, participant).await? else { return Ok(None) };
         let meeting = load(ctx, known.room).await?;
         let Some(person) = meeting.person(participant) else { return Ok(None) };
@@ -38,17 +40,22 @@ pub(super) async fn go(ctx: &Ctx, participant: ParticipantId, gone: Gone) -> Res
         let holds = if alone { Holds::All } else { Holds::Rights };
         let mut change = Change::of(ctx, meeting, holds);
         change.leave(participant, gone);
+        let before: Vec<_> = change.meeting.seats().map(|seat| seat.participant).collect();
         if holds == Holds::All {
             change.gone();
         }
-        Ok(Some(change.commit(ctx).await?.0))
+        let (meeting, _) = change.commit(ctx).await?;
+        // Guests may have gone with the last member.
+        let with = before.into_iter().filter(|other| meeting.person(*other).is_none());
+        let gone: Vec<_> = iter::once(participant).chain(with).collect();
+        Ok(Some((meeting, gone)))
     })
     .await?;
-    match ended {
-        Some(meeting) if meeting.head.phase == Phase::Ended => {
+    match left {
+        Some((meeting, _)) if meeting.head.phase == Phase::Ended => {
             media::over(ctx, meeting.head.room, meeting.owner).await;
         }
-        Some(_) => media::tell(ctx, &[participant]).await,
+        Some((_, gone)) => media::tell(ctx, &gone).await,
         None => {}
     }
     Ok(())

@@ -7,6 +7,7 @@ mod cards;
 mod carrier;
 mod coming;
 mod following;
+mod guests;
 mod moderating;
 mod owners;
 mod racing;
