@@ -166,7 +166,7 @@ pub struct Participant {
     pub participant: ParticipantId,
     /// Who.
     pub user: UserId,
-    /// A guest's name.
+    /// A guest's name; in the answers that a guest gets, everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What they may do.

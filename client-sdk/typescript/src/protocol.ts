@@ -1771,7 +1771,7 @@ export interface RoomParticipant {
   hand_at?: number
   /** Since when, in milliseconds since the epoch. */
   joined_at: number
-  /** A guest's name. */
+  /** A guest's name; in the answers that a guest gets, everybody's. */
   name?: string
   /** Which. */
   participant: RoomParticipantId

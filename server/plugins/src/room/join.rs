@@ -8,7 +8,7 @@ use carillon_protocol::{
 
 use super::{
     change::{Change, Holds, SWEEP_MS, again},
-    check_member, guest, media,
+    check_member, guest, media, names,
     rows::{Meeting, Person, load, over, put_out, stand, was_put_out},
     rules::{self, Entry},
     seat, unseen,
@@ -111,14 +111,14 @@ async fn come(ctx: &Ctx, meeting: Meeting, guest: Option<String>) -> Result<Join
         seat::go(ctx, participant, Gone::Left).await?;
         return Err(error);
     }
-    joined(ctx, meeting, participant, offer)
+    joined(ctx, meeting, participant, offer).await
 }
 
 /// Somebody is in the room already: rights are as they are now, connections are new.
 async fn come_back(ctx: &Ctx, mut meeting: Meeting, seat: Participant) -> Result<Joined> {
     let (room, participant) = (meeting.head.room, seat.participant);
     if seat.waiting {
-        return joined(ctx, meeting, participant, None);
+        return joined(ctx, meeting, participant, None).await;
     }
     let owner = owner(ctx, &mut meeting).await?;
     let offer = connect(ctx, owner, (&meeting, &seat)).await?;
@@ -133,12 +133,12 @@ async fn come_back(ctx: &Ctx, mut meeting: Meeting, seat: Participant) -> Result
     media::tell_of(ctx, participant).await?;
     let meeting = load(ctx, room).await?;
     match meeting.person(participant) {
-        Some(_) => joined(ctx, meeting, participant, Some(offer)),
+        Some(_) => joined(ctx, meeting, participant, Some(offer)).await,
         None => Err(Error::raced()),
     }
 }
 
-fn joined(
+async fn joined(
     ctx: &Ctx,
     meeting: Meeting,
     participant: ParticipantId,
@@ -155,6 +155,7 @@ fn joined(
         Some(_) => media::media(ctx).relays(ctx.caller().user, ctx.now()),
         None => Vec::new(),
     };
+    let room = names::told(ctx, room).await?;
     Ok(Joined { participant, room, ice_servers, offer })
 }
 

@@ -9,7 +9,7 @@ use carillon_protocol::{
     room::{Attendance, Attended, Get, List, Listed, Phase, Presence, Room},
 };
 
-use super::{change::topic, check_member, media::Rooms, open::seen, rows};
+use super::{change::topic, check_member, media::Rooms, names, open::seen, rows};
 
 /// The most rooms in a list.
 const LISTED_MAX: usize = 200;
@@ -23,7 +23,8 @@ const HEARD_MAX: usize = 64;
 
 /// `room.get`.
 pub(super) async fn get(ctx: Ctx, args: Get) -> Result<Room> {
-    Ok(seen(&ctx, args.room).await?.shown())
+    let room = seen(&ctx, args.room).await?.shown();
+    names::told(&ctx, room).await
 }
 
 /// `room.list`.

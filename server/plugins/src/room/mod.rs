@@ -19,6 +19,7 @@ mod link;
 mod look;
 mod media;
 mod moderate;
+mod names;
 mod open;
 mod present;
 mod rows;
