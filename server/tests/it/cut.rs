@@ -126,7 +126,8 @@ impl Proxy {
         &self.url
     }
 
-    /// The server, as `http://127.0.0.1:…`; while there is none, new connections wait.
+    /// The server, as `http://127.0.0.1:…`; while there is none, new connections wait. Those to
+    /// another one than before end.
     pub fn aim(&self, url: Option<&str>) {
         let address = url.map(|url| url.strip_prefix("http://").unwrap().parse().unwrap());
         self.target.send_replace(address);
@@ -168,5 +169,6 @@ async fn relay(
     tokio::select! {
         carried = copy(&mut up, &mut to_server) => carried.is_ok_and(|len| len == cut.up),
         carried = copy(&mut down, &mut to_client) => carried.is_ok_and(|len| len == cut.down),
+        _elsewhere = targets.wait_for(|now| *now != target) => false,
     }
 }

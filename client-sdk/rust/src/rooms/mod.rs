@@ -10,6 +10,7 @@
 //! brings what it needs.
 
 mod connection;
+mod guest;
 mod happening;
 mod ivf;
 mod keeper;
@@ -36,6 +37,7 @@ use carillon_protocol::{
 };
 use tokio::sync::mpsc;
 
+pub use guest::{enter_as_guest, look_at_link};
 pub use happening::{Ended, Happening, Happenings};
 pub use ivf::{IvfReader, IvfWriter, picture_size};
 pub use media::{Frame, Media};

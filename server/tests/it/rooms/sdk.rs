@@ -6,20 +6,27 @@ use carillon_client::{
     Client, Options,
     rooms::{
         Ended, Frame, Happening, Happenings, IvfReader, Media, Meeting as Place, OggReader,
-        Received,
+        Received, enter_as_guest, look_at_link,
     },
 };
 use carillon_protocol::{
     ParticipantId, RoomId,
-    room::{Create, Gone, Kick, Mute, Source, View},
+    room::{Admit, Create, Get, Gone, Kick, Link, Mute, Phase, Source, View},
 };
 use tokio::{sync::mpsc, time::timeout};
 
 use super::Meeting;
-use crate::kit::{PATIENCE, Person, TestServer};
+use crate::{
+    cut::Proxy,
+    kit::{PATIENCE, Person, TestServer},
+};
 
 async fn client(server: &TestServer, person: &Person) -> Client {
-    let client = Client::connect(Options::new(server.url(), &person.token)).await.unwrap();
+    client_at(server.url(), person).await
+}
+
+async fn client_at(url: &str, person: &Person) -> Client {
+    let client = Client::connect(Options::new(url, &person.token)).await.unwrap();
     drop(client.events());
     client
 }
@@ -195,6 +202,155 @@ async fn frames_of_the_program_arrive_as_they_are_and_stop_when_a_moderator_mute
     happens(&mut happenings, "the end", end).await;
     in_time("the end of the frames", sending).await.unwrap();
     drop((amy, bob));
+    server.stop().await;
+}
+
+/// What a program says into its microphone, as far as anybody looks.
+struct Voice {
+    own: mpsc::Sender<Frame>,
+    place: Place,
+}
+
+impl Voice {
+    async fn of(place: &Place) -> Voice {
+        // No frame waits: whoever puts one in knows that those before are dealt with.
+        let (own, frames) = mpsc::channel(1);
+        place.publish(Source::Microphone, Media::Frames(frames)).await.unwrap();
+        Voice { own, place: place.clone() }
+    }
+
+    /// Says something; whether any of it was sent.
+    async fn is_sent(&self) -> bool {
+        let before = self.place.statistics().await.frames_sent;
+        for _ in 0..3 {
+            let (data, duration) = ([0xf8, 1, 2, 3][..].into(), Duration::from_millis(20));
+            self.own.send(Frame { data, duration, level: Some(10) }).await.unwrap();
+        }
+        self.place.statistics().await.frames_sent > before
+    }
+
+    async fn is_sent_if(&self, on: bool) {
+        let so = async { while self.is_sent().await != on {} };
+        in_time(if on { "that it is sent" } else { "silence" }, so).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_muted_by_what_they_do_themselves() {
+    let server = TestServer::start().await;
+    let (_, _, _, [amy, bob]) = meet(&server).await;
+    let voice = Voice::of(&bob).await;
+    for raised in [true, false, true] {
+        // The answers are there before the events of the room, which come in all orders to them.
+        bob.publish(Source::Camera, Media::Generated).await.unwrap();
+        bob.mute(Source::Microphone, true).await.unwrap();
+        bob.mute(Source::Microphone, false).await.unwrap();
+        bob.raise_hand(raised).await.unwrap();
+        bob.unpublish(Source::Camera).await.unwrap();
+    }
+    voice.is_sent_if(true).await;
+    bob.mute(Source::Microphone, true).await.unwrap();
+    voice.is_sent_if(false).await;
+    let mut happenings = bob.happenings();
+    bob.leave().await.unwrap();
+    while let Some(happening) = happenings.next().await {
+        assert!(!matches!(happening, Happening::Muted(_)), "{happening:?}");
+    }
+    drop(amy);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_is_what_the_room_shows_as_on_however_two_people_mute_and_unmute() {
+    let server = TestServer::start().await;
+    let (_, room, [amys, _], [amy, bob]) = meet(&server).await;
+    let (voice, participant) = (Voice::of(&bob).await, bob.participant());
+    voice.is_sent_if(true).await;
+    let mute = Mute { room, participant: Some(participant), source: Source::Microphone };
+    for _ in 0..8 {
+        let (muted, unmuted) = tokio::join!(amys.call(&mute), bob.mute(Source::Microphone, false));
+        (muted.unwrap(), unmuted.unwrap());
+        let room = amys.call(&Get { room }).await.unwrap();
+        let bobs = room.participants.iter().find(|it| it.participant == participant).unwrap();
+        voice.is_sent_if(!bobs.publications[&Source::Microphone].muted).await;
+    }
+    drop((amy, bob));
+    server.stop().await;
+}
+
+/// Bob is at a proxy, and is in a room with Amy.
+async fn meet_through_a_proxy(server: &TestServer) -> (Meeting, Proxy, [Client; 2], [Place; 2]) {
+    let (meeting, proxy) = (Meeting::at(server).await, Proxy::start().await);
+    proxy.aim(Some(server.url()));
+    let amys = client(server, &meeting.amy).await;
+    let bobs = client_at(proxy.url(), &meeting.bob).await;
+    let create = Create { conv: meeting.conv, title: None, starts_at: None, rules: None };
+    let room = amys.call(&create).await.unwrap().room;
+    let places = [amys.join_room(room).await.unwrap(), bobs.join_room(room).await.unwrap()];
+    (meeting, proxy, [amys, bobs], places)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_away_for_too_long_is_told_and_nobody_stays_in_their_place() {
+    let server = TestServer::start().await;
+    let (meeting, proxy, [amys, _bobs], [amy, bob]) = meet_through_a_proxy(&server).await;
+    let mut happenings = bob.happenings();
+    happens(&mut happenings, "the connection", |it| matches!(it, Happening::Connected)).await;
+    proxy.aim(None);
+    // As when the server has heard nothing of them for two minutes.
+    let leave = serde_json::json!({ "participant": bob.participant() });
+    let (status, answer) = server.rpc(Some(&meeting.bob.token), "room.leave", None, &leave).await;
+    assert_eq!(status, 200, "{answer}");
+    happens(&mut happenings, "the loss", |it| matches!(it, Happening::Disconnected { .. })).await;
+    proxy.aim(Some(server.url()));
+    let end = |it: &Happening| matches!(it, Happening::Ended(Ended::Gone(Gone::Lost)));
+    happens(&mut happenings, "the end", end).await;
+    let there = amys.call(&Get { room: amy.room().head.room }).await.unwrap().participants;
+    let there: Vec<_> = there.iter().map(|it| it.participant).collect();
+    assert_eq!(there, [amy.participant()]);
+    drop((amy, bob));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_without_a_network_sends_and_receives_nothing_from_then_on() {
+    let server = TestServer::start().await;
+    let (_, proxy, [amys, _bobs], [amy, bob]) = meet_through_a_proxy(&server).await;
+    let (voice, mut frames) = (Voice::of(&bob).await, bob.frames());
+    voice.is_sent_if(true).await;
+    proxy.aim(None);
+    let (own, room) = (voice.own, amy.room().head.room);
+    drop(voice.place);
+    let leaving = tokio::spawn(bob.leave());
+    in_time("the end of what is sent", own.closed()).await;
+    in_time("the end of what is received", async { while frames.next().await.is_some() {} }).await;
+    assert!(!leaving.is_finished(), "the server was not told yet");
+    proxy.aim(Some(server.url()));
+    leaving.await.unwrap().unwrap();
+    assert_eq!(amys.call(&Get { room }).await.unwrap().participants.len(), 1);
+    drop(amy);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_without_an_account_comes_by_a_link_and_is_heard_once_it_is_let_in() {
+    let server = TestServer::start().await;
+    let (_, room, [amys, _], [amy, bob]) = meet(&server).await;
+    let secret = amys.call(&Link { room, ttl_ms: None }).await.unwrap().secret;
+    assert_eq!(look_at_link(server.url(), &secret).await.unwrap().phase, Phase::Open);
+    assert!(look_at_link(server.url(), "another").await.is_err());
+    let entered = enter_as_guest(server.url(), &secret, "Zoe").await.unwrap();
+    let guests = Client::connect(Options::new(server.url(), &entered.token)).await.unwrap();
+    drop(guests.events());
+    let guest = guests.join_room(entered.room).await.unwrap();
+    let mut happenings = guest.happenings();
+    let admit = Admit { participant: guest.participant(), admit: true };
+    amys.call(&admit).await.unwrap();
+    happens(&mut happenings, "being let in", |it| matches!(it, Happening::Admitted)).await;
+    happens(&mut happenings, "the connection", |it| matches!(it, Happening::Connected)).await;
+    guest.publish(Source::Microphone, Media::Generated).await.unwrap();
+    receives(&mut amy.frames(), "the guest's voice", |frame| frame.audio).await;
+    drop((amy, bob, guest));
     server.stop().await;
 }
 
