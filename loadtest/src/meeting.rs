@@ -13,6 +13,7 @@ mod seat;
 mod slot;
 mod stream;
 mod table;
+mod told;
 
 use std::{
     path::{Path, PathBuf},

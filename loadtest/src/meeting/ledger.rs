@@ -6,7 +6,7 @@ use carillon_sfu::kit::{Picture, Pictured, Received};
 use hdrhistogram::Histogram;
 
 use super::{
-    slot::{Arrival, Part, Slot},
+    slot::{Arrival, Came, Part, Slot},
     stream::{self, Stamp},
 };
 
@@ -23,7 +23,7 @@ pub fn no_delays() -> Histogram<u64> {
 pub struct Ledger {
     slots: BTreeMap<u32, Slot>,
     /// The sizes of the newest key frames, also of those that came before.
-    sizes: BTreeMap<u32, (u16, u16)>,
+    sizes: BTreeMap<u32, Size>,
     /// From the stamp in a voice's packet to its arrival.
     pub voices: Histogram<u64>,
     /// The same of pictures.
@@ -46,8 +46,16 @@ pub struct Ledger {
 pub struct Lately {
     /// Bytes of payload.
     pub bytes: u64,
-    /// The longest that any packet was under way, in nanoseconds.
-    pub slowest_ns: u64,
+    /// The longest that a packet waited which none overtook, in nanoseconds; what was sent again
+    /// is not meant.
+    pub queue_ns: u64,
+}
+
+/// The size of a key frame, and where it begins.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    seq: u64,
+    size: (u16, u16),
 }
 
 /// Sums over slots.
@@ -124,13 +132,16 @@ impl Ledger {
             ends: packet.marker,
         });
         let slot = self.slots.entry(packet.ssrc).or_default();
-        if !slot.note(Arrival { seq: packet.seq, at, picture }) {
+        let came = slot.note(Arrival { seq: packet.seq, at, picture });
+        if came == Came::Again {
             return;
         }
         let delay = at.saturating_sub(sent_at);
         self.bytes += len;
         self.lately.bytes += len;
-        self.lately.slowest_ns = self.lately.slowest_ns.max(delay);
+        if came == Came::InOrder {
+            self.lately.queue_ns = self.lately.queue_ns.max(delay);
+        }
         match pictured {
             None => {
                 self.voices.saturating_record(delay);
@@ -140,7 +151,10 @@ impl Ledger {
             Some(Pictured { picture, .. }) => {
                 self.pictures.saturating_record(delay);
                 if picture.key && picture.first {
-                    self.sizes.insert(packet.ssrc, picture.size);
+                    let size = Size { seq: packet.seq, size: picture.size };
+                    let newest = self.sizes.entry(packet.ssrc).or_insert(size);
+                    // One that was sent again may be older than what is seen.
+                    *newest = if newest.seq < size.seq { size } else { *newest };
                 }
             }
         }
@@ -166,7 +180,7 @@ impl Ledger {
     /// The sizes of the pictures that are seen now; nothing of one whose key frame never came.
     pub fn sizes(&self) -> impl Iterator<Item = Option<(u16, u16)>> {
         let pictures = self.slots.iter().filter(|(_, slot)| slot.is_picture);
-        pictures.map(|(ssrc, _)| self.sizes.get(ssrc).copied())
+        pictures.map(|(ssrc, _)| self.sizes.get(ssrc).map(|newest| newest.size))
     }
 }
 
@@ -213,7 +227,7 @@ mod tests {
         assert!((sum.lost_percent() - 25.0).abs() < f64::EPSILON);
         assert_eq!(ledger.voices.len(), 3);
         let lately = ledger.lately();
-        assert_eq!((lately.slowest_ns, lately.bytes), (7 * MS, 180));
+        assert_eq!((lately.queue_ns, lately.bytes), (7 * MS, 180));
         assert_eq!(ledger.lately(), Lately::default());
     }
 
@@ -248,6 +262,17 @@ mod tests {
         ledger.note(&picture(2, 3, None), 4);
         assert_eq!(ledger.sizes().collect::<Vec<_>>(), [Some((320, 180))]);
         assert_eq!(ledger.sum(|it| it).lost, 0);
+    }
+
+    #[test]
+    fn what_is_sent_again_is_no_queue_and_an_old_key_frame_no_size() {
+        let mut ledger = Ledger::new(0);
+        ledger.note(&picture(1, 0, Some((1280, 720))), 5 * MS);
+        ledger.note(&picture(3, 10 * MS, Some((320, 180))), 15 * MS);
+        ledger.note(&picture(2, 5 * MS, Some((640, 360))), 900 * MS);
+        assert_eq!(ledger.lately().queue_ns, 5 * MS);
+        assert!(ledger.pictures.max() > 800 * MS, "though it was long under way");
+        assert_eq!(ledger.sizes().collect::<Vec<_>>(), [Some((320, 180))]);
     }
 
     #[test]

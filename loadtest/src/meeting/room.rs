@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use carillon_protocol::{
-    Codec, ParticipantId, RoomId,
+    Codec, ConvId, ParticipantId, RoomId,
     frame::client,
     room::{Answer, Create, Join, Leave, Offer, Publication, Publish, Source, Subscribe, View},
 };
@@ -30,6 +30,7 @@ const TURNS: usize = 100;
 /// A room, and the connections of those who are in it.
 pub struct Room {
     target: Target,
+    conv: ConvId,
     room: RoomId,
     tokens: Vec<Token>,
     links: Vec<(Link, ParticipantId)>,
@@ -60,10 +61,16 @@ impl Room {
         let people = seed::people(&mut link, len)?;
         let users: Vec<_> = people.iter().map(|person| person.user).collect();
         let conv = seed::room(&mut link, &users)?;
-        let create = Create { conv, title: None, starts_at: None, rules: None };
-        let room = link.calls(vec![create])?.remove(0).room;
+        let room = created(&mut link, conv)?;
         let tokens = people.into_iter().map(|person| person.token).collect();
-        Ok(Room { target, room, tokens, links: Vec::new(), first: 0, next: 0 })
+        Ok(Room { target, conv, room, tokens, links: Vec::new(), first: 0, next: 0 })
+    }
+
+    /// Another meeting of the same people, of whom none is in it yet.
+    pub fn open_again(&mut self, place: &Place) -> Result<(), Failed> {
+        let mut link = Link::open(&self.target, &seed::caller(place.token()))?;
+        self.room = created(&mut link, self.conv)?;
+        Ok(())
     }
 
     /// The next one comes in, and is connected when this returns.
@@ -130,11 +137,16 @@ impl Room {
         Ok(())
     }
 
-    /// Everybody leaves; they may come in again.
+    /// Everybody leaves, and the meeting is over.
     pub fn leave(&mut self) -> Result<(), Failed> {
         for (mut link, participant) in self.links.drain(..) {
             link.calls(vec![Leave { participant }])?;
         }
         Ok(())
     }
+}
+
+fn created(link: &mut Link, conv: ConvId) -> Result<RoomId, Failed> {
+    let create = Create { conv, title: None, starts_at: None, rules: None };
+    Ok(link.calls(vec![create])?.remove(0).room)
 }

@@ -59,13 +59,25 @@ struct Shown {
     usual_ns: u64,
 }
 
+/// What a packet is to those that came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// Newer than all of them.
+    InOrder,
+    /// It fills a hole: it was overtaken, or sent again.
+    Late,
+    /// It was there, or is not needed any more.
+    Again,
+}
+
 impl Slot {
-    /// Answers whether the packet is new.
-    pub fn note(&mut self, arrival: Arrival) -> bool {
-        if !self.count(arrival.seq) {
-            return false;
+    /// Takes note of a packet.
+    pub fn note(&mut self, arrival: Arrival) -> Came {
+        let came = self.count(arrival.seq);
+        if came == Came::Again {
+            return came;
         }
-        let Some(part) = arrival.picture else { return true };
+        let Some(part) = arrival.picture else { return came };
         self.is_picture = true;
         if part.begins_anew {
             self.key_at = self.key_at.max(arrival.seq);
@@ -78,7 +90,7 @@ impl Slot {
             self.waiting.pop_first();
             self.shown(arrival.at);
         }
-        true
+        came
     }
 
     /// Nothing more comes: a picture that did not move until now stood still, too.
@@ -97,12 +109,13 @@ impl Slot {
         self.given_up + self.missing.len() as u64
     }
 
-    fn count(&mut self, seq: u64) -> bool {
+    fn count(&mut self, seq: u64) -> Came {
         let Some(first) = self.first else {
             (self.first, self.newest, self.seen) = (Some(seq), seq, 1);
-            return true;
+            return Came::InOrder;
         };
-        if seq > self.newest {
+        let in_order = seq > self.newest;
+        if in_order {
             // Most of a large hole is given up at once.
             let from = (self.newest + 1).max(seq.saturating_sub(REPAIR_MAX));
             self.given_up += from - (self.newest + 1);
@@ -111,14 +124,14 @@ impl Slot {
         } else if seq < first || !self.missing.remove(&seq) {
             // What is older than the first was sent before anybody listened.
             self.twice += u64::from(seq >= first);
-            return false;
+            return Came::Again;
         }
         self.seen += 1;
         while self.missing.first().is_some_and(|&hole| hole + REPAIR_MAX < self.newest) {
             self.missing.pop_first();
             self.given_up += 1;
         }
-        true
+        if in_order { Came::InOrder } else { Came::Late }
     }
 
     fn shown(&mut self, at: u64) {

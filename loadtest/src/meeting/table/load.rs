@@ -12,10 +12,11 @@ use crate::{
         meet_bare, page, place,
         room::{self, Room},
         start,
+        told::Forwarded,
     },
 };
 
-use super::{Outcome, SECONDS, args, measured};
+use super::{Outcome, RoomArgs, SECONDS, args, measured};
 
 /// Pairs of the room and the bare loop, in turn.
 const PAIRS: usize = 5;
@@ -31,21 +32,32 @@ const PEOPLE: usize = 17;
 /// Before and after those whose memory is measured have come.
 const FEW: usize = 10;
 
-/// Rooms of one sender and fifty receivers each, on one server.
-fn audiences(program: &Path, rooms: usize) -> Result<Measured, Failed> {
+/// What a server has to do.
+struct Load {
+    measured: Measured,
+    /// How many of a hundred packets the server itself had for at most 0.5 and 2 ms.
+    own_percent: [f64; 2],
+}
+
+/// So many such rooms on one server.
+fn loaded(program: &Path, rooms: usize, args: &RoomArgs) -> Result<Load, Failed> {
     let place = place(program)?;
     let server = start(&place)?;
     let mut gathering = Gathering::new()?;
     let mut open = Vec::new();
     for _ in 0..rooms {
-        let mut room = Room::open(&place, &server, RECEIVERS + 1)?;
-        fill(&mut room, &mut gathering, &args(1, RECEIVERS))?;
+        let mut room = Room::open(&place, &server, args.people())?;
+        fill(&mut room, &mut gathering, args)?;
         open.push(room);
     }
     room::run(&mut open, &mut gathering, WARM_UP)?;
-    let time = Duration::from_secs(SECONDS);
+    let time = Duration::from_secs(args.seconds);
     let run = |gathering: &mut Gathering| room::run(&mut open, gathering, time);
-    measure(&mut gathering, server.process(), run)
+    let before = Forwarded::read(&server.target()?)?;
+    let measured = measure(&mut gathering, server.process(), run)?;
+    let after = Forwarded::read(&server.target()?)?;
+    let own_percent = [0.000_5, 0.002].map(|seconds| after.percent_within(&before, seconds));
+    Ok(Load { measured, own_percent })
 }
 
 /// How many of a hundred packets that were sent came to everybody in those rooms.
@@ -56,7 +68,7 @@ fn forwarded_percent(measured: &Measured) -> f64 {
 
 /// How much one core forwards.
 pub fn capacity(program: &Path) -> Result<Outcome, Failed> {
-    let full = audiences(program, FULL)?;
+    let full = loaded(program, FULL, &args(1, RECEIVERS))?.measured;
     let sum = full.sum(|_| true);
     let mut outcome = Outcome::default();
     let per_core = full.packets_per_core();
@@ -73,22 +85,24 @@ pub fn capacity(program: &Path) -> Result<Outcome, Failed> {
 /// takes without a server.
 pub fn latency(program: &Path) -> Result<Outcome, Failed> {
     let direct = baseline::delays()?;
-    let meeting = measured(program, &super::RoomArgs { simulcast: true, ..args(PEOPLE, PEOPLE) })?;
-    let audience = audiences(program, HALF)?;
+    let shapes = [
+        ("people who all meet", 1, RoomArgs { simulcast: true, ..args(PEOPLE, PEOPLE) }),
+        ("one to fifty", HALF, args(1, RECEIVERS)),
+    ];
     let mut outcome = Outcome::default();
     let mut lines = Vec::new();
-    let names = ["people who all meet", "one to fifty"];
-    let bursts = format!("{HALF} rooms of one camera: bursts of 6 packets to {RECEIVERS}");
-    let froms = [format!("{PEOPLE} who all see each other"), bursts];
-    for ((name, from), measured) in names.into_iter().zip(froms).zip([&meeting, &audience]) {
+    for (name, rooms, args) in shapes {
+        let Load { measured, own_percent: [half, two] } = loaded(program, rooms, &args)?;
         let delays = measured.delays();
         for (percent, bar) in [(50.0, 0.5), (99.0, 2.0)] {
             let (all, base) = (ms(&delays, percent), ms(&direct, percent));
             let matter = format!("in the server at half load, {name}: p{percent:.0} ms");
-            let from = format!("{from}, {:.0}/s; {all:.3} − {base:.3}", measured.packets_per_s());
+            let from = format!("{:.0}/s; {all:.3} − {base:.3}", measured.packets_per_s());
             outcome.bar(matter, all - base, Bar::AtMost(bar), from);
         }
         outcome.fact(format!("at half load, {name}"), measured.core());
+        let by_itself = format!("{half:.1} % within 0.5 ms, {two:.1} % within 2 ms");
+        outcome.fact("… as the server counts by itself", by_itself);
         lines.push((name, delays));
     }
     lines.push(("without a server", direct));
@@ -131,7 +145,7 @@ pub fn forwarding(program: &Path) -> Result<Outcome, Failed> {
 /// From asking to come in to the first packet.
 pub fn join(program: &Path) -> Result<Outcome, Failed> {
     const PEOPLE: usize = 20;
-    let measured = measured(program, &super::RoomArgs { seconds: 1, ..args(1, PEOPLE) })?;
+    let measured = measured(program, &RoomArgs { seconds: 1, ..args(1, PEOPLE) })?;
     let came = measured.joins_ms[1..].iter().filter(|ms| ms.is_finite()).count();
     let slowest = measured.joins_ms[1..].iter().copied().fold(0.0, f64::max);
     let from = format!("{came} of {PEOPLE} who came in turn; the slowest {slowest:.0} ms");
