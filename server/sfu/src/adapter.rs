@@ -9,7 +9,9 @@
 //! empties, so several of them may come before one [`expire`](Connection::expire).
 
 mod config;
+mod datagram;
 mod packet;
+mod sending;
 
 use std::{
     net::SocketAddr,
@@ -21,15 +23,16 @@ use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcError,
     bwe::{Bitrate, BweKind},
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
-    ice::StunMessage,
     media::{Direction, KeyframeRequestKind, MediaKind, Pt, Rids},
     net::{Protocol, Receive, TcpType},
     rtp::{RtpPacket, RtpWrite, Ssrc},
 };
 
+use self::sending::Sending;
 use crate::{munge::Out, net::Addresses, subscribe::Offered, way::Report};
 
 pub(crate) use config::{Certificate, ESTIMATE_FIRST_BPS};
+pub(crate) use datagram::{Outgoing, Peer, Transport, checked, is_media};
 pub(crate) use packet::{Codec, Packet};
 pub(crate) use str0m::media::{Mid, Rid};
 
@@ -39,23 +42,6 @@ const STREAMS_MAX: usize = 128;
 
 /// What is said of a connection, or a description, that the library panicked over.
 pub(crate) const PANICKED: &str = "the WebRTC library panicked";
-
-/// How datagrams travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Transport {
-    Udp,
-    Tcp,
-}
-
-/// Where somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Peer {
-    pub(crate) transport: Transport,
-    pub(crate) address: SocketAddr,
-}
-
-/// A datagram that is to be sent.
-pub(crate) type Outgoing = (Peer, Vec<u8>);
 
 /// The connection cannot go on, and why.
 #[derive(Debug)]
@@ -112,7 +98,7 @@ pub(crate) struct Connection {
     /// Which section and layer a received stream is.
     received: Vec<(Ssrc, Mid, Option<Rid>)>,
     /// The stream of each section that is sent.
-    sent: Vec<(Mid, Ssrc)>,
+    sent: Vec<Sending>,
     local: Vec<SocketAddr>,
 }
 
@@ -162,6 +148,8 @@ impl Connection {
 
     /// Offers more sections, or other addresses and secrets to check the way with.
     pub(crate) fn offer(&mut self, audio: usize, video: usize, restart: bool) -> Option<Offered> {
+        // The library names again what it knows, until the answer is there.
+        self.sent.iter_mut().for_each(|sending| sending.wake(&mut self.rtc));
         let mut changes = self.rtc.sdp_api();
         if restart {
             changes.ice_restart(true);
@@ -185,8 +173,12 @@ impl Connection {
         for mid in mids {
             let mut api = self.rtc.direct_api();
             if let Some(stream) = api.stream_tx_by_mid(*mid, None) {
-                self.sent.push((*mid, stream.ssrc()));
+                self.sent.push(Sending::new(*mid, stream.ssrc(), stream.rtx()));
             }
+        }
+        for sending in &mut self.sent {
+            sending.negotiated(&mut self.rtc);
+            sending.rest(&mut self.rtc);
         }
         Ok(())
     }
@@ -242,10 +234,8 @@ impl Connection {
     fn knows(&mut self, datagram: &[u8]) -> bool {
         let head = datagram.get(..12).and_then(|head| head.split_last_chunk::<4>());
         let Some((head, ssrc)) = head else { return true };
-        // RFC 7983 and RFC 5761: what is media, and not reports about them.
-        let media = (128..192).contains(&head[0]) && !(64..96).contains(&(head[1] & 0x7f));
         let ssrc = u32::from_be_bytes(*ssrc);
-        if !media || self.streams.contains(&ssrc) {
+        if !is_media(head) || self.streams.contains(&ssrc) {
             return true;
         }
         let more = self.streams.len() < STREAMS_MAX;
@@ -332,15 +322,10 @@ impl Connection {
 
     /// Puts a packet into the queue of a section; answers whether the client can receive it.
     pub(crate) fn write(&mut self, mid: Mid, packet: &Packet, numbers: Out) -> bool {
-        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else {
+        let Some(sending) = self.sent.iter_mut().find(|sending| sending.mid == mid) else {
             return false;
         };
-        let Some(media) = self.rtc.media(mid) else { return false };
-        let format = packet.codec.format();
-        let mut known = self.rtc.codec_config().params().iter();
-        let known =
-            known.find(|p| p.spec().codec == format && media.remote_pts().contains(&p.pt()));
-        let Some(pt) = known.map(|params| params.pt()) else { return false };
+        let Some(pt) = sending.payload_type(packet.codec) else { return false };
         let seq = numbers.seq.into();
         let payload = packet.payload.clone();
         let mut write = RtpWrite::new(pt, seq, numbers.ts, packet.at, payload)
@@ -351,10 +336,19 @@ impl Connection {
             let Some(patch) = packet.patch(ids) else { return false };
             write = write.vp8_patch(patch);
         }
+        sending.begin(&mut self.rtc);
         let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_tx(ssrc) else { return false };
+        let Some(stream) = api.stream_tx(&sending.ssrc) else { return false };
         stream.write_rtp(write);
         true
+    }
+
+    /// Something is to be shown in a section: before its first packet the way is tried with what
+    /// fills it up, which is its stream's.
+    pub(crate) fn prepare(&mut self, mid: Mid) {
+        if let Some(sending) = self.sent.iter_mut().find(|sending| sending.mid == mid) {
+            sending.begin(&mut self.rtc);
+        }
     }
 
     /// Asks the client for a key frame of a layer that it sends.
@@ -372,19 +366,20 @@ impl Connection {
 
     /// Whether what a section sends leaves evenly, at the pace of the estimate, or at once.
     pub(crate) fn pace(&mut self, mid: Mid, evenly: bool) {
-        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else { return };
-        if let Some(stream) = self.rtc.direct_api().stream_tx(ssrc) {
+        let Some(sending) = self.sent.iter().find(|sending| sending.mid == mid) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_tx(&sending.ssrc) {
             stream.set_unpaced(!evenly);
         }
     }
 
     /// How long the oldest packet of a section waits to be sent.
     pub(crate) fn waits(&mut self, mid: Mid, now: Instant) -> Duration {
-        let Some((_, ssrc)) = self.sent.iter().find(|(known, _)| *known == mid) else {
+        let Some(sending) = self.sent.iter().find(|sending| sending.mid == mid) else {
             return Duration::ZERO;
         };
         let mut api = self.rtc.direct_api();
-        let queue = api.stream_tx(ssrc).and_then(|stream| stream.queue_info()?.first_unsent());
+        let queue =
+            api.stream_tx(&sending.ssrc).and_then(|stream| stream.queue_info()?.first_unsent());
         queue.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
     }
 
@@ -392,16 +387,6 @@ impl Connection {
     pub(crate) fn close(&mut self) -> Result<(), Ended> {
         guard(|| self.rtc.close())
     }
-}
-
-/// Which connection a check of a way is for: the first half of its user name.
-pub(crate) fn checked(datagram: &[u8]) -> Option<String> {
-    // Checks begin with two zero bits and are of type 0 or 1, media and handshakes are not.
-    if datagram.first().is_none_or(|first| *first >= 2) {
-        return None;
-    }
-    let message = caught(|| StunMessage::parse(datagram)).ok()?.ok()?;
-    message.split_username().map(|(local, _)| local.to_owned())
 }
 
 /// A failure of the library ends one connection, a bug in it too.

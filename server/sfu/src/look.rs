@@ -180,7 +180,10 @@ impl Room {
                 next.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
             link.desire(sustained.min(desired), desired);
             let evenly = viewer.way.is_paced(viewer.selector.spent_bps() + audio, look.at);
-            viewer.video.iter().for_each(|slot| link.pace(slot.mid, evenly));
+            for slot in viewer.video.iter().filter(|slot| slot.shows.is_some()) {
+                link.prepare(slot.mid);
+                link.pace(slot.mid, evenly);
+            }
         }
     }
 

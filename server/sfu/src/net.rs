@@ -3,13 +3,16 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use crate::{
-    adapter::{Certificate, Connection, Happened, Mid, Outgoing, Packet, Peer, Rid, checked},
+    adapter::{
+        Certificate, Connection, Happened, Mid, Outgoing, Packet, Peer, Rid, checked, is_media,
+    },
     munge::Out,
     mux::{Id, Mux},
     stats::{Counters, add},
@@ -20,6 +23,9 @@ use carillon_protocol::{ParticipantId, RoomId, room};
 const AT_ONCE: Duration = Duration::from_micros(50);
 /// So many packets leave a connection in one lap at most: the others have their turn.
 const AT_ONCE_MAX: usize = 64;
+/// When all that was written has left, the library asks for one step more, to see that nothing is
+/// left. That comes with the next packet, or after this: each step costs as much as a packet.
+const LEFT_OVER: Duration = Duration::from_millis(10);
 /// From so many new addresses a client is followed: the library keeps each for ever. Who moves on
 /// after that joins again.
 const ADDRESSES_MAX: u32 = 256;
@@ -54,11 +60,32 @@ struct Link {
     queued: Option<Instant>,
     /// Whether something was written into its queues.
     touched: bool,
+    /// How many packets were, and have not left.
+    waiting: usize,
+}
+
+/// Spreads numbers that we count ourselves: nobody can choose them, and each packet looks for some.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio of 64 bits (Knuth, "The Art of Computer Programming", 6.4).
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 pub(crate) struct Net {
     /// A number is never used again: nobody is taken for somebody who has gone.
-    links: HashMap<Id, Link>,
+    links: HashMap<Id, Link, BuildHasherDefault<Counted>>,
     opened: Id,
     mux: Mux,
     due: BinaryHeap<Reverse<(Instant, Id)>>,
@@ -83,7 +110,7 @@ impl Net {
         counters: Arc<Counters>,
     ) -> Net {
         Net {
-            links: HashMap::new(),
+            links: HashMap::default(),
             opened: 0,
             mux,
             due: BinaryHeap::new(),
@@ -128,6 +155,7 @@ impl Net {
             due: now,
             queued: None,
             touched: false,
+            waiting: 0,
         };
         self.links.insert(id, link);
         self.mux.name(id, ufrag);
@@ -193,6 +221,7 @@ impl Net {
             Ok(read) => {
                 add(&self.counters.refused, usize::from(!read));
                 self.drain(id);
+                self.queue(id);
             }
             Err(ended) => self.end(id, &ended.0),
         }
@@ -223,8 +252,11 @@ impl Net {
     pub(crate) fn write(&mut self, id: Id, mid: Mid, packet: &Packet, numbers: Out) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
         let written = link.connection.write(mid, packet, numbers);
-        self.wrote |= written;
-        self.touch(id);
+        if written {
+            self.wrote = true;
+            link.waiting += 1;
+            self.touch(id);
+        }
         written
     }
 
@@ -290,25 +322,32 @@ impl Net {
         let mut at = now;
         for _ in 0..AT_ONCE_MAX {
             let Some(link) = self.links.get_mut(&id) else { return };
-            match link.connection.expire(at) {
-                Ok(()) => self.drain(id),
-                Err(ended) => return self.end(id, &ended.0),
+            if let Err(ended) = link.connection.expire(at) {
+                return self.end(id, &ended.0);
             }
-            match self.links.get(&id) {
-                Some(link) if link.due <= now + AT_ONCE => at = link.due.max(at),
-                _ => return,
+            let before = self.out.len();
+            self.drain(id);
+            let Some(link) = self.links.get_mut(&id) else { return };
+            let sent = self.out[before..].iter().filter(|(_, bytes)| is_media(bytes)).count();
+            let all = link.waiting > 0 && sent >= link.waiting;
+            link.waiting = link.waiting.saturating_sub(sent);
+            if link.due > now + AT_ONCE {
+                break;
             }
+            if all {
+                link.due = now + LEFT_OVER;
+                break;
+            }
+            at = link.due.max(at);
         }
+        self.queue(id);
     }
 
     fn drain(&mut self, id: Id) {
         let Some(link) = self.links.get_mut(&id) else { return };
         self.scratch.clear();
         match link.connection.drain(&mut self.out, &mut self.scratch) {
-            Ok(at) => {
-                link.due = at;
-                self.queue(id);
-            }
+            Ok(at) => link.due = at,
             Err(ended) => self.end(id, &ended.0),
         }
         self.happened.extend(self.scratch.drain(..).map(|happened| (id, happened)));

@@ -188,7 +188,9 @@ proptest! {
 #[test]
 fn the_check_finds_a_choice_that_flaps() {
     let tiles = [camera(1_280, Class::Speaker), camera(320, Class::Other)];
-    let flaps = |now, budget, wishes: &[(usize, Wish)]| Selector::new().select(now, (budget, Keeps::Nothing), wishes);
+    let flaps = |now, budget, wishes: &[(usize, Wish)]| {
+        Selector::new().select(now, (budget, Keeps::Nothing), wishes)
+    };
     // Around 1.25 times what both cost.
     let budgets = [1_650_000, 1_850_000];
     assert!(check_steady(&tiles, &budgets, flaps).unwrap_err().contains("became"));
@@ -272,7 +274,8 @@ fn screens_come_before_speakers_and_those_before_the_rest() {
         camera(1_280, Class::Speaker),
         Tile { layers: screen, width: 1_920, height: 1_080, class: Class::Screen },
     ];
-    let at = |budget| Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(&tiles));
+    let at =
+        |budget| Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(&tiles));
     // What does not fit does not stand in the way of what does.
     assert_eq!(at(300_000), [Some(0), Some(0), Some(0), None]);
     assert_eq!(at(350_000), [None, None, None, Some(0)]);

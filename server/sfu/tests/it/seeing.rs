@@ -1,12 +1,12 @@
 //! Who is seen, and how large.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carillon_plugin::{MediaAnswer, MediaCall, MediaFact};
 use carillon_protocol::room::{Source, View};
-use carillon_sfu::kit::{Picture, Weather};
+use carillon_sfu::kit::{Client, Picture, Weather};
 
-use crate::stage::{Person, Stage, assert_one_stream};
+use crate::stage::{Heard, Person, Stage, assert_one_stream};
 
 const SMALL: (u16, u16) = (300, 170);
 const LARGE: (u16, u16) = (1_280, 720);
@@ -72,6 +72,71 @@ fn a_narrow_way_gets_a_small_layer_and_a_wide_one_the_large_one_again() {
     stage.until(&mut people, "it is narrow", |people| people[1].layer_of(1) == Some(0));
     people[1].client.set_weather(Weather::default());
     stage.until(&mut people, "it is wide again", |people| people[1].layer_of(1) == Some(2));
+}
+
+#[test]
+fn the_only_layer_is_kept_when_packets_come_now_sooner_now_later() {
+    let stage = Stage::new();
+    let (mut a, mut b) = (stage.filmed_once(1), stage.join(2));
+    stage.look(&mut b, &[&a], LARGE);
+    let mut people = [&mut a, &mut b];
+    stage.until(&mut people, "pictures arrive", |people| pictures(people[1]) > 30);
+    // The estimate takes that for a link that fills up, again and again.
+    for turn in 0..80 {
+        let delay = Duration::from_millis([5, 25, 60, 90][turn % 4]);
+        people[1].client.set_weather(Weather { delay, ..Weather::default() });
+        stage.go_on(&mut people, Duration::from_millis(100));
+    }
+    let heard = people[1].slots.values().find(|heard| is_picture(heard)).unwrap();
+    let gaps = heard.packets.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at));
+    let longest = gaps.max().unwrap();
+    assert!(longest < Duration::from_millis(900), "it stood still for {longest:?}");
+    assert_one_stream(heard);
+}
+
+fn is_picture(heard: &Heard) -> bool {
+    Picture::read(&heard.packets[0].payload).is_some_and(|read| read.rest.len() > 100)
+}
+
+fn pictures(person: &Person) -> usize {
+    let slots = person.slots.values().filter(|heard| is_picture(heard));
+    slots.map(|heard| heard.packets.len()).sum()
+}
+
+#[test]
+fn the_only_layer_goes_when_the_way_is_full() {
+    let stage = Stage::new();
+    let (mut a, mut b) = (stage.filmed_once(1), stage.join(2));
+    stage.look(&mut b, &[&a], LARGE);
+    let mut people = [&mut a, &mut b];
+    stage.until(&mut people, "pictures arrive", |people| pictures(people[1]) > 30);
+    people[1].client.set_weather(Weather { bits_per_s: Some(200_000), ..Weather::default() });
+    let got = std::cell::Cell::new((0, Instant::now()));
+    stage.until(&mut people, "nothing comes", |people| {
+        let (count, since) = got.get();
+        if pictures(people[1]) != count {
+            got.set((pictures(people[1]), Instant::now()));
+        }
+        since.elapsed() > Duration::from_secs(2)
+    });
+    people[1].client.set_weather(Weather::default());
+    let before = pictures(people[1]);
+    stage.until(&mut people, "it is back", |people| pictures(people[1]) > before + 60);
+}
+
+#[test]
+fn who_reports_no_packets_keeps_a_picture_however_narrow_the_way_is() {
+    let stage = Stage::new();
+    let (mut a, mut b) = (stage.filmed(1), stage.fresh(2));
+    b.client = Client::unmeasured(stage.sfu.addresses()[0].ip(), 2).unwrap();
+    stage.connect(&mut b);
+    stage.look(&mut b, &[&a], LARGE);
+    let mut people = [&mut a, &mut b];
+    stage.until(&mut people, "it is wide", |people| people[1].layer_of(1) == Some(2));
+    people[1].client.set_weather(Weather { bits_per_s: Some(150_000), ..Weather::default() });
+    stage.until(&mut people, "it is narrow", |people| people[1].layer_of(1) == Some(0));
+    people[1].forget();
+    stage.until(&mut people, "it goes on", |people| people[1].got_of(1) > 90);
 }
 
 #[test]
