@@ -20,6 +20,7 @@ import { Skeleton } from '../ui/Spinner.tsx'
 import { Gone } from './Gone.tsx'
 import './guest.css'
 import { Knock } from './Knock.tsx'
+import { Names } from './names.ts'
 import { isOver } from './refusals.ts'
 import { secretOf, type Visit } from './visit.ts'
 
@@ -83,23 +84,27 @@ function Dead({ error }: { error: unknown }) {
   )
 }
 
+/** A guest knows nobody of the organisation, and reads no conversation. */
+function directoryOf(visit: Visit | undefined, title: string | undefined): Directory {
+  const names = visit && new Names(visit.client, visit.grant.room)
+  return {
+    usePersonName: names?.useName ?? (() => undefined),
+    useConversation: () => undefined,
+    useTitle: () => title,
+  }
+}
+
 /** A guest before the door, in the meeting, and after it. */
 function Visiting({ secret, invitation }: { secret: string; invitation: Invitation }) {
   const { title } = invitation
   const [visit, setVisit] = useState<Visit & { meeting: Meeting }>()
-  // A guest knows nobody of the organisation: names come with the people in the room.
-  const [directory] = useState<Directory>(() => ({
-    usePersonName: () => undefined,
-    useConversation: () => undefined,
-    useTitle: () => title,
-  }))
+  const directory = useMemo(() => directoryOf(visit, title), [visit, title])
   const client = visit?.client
   useEffect(() => () => void client?.close(), [client])
   return (
     <InDirectory value={directory}>
       {visit ? (
         <InMeeting value={visit.meeting}>
-          <Attendance meeting={visit.meeting} />
           <Entered visit={visit} org={invitation.org} again={() => setVisit(undefined)} />
         </InMeeting>
       ) : (
@@ -124,6 +129,7 @@ function Entered({
   const isWaiting = state.state === 'waiting'
   return (
     <div className="guest">
+      <Attendance meeting={meeting} />
       <ConnectionBanner client={client} />
       {isWaiting && <DoorHead org={org} />}
       <main className={isWaiting ? 'guest-waiting' : 'guest-meeting'}>

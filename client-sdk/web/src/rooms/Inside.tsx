@@ -46,7 +46,10 @@ export function Inside() {
       <section className="meet-room" aria-label={title}>
         <Head title={title} />
         <Notices deeds={deeds} />
-        <Stage look={look} />
+        <div className="stage-area">
+          <Stage look={look} />
+          <Announcer />
+        </div>
         {reacting && <ReactionBar onClose={() => setReacting(false)} />}
         <Bar
           deeds={deeds}
@@ -59,7 +62,6 @@ export function Inside() {
           onReacting={setReacting}
           onLook={setLook}
         />
-        <Announcer />
       </section>
       {beside === 'people' && <PeoplePanel onClose={close} />}
       {beside === 'chat' && conv && <ChatPanel conv={conv} onClose={close} />}
@@ -121,7 +123,10 @@ function Notices({ deeds }: { deeds: Deeds }) {
     <div className="meet-notices">
       <Knocking />
       {deeds.on.screen && (
-        <Banner action={<Button onClick={deeds.screen}>{t('rooms.share.stop')}</Button>}>
+        <Banner
+          tone="attention"
+          action={<Button onClick={deeds.screen}>{t('rooms.share.stop')}</Button>}
+        >
           {t('rooms.sharing')}
         </Banner>
       )}

@@ -121,7 +121,6 @@ function Make({
 /** The link itself, which the server does not say again. */
 function Fresh({ made, another }: { made: Made; another: () => void }) {
   const t = useText()
-  const when = useWhen()
   return (
     <div className="form">
       <CopyLink
@@ -129,7 +128,6 @@ function Fresh({ made, another }: { made: Made; another: () => void }) {
         hint={t('guest.link.once')}
         link={`${location.origin}/guest#${made.secret}`}
       />
-      <p className="soft">{t('guest.link.until', { when: when.moment(made.expires_at) })}</p>
       <Button look="quiet" onClick={another}>
         {t('guest.link.another')}
       </Button>
@@ -150,7 +148,11 @@ function List({ links, onRevoke }: { links: readonly Known[]; onRevoke: (link: K
             <li key={one.link} className="invite-link">
               <span className="invite-words">
                 <span>{t('guest.link.until', { when: until })}</span>
-                <span className="soft">{t('guest.link.guests', { count: one.guests })}</span>
+                <span className="soft">
+                  {one.guests === 0
+                    ? t('guest.link.unused')
+                    : t('guest.link.guests', { count: one.guests })}
+                </span>
               </span>
               <Button
                 icon={<Trash2 />}

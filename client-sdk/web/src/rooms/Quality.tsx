@@ -77,8 +77,11 @@ function measured(t: Text, stats: MeetingStats | undefined): [string, string][] 
   const none = t('rooms.line.none')
   const ms = (ms: number | undefined) =>
     ms === undefined ? none : t('rooms.delay.short', { ms: Math.round(ms) })
-  const kbps = (kbps: number | undefined) =>
-    kbps === undefined ? none : t('rooms.line.kbps', { kbps })
+  const kbps = (kbps: number | undefined) => {
+    if (kbps === undefined) return none
+    if (kbps < 1_000) return t('rooms.line.kbps', { kbps })
+    return t('rooms.line.mbps', { mbps: (kbps / 1_000).toFixed(1) })
+  }
   return [
     [t('rooms.line.delay'), ms(stats?.delayMs)],
     [t('rooms.line.network'), ms(stats?.networkMs)],

@@ -98,13 +98,20 @@ function Grid({ people }: { people: readonly RoomParticipant[] }) {
   const columns = columnsFor(shown.length, size)
   const rows = Math.ceil(shown.length / columns)
   const maxWidth = widthFor(shown.length, columns, size)
-  const style = { '--columns': columns, '--rows': rows, maxWidth } as CSSProperties
+  // Each tile has two columns, so that a last row which is not full stands in the middle.
+  const style = { '--columns': 2 * columns, '--rows': rows, maxWidth } as CSSProperties
+  const rest = shown.length % columns
+  const lastRow = rest === 0 ? -1 : shown.length - rest
   return (
     <div ref={grid} className="stage">
       {size.width > 0 && (
         <ul className="stage-grid" style={style} aria-label={t('rooms.people')}>
-          {shown.map(participant => (
-            <Tile key={participant.participant} participant={participant} />
+          {shown.map((participant, at) => (
+            <Tile
+              key={participant.participant}
+              participant={participant}
+              column={at === lastRow ? 1 + columns - rest : undefined}
+            />
           ))}
         </ul>
       )}

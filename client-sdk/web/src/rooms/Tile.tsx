@@ -12,9 +12,12 @@ import { type Rank, useView as useSeen } from './views.ts'
 export const Tile = memo(function Tile({
   participant,
   rank = 'tile',
+  column,
 }: {
   participant: RoomParticipant
   rank?: Rank
+  /** Where it begins in its row, if not after the one before. */
+  column?: number | undefined
 }) {
   const t = useText()
   const { room } = useMeeting()
@@ -28,7 +31,13 @@ export const Tile = memo(function Tile({
   const track = useTrack(id, 'camera')
   const speaks = useView(({ speaking }) => speaking.includes(id)) && isOn(participant, 'microphone')
   return (
-    <li ref={tile} className="tile" data-speaking={speaks || undefined} data-name={name}>
+    <li
+      ref={tile}
+      className="tile"
+      style={{ gridColumnStart: column }}
+      data-speaking={speaks || undefined}
+      data-name={name}
+    >
       {/* Until the first picture is there, one sees through to the letters. */}
       <Avatar id={user} name={name} />
       {shows && track && <Video track={track} mirrored={own} />}

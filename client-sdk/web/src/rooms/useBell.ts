@@ -9,19 +9,21 @@ import { ring } from './level.ts'
 export function useBell(): void {
   const t = useText()
   const knocks = useKnocking().length > 0
-  const waits = useView(({ state }) => state.state === 'waiting')
+  const state = useView(({ state }) => state.state)
+  const waits = state === 'waiting'
   const waited = useRef(waits)
   // Once for all who stand there: a bell that rings for each of them says nothing.
   useEffect(() => {
     if (knocks) bell()
   }, [knocks])
   useEffect(() => {
-    if (waited.current && !waits) {
+    // Who is turned away, or goes, waits no more either.
+    if (waited.current && !waits && state !== 'left') {
       bell()
       toast('good', t('rooms.let.in'))
     }
     waited.current = waits
-  }, [waits, t])
+  }, [waits, state, t])
 }
 
 function bell(): void {
