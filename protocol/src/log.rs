@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Event, Topic, field,
     limits::EVENTS_PER_PAGE_MAX,
-    operation::{READ, operations},
+    operation::{GUESTS_READ, operations},
 };
 
 operations! {
     /// Events of a topic, to fill a gap or to look back.
-    "log.read": Read => Page, Read, READ;
+    "log.read": Read => Page, Read, GUESTS_READ;
 }
 
 /// `log.read`; `after` or `before`, not both; neither: from the oldest.

@@ -92,7 +92,8 @@ operations! {
     "room.look": Look => Invitation, Read, Access::Public;
     /// Begins a guest's session by a link. It is good for this room, and there for `room.get`,
     /// `room.join`, `room.leave`, `room.offer`, `room.subscribe`, `room.answer`,
-    /// `room.candidate`, `room.publish`, `room.raise_hand` and `room.react` alone.
+    /// `room.candidate`, `room.publish`, `room.raise_hand`, `room.react` and, of the room's log
+    /// and the guest's own, `log.read`: nothing else.
     "room.enter": Enter => Entered, State, Access::Public;
     /// Ends the sessions of guests who may not be in a room any more.
     "room.dismiss": Dismiss => Done, State, Access::System;

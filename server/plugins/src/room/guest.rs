@@ -198,6 +198,15 @@ pub(super) async fn named(ctx: &Ctx, meeting: &Meeting) -> Result<String> {
     }
 }
 
+/// Whether somebody let the caller into this room who left it by themselves, or was lost.
+pub(super) async fn was_let_in(ctx: &Ctx, room: RoomId) -> Result<bool> {
+    let sql = "SELECT 1 FROM room_participant p
+               WHERE p.room = $1 AND p.user_id = $2 AND p.waiting = 0 AND p.gone IN ('left', 'lost')
+                   AND NOT EXISTS (SELECT 1 FROM room_participant k
+                       WHERE k.room = $1 AND k.user_id = $2 AND k.gone = 'kicked') LIMIT 1";
+    Ok(ctx.query_one(sql, [room.into(), ctx.caller().user.into()]).await?.is_some())
+}
+
 /// Who came by a link and may still be here.
 pub(super) async fn of_link(ctx: &Ctx, link: LinkId) -> Result<BTreeSet<UserId>> {
     let sql = "SELECT id FROM room_guest WHERE link = $1 AND gone_at IS NULL";

@@ -65,7 +65,10 @@ async fn guest_or_member(ctx: &Ctx, meeting: &Meeting) -> Result<Option<String>>
 async fn come(ctx: &Ctx, meeting: Meeting, guest: Option<String>) -> Result<Joined> {
     let Caller { user, session, .. } = ctx.caller();
     let Entry { role, waiting } = match guest {
-        Some(_) => rules::entry_of_guest(&meeting)?,
+        Some(_) => {
+            let was_let_in = guest::was_let_in(ctx, meeting.head.room).await?;
+            rules::entry_of_guest(&meeting, was_let_in)?
+        }
         None => rules::entry(&meeting, user)?,
     };
     has_few_places(ctx).await?;

@@ -117,8 +117,9 @@ pub(super) fn entry(meeting: &Meeting, user: UserId) -> Result<Entry> {
     }
 }
 
-/// How a guest enters, who is not in it: they wait, whatever the rules are.
-pub(super) fn entry_of_guest(meeting: &Meeting) -> Result<Entry> {
+/// How a guest enters, who is not in it: they wait, whatever the rules are; but not a second time,
+/// unless nobody of the meeting would be with them.
+pub(super) fn entry_of_guest(meeting: &Meeting, was_let_in: bool) -> Result<Entry> {
     if meeting.head.phase == Phase::Ended {
         return Err(over());
     }
@@ -129,7 +130,10 @@ pub(super) fn entry_of_guest(meeting: &Meeting) -> Result<Entry> {
         let msg = format!("{ROOM_GUESTS_MAX} guests are here or wait; come later");
         return Err(Error::new(ErrorCode::Quota, msg));
     }
-    waits(meeting, Role::Guest)
+    match was_let_in && meeting.present().any(|seat| seat.role > Role::Guest) {
+        true => room_for_one(meeting).map(|()| Entry { role: Role::Guest, waiting: false }),
+        false => waits(meeting, Role::Guest),
+    }
 }
 
 fn waits(meeting: &Meeting, role: Role) -> Result<Entry> {

@@ -98,6 +98,30 @@ async fn a_guest_has_one_place_and_finds_it_again_by_the_token_alone() {
 }
 
 #[tokio::test]
+async fn who_was_let_in_comes_back_without_knocking_while_somebody_of_the_meeting_is_there() {
+    let world = World::new().await;
+    let room = world.opens(world.now_here()).await;
+    let amy = world.comes(world.amy, room).await;
+    let link = world.linked(room).await;
+    let (mei, place) = world.let_in(&link.secret, "Mei").await;
+    world.leaves(mei.caller, place).await.unwrap();
+    let back = world.joins(mei.caller, room).await.unwrap();
+    assert!(back.offer.is_some() && back.participant != place);
+    let names = back.room.participants.iter().map(|it| it.name.as_deref().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["amy", "Mei"], "guests see everybody by name");
+
+    let turned = world.visitor(&link.secret, "Ann").await;
+    let knocks = world.comes(turned.caller, room).await;
+    world.leaves(turned.caller, knocks).await.unwrap();
+    let knocks = world.joins(turned.caller, room).await.unwrap();
+    assert!(knocks.offer.is_none(), "who left while they waited waits");
+    world.call(world.amy, Admit { participant: knocks.participant, admit: false }).await.unwrap();
+    assert!(world.joins(turned.caller, room).await.unwrap().offer.is_none());
+    assert!(world.seat(room, amy).await.is_some());
+    world.nothing_failed().await;
+}
+
+#[tokio::test]
 async fn only_who_keeps_a_room_makes_lists_and_revokes_its_links() {
     let world = World::new().await;
     let room = world.opens(world.now_here()).await;
