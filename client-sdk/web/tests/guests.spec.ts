@@ -59,6 +59,7 @@ test('a stranger comes by a link, is let in, and both see each other', async ({
   await look(mei, 'guest-before')
   await mei.getByRole('button', { name: 'Ask to come in' }).click()
   await expect(mei.getByRole('alert')).toContainText('Write your name first')
+  await expect(mei.getByRole('textbox', { name: 'Your name' })).toBeFocused()
   await knock(mei, 'Mei of Lucky Foods')
   await look(mei, 'guest-waiting')
   const knocking = amy.getByText('The guest Mei of Lucky Foods wants to come in')
@@ -184,4 +185,30 @@ test('a link into a planned meeting says when, and after the meeting that it is 
   const late = await stranger(address)
   await expect(late.getByText('The meeting is over')).toBeVisible()
   await look(late, 'guest-over')
+})
+
+test('a guest without a network is told so, and is still at the door when it is back', async ({
+  visit,
+  company,
+  stranger,
+  wire,
+  address,
+  faults,
+}) => {
+  test.setTimeout(120_000)
+  faults.allow(/net::ERR_(CONNECTION|SOCKET|EMPTY)_/, /WebSocket connection to .* failed/)
+  const conv = await company.group('Bad reception', 'amy', 'bob')
+  const amy = await visit('amy', conv)
+  await enter(amy)
+  const made = await link(amy)
+  const mei = await stranger(made.replace(new URL(made).origin, address))
+  await knock(mei, 'Mei')
+  wire.cut()
+  await expect(mei.getByText('You are offline.')).toBeVisible()
+  await look(mei, 'guest-offline')
+  wire.mend()
+  await expect(mei.getByText('You are offline.')).toHaveCount(0)
+  await amy.getByRole('complementary').getByRole('button', { name: 'Let in' }).click()
+  await expect(bar(mei)).toBeVisible()
+  await meets(amy, 1)
 })

@@ -1,5 +1,5 @@
 import type { Reply } from '@carillon/client'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useSession } from '../app/session.ts'
 import { useWhenIn } from '../app/when.ts'
 import { useEntering, useOwnDevices } from '../rooms/entering.ts'
@@ -47,6 +47,11 @@ export function Knock({
   }
   const entering = useEntering(own, kept, go, () => {})
   const isOfName = fieldOf(entering.error) === 'name'
+  const form = useRef<HTMLFormElement>(null)
+  // Who reads what is wrong writes it at once.
+  useEffect(() => {
+    if (isOfName) form.current?.querySelector('input')?.focus()
+  }, [isOfName])
   return (
     <Door title={title ?? t('rooms.meeting')} org={org}>
       <Preparing
@@ -58,6 +63,7 @@ export function Knock({
       >
         <Invited invitation={invitation} />
         <form
+          ref={form}
           onSubmit={event => {
             event.preventDefault()
             entering.enter()

@@ -77,8 +77,10 @@ function measured(t: Text, stats: MeetingStats | undefined): [string, string][] 
   const none = t('rooms.line.none')
   const ms = (ms: number | undefined) =>
     ms === undefined ? none : t('rooms.delay.short', { ms: Math.round(ms) })
-  const kbps = (kbps: number | undefined) => {
-    if (kbps === undefined) return none
+  // It takes two looks to see what flows.
+  const flows = stats !== undefined && stats.publish.kbps + stats.subscribe.kbps > 0
+  const kbps = (kbps = 0) => {
+    if (!flows) return none
     if (kbps < 1_000) return t('rooms.line.kbps', { kbps })
     return t('rooms.line.mbps', { mbps: (kbps / 1_000).toFixed(1) })
   }
