@@ -174,6 +174,8 @@ impl Room {
             let most = if strained { slot.chosen.or(Some(0)) } else { None };
             slot.chosen = chosen.map(|layer| most.map_or(layer, |most| layer.min(most)));
         }
+        // Nothing is filled up or tried while the queue that there is has to go.
+        let desired = if viewer.way.is_full(look.at) { 0 } else { desired };
         if let Some(link) = look.net.get(viewer.link) {
             let next = next_bps(&wishes, &chosen);
             let sustained =
@@ -221,10 +223,10 @@ impl Room {
                 })
                 .collect();
             let Some(viewer) = self.people[number].viewer.as_mut() else { continue };
-            let jammed = viewer.jam(look);
+            let (jammed, full) = (viewer.jam(look), viewer.way.is_full(look.at));
             let mut waits = Vec::new();
             for (slot, target) in viewer.video.iter_mut().zip(targets) {
-                slot.aim(target.filter(|_| watches && !jammed));
+                slot.aim(target.filter(|_| watches && !jammed), full);
                 if let (true, Some(key), Some(layer)) = (slot.waits(), slot.shows, slot.target) {
                     waits.push((key, layer));
                 }

@@ -71,10 +71,12 @@ impl Slot {
         self.target.is_some() && self.target != self.layer
     }
 
-    /// What shall be shown from the next key frame on; `None` stops at once.
-    pub(crate) fn aim(&mut self, target: Option<usize>) {
+    /// What shall be shown from the next key frame on; `None` stops at once. So does a larger layer
+    /// than that where the way is full: what it still sent would wait for longer than it takes a
+    /// key frame to come.
+    pub(crate) fn aim(&mut self, target: Option<usize>, full: bool) {
         self.target = target;
-        if target.is_none() {
+        if target.is_none() || full && self.layer > target {
             self.layer = None;
         }
     }
