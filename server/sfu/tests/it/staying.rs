@@ -9,6 +9,8 @@ use carillon_sfu::kit::Track;
 use crate::stage::{LAYERS, Stage, assert_one_stream};
 
 const SMALL: (u16, u16) = (300, 170);
+/// Who is silent for so long is gone; longer than a busy machine lets anybody wait for their turn.
+const GONE_AFTER: Duration = Duration::from_secs(3);
 
 #[test]
 fn whoever_goes_leaves_nothing_behind() {
@@ -84,7 +86,7 @@ fn an_address_that_changes_is_followed() {
 
 #[test]
 fn who_is_silent_for_too_long_is_gone() {
-    let stage = Stage::with(Duration::from_millis(900));
+    let stage = Stage::with(GONE_AFTER);
     let (mut a, b) = (stage.talker(1, 20), stage.talker(2, 20));
     stage.until(&mut [&mut a], "the other is gone", |_| {
         let lost = MediaFact::Lost { room: stage.room, participant: b.id };
@@ -111,9 +113,10 @@ fn a_connection_that_was_lost_is_made_again_without_another_place() {
 
 #[test]
 fn who_only_listens_is_not_taken_for_gone() {
-    let stage = Stage::with(Duration::from_millis(900));
+    let stage = Stage::with(GONE_AFTER);
     let (mut a, mut b) = (stage.talker(1, 20), stage.join(2));
-    stage.until(&mut [&mut a, &mut b], "the voice is heard", |people| people[1].got_of(1) > 150);
+    // Fifty a second: longer than that.
+    stage.until(&mut [&mut a, &mut b], "the voice is heard", |people| people[1].got_of(1) > 200);
     assert!(!stage.facts().iter().any(|fact| matches!(fact, MediaFact::Lost { .. })));
 }
 
