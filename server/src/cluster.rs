@@ -150,8 +150,9 @@ impl Inbound {
             Message::Carried { call: (to, id), answer } if to == self.run => {
                 self.media.answered(id, answer);
             }
-            Message::Carries { run, rooms } => {
+            Message::Carries { run, rooms, load } => {
                 let media = Arc::clone(&self.media);
+                load.into_iter().for_each(|load| media.loaded(run, load));
                 // Nothing else waits for rooms to end.
                 tokio::spawn(async move { media.carried_by(run, &rooms).await });
             }

@@ -3,6 +3,7 @@
 mod carried;
 mod elsewhere;
 mod facts;
+mod load;
 mod reach;
 mod relays;
 mod watch;
@@ -24,8 +25,13 @@ use carillon_protocol::{ErrorCode, RoomId, RunId, UserId, id::Ulid, room::IceSer
 use carillon_sfu::Sfu;
 use tokio::task::AbortHandle;
 
-pub use self::elsewhere::{Call, Carried};
-use self::{carried::Rooms, elsewhere::Elsewhere, facts::Facts, reach::Reach, relays::Relays};
+use self::{
+    carried::Rooms, elsewhere::Elsewhere, facts::Facts, load::Loads, reach::Reach, relays::Relays,
+};
+pub use self::{
+    elsewhere::{Call, Carried},
+    load::Load,
+};
 use crate::{clock::SystemClock, config::Config};
 
 /// When to come back if this node carries nothing: it starts, or it stops and another one does.
@@ -43,6 +49,8 @@ pub struct Carrier {
     facts: Arc<Facts>,
     /// The rooms that it carries, if there are other nodes.
     rooms: Rooms,
+    /// How much the others have to do.
+    loads: Loads,
     clock: SystemClock,
     /// Whether others carry its rooms on.
     leaving: AtomicBool,
@@ -65,6 +73,7 @@ impl Carrier {
             elsewhere: OnceLock::new(),
             facts: Arc::default(),
             rooms: Rooms::default(),
+            loads: Loads::default(),
             clock: SystemClock::default(),
             leaving: AtomicBool::new(false),
         }
@@ -140,6 +149,7 @@ impl Carrier {
     /// These nodes say in the database that they run.
     pub fn beating(&self, runs: &[RunId]) {
         self.reach.beating(runs);
+        self.loads.keep(runs);
     }
 
     /// Another node stops: its rooms are to be carried by others, at once.
@@ -195,7 +205,7 @@ impl Carrier {
         let answer = sfu.ask(asked).await?;
         if let Some(elsewhere) = self.elsewhere.get() {
             if comes && self.rooms.joined(room, self.clock.now()) {
-                elsewhere.carry(&self.rooms.all());
+                elsewhere.carry(&self.rooms.all(), self.load());
             } else if ends {
                 self.rooms.ended(room);
             }
@@ -217,7 +227,22 @@ impl Carrier {
                 self.rooms.empty(room, self.clock.now());
             }
         }
-        elsewhere.carry(&self.rooms.all());
+        elsewhere.carry(&self.rooms.all(), self.load());
+    }
+
+    /// How much this node has to do.
+    fn load(&self) -> Load {
+        let open = self.sfu().filter(|_| !self.leaving.load(Ordering::Relaxed));
+        let stats = open.map(|sfu| sfu.stats());
+        stats.map_or(Load { people: 0, full: true }, |stats| Load {
+            people: stats.participants,
+            full: stats.full,
+        })
+    }
+
+    /// Another node says how much it has to do.
+    pub fn loaded(&self, run: RunId, load: Load) {
+        self.loads.said(run, load);
     }
 
     /// Another node carries these rooms: those of them that it took from this one end here.
@@ -237,7 +262,12 @@ impl Carrier {
                 "another node carries this room, and cannot be asked: give the nodes a `redis`";
             return Err(Error::new(ErrorCode::Unavailable, msg).retry_ms(CLOSED_RETRY_MS));
         };
-        elsewhere.ask(owner, asked).await
+        let comes = matches!(asked.what, MediaCall::Join { .. });
+        let answer = elsewhere.ask(owner, asked).await;
+        if comes && answer.as_ref().is_err_and(|error| error.code() == ErrorCode::Busy) {
+            self.loads.refused(owner);
+        }
+        answer
     }
 }
 
@@ -248,6 +278,23 @@ impl Media for Carrier {
 
     fn reaches(&self, owner: RunId) -> bool {
         owner == self.run || self.reach.reaches(owner)
+    }
+
+    fn place(&self, room: RoomId, owner: Option<RunId>) -> RunId {
+        let others = owner.filter(|owner| *owner != self.run);
+        let keeps = |owner: &RunId| match self.reach.reaches(*owner) {
+            true => !self.loads.is_full(*owner),
+            // It runs, took the room from this node, and does not hear it either: if this node took
+            // it back, it would go to and fro.
+            false => self.rooms.has(room) && self.reach.beats(*owner),
+        };
+        if let Some(owner) = others.filter(keeps) {
+            return owner;
+        }
+        match self.load().full {
+            true => self.loads.emptiest(|run| self.reaches(run)).unwrap_or(self.run),
+            false => self.run,
+        }
     }
 
     fn ask(&self, owner: RunId, asked: MediaAsked) -> BoxFuture<'_, Result<MediaAnswer>> {
@@ -261,3 +308,6 @@ impl Media for Carrier {
         self.relays.of_user(user, now)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@ use carillon_store::Run;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Answer, Call};
-use crate::{gateway::Window, media::Carried};
+use crate::{
+    gateway::Window,
+    media::{Carried, Load},
+};
 
 /// More of one commit than this is left to the log: a message holds up all that come after it.
 const EVENTS_LEN_MAX: usize = 256 * 1024;
@@ -97,12 +100,14 @@ pub enum Message {
         /// What became of it.
         answer: Carried,
     },
-    /// The rooms whose media a node carries.
+    /// The rooms whose media a node carries, and how much it has to do.
     Carries {
         /// Which run of it.
         run: RunId,
         /// Each, and since when, in milliseconds since the epoch.
         rooms: Vec<(RoomId, i64)>,
+        /// Absent if it is of an older version.
+        load: Option<Load>,
     },
     /// A node stops: others carry its rooms on.
     Leaves {
@@ -127,7 +132,7 @@ enum Said<'a> {
     Answered { call: (RunId, u64), answer: &'a Answer },
     Media { to: RunId, call: (RunId, u64), asked: &'a MediaAsked },
     Carried { call: (RunId, u64), answer: &'a Carried },
-    Carries { run: RunId, rooms: &'a [(RoomId, i64)] },
+    Carries { run: RunId, rooms: &'a [(RoomId, i64)], load: Load },
     Leaves { run: RunId },
 }
 
@@ -192,9 +197,9 @@ pub fn carried(call: (RunId, u64), answer: &Carried) -> Bytes {
     Codec::Json.encode(&Said::Carried { call, answer }).into()
 }
 
-/// Says which rooms this node carries.
-pub fn carries(run: RunId, rooms: &[(RoomId, i64)]) -> Bytes {
-    Codec::Json.encode(&Said::Carries { run, rooms }).into()
+/// Says which rooms this node carries, and how much it has to do.
+pub fn carries(run: RunId, rooms: &[(RoomId, i64)], load: Load) -> Bytes {
+    Codec::Json.encode(&Said::Carries { run, rooms, load }).into()
 }
 
 /// Says that this node stops.
@@ -290,7 +295,9 @@ mod tests {
         }
         assert_eq!(read(&leaves(run)).unwrap(), Message::Leaves { run });
         let rooms = vec![(carillon_protocol::RoomId(Ulid(3)), 1_790_000_000_000)];
-        assert_eq!(read(&carries(run, &rooms)).unwrap(), Message::Carries { run, rooms });
+        let load = Load { people: 3, full: true };
+        let said = carries(run, &rooms, load);
+        assert_eq!(read(&said).unwrap(), Message::Carries { run, rooms, load: Some(load) });
     }
 
     #[test]

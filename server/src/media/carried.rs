@@ -40,6 +40,11 @@ impl Rooms {
         is_new
     }
 
+    /// Whether it carries a room, as far as it knows.
+    pub(super) fn has(&self, room: RoomId) -> bool {
+        self.rooms().contains_key(&room)
+    }
+
     /// It is over.
     pub(super) fn ended(&self, room: RoomId) {
         self.rooms().remove(&room);

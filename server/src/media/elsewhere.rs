@@ -14,6 +14,7 @@ use carillon_plugin::{Error, MediaAnswer, MediaAsked, Result};
 use carillon_protocol::{ErrorBody, ErrorCode, RoomId, RunId};
 use tokio::{sync::oneshot, time::timeout};
 
+use super::Load;
 use crate::cluster::message;
 
 /// How long the owner may take: its threads answer within milliseconds, and who waits longer than
@@ -112,11 +113,9 @@ impl Elsewhere {
         self.bus.publish(part_of(room), message::carried(call, &carried));
     }
 
-    /// Says which rooms this node carries.
-    pub(super) fn carry(&self, rooms: &[(RoomId, i64)]) {
-        if !rooms.is_empty() {
-            self.bus.publish(Part::of_bytes(b"rooms"), message::carries(self.run, rooms));
-        }
+    /// Says which rooms this node carries, and how much it has to do.
+    pub(super) fn carry(&self, rooms: &[(RoomId, i64)], load: Load) {
+        self.bus.publish(Part::of_bytes(b"rooms"), message::carries(self.run, rooms, load));
     }
 
     /// Says that this node stops.

@@ -55,6 +55,12 @@ impl Reach {
         known.heard.contains(&run) || (!known.settled && beats())
     }
 
+    /// Whether a node says in the database that it runs, as far as it is known.
+    pub(super) fn beats(&self, run: RunId) -> bool {
+        let known = self.known();
+        known.beating.as_ref().is_some_and(|beating| beating.contains(&run))
+    }
+
     /// Which nodes say in the database that they run.
     pub(super) fn beating(&self, runs: &[RunId]) {
         let mut known = self.known();

@@ -15,7 +15,7 @@ use super::Carrier;
 /// three of them are over when a node counts as gone.
 const EVERY: Duration = Duration::from_millis(250);
 /// In one turn of so many it says which rooms it carries: who was cut off and hears again learns
-/// within five seconds that others have them.
+/// within five seconds that others have them. Whether it opens rooms is said at once.
 const SAY_EVERY: u64 = 20;
 /// When to try again if the database did not take it.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -27,10 +27,12 @@ pub(super) async fn watch(carrier: Arc<Carrier>, host: Host) {
     let mut looks = interval(EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begin = looks.tick().await;
-    let mut taking = JoinSet::new();
+    let (mut taking, mut was_full) = (JoinSet::new(), None);
     for turn in 1_u64.. {
         let now = looks.tick().await - begin;
-        if turn.is_multiple_of(SAY_EVERY) {
+        let is_full = Some(carrier.load().full);
+        if turn.is_multiple_of(SAY_EVERY) || is_full != was_full {
+            was_full = is_full;
             carrier.say_rooms().await;
         }
         let bus = carrier.elsewhere.get().map(|elsewhere| elsewhere.health());

@@ -3,6 +3,8 @@
 mod attendee;
 mod clients;
 mod door;
+mod full;
+mod guests;
 mod sdk;
 
 use std::time::Duration;

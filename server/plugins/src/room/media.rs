@@ -8,6 +8,7 @@ use carillon_protocol::{
     ErrorCode, ParticipantId, RoomId, RunId,
     room::{Phase, Source, Sweep},
 };
+use futures_util::future::join_all;
 
 use super::{
     change::sweeping,
@@ -18,6 +19,8 @@ use super::{
 
 /// How often media are told again because something changed while they were told.
 const TOLD_MAX: usize = 8;
+/// So many are told of at a time: a hundred people are hushed at once, and their node may be slow.
+const TOLD_AT_ONCE: usize = 10;
 /// When media are told again that could not be.
 const LATER_MS: i64 = 1_000;
 
@@ -57,12 +60,19 @@ pub(super) async fn connect(ctx: &Ctx, owner: RunId, stand: (RoomId, MediaCall))
 /// Brings media to what is written of these participants. It never fails a call: what was decided
 /// is committed, and the room is looked after again if media cannot be told now.
 pub(super) async fn tell(ctx: &Ctx, participants: &[ParticipantId]) {
-    for &participant in participants {
-        if let Err(error) = tell_of(ctx, participant).await {
-            tracing::warn!(%error, %participant, "media are told later");
-            later(ctx, participant).await;
-            return;
+    let mut untold = None;
+    for some in participants.chunks(TOLD_AT_ONCE) {
+        let words: Vec<_> = some.iter().map(|&participant| tell_of(ctx, participant)).collect();
+        for (&participant, told) in some.iter().zip(join_all(words).await) {
+            if let Err(error) = told {
+                tracing::warn!(%error, %participant, "media are told later");
+                untold = Some(participant);
+            }
         }
+    }
+    // The room is looked after again, for one of them as for all.
+    if let Some(participant) = untold {
+        later(ctx, participant).await;
     }
 }
 
