@@ -3,7 +3,7 @@
  * the others would see somebody who is not there.
  */
 
-import { after } from '../clock.ts'
+import { after, now } from '../clock.ts'
 import { CarillonError, errorBody, local, reasonOf } from '../error.ts'
 import type { RoomId, RoomJoined, RoomParticipantId } from '../protocol.ts'
 import type { MeetingClient } from './presence.ts'
@@ -77,13 +77,32 @@ export class Entry {
     isGivenUp: () => boolean,
   ): Promise<RoomJoined> {
     const room = this.#room
-    if (as === undefined) return this.#client.call('room.join', { room }, { signal })
+    if (as === undefined) return this.#come(signal)
     try {
       return await this.#client.call('room.join', { room, participant: as }, { signal })
     } catch (thrown) {
       if (asError(thrown).code !== 'E_NOT_FOUND' || isGivenUp()) throw thrown
       // The place was given up meanwhile: there is another one.
-      return this.#client.call('room.join', { room }, { signal })
+      return this.#come(signal)
+    }
+  }
+
+  /** Joins at a new place. Of a try whose answer was lost there is one too, which is given back. */
+  async #come(signal: AbortSignal): Promise<RoomJoined> {
+    const from = now()
+    let isCut = false
+    const stop = this.#client.listen(update => {
+      if (update.kind === 'connection' && update.connection.state === 'offline') isCut = true
+    })
+    try {
+      const joined = await this.#client.call('room.join', { room: this.#room }, { signal })
+      if (isCut) {
+        // In vain if the server cannot be reached: it notices by itself.
+        for (const ghost of ghosts(joined, now() - from)) void this.#leave(ghost).catch(() => {})
+      }
+      return joined
+    } finally {
+      stop()
     }
   }
 
@@ -103,6 +122,24 @@ export class Entry {
       clearTimeout(timer)
     }
   }
+}
+
+/**
+ * One's other places that nobody may know of: made within so long before this one, and nothing is
+ * sent from them. A device of the same person that came within these seconds may be among them,
+ * and is asked to join again.
+ */
+function ghosts({ participant, room }: RoomJoined, ms: number): RoomParticipantId[] {
+  const own = room.participants.find(other => other.participant === participant)
+  if (!own) return []
+  const others = room.participants.filter(
+    other =>
+      other.participant !== participant &&
+      other.user === own.user &&
+      other.joined_at >= own.joined_at - ms &&
+      Object.keys(other.publications ?? {}).length === 0,
+  )
+  return others.map(other => other.participant)
 }
 
 /** Whatever was thrown, as an error of the client. */

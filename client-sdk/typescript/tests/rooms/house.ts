@@ -25,6 +25,8 @@ import type { Description, FakePeer, Platform } from './peer.ts'
 export const ROOM = id(900)
 export const TOPIC = `x:room:${ROOM}` as const
 const AUDIO_SLOTS = 6
+/** So long a lost connection is away. */
+const AWAY_MS = 100
 const STEPS = [4, 9, 16, 25, 36, 49]
 
 type Asked = { [O in keyof Operations]: { op: O; args: Operations[O]['args'] } }[keyof Operations]
@@ -53,6 +55,8 @@ export class House {
   hurried = 0
   /** Whether people wait to be let in. */
   lobby = false
+  /** Whether the connection is lost while the next `room.join` is answered. */
+  losesJoin = false
   readonly #media = new Map<string, Media>()
   readonly #listeners = new Set<(update: Update) => void>()
   readonly #wait: () => Promise<void>
@@ -124,7 +128,13 @@ export class House {
         }
       }
       await this.#way()
-      if (connection === this.#connections || asked.op === 'room.join') return answer()
+      if (asked.op === 'room.join' && this.losesJoin) {
+        this.losesJoin = false
+        this.online(false)
+        setTimeout(() => this.online(true), AWAY_MS)
+      } else if (connection === this.#connections || asked.op === 'room.join') {
+        return answer()
+      }
     }
   }
 

@@ -36,6 +36,23 @@ function expectBack(table: Table, { meeting, other, voice, me }: Awaited<ReturnT
   expect(table.house.faults).toEqual([])
 }
 
+describe('coming in over a bad line', () => {
+  it('leaves nobody behind where the answer was lost, and no other device is put out', async () => {
+    const table = new Table()
+    const { house } = table
+    house.losesJoin = true
+    const phone = house.join(ME)
+    house.publish(phone, 'microphone', { muted: false })
+    const other = house.join(YOU)
+    const meeting = await table.connected()
+    expect(table.count('room.join')).toBe(2)
+    const places = house.room.participants.map(({ participant }) => participant)
+    expect(places).toEqual([phone, other, meeting.me])
+    expect(meeting.participants.map(({ participant }) => participant)).toEqual(places)
+    expect(meeting.state).toEqual({ state: 'connected' })
+  })
+})
+
 describe('coming back', () => {
   it('is not needed while only the socket is away', async () => {
     const table = new Table()
