@@ -25,6 +25,7 @@ const NOT_REPEATED = new Set([
   'bot.rotate',
   'bot.update',
   'room.link',
+  'room.enter',
 ])
 
 /** Who waits for an answer. */

@@ -89,8 +89,8 @@ export class Client {
    * the connection was lost or the server says so.
    *
    * What makes a token or a link each time (`session.token`, `session.issue`, `org.invite.create`,
-   * `bot.rotate`, `bot.update`) is not asked again: when the answer was lost, it fails with
-   * `E_TIMEOUT_UNKNOWN`.
+   * `bot.rotate`, `bot.update`, `room.link`, `room.enter`) is not asked again: when the answer was
+   * lost, it fails with `E_TIMEOUT_UNKNOWN`.
    *
    * @throws {CarillonError} if the server refuses, or the client is closed; `E_BUSY` if 256 calls
    * wait already. With a signal that is aborted, the signal's reason.

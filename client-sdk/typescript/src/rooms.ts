@@ -2,6 +2,7 @@
  * Meetings, beside `@carillon/client`: who is in a room, and what they send, show and say.
  *
  * - `joinRoom` enters a room, and comes back to it by itself.
+ * - `enterAsGuest` lets people without an account knock, by a link.
  * - `openMicrophone`, `openCamera` and `openScreen` get what is published.
  */
 
@@ -11,6 +12,7 @@ export {
   openScreen,
   type SharedScreen,
 } from './room/devices.ts'
+export { enterAsGuest, type LinkOptions, lookAtLink } from './room/guest.ts'
 export type { MeetingState, MeetingUpdate } from './room/news.ts'
 export type { MeetingClient } from './room/presence.ts'
 export type { Rtc } from './room/rtc.ts'

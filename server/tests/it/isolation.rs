@@ -85,6 +85,7 @@ async fn holes(
         }
         match operation.op {
             "room.create" | "room.update" => args["starts_at"] = Value::Null,
+            "room.link" => args["ttl_ms"] = Value::Null,
             "room.react" => args["emoji"] = json!("\u{1f44f}"),
             "room.role" => args["role"] = json!("moderator"),
             "room.subscribe" => {

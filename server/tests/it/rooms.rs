@@ -146,6 +146,33 @@ async fn process(data: &std::path::Path, database: &str) -> Process {
     Process::start(serve).await
 }
 
+/// Two nodes, and two people who meet at them.
+struct Across {
+    _folder: tempfile::TempDir,
+    /// Amy's, which carries the room, and can be killed.
+    east: Process,
+    /// Bob's.
+    west: TestServer,
+    meeting: Meeting,
+    room: RoomId,
+    people: [Attendee; 2],
+}
+
+impl Across {
+    async fn meet() -> Across {
+        let folder = tempfile::tempdir().unwrap();
+        let database = carillon_rig::database();
+        let east = process(folder.path(), &database).await;
+        let west = TestServer::on(&database).await;
+        let meeting = Meeting::at(&west).await;
+        let mut calls = connect(&east.url, &meeting.amy).await;
+        let room = open(&mut calls, meeting.conv).await;
+        let amy = Attendee::join(calls, "amy", room).await;
+        let bob = Attendee::join(at(&west, &meeting.bob).await, "bob", room).await;
+        Across { _folder: folder, east, west, meeting, room, people: [amy, bob] }
+    }
+}
+
 /// The participants of a room, in the order in which they came.
 async fn roster(calls: &mut TestClient, room: RoomId) -> Vec<ParticipantId> {
     let room = calls.call(&Get { room }).await.unwrap();
@@ -154,16 +181,7 @@ async fn roster(calls: &mut TestClient, room: RoomId) -> Vec<ParticipantId> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_node_of_a_room_is_killed_everybody_goes_on_in_their_places() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = carillon_rig::database();
-    let east = process(folder.path(), &database).await;
-    let west = TestServer::on(&database).await;
-    let meeting = Meeting::at(&west).await;
-    let mut calls = connect(&east.url, &meeting.amy).await;
-    let room = open(&mut calls, meeting.conv).await;
-    let amy = Attendee::join(calls, "amy", room).await;
-    let bob = Attendee::join(at(&west, &meeting.bob).await, "bob", room).await;
-    let mut people = [amy, bob];
+    let Across { _folder, east, west, meeting, room, mut people } = Across::meet().await;
     see_each_other(&mut people).await;
     let [mut amy, mut bob] = people;
     let before = roster(&mut bob.calls, room).await;
@@ -189,15 +207,7 @@ async fn when_the_node_of_a_room_is_killed_everybody_goes_on_in_their_places() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_cut_off_ends_the_rooms_that_another_one_took() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = carillon_rig::database();
-    let east = process(folder.path(), &database).await;
-    let west = TestServer::on(&database).await;
-    let meeting = Meeting::at(&west).await;
-    let mut calls = connect(&east.url, &meeting.amy).await;
-    let room = open(&mut calls, meeting.conv).await;
-    let _amy = Attendee::join(calls, "amy", room).await;
-    let mut bob = Attendee::join(at(&west, &meeting.bob).await, "bob", room).await;
+    let Across { _folder, east, west, people: [_amy, mut bob], .. } = Across::meet().await;
     assert_eq!(rooms_of(&east.url).await, 1.0);
 
     east.signal(Signal::STOP);

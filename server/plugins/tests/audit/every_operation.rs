@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Caller, PASSWORD, World, named};
 
 /// What is not in the log, and why.
-const NOT_IN_IT: [(&str, &[&str]); 6] = [
+const NOT_IN_IT: [(&str, &[&str]); 7] = [
     (
         "people talk: the conversation's own log says who did it",
         &[
@@ -45,6 +45,10 @@ const NOT_IN_IT: [(&str, &[&str]); 6] = [
             "room.remind",
             "room.act",
         ],
+    ),
+    (
+        "follows from what is in it: a guest entered, was put out, or the link or the room ended",
+        &["session.guest", "session.guest_gone", "room.dismiss"],
     ),
     ("only looks, and counts that it did", &["org.invite.look", "session.resolve"]),
     ("lasts a minute and is of use to nobody else", &["session.token", "presence.watch"]),
@@ -149,6 +153,10 @@ async fn meeting(world: &World, other: &Value, call: &impl AsyncFn(Caller, &str,
     call(world.amy, "room.admit", who("admit", json!(true))).await;
     call(world.amy, "room.role", who("role", json!("moderator"))).await;
     call(world.amy, "room.update", json!({ "room": room, "title": "Watch" })).await;
+    let link = call(world.amy, "room.link", json!({ "room": room })).await;
+    let args = json!({ "secret": link["secret"], "name": "Mei" });
+    call(Caller::STRANGER, "room.enter", args).await;
+    call(world.amy, "room.unlink", json!({ "link": link["link"] })).await;
     call(world.amy, "room.kick", json!({ "participant": participant })).await;
     call(world.amy, "room.end", json!({ "room": room })).await;
 }

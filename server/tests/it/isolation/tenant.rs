@@ -2,8 +2,8 @@
 
 use carillon_plugin::Caller;
 use carillon_protocol::{
-    ConvId, DepartmentId, DeviceId, InviteId, OrgId, ParticipantId, PollId, RobotId, RoleId,
-    RoomId, SessionId, Topic, UserId, bot,
+    ConvId, DepartmentId, DeviceId, InviteId, LinkId, OrgId, ParticipantId, PollId, RobotId,
+    RoleId, RoomId, SessionId, Topic, UserId, bot,
     card::{self, Button, Card},
     department, invite, poll, role, room, session,
 };
@@ -24,6 +24,7 @@ pub(super) struct Tenant {
     robot: RobotId,
     poll: PollId,
     room: RoomId,
+    link: LinkId,
     participant: ParticipantId,
     /// In the same room.
     pub(super) other_participant: ParticipantId,
@@ -52,6 +53,7 @@ impl Tenant {
             robot: RobotId(new_id()),
             poll: PollId(new_id()),
             room: RoomId(new_id()),
+            link: LinkId(new_id()),
             participant: ParticipantId(new_id()),
             other_participant: ParticipantId(new_id()),
             conv: ConvId(new_id()),
@@ -77,6 +79,7 @@ impl Tenant {
             (_, "robot-id") => json!(self.robot),
             (_, "poll-id") => json!(self.poll),
             (_, "room-id") => json!(self.room),
+            (_, "link-id") => json!(self.link),
             (_, "participant-id") => json!(self.participant),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
@@ -121,6 +124,8 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let room = server.host().call_typed(owner.caller(), Some(cid()), &create).await.unwrap().room;
     let participant = joined(server, &owner, room).await;
     let other_participant = joined(server, &colleague, room).await;
+    let guests = room::Link { room, ttl_ms: None };
+    let guests = server.host().call_typed(owner.caller(), None, &guests).await.unwrap().link;
     let departments = Departments { top, other, below_other };
     let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
     Tenant {
@@ -134,6 +139,7 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
         robot,
         poll,
         room,
+        link: guests,
         participant,
         other_participant,
     }
