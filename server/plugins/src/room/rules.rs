@@ -154,7 +154,7 @@ pub(super) fn room_for_one(meeting: &Meeting) -> Result<()> {
     match meeting.present().count() < ROOM_PARTICIPANTS_MAX {
         true => Ok(()),
         false => {
-            let msg = format!("{ROOM_PARTICIPANTS_MAX} are in this meeting; come when one has left");
+            let msg = format!("{ROOM_PARTICIPANTS_MAX} are in it; come when one has left");
             Err(Error::new(ErrorCode::Quota, msg))
         }
     }
