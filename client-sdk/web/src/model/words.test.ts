@@ -64,8 +64,12 @@ describe('a text', () => {
     ['mentions', '@Bo '.repeat(4_000)],
   ])('of the full length is taken apart at once, if it is made of %s', (_, text) => {
     const absent = Array.from({ length: 199 }, (_, n) => ({ user: `u${n}`, name: `Bob ${n}` }))
-    const began = performance.now()
-    partsOf(text, [{ user: 'bo', name: 'Bo' }, ...absent])
-    expect(performance.now() - began).toBeLessThan(200)
+    // The fastest of some: a machine that is busy elsewhere makes others wait.
+    const took = Array.from({ length: 5 }, () => {
+      const began = performance.now()
+      partsOf(text, [{ user: 'bo', name: 'Bo' }, ...absent])
+      return performance.now() - began
+    })
+    expect(Math.min(...took)).toBeLessThan(200)
   })
 })
