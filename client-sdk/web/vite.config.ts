@@ -24,5 +24,9 @@ export default defineConfig({
       '/v1': { target: SERVER, ws: true, changeOrigin: true, headers: { origin: SERVER } },
     },
   },
-  test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'texts/**/*.test.ts'] },
+  test: {
+    include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'texts/**/*.test.ts'],
+    // A patience for machines that do other work too; no test waits for it when all is well.
+    testTimeout: 60_000,
+  },
 })
