@@ -140,7 +140,8 @@ async fn a_timer_that_hangs_is_cut_off_and_holds_up_no_other() {
         tokio::task::yield_now().await;
     }
     assert!(!step.is_finished(), "the other one still hangs");
-    // It is waited for in true time: if a clock leapt, what a database answers would be cut off too.
+    // It is waited for in true time: if a clock leapt, an answer of a database would be cut off
+    // with it.
     assert_eq!(step.await.unwrap().unwrap(), Next::Now);
     world.mends();
     pass(&kit, 200).await;
