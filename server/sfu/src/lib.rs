@@ -20,6 +20,7 @@ pub mod munge;
 mod mux;
 mod net;
 mod publish;
+mod relief;
 mod room;
 mod sdp;
 mod select;

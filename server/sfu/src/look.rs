@@ -17,6 +17,7 @@ use crate::{
     mux::Id,
     net::Net,
     publish::{Layer, Track},
+    relief::Relief,
     room::{Person, Room},
     select::{Class, LayerRate, Wish, budget, estimate_for},
     subscribe::{Key, VOICES, Viewer},
@@ -48,6 +49,8 @@ pub(crate) struct Look<'a> {
     pub(crate) lost_after: Duration,
     /// Whether the thread has too much to do: nobody gets more than they have.
     pub(crate) strained: bool,
+    /// What is left out because it has had for a while.
+    pub(crate) relief: &'a Relief,
     pub(crate) told: &'a dyn Fn(MediaFact),
 }
 
@@ -156,8 +159,10 @@ impl Room {
             .iter()
             .filter(shown)
             .filter_map(|view| {
-                let layers = self.sent(key(view))?.layers.iter().map(Layer::rate).collect();
-                Some(Seen { view: *view, layers, class: self.class(key(view)) })
+                let (layers, class) = (&self.sent(key(view))?.layers, self.class(key(view)));
+                let left = look.relief.leaves(class, layers.len());
+                let layers = layers.iter().take(left).map(Layer::rate).collect();
+                Some(Seen { view: *view, layers, class })
             })
             .collect();
         let wishes: Vec<(Key, Wish<'_>)> = seen.iter().map(Seen::wish).collect();

@@ -23,6 +23,7 @@ use crate::{
     command::Called,
     look::{LOOK_EVERY, Look},
     net::Net,
+    relief::Relief,
     room::Room,
     socket,
     stats::{Laps, add},
@@ -46,6 +47,7 @@ pub(crate) struct Thread {
     pub(crate) people_max: usize,
     look_at: Instant,
     laps: Laps,
+    relief: Relief,
     /// When the kernel had what was forwarded in this lap.
     arrivals: Vec<Duration>,
 }
@@ -62,6 +64,7 @@ impl Thread {
             people_max,
             look_at: began,
             laps: Laps::default(),
+            relief: Relief::default(),
             arrivals: Vec::new(),
         }
     }
@@ -189,7 +192,6 @@ impl Thread {
             if let Some(room) = self.rooms.get_mut(&owner.room)
                 && let Some(number) = room.number(owner.participant)
             {
-                room.people[number].heard = at;
                 room.happened((&mut self.net, number), link, happened, at);
             }
             if closed {
@@ -238,6 +240,9 @@ impl Thread {
             self.look_at = now + LOOK_EVERY;
         }
         let (at, strained) = (self.at(now), self.strained(now));
+        if self.relief.strained(strained, at) {
+            tracing::warn!(strained, "a media thread changes how large the pictures are at most");
+        }
         let mut lost = Vec::new();
         for room in self.rooms.values_mut().filter(|room| due || room.is_urgent(at)) {
             let mut look = Look {
@@ -246,6 +251,7 @@ impl Thread {
                 at,
                 lost_after: self.lost_after,
                 strained,
+                relief: &self.relief,
                 told: &*self.told,
             };
             let gone = room.look(&mut look);
