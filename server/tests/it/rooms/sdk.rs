@@ -269,7 +269,8 @@ async fn what_is_sent_is_what_the_room_shows_as_on_however_two_people_mute_and_u
     let mute = Mute { room, participant: Some(participant), source: Source::Microphone };
     for _ in 0..8 {
         let (muted, unmuted) = tokio::join!(amys.call(&mute), bob.mute(Source::Microphone, false));
-        (muted.unwrap(), unmuted.unwrap());
+        muted.unwrap();
+        unmuted.unwrap();
         let room = amys.call(&Get { room }).await.unwrap();
         let bobs = room.participants.iter().find(|it| it.participant == participant).unwrap();
         voice.is_sent_if(!bobs.publications[&Source::Microphone].muted).await;
