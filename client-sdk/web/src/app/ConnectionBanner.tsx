@@ -6,7 +6,7 @@ import { Banner } from '../ui/Notice.tsx'
 import { Spinner } from '../ui/Spinner.tsx'
 
 /** There is no connection, and it is tried again. */
-export function ConnectionBanner({ client }: { client: Client }) {
+export function ConnectionBanner({ client, words }: { client: Client; words: string }) {
   const t = useText()
   const isShown = useSteady(useIsOffline(client))
   if (!isShown) return null
@@ -19,7 +19,7 @@ export function ConnectionBanner({ client }: { client: Client }) {
         </Button>
       }
     >
-      {t('connection.offline')}
+      {words}
     </Banner>
   )
 }

@@ -35,7 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <Navigation />
       <main id="main" className="shell-main" tabIndex={-1}>
-        <ConnectionBanner client={client} />
+        <ConnectionBanner client={client} words={t('connection.offline')} />
         <Suspense fallback={null}>{meeting && <Around meeting={meeting} />}</Suspense>
         <div className="shell-page">
           <Suspense fallback={<Skeleton />}>{children}</Suspense>

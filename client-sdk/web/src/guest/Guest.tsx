@@ -123,14 +123,15 @@ function Entered({
   org: string
   again: () => void
 }) {
+  const t = useText()
   const { meeting, client } = visit
   const state = useStore(meeting.view, view => view.state)
   if (state.state === 'left') return <Gone left={state} org={org} again={again} />
   const isWaiting = state.state === 'waiting'
   return (
     <div className="guest">
-      <Attendance meeting={meeting} />
-      <ConnectionBanner client={client} />
+      <Attendance meeting={meeting} isSeen />
+      <ConnectionBanner client={client} words={t('guest.offline')} />
       {isWaiting && <DoorHead org={org} />}
       <main className={isWaiting ? 'guest-waiting' : 'guest-meeting'}>
         {isWaiting ? <Waiting /> : <Inside />}

@@ -19,7 +19,7 @@ export default function Around({ meeting }: { meeting: Meeting }) {
   if (hasLeft) return null
   return (
     <InMeeting value={meeting}>
-      <Attendance meeting={meeting} />
+      <Attendance meeting={meeting} isSeen={isThere} />
       {!isThere && <Return />}
     </InMeeting>
   )

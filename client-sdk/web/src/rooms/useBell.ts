@@ -6,7 +6,7 @@ import { useKnocking, useView } from './hooks.ts'
 import { ring } from './level.ts'
 
 /** Rings when somebody knocks, and when the person is let in: they may be reading elsewhere. */
-export function useBell(): void {
+export function useBell(isSeen: boolean): void {
   const t = useText()
   const knocks = useKnocking().length > 0
   const state = useView(({ state }) => state.state)
@@ -20,10 +20,10 @@ export function useBell(): void {
     // Who is turned away, or goes, waits no more either.
     if (waited.current && !waits && state !== 'left') {
       bell()
-      toast('good', t('rooms.let.in'))
+      if (!isSeen) toast('good', t('rooms.let.in'))
     }
     waited.current = waits
-  }, [waits, state, t])
+  }, [waits, state, isSeen, t])
 }
 
 function bell(): void {
