@@ -65,7 +65,7 @@ pub struct RoomArgs {
     #[arg(long, value_enum, value_delimiter = ',', requires = "table")]
     only: Vec<Matter>,
     /// For how long people come and go, in the table.
-    #[arg(long, default_value_t = 2, requires = "table")]
+    #[arg(long, default_value_t = 4, requires = "table")]
     churn_minutes: u64,
     /// The bare forwarder instead of a server: what a room is compared with.
     #[arg(long, conflicts_with = "table")]

@@ -92,13 +92,20 @@ impl Measured {
         self.packets_per_s() / self.load()
     }
 
-    /// Delays of all, in nanoseconds.
-    pub fn delays(&self) -> Histogram<u64> {
-        let mut all = no_delays();
+    /// Delays of voices and of pictures, in nanoseconds.
+    pub fn kinds(&self) -> [(&'static str, Histogram<u64>); 2] {
+        let (mut voices, mut pictures) = (no_delays(), no_delays());
         for ledger in &self.received {
-            let added = all.add(&ledger.voices).and_then(|()| all.add(&ledger.pictures));
+            let added = voices.add(&ledger.voices).and_then(|()| pictures.add(&ledger.pictures));
             added.expect("all have the same bounds");
         }
+        [("voices", voices), ("pictures", pictures)]
+    }
+
+    /// Delays of all, in nanoseconds.
+    pub fn delays(&self) -> Histogram<u64> {
+        let [(_, mut all), (_, pictures)] = self.kinds();
+        all.add(&pictures).expect("all have the same bounds");
         all
     }
 

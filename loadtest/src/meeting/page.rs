@@ -69,7 +69,7 @@ pub fn histogram(title: &'static str, delays: &Delays) -> Plot {
 }
 
 /// Everything that a room promises.
-pub fn of_all(verdicts: Vec<Verdict>, facts: Vec<(String, String)>, charts: Vec<Plot>) -> Report {
+pub fn of_all(verdicts: &[Verdict], facts: &[(String, String)], charts: &[Plot]) -> Report {
     let reached = verdicts.iter().filter(|verdict| verdict.is_reached()).count();
     Report {
         title: "Rooms".into(),
@@ -80,10 +80,10 @@ pub fn of_all(verdicts: Vec<Verdict>, facts: Vec<(String, String)>, charts: Vec<
             verdicts.len()
         ),
         stopped: None,
-        facts,
-        verdicts,
+        facts: facts.to_vec(),
+        verdicts: verdicts.to_vec(),
         bands: Vec::new(),
-        charts,
+        charts: charts.to_vec(),
         timeline: Timeline::new(now_ns()),
         arrivals: "packets",
     }
@@ -111,14 +111,7 @@ pub fn of_one(args: &RoomArgs, measured: &Measured) -> Report {
         number("pictures stood still", pictures.freezes.to_string()),
         number("join to first packet, p50", format!("{joins:.0} ms")),
     ];
-    let by_kind = |of: fn(&super::ledger::Ledger) -> &Histogram<u64>| {
-        let mut all = super::ledger::no_delays();
-        for ledger in &measured.received {
-            all.add(of(ledger)).expect("all have the same bounds");
-        }
-        all
-    };
-    let kinds = [("voices", by_kind(|it| &it.voices)), ("pictures", by_kind(|it| &it.pictures))];
+    let kinds = measured.kinds();
     Report {
         title: "A meeting".into(),
         what: format!(

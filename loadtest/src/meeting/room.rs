@@ -22,6 +22,8 @@ use crate::{
 
 /// How much of what the server says is read at a time.
 const HEARD_MAX: usize = 256;
+/// After so many have come in, everybody says that they are there.
+const BEAT_EACH: usize = 10;
 /// So often it is somebody's turn to be read …
 const TURN: Duration = Duration::from_millis(50);
 /// … and after so many turns it has been everybody's.
@@ -48,7 +50,7 @@ pub fn run(rooms: &mut [Room], gathering: &mut Gathering, time: Duration) -> Res
         let turn = left.min(TURN);
         gathering.run(turn)?;
         left -= turn;
-        rooms.iter_mut().try_for_each(Room::beat)?;
+        rooms.iter_mut().try_for_each(|room| room.beat(room.links.len().div_ceil(TURNS)))?;
     }
     Ok(())
 }
@@ -97,6 +99,9 @@ impl Room {
             link.calls(sources.map(publish).collect())?;
         }
         self.links.push((link, participant));
+        if number.is_multiple_of(BEAT_EACH) {
+            self.beat_all()?;
+        }
         gathering.seat(seat, true)
     }
 
@@ -126,9 +131,14 @@ impl Room {
         gathering.run(Duration::ZERO)
     }
 
+    /// Everybody says that they are there, as while others come in.
+    pub fn beat_all(&mut self) -> Result<(), Failed> {
+        self.beat(self.links.len())
+    }
+
     /// The next few say that they are there and take note of what the server says beside.
-    fn beat(&mut self) -> Result<(), Failed> {
-        for _ in 0..self.links.len().div_ceil(TURNS) {
+    fn beat(&mut self, len: usize) -> Result<(), Failed> {
+        for _ in 0..len {
             self.next = (self.next + 1) % self.links.len();
             let (link, _) = &mut self.links[self.next];
             link.write(client::ping(Codec::Json))?;

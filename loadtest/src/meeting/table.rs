@@ -109,7 +109,7 @@ impl Matter {
 }
 
 /// Measures these, or all if none is named; prints them, writes a page into this folder, and fails
-/// if a bar was not reached.
+/// if a bar was not reached. After each matter the page has all that was seen until then.
 pub fn run(site: &Site, only: &[Matter], out: &Path) -> Result<(), Failed> {
     let mut all = Outcome::default();
     for &matter in if only.is_empty() { Matter::value_variants() } else { only } {
@@ -119,11 +119,13 @@ pub fn run(site: &Site, only: &[Matter], out: &Path) -> Result<(), Failed> {
         outcome.facts.iter().for_each(|(what, much)| println!("{what:<58}{much}"));
         outcome.verdicts.iter().for_each(|verdict| println!("{verdict}"));
         all.append(outcome);
+        page::of_all(&all.verdicts, &all.facts, &all.charts).write(out)?;
     }
     bars::print(&all.verdicts);
-    let missed = all.verdicts.iter().filter(|verdict| !verdict.is_reached()).count();
-    page::of_all(all.verdicts, all.facts, all.charts).write(out)?;
-    if missed == 0 { Ok(()) } else { Err(Failed::Missed(missed)) }
+    match all.verdicts.iter().filter(|verdict| !verdict.is_reached()).count() {
+        0 => Ok(()),
+        missed => Err(Failed::Missed(missed)),
+    }
 }
 
 fn args(publishers: usize, subscribers: usize) -> RoomArgs {

@@ -16,23 +16,40 @@ use crate::{bars::Verdict, fleet::Failed, timeline::Timeline};
 const PERCENTILES: [f64; 7] = [50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
 
 const STYLE: &str = "
-:root{color-scheme:light dark;--ink:#1c2430;--dim:#5d6878;--line:#d9dee6;--page:#fff;
---a:#0b62c4;--b:#b3470b;--c:#7a3fb0;--band:#f3d9c4}
+:root{color-scheme:light dark;--ink:#1c2430;--dim:#5d6878;--line:#d9dee6;--page:#fff;--card:#f6f8fb;
+--a:#0b62c4;--b:#b3470b;--c:#7a3fb0;--band:#f3d9c4;--yes:#0a6b3d;--yes-bg:#dcf3e6;--no:#a12016;
+--no-bg:#fbe2de}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#9aa6b6;--line:#2e3744;--page:#12171e;
---a:#6db3ff;--b:#ffa366;--c:#c79bf2;--band:#4a3424}}
+--card:#1a212b;--a:#6db3ff;--b:#ffa366;--c:#c79bf2;--band:#4a3424;--yes:#7fe0ad;--yes-bg:#143626;
+--no:#ff9d92;--no-bg:#45201c}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
-max-width:760px;margin:0 auto;padding:16px}
-h1{font-size:1.4em;margin:.2em 0}p{margin:.5em 0}.dim,figcaption{color:var(--dim)}
+max-width:980px;margin:0 auto;padding:20px 16px 48px}
+h1{font-size:1.6em;margin:.2em 0}h2{font-size:1.15em;margin:1.8em 0 .4em}p{margin:.5em 0;max-width:46em}
+.dim,figcaption{color:var(--dim)}
 .bad{border-left:4px solid var(--b);padding-left:10px}
-figure{margin:1.6em 0}figcaption{margin-bottom:.3em}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--dim);font-size:12px}
-@media(max-width:600px){svg text{font-size:21px}polyline{stroke-width:3}}
+figure{margin:1.2em 0;padding:12px 14px 6px;background:var(--card);border-radius:10px}
+figcaption{margin-bottom:.4em}figcaption strong{color:var(--ink);font-weight:600}
+svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px}
+@media(max-width:600px){svg text{font-size:21px}polyline{stroke-width:3}figure{margin:1.2em -8px}}
 .grid{stroke:var(--line);fill:none}.band{fill:var(--band)}
 polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}
 polyline.l0{stroke:var(--a)}polyline.l1{stroke:var(--b)}polyline.l2{stroke:var(--c)}
-b.l0{color:var(--a)}b.l1{color:var(--b)}b.l2{color:var(--c)}b{margin-left:.6em}
-div{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-td,th{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
+b{margin-left:.8em;font-weight:600;white-space:nowrap}
+b:before{content:'';display:inline-block;width:.9em;height:.22em;border-radius:2px;
+background:currentColor;margin-right:.35em;vertical-align:.22em}
+b.l0{color:var(--a)}b.l1{color:var(--b)}b.l2{color:var(--c)}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+td,th{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;color:var(--dim);font-size:.85em}
+.n{text-align:right;white-space:nowrap}.bars td:last-child{font-size:.88em}
+.yes,.no{display:inline-block;padding:0 .6em;border-radius:1em;font-size:.85em;font-weight:600;
+white-space:nowrap}
+.yes{color:var(--yes);background:var(--yes-bg)}.no{color:var(--no);background:var(--no-bg)}
+.scroll{overflow-x:auto}
+@media(max-width:700px){.bars thead{display:none}.bars tr{display:grid;padding:8px 0;gap:0 10px;
+grid-template-columns:auto auto 1fr;border-bottom:1px solid var(--line)}
+.bars td{border:0;padding:1px 0}.bars td:first-child,.bars td:last-child{grid-column:1/-1}
+.bars td:nth-child(4){text-align:right}.bars .n:nth-child(2){font-weight:600}}
 ";
 
 /// What a run measured.
@@ -89,24 +106,29 @@ impl Report {
         }
         out += &self.bars();
         if !self.facts.is_empty() {
-            out += "<h2>Figures</h2><div><table>";
+            out += "<h2>Figures</h2><table>";
             for (what, much) in &self.facts {
                 out += &format!("<tr><td>{}<td>{}", escaped(what), escaped(much));
             }
-            out += "</table></div>\n";
+            out += "</table>\n";
+        }
+        if !self.charts.is_empty() {
+            out += "<h2>Courses</h2>\n";
         }
         self.charts.iter().for_each(|chart| out += &chart.figure());
         self.plots().iter().for_each(|plot| out += &plot.figure());
         if !self.bands.is_empty() {
-            out += "<div><table><tr><th>from<th>to<th>what";
+            out += "<div class=scroll><table><tr><th>from<th>to<th>what";
             for Band { from, to, name } in &self.bands {
                 write!(out, "<tr><td>{from:.1} s<td>{to:.1} s<td>{}", escaped(name))
                     .expect("a string takes everything");
             }
             out += "</table></div>\n";
         }
-        out += "<p class=dim>Times count from when something was due, not from when it was begun: \
-                being late counts.</p>\n";
+        if !self.timeline.seconds().is_empty() {
+            out += "<p class=dim>Times count from when something was due, not from when it was begun: \
+                    being late counts.</p>\n";
+        }
         out
     }
 
@@ -115,8 +137,8 @@ impl Report {
         if self.verdicts.is_empty() {
             return String::new();
         }
-        let mut out = "<h2>Bars</h2><table class=bars><thead><tr><th>matter<th>seen<th>bar<th>\
-                       <th>from</thead>"
+        let mut out = "<h2>Bars</h2><table class=bars><thead><tr><th>matter<th class=n>seen\
+                       <th class=n>bar<th>verdict<th>from</thead>"
             .to_owned();
         for verdict in &self.verdicts {
             let Verdict { matter, figure, bar, from } = verdict;

@@ -12,6 +12,7 @@ const BELOW: f64 = 30.0;
 const TICKS: u32 = 5;
 
 /// A line of a plot.
+#[derive(Clone)]
 pub struct Line {
     /// What it shows.
     pub name: &'static str,
@@ -31,6 +32,7 @@ pub struct Band {
 }
 
 /// A plot.
+#[derive(Clone)]
 pub struct Plot {
     /// What it shows.
     pub title: &'static str,
@@ -56,6 +58,7 @@ fn short(value: f64) -> String {
     match value {
         _ if value >= 10_000.0 => format!("{:.0}k", value / 1e3),
         _ if value >= 10.0 || value == 0.0 => format!("{value:.0}"),
+        _ if value < 0.1 => format!("{value:.2}"),
         _ => format!("{value:.1}"),
     }
 }
@@ -128,8 +131,11 @@ impl Scale {
 impl Plot {
     /// The plot, as a figure of a page.
     pub fn figure(&self) -> String {
-        let mut out =
-            format!("<figure><figcaption>{}, {}", escaped(self.title), escaped(self.unit));
+        let mut out = format!(
+            "<figure><figcaption><strong>{}</strong>, {}",
+            escaped(self.title),
+            escaped(self.unit)
+        );
         for (number, line) in self.lines.iter().enumerate() {
             write_to(&mut out, format_args!(" <b class=l{number}>{}</b>", escaped(line.name)));
         }

@@ -18,7 +18,7 @@ const PEOPLE: usize = 20;
 const TALKING: usize = 3;
 const CAMERAS: usize = 2;
 /// Before this part of the time is over, everything that is kept for the next ones is there.
-const SETTLED: f64 = 0.34;
+const SETTLED: f64 = 0.5;
 /// What they leave behind is gone in this time …
 const GONE_MAX: Duration = Duration::from_secs(20);
 /// … and looked after so often.
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(reached(60, files, 0.0), [false, true, true, true]);
         let sockets = |at| Used { sockets: 20.0 + at, ..steady(at) };
         assert_eq!(reached(60, sockets, 0.0), [true, false, true, true]);
-        let memory = |at| Used { kib: 50_000.0 + 100.0 * at, ..steady(at) };
+        let memory = |at| Used { kib: 50_000.0 + 500.0 * at, ..steady(at) };
         assert_eq!(reached(60, memory, 0.0), [true, true, true, false]);
         assert_eq!(reached(60, steady, 2.0), [true, true, false, true]);
     }
