@@ -209,7 +209,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_estimate_alone_never_says_that_a_way_is_full(
-            estimates in prop::collection::vec((1_000_u64..5_000_000, 20_u64..150, 0_f32..0.1), 1..200),
+            estimates in
+                prop::collection::vec((1_000_u64..5_000_000, 20_u64..150, 0_f32..0.1), 1..200),
         ) {
             let mut way = Way::new(2_000_000);
             for (nth, (bps, round, loss)) in estimates.into_iter().enumerate() {

@@ -136,7 +136,8 @@ proptest! {
         more in 0_u64..3_000_000,
     ) {
         let choose = |budget| {
-            let chosen = Selector::new().select(Duration::ZERO, (budget, Keeps::Nothing), &wishes(&tiles));
+            let means = (budget, Keeps::Nothing);
+            let chosen = Selector::new().select(Duration::ZERO, means, &wishes(&tiles));
             worth(&tiles, &chosen)
         };
         prop_assert!(choose(budget + more) >= choose(budget));
@@ -169,7 +170,9 @@ proptest! {
     ) {
         let budgets: Vec<u64> = wobble.iter().map(|part| middle * part / 1_000).collect();
         let mut selector = Selector::new();
-        let select = |now, budget, wishes: &[(usize, Wish)]| selector.select(now, (budget, Keeps::Nothing), wishes);
+        let select = |now, budget, wishes: &[(usize, Wish)]| {
+            selector.select(now, (budget, Keeps::Nothing), wishes)
+        };
         prop_assert_eq!(check_steady(&tiles, &budgets, select), Ok(()));
     }
 
@@ -178,7 +181,8 @@ proptest! {
         let mut selector = Selector::new();
         selector.select(Duration::ZERO, (0, Keeps::Nothing), &wishes(&tiles));
         let enough = selector.desired_bps();
-        let chosen = Selector::new().select(Duration::ZERO, (enough + 1, Keeps::Nothing), &wishes(&tiles));
+        let means = (enough + 1, Keeps::Nothing);
+        let chosen = Selector::new().select(Duration::ZERO, means, &wishes(&tiles));
         for ((_, wish), layer) in wishes(&tiles).iter().zip(chosen) {
             prop_assert_eq!(layer.map_or(0, |layer| layer + 1), wish.useful());
         }
