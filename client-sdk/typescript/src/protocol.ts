@@ -2958,7 +2958,8 @@ export interface Operations {
   /**
    * Begins a guest's session by a link. It is good for this room, and there for `room.get`,
    * `room.join`, `room.leave`, `room.offer`, `room.subscribe`, `room.answer`, `room.candidate`,
-   * `room.publish`, `room.raise_hand` and `room.react` alone.
+   * `room.publish`, `room.raise_hand`, `room.react` and, of the room's log and the guest's own,
+   * `log.read`: nothing else.
    */
   'room.enter': { args: RoomEnter; reply: RoomEntered; effect: 'state' }
   /** Makes the first organisation and its administrator, with the first start's one-time token. */
