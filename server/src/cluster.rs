@@ -7,6 +7,7 @@
 mod beat;
 mod calls;
 pub(crate) mod message;
+pub(crate) mod pending;
 mod presence;
 
 use std::{

@@ -6,12 +6,7 @@
 //! that is asked does it. A word that the bus loses costs a refusal, or after the call was handed
 //! over an unknown outcome: whoever called asks again with the same `cid`, as ever.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use carillon_bus::{Bus, Part};
 use carillon_plugin::{Asked, Caller, Error, Live as _, Result, nobody};
@@ -19,7 +14,10 @@ use carillon_protocol::{Cid, ErrorBody, ErrorCode, Json, OrgId, RunId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{GONE_AFTER, message};
+use super::{
+    GONE_AFTER, message,
+    pending::{BUSY_RETRY_MS, Pending, Ticket},
+};
 use crate::gateway::Hub;
 
 /// How long the others may take to say whether they have the program: they answer from memory, so
@@ -27,11 +25,6 @@ use crate::gateway::Hub;
 const FIND_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the other node may take to answer: the program has as much there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// So many calls of this node wait for others at once: each keeps its arguments, of a frame's
-/// length at most, until it is handed over.
-const CALLS_MAX: usize = 1_024;
-/// When to come back if there are more.
-const BUSY_RETRY_MS: u64 = 500;
 /// When to come back if the others cannot be asked.
 const UNREACHED_RETRY_MS: u64 = 2_000;
 
@@ -57,13 +50,7 @@ pub type Answer = std::result::Result<Json, ErrorBody>;
 pub(super) struct Calls {
     run: RunId,
     bus: Arc<dyn Bus>,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    last_id: u64,
-    calls: HashMap<u64, Stage>,
+    waiting: Pending<Stage>,
 }
 
 /// What a call waits for.
@@ -74,18 +61,6 @@ enum Stage {
     Answered(oneshot::Sender<Answer>),
 }
 
-/// A call that waits. Whoever gives up takes it back.
-struct Ticket<'a> {
-    calls: &'a Calls,
-    id: u64,
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.calls.waiting().calls.remove(&self.id);
-    }
-}
-
 impl fmt::Debug for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Calls").field("run", &self.run).finish_non_exhaustive()
@@ -94,12 +69,7 @@ impl fmt::Debug for Calls {
 
 impl Calls {
     pub(super) fn new(run: RunId, bus: Arc<dyn Bus>) -> Calls {
-        Calls { run, bus, waiting: Mutex::default() }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in here panics between two changes that belong together.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        Calls { run, bus, waiting: Pending::default() }
     }
 
     /// Asks a program that is connected to another node, and waits for what it says.
@@ -122,7 +92,7 @@ impl Calls {
         self.bus.publish(part, message::wanted(self.run, ticket.id, (caller.org, &op)));
         let Ok(Ok(Some(to))) = timeout(FIND_TIMEOUT, who).await else { return Err(nobody(&op)) };
         let (answer, answered) = oneshot::channel();
-        self.waiting().calls.insert(ticket.id, Stage::Answered(answer));
+        ticket.waits(Stage::Answered(answer));
         let call = Call { user: caller.user, org: caller.org, op, cid, args };
         self.bus.publish(part, message::asked(to, (self.run, ticket.id), &call));
         match timeout(ANSWER_TIMEOUT, answered).await {
@@ -135,26 +105,23 @@ impl Calls {
         }
     }
 
-    fn begin(&self, stage: Stage) -> Result<Ticket<'_>> {
-        let mut waiting = self.waiting();
-        if waiting.calls.len() >= CALLS_MAX {
+    fn begin(&self, stage: Stage) -> Result<Ticket<'_, Stage>> {
+        self.waiting.begin(stage).ok_or_else(|| {
             let msg = "too many calls wait for programs at other nodes; try again soon";
-            return Err(Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS));
-        }
-        waiting.last_id += 1;
-        let id = waiting.last_id;
-        waiting.calls.insert(id, stage);
-        Ok(Ticket { calls: self, id })
+            Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS)
+        })
     }
 
     /// A node has the program, or has it not.
     pub(super) fn found(&self, id: u64, run: RunId, here: bool) {
-        let mut waiting = self.waiting();
-        let Some(Stage::Found(others, _)) = waiting.calls.get_mut(&id) else { return };
-        others.retain(|other| *other != run);
-        if (here || others.is_empty())
-            && let Some(Stage::Found(_, found)) = waiting.calls.remove(&id)
-        {
+        let is_known = |stage: &mut Stage| match stage {
+            Stage::Found(others, _) => {
+                others.retain(|other| *other != run);
+                here || others.is_empty()
+            }
+            Stage::Answered(_) => false,
+        };
+        if let Some(Stage::Found(_, found)) = self.waiting.take_if(id, is_known) {
             // Whoever waited may have given up in this moment.
             let _gone = found.send(here.then_some(run));
         }
@@ -162,10 +129,8 @@ impl Calls {
 
     /// A node answers.
     pub(super) fn answered(&self, id: u64, answer: Answer) {
-        let mut waiting = self.waiting();
-        if let Some(Stage::Answered(_)) = waiting.calls.get(&id)
-            && let Some(Stage::Answered(waits)) = waiting.calls.remove(&id)
-        {
+        let waits = |stage: &mut Stage| matches!(stage, Stage::Answered(_));
+        if let Some(Stage::Answered(waits)) = self.waiting.take_if(id, waits) {
             let _gone = waits.send(answer);
         }
     }
@@ -193,7 +158,7 @@ mod tests {
     use carillon_bus::{NodeId, Signal, Subscription};
     use carillon_protocol::id::Ulid;
 
-    use super::{message::Message, *};
+    use super::{super::pending::CALLS_MAX, message::Message, *};
 
     const EAST: RunId = RunId(Ulid(1));
     const WEST: RunId = RunId(Ulid(2));
@@ -245,7 +210,7 @@ mod tests {
         };
         let (answer, ()) = tokio::join!(calls.ask(asked()), silent);
         assert_eq!(answer.unwrap_err().code(), ErrorCode::TimeoutUnknown);
-        assert!(calls.waiting().calls.is_empty(), "nothing is kept of it");
+        assert!(calls.waiting.is_empty(), "nothing is kept of it");
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,7 +223,7 @@ mod tests {
 
         let answer = timeout(FIND_TIMEOUT * 2, calls.ask(asked())).await.expect("it gives up");
         assert_eq!(answer.unwrap_err().code(), ErrorCode::Unavailable);
-        assert!(calls.waiting().calls.is_empty(), "nothing is kept of it");
+        assert!(calls.waiting.is_empty(), "nothing is kept of it");
     }
 
     #[tokio::test(start_paused = true)]

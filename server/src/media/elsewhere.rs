@@ -3,11 +3,7 @@
 //! A word that the bus loses costs the one who asks a moment, and then `E_UNAVAILABLE`: everything
 //! that is asked of media can be asked again.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use carillon_bus::{Bus, Part};
 use carillon_plugin::{Error, MediaAnswer, MediaAsked, Result};
@@ -15,16 +11,14 @@ use carillon_protocol::{ErrorBody, ErrorCode, RoomId, RunId};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::Load;
-use crate::cluster::message;
+use crate::cluster::{
+    message,
+    pending::{BUSY_RETRY_MS, Pending},
+};
 
 /// How long the owner may take: its threads answer within milliseconds, and who waits longer than
 /// this has lost a word.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-/// So many wait at once: each keeps a description until it is handed over, and a room that was lost
-/// asks for all its people at the same time.
-const CALLS_MAX: usize = 1_024;
-/// When to come back if there are more.
-const BUSY_RETRY_MS: u64 = 500;
 /// When to come back if the owner did not answer.
 const SILENT_RETRY_MS: u64 = 500;
 
@@ -37,35 +31,12 @@ pub type Carried = std::result::Result<MediaAnswer, ErrorBody>;
 pub(super) struct Elsewhere {
     run: RunId,
     bus: Arc<dyn Bus>,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    last_id: u64,
-    calls: HashMap<u64, oneshot::Sender<Carried>>,
-}
-
-/// A call that waits. Whoever gives up takes it back.
-struct Ticket<'a> {
-    elsewhere: &'a Elsewhere,
-    id: u64,
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.elsewhere.waiting().calls.remove(&self.id);
-    }
+    waiting: Pending<oneshot::Sender<Carried>>,
 }
 
 impl Elsewhere {
     pub(super) fn new(run: RunId, bus: Arc<dyn Bus>) -> Elsewhere {
-        Elsewhere { run, bus, waiting: Mutex::default() }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in here panics between two changes that belong together.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        Elsewhere { run, bus, waiting: Pending::default() }
     }
 
     /// How the bus is.
@@ -76,7 +47,10 @@ impl Elsewhere {
     /// Asks the owner of a room, and waits for what it says.
     pub(super) async fn ask(&self, owner: RunId, asked: MediaAsked) -> Result<MediaAnswer> {
         let (answer, answered) = oneshot::channel();
-        let ticket = self.begin(answer)?;
+        let ticket = self.waiting.begin(answer).ok_or_else(|| {
+            let msg = "too many calls wait for the nodes that carry rooms; try again soon";
+            Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS)
+        })?;
         let part = part_of(asked.room);
         self.bus.publish(part, message::media(owner, (self.run, ticket.id), &asked));
         match timeout(ANSWER_TIMEOUT, answered).await {
@@ -88,21 +62,9 @@ impl Elsewhere {
         }
     }
 
-    fn begin(&self, answer: oneshot::Sender<Carried>) -> Result<Ticket<'_>> {
-        let mut waiting = self.waiting();
-        if waiting.calls.len() >= CALLS_MAX {
-            let msg = "too many calls wait for the nodes that carry rooms; try again soon";
-            return Err(Error::new(ErrorCode::Busy, msg).retry_ms(BUSY_RETRY_MS));
-        }
-        waiting.last_id += 1;
-        let id = waiting.last_id;
-        waiting.calls.insert(id, answer);
-        Ok(Ticket { elsewhere: self, id })
-    }
-
     /// A node answers.
     pub(super) fn answered(&self, id: u64, carried: Carried) {
-        if let Some(waits) = self.waiting().calls.remove(&id) {
+        if let Some(waits) = self.waiting.take_if(id, |_| true) {
             // Whoever waited may have given up in this moment.
             let _gone = waits.send(carried);
         }
@@ -136,7 +98,7 @@ mod tests {
     use carillon_protocol::id::Ulid;
 
     use super::*;
-    use crate::cluster::message::Message;
+    use crate::cluster::{message::Message, pending::CALLS_MAX};
 
     const EAST: RunId = RunId(Ulid(1));
     const WEST: RunId = RunId(Ulid(2));
@@ -178,7 +140,7 @@ mod tests {
             let (answer, ()) = tokio::join!(elsewhere.ask(WEST, asked()), answers);
             assert_eq!(answer.map_err(Error::into_body), carried);
         }
-        assert!(elsewhere.waiting().calls.is_empty(), "nothing is kept of them");
+        assert!(elsewhere.waiting.is_empty(), "nothing is kept of them");
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,6 +154,6 @@ mod tests {
         assert_eq!(ask().await.unwrap_err().code(), ErrorCode::Busy);
         drop(waiting);
         assert_eq!(ask().await.unwrap_err().code(), ErrorCode::Unavailable, "there is room again");
-        assert!(elsewhere.waiting().calls.is_empty(), "nothing is kept of them");
+        assert!(elsewhere.waiting.is_empty(), "nothing is kept of them");
     }
 }

@@ -41,7 +41,15 @@ pub(super) fn rooms(config: &Config) -> Finding {
             }
         }
     }
-    Ok(format!("UDP and TCP from {first} on are free; {}", buffers()))
+    Ok(format!("UDP and TCP from {first} on are free, {}; {}", door(config), buffers()))
+}
+
+/// What is left where neither gets through.
+fn door(config: &Config) -> String {
+    match config.media_door(config.listen) {
+        Some(port) => format!("and TCP comes to port {port} too"),
+        None => "which the proxy's port is no way around".to_owned(),
+    }
 }
 
 /// Sends a datagram to itself.
