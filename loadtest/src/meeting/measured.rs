@@ -117,7 +117,7 @@ impl Measured {
     /// The figures of the server's core in a few words.
     pub fn core(&self) -> String {
         format!(
-            "{:.0} packets/s at {:.0} % of the core, {:.1} us each (the generator {:.0} % of its own)",
+            "{:.0} packets/s at {:.0} % of the core, {:.1} us each (generator: {:.0} % of its own)",
             self.packets_per_s(),
             self.load() * 100.0,
             self.us_per_packet(),

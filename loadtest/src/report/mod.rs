@@ -24,7 +24,8 @@ const STYLE: &str = "
 --no:#ff9d92;--no-bg:#45201c}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
 max-width:980px;margin:0 auto;padding:20px 16px 48px}
-h1{font-size:1.6em;margin:.2em 0}h2{font-size:1.15em;margin:1.8em 0 .4em}p{margin:.5em 0;max-width:46em}
+h1{font-size:1.6em;margin:.2em 0}h2{font-size:1.15em;margin:1.8em 0 .4em}
+p{margin:.5em 0;max-width:46em}
 .dim,figcaption{color:var(--dim)}
 .bad{border-left:4px solid var(--b);padding-left:10px}
 figure{margin:1.2em 0;padding:12px 14px 6px;background:var(--card);border-radius:10px}
@@ -126,8 +127,8 @@ impl Report {
             out += "</table></div>\n";
         }
         if !self.timeline.seconds().is_empty() {
-            out += "<p class=dim>Times count from when something was due, not from when it was begun: \
-                    being late counts.</p>\n";
+            out += "<p class=dim>Times count from when something was due, not from when it was \
+                    begun: being late counts.</p>\n";
         }
         out
     }
