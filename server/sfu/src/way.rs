@@ -20,6 +20,9 @@ const LOSS_CLEAR: f32 = 0.02;
 const QUEUE_SIGN: Duration = Duration::from_millis(150);
 /// A sign is believed for so long.
 const SIGN_LASTS: Duration = Duration::from_secs(1);
+/// An estimate that was fed nothing for so long says nothing: where what fills a way up is not
+/// reported, it would be the same for ever.
+const UNFED_AFTER: Duration = Duration::from_secs(5);
 /// The shortest time that packets travelled is looked for among those of one to two of these.
 const SHORTEST_OF: Duration = Duration::from_secs(10);
 /// A way that nobody measures is judged anew this often.
@@ -67,6 +70,8 @@ pub struct Way {
     shortest: [Option<Duration>; 2],
     span: Duration,
     sign: Option<Duration>,
+    /// Since when nothing was reported.
+    silent: Option<Duration>,
 }
 
 impl Way {
@@ -83,6 +88,7 @@ impl Way {
             shortest: [None; 2],
             span: Duration::ZERO,
             sign: None,
+            silent: None,
         }
     }
 
@@ -101,10 +107,13 @@ impl Way {
         self.newest_bps = report.estimate_bps.or(self.newest_bps);
         match report.loss {
             Some(loss) => {
-                self.judge = Judge::Estimate;
+                (self.judge, self.silent) = (Judge::Estimate, None);
                 self.sign_if(loss > LOSS_FULL, now);
             }
-            None => self.sign_if(self.judge == Judge::Estimate, now),
+            None => {
+                self.silent.get_or_insert(now);
+                self.sign_if(self.judge == Judge::Estimate && !self.is_unfed(now), now);
+            }
         }
         if let (Some(round), true) = (report.round, report.loss.is_some()) {
             let shortest = self.shortest_round(round, now);
@@ -154,6 +163,7 @@ impl Way {
     pub fn keeps(&self, now: Duration) -> Keeps {
         match (self.judge, self.is_full(now)) {
             (Judge::Nobody, _) | (Judge::Estimate, true) => Keeps::Nothing,
+            (Judge::Estimate, false) if self.is_unfed(now) => Keeps::First,
             (Judge::Estimate, false) => Keeps::Shown,
             (Judge::Loss, true) => Keeps::First,
             (Judge::Loss, false) => Keeps::All,
@@ -168,6 +178,10 @@ impl Way {
             Judge::Estimate => self.is_full(now) || bps <= self.estimate_bps.min(self.newest()),
             Judge::Loss => false,
         }
+    }
+
+    fn is_unfed(&self, now: Duration) -> bool {
+        self.silent.is_some_and(|since| now.saturating_sub(since) >= UNFED_AFTER)
     }
 
     fn newest(&self) -> u64 {
@@ -258,6 +272,21 @@ mod tests {
             way.reported(report(2_000_000, 0.0, 40), ms(1_250));
             assert!(!way.is_full(ms(1_250)), "sign {nth}");
         }
+    }
+
+    #[test]
+    fn an_estimate_that_nothing_feeds_is_no_judge() {
+        let mut way = Way::new(2_000_000);
+        way.reported(report(90_000, 0.0, 40), ms(0));
+        let mut keeps = |at| {
+            way.reported(Report::default(), ms(at));
+            way.keeps(ms(at))
+        };
+        assert_eq!(keeps(250), Keeps::Nothing);
+        assert_eq!(keeps(5_000), Keeps::Nothing);
+        assert_eq!(keeps(6_000), Keeps::First, "one picture finds out");
+        way.reported(report(90_000, 0.0, 40), ms(6_250));
+        assert_eq!(way.keeps(ms(6_250)), Keeps::Shown);
     }
 
     #[test]
