@@ -202,13 +202,26 @@ test('on a Mac the key of commands is ⌘, and Ctrl moves the cursor', async ({ 
   await expect(button('Mute')).toBeVisible()
 })
 
+/** Waits until the strip shows whole tiles, and for so many people one or a number. */
+async function wholeTiles(page: Page, people: number): Promise<void> {
+  const strip = page.locator('.stage-strip')
+  await expect(async () => {
+    const { bottom } = await strip.evaluate(one => one.getBoundingClientRect())
+    const tiles = strip.getByRole('listitem')
+    const ends = await tiles.evaluateAll(all => all.map(one => one.getBoundingClientRect().bottom))
+    expect(Math.max(...ends)).toBeLessThanOrEqual(bottom + 1)
+    const words = await strip.getByText(/^\d+ more$/).textContent()
+    expect(ends.length - 1 + Number.parseInt(words ?? '', 10)).toBe(people)
+  }).toPass({ timeout: 10_000 })
+}
+
 test('with large letters the strip still shows whole tiles, and how many more there are', async ({
   visit,
   company,
 }) => {
   const others = ['bob', 'carol', 'frank', 'leo', 'mandy']
   const conv = await company.group('Large letters', 'amy', ...others)
-  const page = await visit('amy', conv, { viewport: { width: 900, height: 520 } })
+  const page = await visit('amy', conv, { viewport: { width: 900, height: 640 } })
   await page.evaluate(() => document.documentElement.style.setProperty('font-size', '24px'))
   await enter(page)
   const [room] = (await company.as('amy', 'room.list', { conv })).rooms
@@ -216,16 +229,10 @@ test('with large letters the strip still shows whole tiles, and how many more th
   for (const login of others) await company.as(login, 'room.join', { room: room.room })
   await press(page, 'More')
   await page.getByRole('menuitem', { name: 'Speaker view' }).click()
-  const strip = page.locator('.stage-strip')
-  await expect(strip.getByText(/^\d+ more$/)).toBeVisible()
-  const { bottom } = await strip.evaluate(one => one.getBoundingClientRect())
-  const ends = await strip
-    .getByRole('listitem')
-    .evaluateAll(all => all.map(one => one.getBoundingClientRect().bottom))
-  expect(Math.max(...ends)).toBeLessThanOrEqual(bottom + 1)
-  // Oneself, others, and the rest as a number: nobody is missing, and one is large.
-  const more = Number.parseInt((await strip.getByText(/^\d+ more$/).textContent()) ?? '', 10)
-  expect(ends.length - 1 + more).toBe(others.length)
+  await wholeTiles(page, others.length)
+  // Also where there is room for one only.
+  await page.setViewportSize({ width: 900, height: 520 })
+  await wholeTiles(page, others.length)
 })
 
 declare global {

@@ -167,7 +167,8 @@ function Staged({
   const rank = ({ participant }: RoomParticipant) =>
     participant === me ? 0 : speaking.includes(participant) ? 1 : 2
   const ordered = [...people].sort((one, other) => rank(one) - rank(other))
-  const shown = ordered.length > fits ? ordered.slice(0, Math.max(1, fits - 1)) : ordered
+  // One of the places is for the number of those who have none.
+  const shown = ordered.length > fits ? ordered.slice(0, fits - 1) : ordered
   const more = ordered.length - shown.length
   return (
     <div className="stage stage-staged">
