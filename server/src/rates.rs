@@ -14,6 +14,7 @@
 //! | windows of an installation; people and receipts watched | node | they lie in its memory |
 //! | wrong passwords (`directory/attempts.rs`) | tables | more nodes must not mean more guesses |
 //! | sessions, unused tickets, invitations and their uses | tables | each of them is a row |
+//! | links for guests, and who enters a room by them from one network | tables | the same |
 //! | the first organisation | tables | of two at once one is refused, on whichever nodes |
 //! | imports | tables | of two at once the second looks again: the organisation's revision |
 
