@@ -14,7 +14,8 @@ test('whose network lets nothing out but the port of this page meets the others'
   const bob = await visit('bob', conv)
   // As if nothing came of the other ways that the server names.
   await bob.evaluate(() => {
-    const take = RTCPeerConnection.prototype.setRemoteDescription
+    type Take = (description: RTCSessionDescriptionInit) => Promise<void>
+    const take: Take = RTCPeerConnection.prototype.setRemoteDescription
     const here = ` ${location.port} typ host tcptype passive`
     const passes = (line: string) => !line.startsWith('a=candidate:') || line.includes(here)
     RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp = '' }) {
