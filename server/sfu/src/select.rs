@@ -224,7 +224,9 @@ impl Turn {
             }
             return;
         }
-        if self.full || !funds.has_room(cost, self.at_once && level == 0) {
+        // Where nothing says that the way is full, a picture comes back as soon as it fits.
+        let exactly = level == 0 && (self.at_once || funds.patient);
+        if self.full || !funds.has_room(cost, exactly) {
             self.full = true;
             return;
         }

@@ -365,3 +365,18 @@ fn a_better_layer_without_room_is_kept_for_three_seconds_unless_the_way_is_full(
     assert_eq!(at(0, 2_000_000, Keeps::Shown), Some(2));
     assert_eq!(at(1_000, 200_000, Keeps::Nothing), Some(0));
 }
+
+#[test]
+fn a_picture_that_went_comes_back_as_soon_as_it_fits_where_nothing_says_that_the_way_is_full() {
+    let tiles = [Tile { layers: CAMERA[2..].to_vec(), ..camera(1_280, Class::Other) }];
+    for (keeps, back) in [(Keeps::Shown, Some(0)), (Keeps::Nothing, None)] {
+        let mut selector = Selector::new();
+        let mut at = |ms, budget, keeps| {
+            selector.select(Duration::from_millis(ms), (budget, keeps), &wishes(&tiles))[0]
+        };
+        assert_eq!(at(0, 1_300_000, keeps), Some(0));
+        assert_eq!(at(250, 200_000, Keeps::Nothing), None);
+        assert_eq!(at(500, 1_300_000, keeps), None);
+        assert_eq!(at(2_500, 1_300_000, keeps), back, "{keeps:?}");
+    }
+}
