@@ -296,6 +296,37 @@ async fn an_event_that_cannot_be_read_sends_the_conversation_back_to_the_tables(
     assert_eq!(known.read().changed_seq, 1);
 }
 
+#[tokio::test]
+async fn who_was_removed_while_a_message_was_on_the_way_has_not_seen_it() {
+    let (amy, bob) = (UserId(Ulid(1)), UserId(Ulid(2)));
+    let conv = ConvId(Ulid(3));
+    let mut roster = Roster::new(vec![Person::joining(amy, Role::Owner, 1, 0)], 1, 1, 0);
+    let changes = |(seq, n), added, removed| {
+        let data = MembersChangedData { added, removed };
+        let event = happened(conv, seq, amy, kind::MEMBERS_CHANGED, Json::of(&data));
+        Change::Event(Event { n, ..event })
+    };
+    let says = |(seq, n)| {
+        let event = happened(conv, seq, bob, msg::kind::SENT, Json::default());
+        Change::Event(Event { n, ..event })
+    };
+    let mut seen = ReadSpans::default();
+    seen.add(1, 2, 0);
+    let reading = Reading { user: bob, cursor: (2, 0), seen, oldest_day: None };
+    let happen = [
+        changes((2, 0), vec![bob], vec![]),
+        Change::Read(Box::new(reading)),
+        says((3, 1)),
+        changes((4, 1), vec![], vec![bob]),
+        says((5, 2)),
+        changes((6, 2), vec![bob], vec![]),
+    ];
+    happen.iter().for_each(|change| roster.apply(change).unwrap());
+    let bob = roster.person(bob).unwrap();
+    let has_seen = |seq: &u64| bob.seen.seen_at(*seq).is_some();
+    assert_eq!((1..=6).filter(has_seen).collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_says_what_a_fresh_start_reads() {
     for seed in 1..4 {

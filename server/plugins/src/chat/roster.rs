@@ -69,10 +69,11 @@ impl Person {
     }
 
     /// The person wrote this message. Nobody is among the readers of an own message, so it may
-    /// continue what was seen right up to it: else each would leave a hole that never closes.
+    /// continue what was seen right up to it: else each would leave a hole that never closes. Who
+    /// was removed while it was on the way may not see it.
     fn wrote(&mut self, (seq, n): (u64, u64)) {
         let nothing_between = self.cursor.1 + 1 == n;
-        if nothing_between && self.seen.end() >= self.cursor.0 {
+        if self.is_active() && nothing_between && self.seen.end() >= self.cursor.0 {
             self.seen.extend(seq);
         }
         self.read_to((seq, n));
