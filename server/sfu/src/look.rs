@@ -180,13 +180,18 @@ impl Room {
             slot.chosen = chosen.map(|layer| most.map_or(layer, |most| layer.min(most)));
         }
         // Nothing is filled up or tried while the queue that there is has to go.
-        let desired = if viewer.way.is_full(look.at) { 0 } else { desired };
+        let full = viewer.way.is_full(look.at);
+        let desired = if full { 0 } else { desired };
         if let Some(link) = look.net.get(viewer.link) {
             let next = next_bps(&wishes, &chosen);
             let sustained =
                 next.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
             link.desire(sustained.min(desired), desired);
-            let evenly = viewer.way.is_paced(viewer.selector.spent_bps() + audio, look.at);
+            let spent = viewer.selector.spent_bps() + audio;
+            // While an estimate falls, a larger layer is written faster than it may leave: what
+            // would wait here, the smaller one would have to wait for.
+            let falls = full && viewer.video.iter().any(|slot| slot.chosen > Some(0));
+            let evenly = !falls && viewer.way.is_paced(spent, look.at);
             for slot in viewer.video.iter().filter(|slot| slot.shows.is_some()) {
                 link.prepare(slot.mid);
                 link.pace(slot.mid, evenly);

@@ -12,6 +12,8 @@ const LOWER_AFTER: Duration = Duration::from_secs(3);
 /// How much room there must be, in percent of what would be sent then. An estimate that wobbles by
 /// a tenth either way varies by 22 %: whoever is raised under this stays raised.
 const HEADROOM_PERCENT: u64 = 125;
+/// The same where what is sent is kept for a while without room for it: a wobble lowers nothing.
+const PATIENT_PERCENT: u64 = 110;
 /// The share of the estimate that is used.
 const USED_PERCENT: u64 = 90;
 /// How far the smallest layer of the most important picture may exceed the budget: little enough
@@ -274,7 +276,11 @@ impl Funds {
 
     /// Whether something more could be sent; `exactly` without headroom.
     fn has_room(&self, cost: u64, exactly: bool) -> bool {
-        let percent = if exactly { 100 } else { HEADROOM_PERCENT };
+        let percent = match (exactly, self.patient) {
+            (true, _) => 100,
+            (false, true) => PATIENT_PERCENT,
+            (false, false) => HEADROOM_PERCENT,
+        };
         (self.planned + cost) * percent <= self.budget * 100
     }
 

@@ -155,7 +155,8 @@ impl Way {
         match self.judge {
             Judge::Loss => self.most_bps.unwrap_or(u64::MAX).min(self.left_bps),
             _ if self.is_full(now) => self.estimate_bps.min(self.newest()),
-            _ => self.estimate_bps,
+            // What is evened out follows seconds later; who raises a layer waits by itself.
+            _ => self.estimate_bps.max(self.newest()),
         }
     }
 
@@ -311,6 +312,9 @@ mod tests {
         way.reported(report(250_000, 0.0, 400), ms(250));
         assert_eq!(way.bps(ms(250)), 250_000);
         assert!(way.is_paced(1_400_000, ms(250)));
+        // Once it has emptied, what is evened out is not waited for.
+        way.reported(report(1_800_000, 0.0, 20), ms(1_250));
+        assert_eq!(way.bps(ms(1_250)), 1_800_000);
     }
 
     #[test]
