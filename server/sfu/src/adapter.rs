@@ -10,18 +10,19 @@
 
 mod config;
 mod datagram;
+mod flow;
 mod packet;
 mod sending;
 
 use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcError,
-    bwe::{Bitrate, BweKind},
+    bwe::BweKind,
     change::{SdpAnswer, SdpOffer, SdpPendingOffer},
     media::{Direction, KeyframeRequestKind, MediaKind, Pt, Rids},
     net::{Protocol, Receive, TcpType},
@@ -256,20 +257,22 @@ impl Connection {
         out: &mut Vec<Outgoing>,
         happened: &mut Vec<Happened>,
     ) -> Result<Instant, Ended> {
-        loop {
-            match guard(|| self.rtc.poll_output())? {
-                Output::Timeout(at) => return Ok(at),
-                Output::Transmit(sent) => {
-                    let transport = match sent.proto {
-                        Protocol::Udp => Transport::Udp,
-                        _ => Transport::Tcp,
-                    };
-                    let peer = Peer { transport, address: sent.destination };
-                    out.push((peer, sent.contents.into()));
+        guard(|| {
+            loop {
+                match self.rtc.poll_output()? {
+                    Output::Timeout(at) => return Ok(at),
+                    Output::Transmit(sent) => {
+                        let transport = match sent.proto {
+                            Protocol::Udp => Transport::Udp,
+                            _ => Transport::Tcp,
+                        };
+                        let peer = Peer { transport, address: sent.destination };
+                        out.push((peer, sent.contents.into()));
+                    }
+                    Output::Event(event) => happened.extend(self.happened(event)),
                 }
-                Output::Event(event) => happened.extend(self.happened(event)),
             }
-        }
+        })
     }
 
     fn happened(&mut self, event: Event) -> Option<Happened> {
@@ -343,44 +346,11 @@ impl Connection {
         true
     }
 
-    /// Something is to be shown in a section: before its first packet the way is tried with what
-    /// fills it up, which is its stream's.
-    pub(crate) fn prepare(&mut self, mid: Mid) {
-        if let Some(sending) = self.sent.iter_mut().find(|sending| sending.mid == mid) {
-            sending.begin(&mut self.rtc);
-        }
-    }
-
     /// Asks the client for a key frame of a layer that it sends.
     pub(crate) fn ask_keyframe(&mut self, mid: Mid, rid: Option<Rid>) {
         if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
-    }
-
-    /// How much would be sent, if the way to the client carried it, which is probed for, and how
-    /// much of that is filled up with padding, as far as the way is known to carry it.
-    pub(crate) fn desire(&mut self, sustained_bps: u64, bps: u64) {
-        self.rtc.bwe().set_bitrate(Bitrate::bps(sustained_bps), Bitrate::bps(bps));
-    }
-
-    /// Whether what a section sends leaves evenly, at the pace of the estimate, or at once.
-    pub(crate) fn pace(&mut self, mid: Mid, evenly: bool) {
-        let Some(sending) = self.sent.iter().find(|sending| sending.mid == mid) else { return };
-        if let Some(stream) = self.rtc.direct_api().stream_tx(&sending.ssrc) {
-            stream.set_unpaced(!evenly);
-        }
-    }
-
-    /// How long the oldest packet of a section waits to be sent.
-    pub(crate) fn waits(&mut self, mid: Mid, now: Instant) -> Duration {
-        let Some(sending) = self.sent.iter().find(|sending| sending.mid == mid) else {
-            return Duration::ZERO;
-        };
-        let mut api = self.rtc.direct_api();
-        let queue =
-            api.stream_tx(&sending.ssrc).and_then(|stream| stream.queue_info()?.first_unsent());
-        queue.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
     }
 
     /// Tells the client that it is over; what is drained after it says so.

@@ -20,6 +20,13 @@ pub(crate) const BATCH_MAX: usize = 64;
 const DATAGRAM_LEN_MAX: usize = 2_048;
 /// Room for the time at which the kernel received a datagram.
 const CONTROL_LEN: usize = 64;
+/// Room for the length to which the kernel cuts: a header of 16 bytes, and a word of its own size.
+const CUT_LEN: usize = 24;
+/// The longest datagram that the kernel is asked to cut: one that no link has to break up, which it
+/// refuses to do with what it has cut.
+const CUT_EACH_MAX: usize = 1_400;
+/// The longest piece: as much as a datagram could carry.
+const PIECE_MAX: usize = 65_000;
 
 /// Datagrams that were received.
 pub(crate) struct Received {
@@ -102,14 +109,21 @@ impl Received {
 
 /// Has the kernel say when it received each datagram.
 pub(crate) fn stamp_arrivals(socket: &UdpSocket) -> io::Result<()> {
-    let on: libc::c_int = 1;
+    set(socket, (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS), 1)
+}
+
+fn set(
+    socket: &UdpSocket,
+    (level, option): (libc::c_int, libc::c_int),
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the value is an int that outlives the call, and its length is given.
     let set = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TIMESTAMPNS,
-            (&raw const on).cast(),
+            level,
+            option,
+            (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
@@ -134,57 +148,111 @@ fn stamp(header: &libc::msghdr) -> Option<Duration> {
     None
 }
 
+/// Whether the kernel cuts what is sent in one piece into datagrams.
+pub(crate) fn is_cut(socket: &UdpSocket) -> bool {
+    // Nothing is cut without being asked for, as until now: only whoever knows of it takes this.
+    set(socket, (libc::SOL_UDP, libc::UDP_SEGMENT), 0).is_ok()
+}
+
 /// Sends datagrams, and says how many the kernel took. What it does not take has no room in its
 /// buffer: it is dropped by the caller, since late media are worth nothing.
-pub(crate) fn send(socket: &UdpSocket, datagrams: &[(SocketAddr, Vec<u8>)]) -> io::Result<usize> {
+///
+/// If the kernel can cut, those that follow each other to one receiver go through it in one piece.
+/// Where that piece cannot be sent, that is an error, also if each of them could be.
+pub(crate) fn send(
+    socket: &UdpSocket,
+    datagrams: &[(SocketAddr, Vec<u8>)],
+    cuts: bool,
+) -> io::Result<usize> {
     let datagrams = &datagrams[..datagrams.len().min(BATCH_MAX)];
     // SAFETY: all-zero bytes are valid values of these plain C structures.
-    let mut names: [libc::sockaddr_storage; BATCH_MAX] = unsafe { zeroed() };
+    let mut names: [libc::sockaddr_in6; BATCH_MAX] = unsafe { zeroed() };
     // SAFETY: as above.
     let mut vectors: [libc::iovec; BATCH_MAX] = unsafe { zeroed() };
     // SAFETY: as above.
     let mut headers: [libc::mmsghdr; BATCH_MAX] = unsafe { zeroed() };
-    for (i, (to, bytes)) in datagrams.iter().enumerate() {
-        vectors[i] =
-            libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        let header = &mut headers[i].msg_hdr;
-        header.msg_namelen = name(*to, &mut names[i]);
-        header.msg_name = (&raw mut names[i]).cast();
-        header.msg_iov = &raw mut vectors[i];
-        header.msg_iovlen = 1;
+    let mut control = [[0u64; CUT_LEN / 8]; BATCH_MAX];
+    let (mut pieces, mut at) = (0, 0);
+    while at < datagrams.len() {
+        let len = if cuts { piece(&datagrams[at..]) } else { 1 };
+        for (vector, (_, bytes)) in vectors[at..].iter_mut().zip(&datagrams[at..at + len]) {
+            vector.iov_base = bytes.as_ptr().cast_mut().cast();
+            vector.iov_len = bytes.len();
+        }
+        let (to, first) = &datagrams[at];
+        let header = &mut headers[pieces].msg_hdr;
+        header.msg_namelen = name(*to, &mut names[pieces]);
+        header.msg_name = (&raw mut names[pieces]).cast();
+        header.msg_iov = (&raw mut vectors[at]).cast();
+        header.msg_iovlen = len;
+        if len > 1 {
+            header.msg_control = (&raw mut control[pieces]).cast();
+            header.msg_controllen = CUT_LEN;
+            cut(header, first.len() as u16);
+        }
+        pieces += 1;
+        at += len;
     }
-    // SAFETY: every header points to a name and bytes that outlive the call; the kernel only
+    // SAFETY: every header points to a name, bytes and words that outlive the call; the kernel only
     // reads the bytes.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
-            datagrams.len() as libc::c_uint,
+            pieces as libc::c_uint,
             libc::MSG_DONTWAIT,
         )
     };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
+    if sent < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(headers[..sent as usize].iter().map(|header| header.msg_hdr.msg_iovlen).sum())
+}
+
+/// How many of these the kernel can cut out of one piece: all are as long as the first, but the
+/// last, which may be shorter.
+pub(crate) fn piece(datagrams: &[(SocketAddr, Vec<u8>)]) -> usize {
+    let Some((to, first)) = datagrams.first() else { return 0 };
+    if first.is_empty() || first.len() > CUT_EACH_MAX {
+        return datagrams.len().min(1);
+    }
+    let most = datagrams.len().min(PIECE_MAX / first.len());
+    let same = |(other, bytes): &&(SocketAddr, Vec<u8>)| other == to && bytes.len() == first.len();
+    let equal = datagrams[..most].iter().take_while(same).count();
+    let shorter = datagrams[..most]
+        .get(equal)
+        .is_some_and(|(other, bytes)| other == to && (1..first.len()).contains(&bytes.len()));
+    equal + usize::from(shorter)
+}
+
+/// Asks the kernel to cut a message into datagrams of this length.
+fn cut(header: &mut libc::msghdr, len: u16) {
+    // SAFETY: the header has a control buffer, with room for one word of two bytes.
+    unsafe {
+        let word = libc::CMSG_FIRSTHDR(header);
+        (*word).cmsg_level = libc::SOL_UDP;
+        (*word).cmsg_type = libc::UDP_SEGMENT;
+        (*word).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as libc::c_uint) as usize;
+        libc::CMSG_DATA(word).cast::<u16>().write_unaligned(len);
+    }
 }
 
 /// Writes an address as the kernel reads it, and says how long that is.
-fn name(address: SocketAddr, into: &mut libc::sockaddr_storage) -> libc::socklen_t {
-    let at = &raw mut *into;
+fn name(address: SocketAddr, into: &mut libc::sockaddr_in6) -> libc::socklen_t {
     match address {
         SocketAddr::V4(v4) => {
-            // SAFETY: a storage is as large and as aligned as every kind of address.
-            let name = unsafe { &mut *at.cast::<libc::sockaddr_in>() };
+            // SAFETY: a name of version 6 is larger than one of version 4, and as aligned.
+            let name = unsafe { &mut *(&raw mut *into).cast::<libc::sockaddr_in>() };
             name.sin_family = libc::AF_INET as libc::sa_family_t;
             name.sin_port = v4.port().to_be();
             name.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
             size_of::<libc::sockaddr_in>() as libc::socklen_t
         }
         SocketAddr::V6(v6) => {
-            // SAFETY: as above.
-            let name = unsafe { &mut *at.cast::<libc::sockaddr_in6>() };
-            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            name.sin6_port = v6.port().to_be();
-            name.sin6_addr.s6_addr = v6.ip().octets();
-            name.sin6_scope_id = v6.scope_id();
+            into.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            into.sin6_port = v6.port().to_be();
+            into.sin6_addr.s6_addr = v6.ip().octets();
+            into.sin6_scope_id = v6.scope_id();
             size_of::<libc::sockaddr_in6>() as libc::socklen_t
         }
     }

@@ -169,9 +169,12 @@ impl Room {
         let Some(viewer) = self.people[number].viewer.as_mut() else { return };
         viewer.choose_at = look.at + CHOOSE_EVERY;
         let affordable = budget(viewer.way.bps(look.at), audio);
-        let keeps = viewer.way.keeps(look.at);
+        let sent = viewer.selector.spent_bps();
+        if viewer.way.exceeded(sent, look.at) {
+            viewer.selector.lower();
+        }
+        let keeps = viewer.way.keeps(sent > 0, look.at);
         let chosen = viewer.selector.select(look.at, (affordable, keeps), &wishes);
-        let desired = estimate_for(viewer.selector.desired_bps(), audio);
         let strained = look.strained;
         for slot in &mut viewer.video {
             let wish = wishes.iter().position(|(key, _)| Some(*key) == slot.shows);
@@ -179,24 +182,7 @@ impl Room {
             let most = if strained { slot.chosen.or(Some(0)) } else { None };
             slot.chosen = chosen.map(|layer| most.map_or(layer, |most| layer.min(most)));
         }
-        // Nothing is filled up or tried while the queue that there is has to go.
-        let full = viewer.way.is_full(look.at);
-        let desired = if full { 0 } else { desired };
-        if let Some(link) = look.net.get(viewer.link) {
-            let next = next_bps(&wishes, &chosen);
-            let sustained =
-                next.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
-            link.desire(sustained.min(desired), desired);
-            let spent = viewer.selector.spent_bps() + audio;
-            // While an estimate falls, a larger layer is written faster than it may leave: what
-            // would wait here, the smaller one would have to wait for.
-            let falls = full && viewer.video.iter().any(|slot| slot.chosen > Some(0));
-            let evenly = !falls && viewer.way.is_paced(spent, look.at);
-            for slot in viewer.video.iter().filter(|slot| slot.shows.is_some()) {
-                link.prepare(slot.mid);
-                link.pace(slot.mid, evenly);
-            }
-        }
+        viewer.fill(next_bps(&wishes, &chosen), audio, look);
     }
 
     /// A track that is forwarded.
@@ -233,10 +219,14 @@ impl Room {
                 })
                 .collect();
             let Some(viewer) = self.people[number].viewer.as_mut() else { continue };
-            let (jammed, full) = (viewer.jam(look), viewer.way.is_full(look.at));
+            let waits_for_queue = viewer.jam(look) || viewer.way.drains(look.at);
+            let full = viewer.way.is_full(look.at);
             let mut waits = Vec::new();
             for (slot, target) in viewer.video.iter_mut().zip(targets) {
-                slot.aim(target.filter(|_| watches && !jammed), full);
+                let stops = slot.aim(target.filter(|_| watches && !waits_for_queue), full);
+                if let (true, Some(link)) = (stops, look.net.get(viewer.link)) {
+                    link.forget(slot.mid);
+                }
                 if let (true, Some(key), Some(layer)) = (slot.waits(), slot.shows, slot.target) {
                     waits.push((key, layer));
                 }
@@ -335,6 +325,31 @@ impl Viewer {
             Happened::Reported(report) => self.way.reported(*report, now),
             Happened::Lost(loss) => self.way.lost(*loss, now),
             _ => {}
+        }
+    }
+
+    /// Says how the way is to be used, and tried: at what pace what was chosen leaves, which costs
+    /// `next_bps` with one better layer, and what it is filled up with.
+    fn fill(&mut self, next_bps: Option<u64>, audio: u64, look: &mut Look<'_>) {
+        let Some(link) = look.net.get(self.link) else { return };
+        let full = self.way.is_full(look.at);
+        let spent = self.selector.spent_bps() + audio;
+        // Nothing is filled up or tried while the queue that there is has to go.
+        let desired = if full { 0 } else { estimate_for(self.selector.desired_bps(), audio) };
+        let sustained =
+            next_bps.map_or(0, |bps| estimate_for(bps, audio) / 100 * SUSTAINED_PERCENT);
+        link.desire(sustained.min(desired), desired);
+        if let Some(bps) = self.way.stuck(desired, look.at) {
+            link.estimate_anew(bps);
+        }
+        tracing::trace!(viewer = self.link, way = ?self.way, full, spent, desired, sustained);
+        // While an estimate falls, a larger layer is written faster than it may leave: what would
+        // wait here, the smaller one would have to wait for.
+        let falls = full && self.video.iter().any(|slot| slot.chosen > Some(0));
+        let evenly = !falls && self.way.is_paced(spent, look.at);
+        for slot in self.video.iter().filter(|slot| slot.shows.is_some()) {
+            link.prepare(slot.mid);
+            link.pace(slot.mid, evenly);
         }
     }
 

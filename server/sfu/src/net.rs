@@ -276,14 +276,17 @@ impl Net {
         }
     }
 
-    /// Sends what was written since the last time.
-    pub(crate) fn flush(&mut self, now: Instant) {
-        while let Some(id) = self.touched.pop() {
+    /// Sends what was written since the last time, until so much is there to be sent; answers
+    /// whether there is more.
+    pub(crate) fn flush(&mut self, now: Instant, most: usize) -> bool {
+        while self.out.len() < most {
+            let Some(id) = self.touched.pop() else { return false };
             if let Some(link) = self.links.get_mut(&id) {
                 link.touched = false;
                 self.settle(id, now);
             }
         }
+        !self.touched.is_empty()
     }
 
     /// Goes on with those whose time has come.

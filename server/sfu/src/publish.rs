@@ -12,10 +12,15 @@ use crate::{
 
 /// The layers of simulcast, the smallest first, as our clients name them.
 const NAMES: [&str; 3] = ["q", "h", "f"];
-/// What they cost until it was measured, in bits a second: what our clients are told to send.
-const NOMINAL_BPS: [u64; 3] = [100_000, 350_000, 1_300_000];
+/// What they cost until it was measured, and how large they are until a key frame said so: what our
+/// clients are told to send. H264 never says so.
+const NOMINAL: [LayerRate; 3] = [
+    LayerRate { bps: 100_000, width: 320, height: 180 },
+    LayerRate { bps: 350_000, width: 640, height: 360 },
+    LayerRate { bps: 1_300_000, width: 1_280, height: 720 },
+];
 /// The same for what is sent in one size only.
-const NOMINAL_SINGLE_BPS: u64 = 700_000;
+const NOMINAL_SINGLE: LayerRate = LayerRate { bps: 700_000, width: 0, height: 0 };
 /// The rate of a layer is looked at this often.
 const MEASURED_EVERY: Duration = Duration::from_millis(500);
 /// How much of a layer's last rate is believed when it sends less: what moves little now may move
@@ -60,12 +65,12 @@ impl Track {
             rids.sort_by_key(place);
         }
         let layers = match rids.len() {
-            0 => vec![Layer::new(None, NOMINAL_SINGLE_BPS)],
+            0 => vec![Layer::new(None, NOMINAL_SINGLE)],
             count => rids
                 .into_iter()
                 .enumerate()
                 .map(|(i, rid)| {
-                    let nominal = NOMINAL_BPS[(i + NAMES.len()).saturating_sub(count).min(2)];
+                    let nominal = NOMINAL[(i + NAMES.len()).saturating_sub(count).min(2)];
                     Layer::new(Some(rid), nominal)
                 })
                 .collect(),
@@ -101,7 +106,7 @@ impl Track {
 
     /// What all of it costs now, in bits a second.
     pub(crate) fn bps(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.bps.unwrap_or_default()).sum()
+        self.layers.iter().map(|layer| layer.cost.bps.unwrap_or_default()).sum()
     }
 }
 
@@ -129,27 +134,25 @@ impl Purse {
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) rid: Option<Rid>,
-    nominal_bps: u64,
-    bps: Option<u64>,
+    nominal: LayerRate,
+    cost: Cost,
     size: Size,
     ssrc: Option<u32>,
     last: Option<Duration>,
-    /// Bits since when.
-    bits: u64,
-    since: Duration,
+    /// The time in the picture's own clock of the newest key frame.
+    key: Option<u32>,
 }
 
 impl Layer {
-    fn new(rid: Option<Rid>, nominal_bps: u64) -> Layer {
+    fn new(rid: Option<Rid>, nominal: LayerRate) -> Layer {
         Layer {
             rid,
-            nominal_bps,
-            bps: None,
+            nominal,
+            cost: Cost::default(),
             size: Size::default(),
             ssrc: None,
             last: None,
-            bits: 0,
-            since: Duration::ZERO,
+            key: None,
         }
     }
 
@@ -159,17 +162,14 @@ impl Layer {
             self.size = size;
         }
         if !self.flows(now) {
-            (self.bits, self.since) = (0, now);
+            self.cost.begin(now);
         }
         self.last = Some(now);
-        self.bits += packet.payload.len() as u64 * 8;
-        let over = now.saturating_sub(self.since);
-        if over >= MEASURED_EVERY {
-            let measured = self.bits as f64 / over.as_secs_f64();
-            let believed = self.bps.map_or(0.0, |bps| bps as f64 * MEMORY);
-            self.bps = Some(measured.max(believed) as u64);
-            (self.bits, self.since) = (0, now);
+        if key.is_some() {
+            self.key = Some(packet.time);
         }
+        let of_key = self.key == Some(packet.time);
+        self.cost.add(packet.payload.len() as u64 * 8, of_key, now);
         self.ssrc.replace(packet.ssrc) != Some(packet.ssrc)
     }
 
@@ -178,10 +178,41 @@ impl Layer {
     }
 
     pub(crate) fn rate(&self) -> LayerRate {
-        LayerRate {
-            bps: self.bps.unwrap_or(self.nominal_bps),
-            width: self.size.width,
-            height: self.size.height,
+        let bps = self.cost.bps.unwrap_or(self.nominal.bps);
+        match self.size {
+            Size { width: 0, .. } => LayerRate { bps, ..self.nominal },
+            Size { width, height } => LayerRate { bps, width, height },
+        }
+    }
+}
+
+/// What a layer costs.
+#[derive(Debug, Default)]
+struct Cost {
+    bps: Option<u64>,
+    /// Bits since when, those of key frames apart.
+    bits: u64,
+    key_bits: u64,
+    since: Duration,
+}
+
+impl Cost {
+    fn begin(&mut self, now: Duration) {
+        (self.bits, self.key_bits, self.since) = (0, 0, now);
+    }
+
+    /// Key frames do not count: several come when several people do, and what they cost for a
+    /// moment would leave out whoever chooses then. Where nothing else is sent, they do.
+    fn add(&mut self, bits: u64, of_key: bool, now: Duration) {
+        let counter = if of_key { &mut self.key_bits } else { &mut self.bits };
+        *counter += bits;
+        let over = now.saturating_sub(self.since);
+        if over >= MEASURED_EVERY {
+            let bits = if self.bits > 0 { self.bits } else { self.key_bits };
+            let measured = bits as f64 / over.as_secs_f64();
+            let believed = self.bps.map_or(0.0, |bps| bps as f64 * MEMORY);
+            self.bps = Some(measured.max(believed) as u64);
+            self.begin(now);
         }
     }
 }
@@ -238,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn a_size_that_was_not_said_is_what_our_clients_send() {
+        let rids = NAMES.iter().map(|name| Rid::from(*name)).collect();
+        let mut track = Track::new(Source::Camera, Mid::from("1"), rids);
+        track.layers[0].size = Size { width: 180, height: 320 };
+        let sizes = track.layers.iter().map(|layer| (layer.rate().width, layer.rate().height));
+        assert_eq!(sizes.collect::<Vec<_>>(), [(180, 320), (640, 360), (1_280, 720)]);
+    }
+
+    #[test]
     fn nobody_sends_more_than_a_track_may() {
         let mut purse = Purse::default();
         let count = |purse: &mut Purse, bits, from, to| {
@@ -248,6 +288,27 @@ mod tests {
         assert!((1_240..=1_260).contains(&small), "{small}");
         let large = count(&mut purse, 12_000, 10_000, 14_000);
         assert!((245..=255).contains(&large), "{large}");
+    }
+
+    /// What a camera of 30 pictures a second costs, of which these are key frames.
+    fn cost(is_key: impl Fn(u64) -> bool) -> u64 {
+        let mut cost = Cost::default();
+        cost.begin(at(0));
+        for nth in 0..60 {
+            let key = is_key(nth);
+            cost.add(if key { 200_000 } else { 50_000 }, key, at(nth * 1_000 / 30));
+        }
+        cost.bps.unwrap()
+    }
+
+    #[test]
+    fn what_a_picture_costs_is_not_what_its_key_frames_cost() {
+        let usual = cost(|_| false);
+        assert!((1_400_000..=1_600_000).contains(&usual), "{usual}");
+        let joined = cost(|nth| nth % 15 == 0);
+        assert!((1_300_000..=usual).contains(&joined), "{joined}");
+        let still = cost(|_| true);
+        assert!((5_600_000..=6_400_000).contains(&still), "{still}");
     }
 
     #[test]

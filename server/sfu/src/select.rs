@@ -178,6 +178,14 @@ impl<K: Copy + Eq + Hash> Selector<K> {
         turns.iter().map(|turn| turn.levels.checked_sub(1)).collect()
     }
 
+    /// Nothing but smallest layers is held any more: better ones are chosen as if for the first
+    /// time.
+    pub fn lower(&mut self) {
+        for chosen in self.chosen.values_mut() {
+            (chosen.levels, chosen.room_since) = (chosen.levels.min(1), None);
+        }
+    }
+
     /// The budget under which all wishes of the last round come true.
     pub fn desired_bps(&self) -> u64 {
         self.desired

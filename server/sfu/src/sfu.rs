@@ -79,7 +79,7 @@ impl Sfu {
                 at.set_port(at.port().checked_add(i as u16).ok_or(io::ErrorKind::InvalidInput)?);
             }
             let (udp, tcp) = socket::open_both(at)?;
-            let own = reachable(&settings.announce, udp.local_addr()?)?;
+            let own = reachable(&settings.announce, udp.address()?)?;
             addresses.extend(own.iter().copied());
             let doors = own.iter().zip(settings.door.into_iter().cycle());
             let doors = doors.map(|(at, port)| SocketAddr::new(at.ip(), port)).collect();
@@ -89,7 +89,7 @@ impl Sfu {
             let net = Net::new(certificate.clone(), addresses, mux, counters.clone());
             let limits = (settings.lost_after, settings.people_max);
             let thread = Thread::new(net, settings.told.clone(), limits);
-            let run = move || thread.run(&udp, tcp, &called);
+            let run = move || thread.run(udp, tcp, &called);
             thread::Builder::new().name(format!("media-{i}")).spawn(run)?;
             threads.push(One { caller, counters });
         }

@@ -73,12 +73,14 @@ impl Slot {
 
     /// What shall be shown from the next key frame on; `None` stops at once. So does a larger layer
     /// than that where the way is full: what it still sent would wait for longer than it takes a
-    /// key frame to come.
-    pub(crate) fn aim(&mut self, target: Option<usize>, full: bool) {
+    /// key frame to come. Answers whether something stopped.
+    pub(crate) fn aim(&mut self, target: Option<usize>, full: bool) -> bool {
         self.target = target;
-        if target.is_none() || full && self.layer > target {
+        let stops = self.layer.is_some() && (target.is_none() || full && self.layer > target);
+        if stops {
             self.layer = None;
         }
+        stops
     }
 
     /// A packet of a voice, of a stream that may be another than before.

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     io::{self, ErrorKind},
-    net::{SocketAddr, UdpSocket},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::Relaxed, mpsc::TryRecvError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -25,7 +25,7 @@ use crate::{
     net::Net,
     relief::Relief,
     room::Room,
-    socket,
+    socket::Udp,
     stats::{Laps, add},
     tcp::Tcp,
 };
@@ -34,6 +34,9 @@ use crate::{
 const CALLS_PER_LAP: usize = 4;
 /// So many connections that were accepted elsewhere are taken in one lap, as of its own.
 const HANDED_PER_LAP: usize = 32;
+/// When so much is there to be sent, it is: what a burst does to the first of fifty receivers does
+/// not wait for the last of them.
+const SENT_AT_ONCE: usize = 32;
 
 /// Tells somebody what media come to by themselves.
 pub(crate) type Told = Arc<dyn Fn(MediaFact) + Send + Sync>;
@@ -50,6 +53,15 @@ pub(crate) struct Thread {
     relief: Relief,
     /// When the kernel had what was forwarded in this lap.
     arrivals: Vec<Duration>,
+    /// Room for what goes out over UDP.
+    datagrams: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+/// What there is to read.
+struct Ready {
+    udp: bool,
+    tcp: bool,
+    called: bool,
 }
 
 impl Thread {
@@ -66,21 +78,25 @@ impl Thread {
             laps: Laps::default(),
             relief: Relief::default(),
             arrivals: Vec::new(),
+            datagrams: Vec::new(),
         }
     }
 
     /// Runs until nobody can call any more.
-    pub(crate) fn run(mut self, udp: &UdpSocket, mut tcp: Tcp, called: &Called) {
+    pub(crate) fn run(mut self, mut udp: Udp, mut tcp: Tcp, called: &Called) {
         let mut received = Received::new();
         loop {
             self.net.counters.full.store(self.is_full(Instant::now()), Relaxed);
-            if let Err(error) = self.wait(udp, &tcp, called) {
-                tracing::error!(%error, "a media thread cannot wait and ends");
-                return;
-            }
+            let ready = match self.wait(&udp, &tcp, called) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    tracing::error!(%error, "a media thread cannot wait and ends");
+                    return;
+                }
+            };
             let began = Instant::now();
-            let lap = AssertUnwindSafe(|| self.lap(udp, &mut tcp, called, &mut received));
-            match catch_unwind(lap) {
+            let ways = (&mut udp, &mut tcp, called);
+            match catch_unwind(AssertUnwindSafe(|| self.lap(&ready, ways, &mut received))) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(_) => self.begin_again(),
@@ -95,19 +111,25 @@ impl Thread {
     /// Does all that there is to do, and answers whether more can come.
     fn lap(
         &mut self,
-        udp: &UdpSocket,
-        tcp: &mut Tcp,
-        called: &Called,
+        ready: &Ready,
+        (udp, tcp, called): (&mut Udp, &mut Tcp, &Called),
         received: &mut Received,
     ) -> bool {
-        called.silence();
-        self.read(udp, received);
-        self.read_tcp(tcp, called);
-        let goes_on = self.take_calls(called);
+        if ready.udp {
+            self.read(udp, received);
+        }
+        if ready.called {
+            called.silence();
+            self.take_handed(tcp, called);
+        }
+        self.read_tcp(ready.tcp, tcp);
+        self.net.expire(Instant::now());
+        // Media do not wait for calls.
+        self.flush(udp, tcp);
+        let goes_on = !ready.called || self.take_calls(called);
         if !goes_on {
             self.end();
         }
-        self.net.expire(Instant::now());
         self.look();
         self.flush(udp, tcp);
         goes_on
@@ -122,7 +144,7 @@ impl Thread {
         self.net.begin_again();
     }
 
-    fn wait(&self, udp: &UdpSocket, tcp: &Tcp, called: &Called) -> io::Result<()> {
+    fn wait(&self, udp: &Udp, tcp: &Tcp, called: &Called) -> io::Result<Ready> {
         let sweep = tcp.next().map(|at| self.began + at);
         let next = self.net.next().into_iter().chain(sweep).fold(self.look_at, Instant::min);
         let left = next.saturating_duration_since(Instant::now());
@@ -134,13 +156,16 @@ impl Thread {
         let mut sources =
             [PollFd::new(udp, comes), PollFd::new(&ready, comes), PollFd::new(&bell, comes)];
         match poll(&mut sources, (!idle).then_some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) | Err(Errno::INTR) => {
+                let [udp, tcp, called] = sources.map(|source| !source.revents().is_empty());
+                Ok(Ready { udp, tcp, called })
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn read(&mut self, udp: &UdpSocket, received: &mut Received) {
-        let count = match received.fill(udp) {
+    fn read(&mut self, udp: &Udp, received: &mut Received) {
+        let count = match udp.fill(received) {
             Ok(count) => count,
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
             // A message of the network about somebody who is not there: the next one is fine.
@@ -152,20 +177,28 @@ impl Thread {
         }
     }
 
-    fn read_tcp(&mut self, tcp: &mut Tcp, called: &Called) {
+    /// Goes on with connections that were accepted elsewhere.
+    fn take_handed(&mut self, tcp: &mut Tcp, called: &Called) {
         let now = self.at(Instant::now());
-        let mut take = |address, bytes: &[u8]| {
-            self.datagram(Peer { transport: Transport::Tcp, address }, bytes, None)
-        };
         let mut more = 0;
         for handed in called.handed.try_iter().take(HANDED_PER_LAP) {
-            tcp.take_over(handed, now, &mut take);
+            tcp.take_over(handed, now, |address, bytes| self.datagram_of_tcp(address, bytes));
             more += 1;
         }
         if more == HANDED_PER_LAP {
             called.again();
         }
-        tcp.step(now, take);
+    }
+
+    fn read_tcp(&mut self, ready: bool, tcp: &mut Tcp) {
+        let now = self.at(Instant::now());
+        if ready || tcp.next().is_some_and(|at| at <= now) {
+            tcp.step(now, |address, bytes| self.datagram_of_tcp(address, bytes));
+        }
+    }
+
+    fn datagram_of_tcp(&mut self, address: SocketAddr, bytes: &[u8]) -> bool {
+        self.datagram(Peer { transport: Transport::Tcp, address }, bytes, None)
     }
 
     /// Takes one datagram, and does all that follows from it; answers whether it was a check of the
@@ -233,7 +266,7 @@ impl Thread {
     /// Lets all rooms decide when it is time, and at once those in which something changed.
     fn look(&mut self) {
         let now = Instant::now();
-        self.net.flush(now);
+        self.net.flush(now, usize::MAX);
         self.happened(now);
         let due = now >= self.look_at;
         if due {
@@ -264,26 +297,36 @@ impl Thread {
     }
 
     /// Sends everything that is to be sent.
-    fn flush(&mut self, udp: &UdpSocket, tcp: &mut Tcp) {
+    fn flush(&mut self, udp: &mut Udp, tcp: &mut Tcp) {
         let now = Instant::now();
-        self.net.flush(now);
-        self.happened(now);
-        let mut out: Vec<(SocketAddr, Vec<u8>)> = Vec::with_capacity(self.net.out.len());
-        let (at, mut dropped) = (self.at(now), 0);
-        add(&self.net.counters.packets_out, self.net.out.len());
-        for (peer, bytes) in self.net.out.drain(..) {
-            add(&self.net.counters.bytes_out, bytes.len());
-            match peer.transport {
-                Transport::Udp => out.push((peer.address, bytes)),
-                Transport::Tcp => dropped += tcp.send(peer.address, &bytes, at),
-            }
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = self.net.flush(now, SENT_AT_ONCE);
+            self.happened(now);
+            self.send(udp, tcp, now);
         }
-        dropped += socket::send(udp, &mut out);
-        add(&self.net.counters.dropped, dropped);
+        if self.arrivals.is_empty() {
+            return;
+        }
         let sent = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for arrival in self.arrivals.drain(..) {
             self.net.counters.forwarded(sent.saturating_sub(arrival));
         }
+    }
+
+    fn send(&mut self, udp: &mut Udp, tcp: &mut Tcp, now: Instant) {
+        let (at, mut dropped, mut len) = (self.at(now), 0, 0);
+        add(&self.net.counters.packets_out, self.net.out.len());
+        for (peer, bytes) in self.net.out.drain(..) {
+            len += bytes.len();
+            match peer.transport {
+                Transport::Udp => self.datagrams.push((peer.address, bytes)),
+                Transport::Tcp => dropped += tcp.send(peer.address, &bytes, at),
+            }
+        }
+        dropped += udp.send(&mut self.datagrams);
+        add(&self.net.counters.bytes_out, len);
+        add(&self.net.counters.dropped, dropped);
     }
 
     /// Nobody can call any more: everybody is told that it is over.

@@ -18,13 +18,32 @@ const LOSS_FULL: f32 = 0.1;
 const LOSS_CLEAR: f32 = 0.02;
 /// Packets that travel for so much longer than lately wait in a queue, half as long as one may be.
 const QUEUE_SIGN: Duration = Duration::from_millis(150);
+/// And when they travel for so much longer at most, the queue has gone.
+const QUEUE_GONE: Duration = Duration::from_millis(50);
+/// A way that carries less than this share of what is sent gets a queue that does not go by itself,
+/// in percent. An estimate that wobbles does not fall so deep.
+const EXCEEDED_PERCENT: u64 = 75;
+/// Pictures wait for a queue to go for so long at most, twice the longest that one should be …
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+/// … and so long after that not again, whatever else fills the way.
+const DRAIN_AGAIN: Duration = Duration::from_secs(5);
 /// A sign is believed for so long.
 const SIGN_LASTS: Duration = Duration::from_secs(1);
 /// An estimate that was fed nothing for so long says nothing: where what fills a way up is not
 /// reported, it would be the same for ever.
 const UNFED_AFTER: Duration = Duration::from_secs(5);
+/// An estimate that did not move at all for so long, though more would be sent, is begun anew: the
+/// library has been seen to hold one for a minute that was found while the way was narrow.
+const STUCK_AFTER: Duration = Duration::from_secs(4);
 /// The shortest time that packets travelled is looked for among those of one to two of these.
 const SHORTEST_OF: Duration = Duration::from_secs(10);
+/// Who is shown nothing, because the estimate has no room, is shown something for all that so long
+/// after the way was full …
+const TRY_AFTER: Duration = Duration::from_secs(4);
+/// … or after twice as long as before, up to this, if that filled it …
+const TRY_AFTER_MAX: Duration = Duration::from_secs(64);
+/// … within this time.
+const TRY_LASTS: Duration = Duration::from_secs(5);
 /// A way that nobody measures is judged anew this often.
 const JUDGED_EVERY: Duration = Duration::from_secs(1);
 /// By how much more it is tried with then, in percent.
@@ -61,6 +80,8 @@ pub struct Way {
     first_bps: u64,
     estimate_bps: u64,
     newest_bps: Option<u64>,
+    /// Since when that is the same.
+    same: Duration,
     /// What losses leave, for one that nobody measures, and when that was judged.
     left_bps: u64,
     judged: Duration,
@@ -70,6 +91,15 @@ pub struct Way {
     shortest: [Option<Duration>; 2],
     span: Duration,
     sign: Option<Duration>,
+    /// Whether packets waited in a queue when they were reported last.
+    queues: bool,
+    /// When pictures began to wait for a queue to go, and whether they still do.
+    drain: Option<(Duration, bool)>,
+    /// When something was shown that the estimate had no room for, how long that has to wait after
+    /// the way was full, and until when.
+    tried: Option<Duration>,
+    pause: Duration,
+    try_at: Duration,
     /// Since when nothing was reported.
     silent: Option<Duration>,
 }
@@ -82,12 +112,18 @@ impl Way {
             first_bps,
             estimate_bps: first_bps,
             newest_bps: None,
+            same: Duration::ZERO,
             left_bps: first_bps,
             judged: Duration::ZERO,
             most_bps: None,
             shortest: [None; 2],
             span: Duration::ZERO,
             sign: None,
+            queues: false,
+            drain: None,
+            tried: None,
+            pause: TRY_AFTER,
+            try_at: Duration::ZERO,
             silent: None,
         }
     }
@@ -104,7 +140,9 @@ impl Way {
 
     /// What was reported, packet by packet.
     pub fn reported(&mut self, report: Report, now: Duration) {
-        self.newest_bps = report.estimate_bps.or(self.newest_bps);
+        if report.estimate_bps.is_some_and(|bps| self.newest_bps != Some(bps)) {
+            (self.newest_bps, self.same) = (report.estimate_bps, now);
+        }
         match report.loss {
             Some(loss) => {
                 (self.judge, self.silent) = (Judge::Estimate, None);
@@ -117,8 +155,29 @@ impl Way {
         }
         if let (Some(round), true) = (report.round, report.loss.is_some()) {
             let shortest = self.shortest_round(round, now);
-            self.sign_if(round > shortest + QUEUE_SIGN, now);
+            self.queues = round > shortest + QUEUE_SIGN;
+            self.sign_if(self.queues, now);
+            if round <= shortest + QUEUE_GONE {
+                self.drain = self.drain.map(|(at, _)| (at, false));
+            }
         }
+    }
+
+    /// So much is sent: if that is much more than the way carries and waits in a queue, pictures
+    /// stop until that has gone. Answers whether that begins now.
+    pub fn exceeded(&mut self, sent_bps: u64, now: Duration) -> bool {
+        let again = self.drain.is_none_or(|(at, _)| now.saturating_sub(at) >= DRAIN_AGAIN);
+        let much = self.estimate_bps.min(self.newest()) < sent_bps / 100 * EXCEEDED_PERCENT;
+        let begins = self.queues && self.is_full(now) && again && much;
+        if begins {
+            self.drain = Some((now, true));
+        }
+        begins
+    }
+
+    /// Whether pictures wait until a queue has gone.
+    pub fn drains(&self, now: Duration) -> bool {
+        self.drain.is_some_and(|(at, goes_on)| goes_on && now.saturating_sub(at) < DRAIN_MAX)
     }
 
     /// What was lost of one stream, as clients say that do not report packets.
@@ -160,15 +219,30 @@ impl Way {
         }
     }
 
-    /// What is sent whatever the estimate says.
-    pub fn keeps(&self, now: Duration) -> Keeps {
+    /// What is sent whatever the estimate says, to somebody who is shown something now or nothing.
+    pub fn keeps(&mut self, shows: bool, now: Duration) -> Keeps {
         match (self.judge, self.is_full(now)) {
-            (Judge::Nobody, _) | (Judge::Estimate, true) => Keeps::Nothing,
+            (Judge::Nobody | Judge::Estimate, true) => Keeps::Nothing,
+            (Judge::Nobody, false) => Keeps::First,
             (Judge::Estimate, false) if self.is_unfed(now) => Keeps::First,
+            (Judge::Estimate, false) if !shows && now >= self.try_at => {
+                self.tried = Some(now);
+                Keeps::First
+            }
             (Judge::Estimate, false) => Keeps::Shown,
             (Judge::Loss, true) => Keeps::First,
             (Judge::Loss, false) => Keeps::All,
         }
+    }
+
+    /// What an estimate is to begin anew with: it got stuck below what would be sent.
+    pub fn stuck(&mut self, desired_bps: u64, now: Duration) -> Option<u64> {
+        let judged = self.judge == Judge::Estimate && self.silent.is_none() && !self.is_full(now);
+        let stuck = self.newest() < desired_bps && now.saturating_sub(self.same) >= STUCK_AFTER;
+        (judged && stuck).then(|| {
+            self.same = now;
+            self.newest()
+        })
     }
 
     /// Whether so much is to leave evenly, at the pace of the estimate. Where more is sent than
@@ -192,6 +266,11 @@ impl Way {
     fn sign_if(&mut self, so: bool, now: Duration) {
         if so {
             self.sign = Some(now);
+            if let Some(tried) = self.tried.take() {
+                let filled = now.saturating_sub(tried) < TRY_LASTS;
+                self.pause = if filled { TRY_AFTER_MAX.min(self.pause * 2) } else { TRY_AFTER };
+            }
+            self.try_at = now + self.pause;
         }
     }
 
@@ -206,129 +285,4 @@ impl Way {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const EVERY: Duration = Duration::from_millis(250);
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn report(bps: u64, loss: f32, round: u64) -> Report {
-        Report { estimate_bps: Some(bps), loss: Some(loss), round: Some(ms(round)) }
-    }
-
-    proptest! {
-        #[test]
-        fn an_estimate_alone_never_says_that_a_way_is_full(
-            estimates in
-                prop::collection::vec((1_000_u64..5_000_000, 20_u64..150, 0_f32..0.1), 1..200),
-        ) {
-            let mut way = Way::new(2_000_000);
-            for (nth, (bps, round, loss)) in estimates.into_iter().enumerate() {
-                let now = EVERY * nth as u32;
-                way.estimated(bps);
-                way.reported(report(bps, loss, round), now);
-                prop_assert!(!way.is_full(now));
-                prop_assert_eq!(way.keeps(now), Keeps::Shown);
-            }
-        }
-
-        #[test]
-        fn a_way_that_nobody_measures_always_has_something_left(
-            losses in prop::collection::vec(0_f32..=1.0, 1..500),
-        ) {
-            let mut way = Way::new(2_000_000);
-            for (nth, loss) in losses.into_iter().enumerate() {
-                let now = EVERY * nth as u32;
-                way.lost(loss, now);
-                prop_assert!((LEAST_BPS..=2_000_000).contains(&way.bps(now)));
-                prop_assert!(matches!(way.keeps(now), Keeps::All | Keeps::First));
-            }
-        }
-    }
-
-    #[test]
-    fn loss_a_queue_a_jam_and_silence_say_that_a_way_is_full() {
-        let known = || {
-            let mut way = Way::new(2_000_000);
-            way.reported(report(2_000_000, 0.0, 40), ms(0));
-            assert!(!way.is_full(ms(0)));
-            way
-        };
-        let signs: [fn(&mut Way); 4] = [
-            |way| way.reported(report(2_000_000, 0.2, 40), ms(250)),
-            |way| way.reported(report(2_000_000, 0.0, 191), ms(250)),
-            |way| way.jams(ms(250)),
-            |way| way.reported(Report::default(), ms(250)),
-        ];
-        for (nth, sign) in signs.iter().enumerate() {
-            let mut way = known();
-            sign(&mut way);
-            assert!(way.is_full(ms(250)), "sign {nth}");
-            assert_eq!(way.keeps(ms(250)), Keeps::Nothing);
-            way.reported(report(2_000_000, 0.0, 40), ms(1_250));
-            assert!(!way.is_full(ms(1_250)), "sign {nth}");
-        }
-    }
-
-    #[test]
-    fn an_estimate_that_nothing_feeds_is_no_judge() {
-        let mut way = Way::new(2_000_000);
-        way.reported(report(90_000, 0.0, 40), ms(0));
-        let mut keeps = |at| {
-            way.reported(Report::default(), ms(at));
-            way.keeps(ms(at))
-        };
-        assert_eq!(keeps(250), Keeps::Nothing);
-        assert_eq!(keeps(5_000), Keeps::Nothing);
-        assert_eq!(keeps(6_000), Keeps::First, "one picture finds out");
-        way.reported(report(90_000, 0.0, 40), ms(6_250));
-        assert_eq!(way.keeps(ms(6_250)), Keeps::Shown);
-    }
-
-    #[test]
-    fn a_way_that_became_longer_is_not_full_for_ever() {
-        let mut way = Way::new(2_000_000);
-        way.reported(report(2_000_000, 0.0, 20), ms(0));
-        let full_at = |way: &mut Way, at| {
-            way.reported(report(2_000_000, 0.0, 300), ms(at));
-            way.is_full(ms(at))
-        };
-        assert!(full_at(&mut way, 250));
-        assert!((1..=100).any(|nth| !full_at(&mut way, 250 * nth)));
-    }
-
-    #[test]
-    fn a_full_way_is_taken_for_what_was_estimated_last() {
-        let mut way = Way::new(2_000_000);
-        way.estimated(1_500_000);
-        way.reported(report(250_000, 0.0, 20), ms(0));
-        assert_eq!(way.bps(ms(0)), 1_500_000);
-        assert!(!way.is_paced(1_400_000, ms(0)), "nothing says that it is full");
-        way.reported(report(250_000, 0.0, 400), ms(250));
-        assert_eq!(way.bps(ms(250)), 250_000);
-        assert!(way.is_paced(1_400_000, ms(250)));
-        // Once it has emptied, what is evened out is not waited for.
-        way.reported(report(1_800_000, 0.0, 20), ms(1_250));
-        assert_eq!(way.bps(ms(1_250)), 1_800_000);
-    }
-
-    #[test]
-    fn losses_lower_what_nobody_measures_and_their_end_raises_it() {
-        let mut way = Way::new(2_000_000);
-        way.lost(0.0, ms(0));
-        assert_eq!((way.bps(ms(0)), way.keeps(ms(0))), (2_000_000, Keeps::All));
-        (1..=5).for_each(|second| way.lost(0.5, ms(second * 1_000)));
-        let low = way.bps(ms(5_000));
-        assert!(low < 500_000, "{low}");
-        assert_eq!(way.keeps(ms(5_000)), Keeps::First);
-        (6..=60).for_each(|second| way.lost(0.0, ms(second * 1_000)));
-        assert_eq!(way.bps(ms(60_000)), 2_000_000);
-        way.limited(700_000);
-        assert_eq!(way.bps(ms(60_000)), 700_000);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use str0m::{
     crypto::from_feature_flags,
     format::{Codec as Format, CodecConfig, FormatParams},
     media::Frequency,
-    rtp::{Extension, ExtensionMap},
+    rtp::{Extension, ExtensionMap, StreamTx},
 };
 
 /// What is thought of a connection's width before anything is known: one large picture and voices,
@@ -19,6 +19,10 @@ pub(crate) const ESTIMATE_FIRST_BPS: u64 = 2_000_000;
 /// So many packets of pictures are kept to be sent again, for each stream: 2 s of the largest
 /// layer.
 const RESEND_PACKETS_MAX: usize = 300;
+/// As long as they are kept at most, and which part of what is sent may be sent again: the figures
+/// of the library itself.
+const RESEND_FOR: Duration = Duration::from_secs(3);
+const RESEND_SHARE: f32 = 0.15;
 /// What a client reports of what it was sent is looked at this often: soon enough for a way that
 /// becomes full, and seldom enough to cost little.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
@@ -50,6 +54,11 @@ pub(super) fn rtc(certificate: &Certificate, sends: bool, now: Instant) -> Rtc {
     config.build(now)
 }
 
+/// What a stream has sent until now is not kept any longer.
+pub(super) fn keep_nothing(stream: &mut StreamTx) {
+    stream.set_rtx_cache(RESEND_PACKETS_MAX, RESEND_FOR, Some(RESEND_SHARE));
+}
+
 fn received_extensions() -> ExtensionMap {
     let mut map = ExtensionMap::standard();
     map.set(5, Extension::PlayoutDelay);
@@ -65,6 +74,8 @@ fn sent_extensions() -> ExtensionMap {
     map.set(3, Extension::TransportSequenceNumber);
     map.set(4, Extension::RtpMid);
     map.set(5, Extension::PlayoutDelay);
+    // A receiver that knows it finds out how long it took; browsers do not until they are told to.
+    map.set(6, Extension::AbsoluteCaptureTime);
     map.set(13, Extension::VideoOrientation);
     map
 }

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     net::{IpAddr, SocketAddr, UdpSocket},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use carillon_protocol::room::{Sent, Source};
@@ -14,7 +14,7 @@ use str0m::{
     change::SdpPendingOffer,
     format::Codec,
     media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer},
-    rtp::{Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite},
+    rtp::{AbsCaptureTime, Extension, ExtensionMap, ExtensionValues, RtpPacket, RtpWrite},
 };
 
 use super::{
@@ -56,6 +56,8 @@ pub struct Received {
     pub payload: std::sync::Arc<[u8]>,
     /// The level of a voice, 0 (loudest) to 127, as RFC 6464 has it.
     pub level: Option<u8>,
+    /// When it was captured, as its sender's clock had it.
+    pub captured: Option<SystemTime>,
     /// When it arrived.
     pub at: Instant,
 }
@@ -70,6 +72,8 @@ pub struct Client {
     wanted: Vec<(Source, Option<String>)>,
     estimate: Option<u64>,
     given_up: u64,
+    /// When what is sent now was captured.
+    captured: Option<SystemTime>,
 }
 
 impl Client {
@@ -78,7 +82,18 @@ impl Client {
     /// # Errors
     /// If there is no socket.
     pub fn new(ip: IpAddr, seed: u64) -> io::Result<Client> {
-        Client::with(config(), ip, seed)
+        Client::with(config(), config(), ip, seed)
+    }
+
+    /// One that may say when what it sends was captured, and hears it of others.
+    ///
+    /// # Errors
+    /// If there is no socket.
+    pub fn capturing(ip: IpAddr, seed: u64) -> io::Result<Client> {
+        let mut known = ExtensionMap::standard();
+        known.set(6, Extension::AbsoluteCaptureTime);
+        let config = || config().set_extension_map(known.clone());
+        Client::with(config(), config(), ip, seed)
     }
 
     /// One that says which part of a stream it lost, but reports no packets: so nobody can tell
@@ -90,11 +105,11 @@ impl Client {
         let mut known = ExtensionMap::empty();
         known.set(1, Extension::AudioLevel);
         known.set(4, Extension::RtpMid);
-        Client::with(config().set_extension_map(known), ip, seed)
+        Client::with(config(), config().set_extension_map(known), ip, seed)
     }
 
-    fn with(receives: RtcConfig, ip: IpAddr, seed: u64) -> io::Result<Client> {
-        let publish = config().enable_bwe(Some(FIRST_ESTIMATE)).build(Instant::now());
+    fn with(sends: RtcConfig, receives: RtcConfig, ip: IpAddr, seed: u64) -> io::Result<Client> {
+        let publish = sends.enable_bwe(Some(FIRST_ESTIMATE)).build(Instant::now());
         // It hands over packets as they come, in whatever order.
         let receives = receives.build(Instant::now());
         Ok(Client {
@@ -106,6 +121,7 @@ impl Client {
             wanted: Vec::new(),
             estimate: None,
             given_up: 0,
+            captured: None,
         })
     }
 
@@ -266,6 +282,11 @@ impl Client {
         std::mem::take(&mut self.wanted)
     }
 
+    /// What is sent from now on was captured then.
+    pub fn set_captured(&mut self, at: Option<SystemTime>) {
+        self.captured = at;
+    }
+
     /// Sends a packet; `level` is that of a voice. Before the connection is made, it is lost.
     ///
     /// # Errors
@@ -291,6 +312,9 @@ impl Client {
         let ext_vals = ExtensionValues {
             audio_level: level.map(|level| -(level.min(127) as i8)),
             voice_activity: level.map(|level| level < VOICE),
+            abs_capture_time: self
+                .captured
+                .map(|capture_time| AbsCaptureTime { capture_time, clock_offset: None }),
             ..ExtensionValues::default()
         };
         let mut direct = self.publish.rtc.direct_api();
@@ -344,6 +368,7 @@ fn arrived(at: Instant, packet: RtpPacket) -> Received {
         time: header.timestamp,
         marker: header.marker,
         level: header.ext_vals.audio_level.map(i8::unsigned_abs),
+        captured: header.ext_vals.abs_capture_time.map(|captured| captured.capture_time),
         payload: packet.payload,
         at,
     }

@@ -367,6 +367,22 @@ fn a_better_layer_without_room_is_kept_for_three_seconds_unless_the_way_is_full(
 }
 
 #[test]
+fn what_is_lowered_stays_small_until_there_was_room_for_two_seconds() {
+    let tiles = [camera(1_280, Class::Other)];
+    let mut selector = Selector::new();
+    let mut select = |lower: bool, now| {
+        if lower {
+            selector.lower();
+        }
+        selector.select(now, (2_000_000, Keeps::Shown), &wishes(&tiles))[0]
+    };
+    assert_eq!(select(false, ROUND), Some(2));
+    assert_eq!(select(true, ROUND * 2), Some(0));
+    assert_eq!(select(false, ROUND * 9), Some(0));
+    assert_eq!(select(false, ROUND * 10), Some(2));
+}
+
+#[test]
 fn a_picture_that_went_comes_back_as_soon_as_it_fits_where_nothing_says_that_the_way_is_full() {
     let tiles = [Tile { layers: CAMERA[2..].to_vec(), ..camera(1_280, Class::Other) }];
     for (keeps, back) in [(Keeps::Shown, Some(0)), (Keeps::Nothing, None)] {

@@ -1,10 +1,13 @@
 //! Who is heard.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use carillon_plugin::MediaFact;
 use carillon_protocol::room::Source;
-use carillon_sfu::kit::Track;
+use carillon_sfu::kit::{Client, Track};
 
 use crate::stage::{Person, Stage, assert_one_stream};
 
@@ -18,6 +21,40 @@ fn two_people_hear_each_other_and_not_themselves() {
     assert_eq!((a.got_of(1), b.got_of(2)), (0, 0));
     a.slots.values().chain(b.slots.values()).for_each(assert_one_stream);
     assert!(b.slots.values().flat_map(|heard| &heard.packets).all(|p| p.level == Some(20)));
+}
+
+#[test]
+fn when_something_was_captured_is_told_to_those_who_understand_it() {
+    let stage = Stage::new();
+    let knows = |number: u8| {
+        let mut person = stage.fresh(number);
+        let ip = stage.sfu.addresses()[0].ip();
+        person.client = Client::capturing(ip, u64::from(number)).unwrap();
+        stage.connect(&mut person);
+        person
+    };
+    let (mut a, mut b, mut c) = (knows(1), knows(2), stage.join(3));
+    let captured = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250);
+    a.client.set_captured(Some(captured));
+    let sends = [Source::Microphone, Source::Camera];
+    stage.publish(&mut a, &sends.map(|source| Track { source, rids: &[] }));
+    sends.into_iter().for_each(|source| a.send(source, None, 20));
+    stage.look(&mut b, &[&a], (640, 360));
+    stage.look(&mut c, &[&a], (640, 360));
+    let both = |person: &Person| {
+        person.slots.len() == 2 && person.slots.values().all(|heard| heard.packets.len() > 5)
+    };
+    stage.until(&mut [&mut a, &mut b, &mut c], "both hear and see", |people| {
+        both(people[1]) && both(people[2])
+    });
+    let told = |person: &Person| {
+        let packets = person.slots.values().flat_map(|heard| &heard.packets);
+        packets.map(|packet| packet.captured).collect::<Vec<_>>()
+    };
+    // A fraction of 2^32 is a little less than a nanosecond wide.
+    let same = |at: SystemTime| at.max(captured).duration_since(at.min(captured)).unwrap();
+    assert!(told(&b).into_iter().all(|at| same(at.unwrap()) < Duration::from_nanos(2)));
+    assert!(told(&c).into_iter().all(|at| at.is_none()));
 }
 
 #[test]
