@@ -45,8 +45,8 @@ TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast
 	-E '(binary(it) or package(carillon-plugins)) and not test(/^($(SQLITE_ONLY))::/)'
 else
 TESTS := cargo test --workspace --lib --bins --tests --examples
-TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --test chat \
-	--test directory --test node --test poll --test room -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
+TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --test bot_schedule --test chat --test ding --test ding_rules \
+	--test directory --test node --test notify --test poll --test room -- $(patsubst %,--skip %::,$(subst |, ,$(SQLITE_ONLY)))
 endif
 
 .PHONY: help run build web test lint interop bench system services browser

@@ -1,12 +1,15 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
-import { texts } from './texts/plugin.ts'
+import { icons } from './icons.ts'
+import { texts, wordsOf } from './texts/plugin.ts'
 
 /** The server that `npm run dev` stands before. */
 const SERVER = process.env.SERVER_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
-  plugins: [react(), texts()],
+  plugins: [react(), texts(), icons()],
+  // The service worker is one small file: it has its few words in itself.
+  define: { PUSH_WORDS: JSON.stringify(wordsOf('worker.')) },
   resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
   // The same for tests, which run in Node: before anything was built, there is only the source.
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
@@ -17,6 +20,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: {
+      input: { index: 'index.html', push: 'src/push/worker.ts' },
+      // A browser asks at one address whether there is a newer service worker.
+      output: {
+        entryFileNames: ({ name }) => (name === 'push' ? 'push.js' : 'assets/[name]-[hash].js'),
+      },
+    },
   },
   // The server answers its own pages only: what the page of `npm run dev` asks looks like theirs.
   server: {

@@ -11,6 +11,8 @@
 //!
 //! `room` lets people meet, with a bare forwarder beside it.
 //!
+//! `ding` alerts thousands at once, and kills servers while ladders are climbed.
+//!
 //! Promises: `cluster` starts nodes, lets people write and things go wrong, and compares what
 //! everybody saw with the log, as `dump` and `check` do for themselves.
 //!
@@ -24,6 +26,7 @@ mod clock;
 mod cluster;
 mod device;
 mod dice;
+mod ding;
 mod dump;
 mod fanout;
 mod fleet;
@@ -134,6 +137,11 @@ enum Command {
         #[command(flatten)]
         room: meeting::RoomArgs,
     },
+    /// Alert people with a server of its own: thousands at once, and ladders while it is killed.
+    Ding {
+        #[command(flatten)]
+        ding: ding::DingArgs,
+    },
     /// The bare forwarder that a room is compared with, until standard input ends.
     #[command(hide = true)]
     RoomForwarder,
@@ -209,6 +217,7 @@ fn run(command: &Command) -> Result<(), Failed> {
         Command::Cluster { cluster } => cluster::run(cluster),
         Command::Nodes { nodes } => nodes::run(nodes),
         Command::Room { room } => meeting::run(room),
+        Command::Ding { ding } => ding::run(ding),
         Command::RoomForwarder => meeting::serve(),
         Command::Dump { database, out } => dump::dump(database, out),
         Command::Check { check } => check::run(check),

@@ -8,7 +8,7 @@ use crate::{
     event::{ephemerals, events},
     field,
     limits::{CONVS_PER_PAGE_MAX, NAME_LEN_MAX, PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
-    operation::{READ, WRITE, operations},
+    operation::{Access, READ, WRITE, operations},
 };
 
 operations! {
@@ -30,6 +30,9 @@ operations! {
     "conv.member.list": ListMembers => MembersListed, Read, READ;
     /// Says that messages were shown on the screen.
     "conv.read": Read => ReadDone, State, WRITE;
+    /// Everybody in a conversation, or who has not read a message there: asked by other plugins in
+    /// the name of a member, who has to be allowed to call all of them.
+    "conv.audience": Audience => AudienceFound, Read, Access::System;
 }
 
 /// What a conversation is.
@@ -241,6 +244,23 @@ pub struct Read {
     /// The last one shown; clamped to the head.
     #[serde(deserialize_with = "field::int")]
     pub seq: u64,
+}
+
+/// `conv.audience`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Audience {
+    /// The conversation.
+    pub conv: ConvId,
+    /// Only who has not read this message; absent, everybody who is there.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u64>,
+}
+
+/// The answer of `conv.audience`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AudienceFound {
+    /// By their ids; nobody who left the organisation.
+    pub users: Vec<UserId>,
 }
 
 /// The answer of `conv.read`.

@@ -66,7 +66,9 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::card::events(visitor);
     crate::conv::events(visitor);
     crate::conv::ephemerals(visitor);
+    crate::ding::events(visitor);
     crate::msg::events(visitor);
+    crate::notify::events(visitor);
     crate::org::events(visitor);
     crate::poll::events(visitor);
     crate::presence::ephemerals(visitor);

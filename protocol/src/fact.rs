@@ -1,17 +1,19 @@
-//! Facts: named numbers and series about an organisation, which plugins offer.
+//! Facts: named numbers, series and lists about an organisation or a conversation, which plugins
+//! offer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OrgId, field,
+    ConvId, OrgId, UserId, field,
     operation::{ADMIN, operations},
 };
 
 operations! {
     /// The facts that can be asked for.
     "fact.list": List => Listed, Read, ADMIN;
-    /// A fact about the organisation, for a period; needs an administrator.
+    /// A fact for a period: about a conversation for its members, about the organisation for its
+    /// administrators.
     "fact.get": Get => Got, Read, ADMIN;
 }
 
@@ -33,6 +35,26 @@ pub struct Named {
     pub name: String,
     /// What it is, in a sentence.
     pub doc: String,
+    /// Of what it is; the organisation if absent.
+    #[serde(default, skip_serializing_if = "About::is_organisation")]
+    pub about: About,
+}
+
+/// Of what a fact is, and so who may ask for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// The organisation: its administrators.
+    #[default]
+    Organisation,
+    /// A conversation: its members.
+    Conversation,
+}
+
+impl About {
+    fn is_organisation(&self) -> bool {
+        *self == About::Organisation
+    }
 }
 
 /// `fact.get`.
@@ -43,6 +65,9 @@ pub struct Get {
     /// The organisation; needed only by the command line, where nobody is signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgId>,
+    /// The conversation, for a fact about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conv: Option<ConvId>,
     /// The beginning, in milliseconds since the epoch.
     #[serde(deserialize_with = "field::int")]
     pub since: i64,
@@ -76,6 +101,25 @@ pub enum Fact {
         /// Of what, as `messages`.
         unit: String,
     },
+    /// Lines, the most important first.
+    List {
+        /// At most 20.
+        lines: Vec<Line>,
+        /// Of what their numbers are, as `messages`.
+        unit: String,
+    },
+}
+
+/// A line of a fact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Line {
+    /// Who or what it is about, as somebody named it: a text, never Markdown.
+    pub label: String,
+    /// The person, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// How much.
+    pub value: f64,
 }
 
 /// A number at a time.

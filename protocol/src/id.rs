@@ -88,6 +88,8 @@ ids! {
     InviteId = "invite-id";
     /// A robot that posts into a conversation; as a person's id, the author of what it posts.
     RobotId = "robot-id";
+    /// A picture of a digest.
+    PictureId = "picture-id";
     /// A poll.
     PollId = "poll-id";
     /// A room: a meeting.
@@ -102,6 +104,16 @@ ids! {
     DeadLetterId = "dead-letter-id";
     /// A run of a node: from a start of the process to its end.
     RunId = "run-id";
+    /// An alert that somebody has to confirm.
+    DingId = "ding-id";
+    /// A recurring alert.
+    SeriesId = "series-id";
+    /// A policy: how an alert reaches people until they confirm it.
+    PolicyId = "policy-id";
+    /// A rota: who is on duty when.
+    DutyId = "duty-id";
+    /// What an alert carries: a file or a voice note.
+    AttachmentId = "attachment-id";
     /// A client's id for one intent: made once, sent again with every retry.
     Cid = "cid";
 }

@@ -7,9 +7,12 @@
 pub mod audit;
 pub mod bot;
 pub mod card;
+pub mod channel;
 pub mod codec;
 pub mod conv;
 pub mod department;
+pub mod digest;
+pub mod ding;
 pub mod error;
 pub mod event;
 pub mod fact;
@@ -24,6 +27,7 @@ pub mod log;
 pub mod msg;
 mod msgpack;
 pub mod node;
+pub mod notify;
 pub mod operation;
 pub mod org;
 pub mod plugin;
@@ -33,17 +37,20 @@ pub mod program;
 pub mod receipt;
 pub mod role;
 pub mod room;
+pub mod schedule;
 pub mod schemas;
 pub mod session;
 pub mod topic;
 
+pub use channel::Channel;
 pub use codec::{Codec, Raw};
 pub use error::{CloseCode, ErrorBody, ErrorCode, Retry};
 pub use event::{Ephemeral, Event};
 pub use frame::ServerFrame;
 pub use id::{
-    Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, EventId, InviteId, LinkId, OrgId,
-    ParticipantId, PollId, RobotId, RoleId, RoomId, RunId, SessionId, UserId,
+    AttachmentId, Cid, ConvId, DeadLetterId, DepartmentId, DeviceId, DingId, DutyId, EventId,
+    InviteId, LinkId, OrgId, ParticipantId, PictureId, PolicyId, PollId, RobotId, RoleId, RoomId,
+    RunId, SeriesId, SessionId, UserId,
 };
 pub use json::Json;
 pub use operation::{Access, Command, Effect};

@@ -85,6 +85,58 @@ limits! {
     /// The most messages that a robot may be allowed in a minute: ten a second are more than
     /// anybody reads, and their times are kept in memory.
     ROBOT_PER_MINUTE_MAX: u32 = 600;
+    /// The most people that one alert is for: as many as a group has.
+    DING_PEOPLE_MAX: usize = 5_000;
+    /// The most roles, departments or conversations that an alert names.
+    DING_SOURCES_MAX: usize = 50;
+    /// The longest text of an alert, in characters: more is a message.
+    DING_TEXT_LEN_MAX: usize = 2_000;
+    /// The longest reply to an alert, or reason against it, in characters.
+    DING_REASON_LEN_MAX: usize = 500;
+    /// The most steps of a policy.
+    DING_STEPS_MAX: usize = 10;
+    /// The most turns of a rota: four a day, and some for holidays.
+    DING_DUTY_MAX: usize = 100;
+    /// The most policies that an organisation makes.
+    DING_POLICIES_MAX: usize = 50;
+    /// The most rotas of an organisation.
+    DING_DUTIES_MAX: usize = 20;
+    /// The most bytes that an alert carries: a minute of voice and more, or a picture of a notice.
+    DING_ATTACHMENT_LEN_MAX: usize = 1024 * 1024;
+    /// The most schedules of a robot: more of them would be a program of its own.
+    SCHEDULES_PER_ROBOT_MAX: usize = 20;
+    /// The longest cron expression, in characters: lists of minutes and days fit.
+    CRON_LEN_MAX: usize = 100;
+    /// The most parts of a digest: it is read on a phone.
+    DIGEST_SECTIONS_MAX: usize = 12;
+    /// The most charts in a digest: each is a picture that is kept.
+    DIGEST_CHARTS_MAX: usize = 4;
+    /// The most lines of a fact.
+    FACT_LINES_MAX: usize = 20;
+    /// The largest picture of a chart, in bytes: 16 colours on 800 by 360 take less.
+    PICTURE_LEN_MAX: usize = 60 * 1024;
+    /// The most attempts that one call asks for: as many as one effect sends at once.
+    ATTEMPTS_PER_CALL_MAX: usize = 250;
+    /// The longest key of an attempt, in bytes: as much as every provider gives back.
+    ATTEMPT_KEY_LEN_MAX: usize = 100;
+    /// The most attempts in one answer.
+    ATTEMPTS_PER_PAGE_MAX: u32 = 200;
+    /// The longest title of what people are told outside of the app, in characters.
+    ALERT_TITLE_LEN_MAX: usize = 100;
+    /// The longest text of it, in characters; push and text messages show its beginning.
+    ALERT_BODY_LEN_MAX: usize = 2_000;
+    /// The longest path in the app that it leads to, in bytes.
+    ALERT_LINK_LEN_MAX: usize = 500;
+    /// The longest name by which devices replace it, in bytes.
+    ALERT_TAG_LEN_MAX: usize = 64;
+    /// The most people that `notify.reach` is asked about: those of one alert.
+    REACH_PEOPLE_MAX: usize = 5_000;
+    /// The longest e-mail address or phone number, in characters (RFC 5321).
+    CONTACT_LEN_MAX: usize = 254;
+    /// The most devices of one person that web push reaches; a new one takes the oldest's place.
+    PUSH_DEVICES_MAX: usize = 10;
+    /// The most providers of an organisation: each vendor once.
+    PROVIDERS_MAX: usize = 4;
     /// The most members of a group.
     MEMBERS_MAX: usize = 5_000;
     /// The most people that one call may name.

@@ -67,12 +67,15 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::card::operations(visitor);
     crate::conv::operations(visitor);
     crate::department::operations(visitor);
+    crate::ding::operations(visitor);
+    crate::digest::operations(visitor);
     crate::fact::operations(visitor);
     crate::import::operations(visitor);
     crate::invite::operations(visitor);
     crate::log::operations(visitor);
     crate::msg::operations(visitor);
     crate::node::operations(visitor);
+    crate::notify::operations(visitor);
     crate::org::operations(visitor);
     crate::plugin::operations(visitor);
     crate::poll::operations(visitor);
@@ -81,6 +84,7 @@ pub fn each(visitor: &mut impl Visitor) {
     crate::receipt::operations(visitor);
     crate::role::operations(visitor);
     crate::room::operations(visitor);
+    crate::schedule::operations(visitor);
     crate::session::operations(visitor);
 }
 

@@ -1,8 +1,11 @@
 //! Organisations and their people.
 
+mod recipients;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::recipients::*;
 use crate::{
     DepartmentId, OrgId, RoleId, UserId,
     event::events,
@@ -34,6 +37,9 @@ operations! {
     "org.member.restore": RestoreMember => MemberUpdated, State, ADMIN;
     /// The names of some people of the organisation, and who of them left; asked by other plugins.
     "org.names": Names => Named, Read, Access::System;
+    /// The people who are named, have roles or are in departments, with what it takes to reach
+    /// them: many at once. Asked by other plugins.
+    "org.recipients": Recipients => RecipientsFound, Read, Access::System;
 }
 
 /// `org.create`.

@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 use crate::{
     Cid, ConvId, DepartmentId, DeviceId, Ephemeral, ErrorBody, Event, EventId, InviteId, OrgId,
     PollId, RobotId, RoleId, SessionId, Topic, UserId,
+    card::Card,
     frame::{Asked, Hello, TopicPage, Welcome},
     limits::INT_MAX,
+    msg::Body,
 };
 
 /// What the names of the types of one module begin with.
@@ -63,6 +65,8 @@ impl Schemas {
         schemas.of::<Welcome>();
         schemas.of::<TopicPage>();
         schemas.of::<Asked>();
+        schemas.of::<Card>();
+        schemas.of::<Body>();
         schemas
     }
 

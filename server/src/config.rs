@@ -4,6 +4,7 @@
 //! one wins. The doc comments of the settings are their documentation:
 //! [`Config::commented_default`] prints them, and a test refuses a setting without one.
 
+mod egress;
 mod load;
 mod pictures;
 mod plugins;
@@ -25,6 +26,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use egress::{Egress, Notify};
 pub use load::{ConfigError, Origins, Source, Sources};
 pub use pictures::PictureSource;
 pub use plugins::{PluginSettings, Run};
@@ -82,6 +84,10 @@ pub struct Config {
     pub limits: Limits,
     /// How the sound and the pictures of meetings reach people.
     pub rooms: Rooms,
+    /// Whom the server may ask besides the public internet.
+    pub egress: Egress,
+    /// What reaches people outside of the app.
+    pub notify: Notify,
     /// What is signed of the audit log.
     pub audit: Audit,
     /// What the server says about itself on its standard error.
@@ -223,6 +229,8 @@ impl Default for Config {
             shards: 0,
             limits: Limits::default(),
             rooms: Rooms::default(),
+            egress: Egress::default(),
+            notify: Notify::default(),
             audit: Audit::default(),
             log: Log::default(),
             plugins: BTreeMap::new(),

@@ -34,6 +34,7 @@ use crate::{
     registry,
     telemetry::Metrics,
     tls::TlsError,
+    ways,
 };
 
 /// What stands in the data folder.
@@ -76,6 +77,9 @@ pub enum StartError {
     /// A plugin cannot run where the settings say.
     #[error(transparent)]
     Misplaced(#[from] Misplaced),
+    /// A setting of the ways out.
+    #[error("`{0}`: {1}")]
+    Ways(&'static str, String),
     /// There is no HTTPS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -179,8 +183,9 @@ impl Node {
         let chat = chat::Settings { node: is_shared.then(|| run.to_string()) };
         let presence = Arc::new(Presence::default());
         let media = Arc::new(Carrier::new(run, config));
-        let mut plugins =
-            registry::plugins(settings, chat, Arc::clone(&presence), Arc::clone(&media) as _);
+        let ways = ways::open(config)?;
+        let shared = (Arc::clone(&presence), Arc::clone(&media) as _);
+        let mut plugins = registry::plugins(settings, chat, shared, ways);
         plugins.extend(start.plugins.iter().map(|plugin| plugin()));
         let (plugins, places) = apart::place(plugins, &config.plugins)?;
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use carillon_plugin::{Media, Plugin};
 use carillon_plugins::{
-    audit, bot, chat, directory, log, node, plugin, poll,
+    audit, bot, chat, ding, directory, log, node,
+    notify::{self, Ways},
+    plugin, poll,
     presence::{self, Presence},
     room,
 };
@@ -18,23 +20,25 @@ pub fn apart() -> Vec<Plugin> {
 
 /// Every plugin, for those who only look at them.
 pub fn unused() -> Vec<Plugin> {
-    plugins(<_>::default(), <_>::default(), <_>::default(), Carrier::closed())
+    plugins(<_>::default(), <_>::default(), (<_>::default(), Carrier::closed()), Ways::closed())
 }
 
 /// Every plugin, in the order in which their tables are made.
 pub fn plugins(
     directory: directory::Settings,
     chat: chat::Settings,
-    presence: Arc<Presence>,
-    media: Arc<dyn Media>,
+    (presence, media): (Arc<Presence>, Arc<dyn Media>),
+    ways: Ways,
 ) -> Vec<Plugin> {
     vec![
         audit::plugin(),
         directory::plugin(directory),
         chat::plugin(chat),
         bot::plugin(),
+        ding::plugin(),
         log::plugin(),
         node::plugin(),
+        notify::plugin(ways),
         plugin::plugin(),
         poll::plugin(),
         presence::plugin(presence),

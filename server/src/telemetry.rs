@@ -76,6 +76,8 @@ pub struct Metrics {
     pub inbox_full: Counter,
     /// Sockets that are open now.
     pub connections: Gauge,
+    /// Reports that were not a provider's.
+    pub forged_reports: Counter,
     /// Sockets refused because there were too many.
     pub refused_connections: Counter,
     db_queries: Family<QueryLabels, Counter>,
@@ -110,6 +112,7 @@ impl Default for Metrics {
             slow: Counter::default(),
             inbox_full: Counter::default(),
             connections: Gauge::default(),
+            forged_reports: Counter::default(),
             refused_connections: Counter::default(),
             db_queries: Family::default(),
             log_applied: Gauge::default(),
@@ -145,6 +148,11 @@ impl Default for Metrics {
             metrics.inbox_full.clone(),
         );
         registry.register("connections", "Sockets open now", metrics.connections.clone());
+        registry.register(
+            "forged_reports",
+            "Reports about messages and calls that were not a provider's",
+            metrics.forged_reports.clone(),
+        );
         registry.register(
             "refused_connections",
             "Sockets refused because there were too many",

@@ -274,6 +274,198 @@ export interface Asker {
   user: UserId
 }
 
+/**
+ * A card. As JSON it has at most 16 KiB; it says something, at least a title, a text or an item.
+ */
+export interface Card {
+  /** What can be done, at most 10. */
+  buttons?: CardButton[]
+  /** Facts, at most 20. */
+  fields?: CardFact[]
+  /** What can be filled in. */
+  form?: CardForm
+  /** A picture: an address of http or https. */
+  image?: string
+  /** Several things, each with a picture and a link of its own; at most 20. */
+  items?: CardItem[]
+  /** What there is to say about the state, as `Amy approved it`. */
+  note?: string
+  /** How far it is. */
+  state?: CardState
+  /** More, as Markdown. */
+  text?: string
+  /** What it is about, in one line. */
+  title?: string
+  /** How serious it is; plain if absent. */
+  tone?: CardTone
+  /** Where the title leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/** A button: it leads somewhere (`url`) or does something (`act`), one of the two. */
+export interface CardButton {
+  /** What its owner is told when it is pressed; each one once in a card. */
+  act?: string
+  /** What is asked before it does something, as `Refuse it?`. */
+  confirm?: string
+  /** What stands on it. */
+  label: string
+  /** How it looks; plain if absent. */
+  style?: CardStyle
+  /** Where it leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/** Something to choose. */
+export interface CardChoice {
+  /** What people read. */
+  label: string
+  /** What its owner is told; each one once in an input. */
+  value: string
+}
+
+/** A fact, with what it is called. */
+export interface CardFact {
+  /** What it is called; may be empty. */
+  label: string
+  /** Whether it may stand beside another one. */
+  short?: boolean
+  /** What it is, as Markdown. */
+  value: string
+}
+
+/** A small form. */
+export interface CardForm {
+  /** What is asked, 1 to 20. */
+  inputs: CardInput[]
+  /** The button that sends it; it has an `act`. */
+  submit: CardButton
+}
+
+/** A question of a form. */
+export interface CardInput {
+  /** What the answer is called in `values`; each one once in a form. */
+  id: string
+  /** What kind of answer. */
+  kind: CardInputKind
+  /** What is asked. */
+  label: string
+  /** The most characters, of `text` and `long`; 1,000 if absent. */
+  max_len?: number
+  /** What can be chosen, of `choice` and `choices`: 1 to 50. */
+  options?: CardChoice[]
+  /** Whether it must be answered. */
+  required?: boolean
+  /** What stands there at the beginning. */
+  value?: CardValue
+}
+
+/**
+ * What kind of answer an input takes. A client that does not know one says so and lets the rest be
+ * read.
+ */
+export type CardInputKind =
+  /** One line. */
+  | 'text'
+  /** Several lines. */
+  | 'long'
+  /** A decimal number, as text: `12.50` stays what it is. */
+  | 'number'
+  /** A day, as `2026-11-22`. */
+  | 'date'
+  /** One of the options. */
+  | 'choice'
+  /** Some of the options. */
+  | 'choices'
+  /** Yes or no. */
+  | 'toggle'
+
+/** One of several things in a card. */
+export interface CardItem {
+  /** A picture: an address of http or https. */
+  image?: string
+  /** More, as Markdown. */
+  text?: string
+  /** What it is, in one line. */
+  title: string
+  /** Where it leads: an address of http, https or mailto. */
+  url?: string
+}
+
+/**
+ * How far a card is. Only an open one can be acted on; on the others, links still lead somewhere.
+ */
+export type CardState =
+  /** It can be acted on; absent means this. */
+  | 'open'
+  /** Its owner works on it. */
+  | 'waiting'
+  /** It is done. */
+  | 'done'
+  /** It was refused. */
+  | 'refused'
+  /** It is too late. */
+  | 'expired'
+
+/** How a button looks. */
+export type CardStyle =
+  /** What most people will press. */
+  | 'primary'
+  /** What cannot be undone. */
+  | 'danger'
+
+/** How serious something is. */
+export type CardTone =
+  /** Worth knowing. */
+  | 'info'
+  /** It went well. */
+  | 'good'
+  /** Somebody should look. */
+  | 'warning'
+  /** Somebody must look. */
+  | 'danger'
+
+/** An answer. */
+export type CardValue =
+  /** Of `toggle`. */
+  | boolean
+  /** Of `text`, `long`, `number`, `date` and `choice`. */
+  | string
+  /** Of `choices`. */
+  | string[]
+
+/** What a message says. */
+export type MsgBody =
+  /** Plain text. */
+  | {
+      kind: 'text'
+      /** Who is mentioned, at most 200; everyone who is mentioned gets `msg.mentioned`. */
+      mentions?: UserId[]
+      /** The text, 1 byte to 16 KiB. */
+      text: string
+    }
+  /** Text with headings, lists, links and pictures. Raw HTML in it is text. */
+  | {
+      kind: 'markdown'
+      /** Who is mentioned, as in a text. */
+      mentions?: UserId[]
+      /** The Markdown, 1 byte to 16 KiB. */
+      text: string
+      /** What it is about, in one line: what a list of conversations and a notification show. */
+      title?: string
+    }
+  /** A card: only programs send one. */
+  | {
+      /** What it says. */
+      card: Card
+      kind: 'card'
+      /**
+       * The plugin that it belongs to, written by the server; absent, it belongs to whoever wrote
+       * the message.
+       */
+      owner?: string
+    }
+
 /** `audit.list`. */
 export interface AuditList {
   /** Only what this person or program did. */
@@ -508,166 +700,6 @@ export interface CardSet {
   /** The message. */
   seq: number
 }
-
-/** A button: it leads somewhere (`url`) or does something (`act`), one of the two. */
-export interface CardButton {
-  /** What its owner is told when it is pressed; each one once in a card. */
-  act?: string
-  /** What is asked before it does something, as `Refuse it?`. */
-  confirm?: string
-  /** What stands on it. */
-  label: string
-  /** How it looks; plain if absent. */
-  style?: CardStyle
-  /** Where it leads: an address of http, https or mailto. */
-  url?: string
-}
-
-/**
- * A card. As JSON it has at most 16 KiB; it says something, at least a title, a text or an item.
- */
-export interface Card {
-  /** What can be done, at most 10. */
-  buttons?: CardButton[]
-  /** Facts, at most 20. */
-  fields?: CardFact[]
-  /** What can be filled in. */
-  form?: CardForm
-  /** A picture: an address of http or https. */
-  image?: string
-  /** Several things, each with a picture and a link of its own; at most 20. */
-  items?: CardItem[]
-  /** What there is to say about the state, as `Amy approved it`. */
-  note?: string
-  /** How far it is. */
-  state?: CardState
-  /** More, as Markdown. */
-  text?: string
-  /** What it is about, in one line. */
-  title?: string
-  /** How serious it is; plain if absent. */
-  tone?: CardTone
-  /** Where the title leads: an address of http, https or mailto. */
-  url?: string
-}
-
-/** Something to choose. */
-export interface CardChoice {
-  /** What people read. */
-  label: string
-  /** What its owner is told; each one once in an input. */
-  value: string
-}
-
-/** A fact, with what it is called. */
-export interface CardFact {
-  /** What it is called; may be empty. */
-  label: string
-  /** Whether it may stand beside another one. */
-  short?: boolean
-  /** What it is, as Markdown. */
-  value: string
-}
-
-/** A small form. */
-export interface CardForm {
-  /** What is asked, 1 to 20. */
-  inputs: CardInput[]
-  /** The button that sends it; it has an `act`. */
-  submit: CardButton
-}
-
-/** A question of a form. */
-export interface CardInput {
-  /** What the answer is called in `values`; each one once in a form. */
-  id: string
-  /** What kind of answer. */
-  kind: CardInputKind
-  /** What is asked. */
-  label: string
-  /** The most characters, of `text` and `long`; 1,000 if absent. */
-  max_len?: number
-  /** What can be chosen, of `choice` and `choices`: 1 to 50. */
-  options?: CardChoice[]
-  /** Whether it must be answered. */
-  required?: boolean
-  /** What stands there at the beginning. */
-  value?: CardValue
-}
-
-/**
- * What kind of answer an input takes. A client that does not know one says so and lets the rest be
- * read.
- */
-export type CardInputKind =
-  /** One line. */
-  | 'text'
-  /** Several lines. */
-  | 'long'
-  /** A decimal number, as text: `12.50` stays what it is. */
-  | 'number'
-  /** A day, as `2026-11-22`. */
-  | 'date'
-  /** One of the options. */
-  | 'choice'
-  /** Some of the options. */
-  | 'choices'
-  /** Yes or no. */
-  | 'toggle'
-
-/** One of several things in a card. */
-export interface CardItem {
-  /** A picture: an address of http or https. */
-  image?: string
-  /** More, as Markdown. */
-  text?: string
-  /** What it is, in one line. */
-  title: string
-  /** Where it leads: an address of http, https or mailto. */
-  url?: string
-}
-
-/**
- * How far a card is. Only an open one can be acted on; on the others, links still lead somewhere.
- */
-export type CardState =
-  /** It can be acted on; absent means this. */
-  | 'open'
-  /** Its owner works on it. */
-  | 'waiting'
-  /** It is done. */
-  | 'done'
-  /** It was refused. */
-  | 'refused'
-  /** It is too late. */
-  | 'expired'
-
-/** How a button looks. */
-export type CardStyle =
-  /** What most people will press. */
-  | 'primary'
-  /** What cannot be undone. */
-  | 'danger'
-
-/** How serious something is. */
-export type CardTone =
-  /** Worth knowing. */
-  | 'info'
-  /** It went well. */
-  | 'good'
-  /** Somebody should look. */
-  | 'warning'
-  /** Somebody must look. */
-  | 'danger'
-
-/** An answer. */
-export type CardValue =
-  /** Of `toggle`. */
-  | boolean
-  /** Of `text`, `long`, `number`, `date` and `choice`. */
-  | string
-  /** Of `choices`. */
-  | string[]
 
 /** The answer of `card.update` and `card.set`. */
 export interface CardUpdated {
@@ -938,6 +970,820 @@ export interface OrgDepartmentRemove {
   department: DepartmentId
 }
 
+/** `ding.send`. */
+export interface DingSend {
+  /** The message that it was made from. Shown to recipients who may read it. */
+  about?: DingMsgRef | undefined
+  /** When it begins, in milliseconds since the epoch, at most 366 days ahead; absent, now. */
+  at?: number | undefined
+  /** A file or a voice note, which the sender uploaded before. */
+  attachment?: DingAttachmentId | undefined
+  /** How people are reached; absent, the organisation's first choice. */
+  policy?: DingPolicyId | undefined
+  /**
+   * Again and again: an `RRULE` of RFC 5545 without its name, as `FREQ=WEEKLY;BYDAY=MO`, in the
+   * organisation's time zone, beginning with `at`.
+   */
+  repeat?: string | undefined
+  /** Whether confirming needs a reply. */
+  reply_required?: boolean | undefined
+  /** What it says, 1 to 2,000 characters. Plain text. */
+  text: string
+  /** Whom it is for, 1 to 5,000 people in the end. */
+  to: DingAudience
+  /** Whether quiet hours are passed over, where the sender may. */
+  urgent?: boolean | undefined
+  /** The deadline: so many milliseconds after it began, a minute to 366 days. */
+  within_ms?: number | undefined
+}
+
+/** What an alert carries: a file or a voice note. */
+export type DingAttachmentId = string
+
+/** Whom an alert is for: everybody who is in any of these, once; never the sender. */
+export interface DingAudience {
+  /** The members of conversations that the sender is in. */
+  convs?: ConvId[]
+  /** Who is in one of these departments, or in one below. */
+  departments?: DepartmentId[]
+  /** Who has one of these roles. */
+  roles?: RoleId[]
+  /** Who has not answered an alert; its sender may. */
+  unconfirmed_of?: DingId
+  /** Who has not read a message; whoever may see its readers may. */
+  unread_of?: DingMsgRef
+  /** People. */
+  users?: UserId[]
+}
+
+/** An alert that somebody has to confirm. */
+export type DingId = string
+
+/** A message of a conversation. */
+export interface DingMsgRef {
+  /** Where. */
+  conv: ConvId
+  /** Its position there. */
+  seq: number
+}
+
+/** A policy: how an alert reaches people until they confirm it. */
+export type DingPolicyId = string
+
+/** The answer of `ding.send`. */
+export interface DingSent {
+  /** The alert; of a recurring one, the first. */
+  ding: DingId
+  /** Whether an earlier try had sent it already. */
+  dup: boolean
+  /** How many people it is for. */
+  recipients: number
+  /** The series, if it recurs. */
+  series?: DingSeriesId
+}
+
+/** A recurring alert. */
+export type DingSeriesId = string
+
+/** `ding.simulate`: what `ding.send` takes. */
+export interface DingSimulate {
+  /** What would be sent. Its text may be empty. */
+  ding: DingSend
+}
+
+/** The answer of `ding.simulate`. */
+export interface DingSimulated {
+  /** How many could be reached in the app only. */
+  app_only: number
+  /** When it would begin, in milliseconds since the epoch. */
+  begins_at: number
+  /** What all would cost at most, in hundredths of the organisation's currency. */
+  cost: number
+  /** Of a recurring one, when the next five would begin. */
+  next?: number[]
+  /** What would happen to single people, the first 20. */
+  people: DingPersonPlan[]
+  /** How many people it would be for. */
+  recipients: number
+  /** By time: what would be tried. */
+  steps: DingStepPlan[]
+}
+
+/** A way to reach somebody. */
+export type DingChannel =
+  /** The app, where it is open. */
+  | 'app'
+  /** A push message to their devices. */
+  | 'push'
+  /** An e-mail. */
+  | 'email'
+  /** A text message to their phone. */
+  | 'sms'
+  /** A call that reads it out. */
+  | 'call'
+
+/** What happens to one person. */
+export interface DingPersonPlan {
+  /** By time. */
+  tries: DingPlanned[]
+  /** The recipient. */
+  user: UserId
+}
+
+/** A try that is planned. */
+export interface DingPlanned {
+  /** When, in milliseconds since the epoch. */
+  at: number
+  /** Through what. */
+  channel: DingChannel
+  /** What it costs, in hundredths. */
+  cost: number
+  /** Which try of it, from 0. */
+  nth: number
+  /** Why it is not done, if it is not. */
+  skip?: DingSkip
+  /** Which step, from 0. */
+  step: number
+  /** Who is reached; absent, nobody. */
+  user?: UserId
+}
+
+/** Why something that a policy asks for is not done. */
+export type DingSkip =
+  /** The person has no such address, or the organisation no such provider. */
+  | 'no_address'
+  /** There is no such person: no manager, nobody on duty; or it is the sender or the recipient. */
+  | 'nobody'
+  /** The person has had as many texts and calls today as are allowed. */
+  | 'quota'
+  /** The alert has cost as much as it may. */
+  | 'cost'
+
+/** A step of a plan, over all recipients. */
+export interface DingStepPlan {
+  /** Through what. */
+  channel: DingChannel
+  /** What it costs, in hundredths. */
+  cost: number
+  /** When the first are tried, in milliseconds since the epoch. */
+  first_at: number
+  /** When the last are: later, where people have quiet hours. */
+  last_at: number
+  /** Which try of it, from 0. */
+  nth: number
+  /** How many people are tried. */
+  people: number
+  /** How many are not, and why. */
+  skipped: [DingSkip, number][]
+  /** Which of the policy's, from 0. */
+  step: number
+}
+
+/** `ding.received`. */
+export interface DingReceived {
+  /** Which, 1 to 100. */
+  dings: DingId[]
+}
+
+/** The answer of changes. */
+export type DingDone = Record<string, never>
+
+/** `ding.seen`. */
+export interface DingSeen {
+  /** Which. */
+  ding: DingId
+}
+
+/** `ding.confirm`. */
+export interface DingConfirm {
+  /** Which. */
+  ding: DingId
+  /** Who did not answer, if the caller was called instead: the caller takes care of it. */
+  instead_of?: UserId | undefined
+  /** A reply, 1 to 500 characters; some alerts need one. */
+  reply?: string | undefined
+}
+
+/** `ding.decline`. */
+export interface DingDecline {
+  /** Which. */
+  ding: DingId
+  /** Why, 1 to 500 characters. */
+  reason: string
+}
+
+/** `ding.remind`. */
+export interface DingRemind {
+  /** Through what, besides the app. */
+  channels?: DingChannel[] | undefined
+  /** Which. */
+  ding: DingId
+  /** Whom; if empty, everybody who has not answered. */
+  users?: UserId[] | undefined
+}
+
+/** The answer of `ding.remind`. */
+export interface DingReminded {
+  /** How many people are alerted once more. */
+  people: number
+}
+
+/** `ding.recall`. */
+export interface DingRecall {
+  /** Which. */
+  ding: DingId
+}
+
+/** `ding.get`. */
+export interface DingGet {
+  /** Which. */
+  ding: DingId
+}
+
+/** An alert. */
+export interface Ding {
+  /** The message that it was made from, if the caller may read it. */
+  about?: DingMsgRef
+  /** When it begins or began, in milliseconds since the epoch. */
+  at: number
+  /** What is attached. */
+  attachment?: DingAttachment
+  /** Who sent it. */
+  by: UserId
+  /** The deadline, in milliseconds since the epoch. */
+  confirm_by?: number
+  /** Which. */
+  ding: DingId
+  /** For one who received it: how far it has come with them. */
+  mine?: DingMine
+  /** When it was taken back, in milliseconds since the epoch. */
+  recalled_at?: number
+  /** Whether confirming needs a reply. */
+  reply_required?: boolean
+  /** For its sender: how it stands with all. */
+  sent?: DingTally
+  /** Of what series it is. */
+  series?: DingSeriesId
+  /** What it says. */
+  text: string
+}
+
+/** What an alert carries: `GET /v1/ding/attachments/{id}` has its bytes. */
+export interface DingAttachment {
+  /** Which. */
+  attachment: DingAttachmentId
+  /** Of a voice note, how long it is, in milliseconds. */
+  lasts_ms?: number
+  /** Its media type, as `audio/webm`. */
+  media_type: string
+  /** Its name. */
+  name: string
+  /** How many bytes. */
+  size: number
+}
+
+/** How far an alert has come with the caller. */
+export interface DingMine {
+  /** When that was reached, in milliseconds since the epoch. */
+  at: number
+  /** For whom the caller was called; absent, for themselves. */
+  instead_of?: UserId
+  /** The reply or the reason. */
+  reply?: string
+  /** The state. */
+  state: DingState
+}
+
+/**
+ * How far an alert has come with one recipient. It never goes back; from `confirmed` on nobody is
+ * alerted any more.
+ */
+export type DingState =
+  /** It is on its way. */
+  | 'queued'
+  /** A device has it, or a provider says that it arrived. */
+  | 'delivered'
+  /** It stood on a screen that somebody looked at. */
+  | 'seen'
+  /** The recipient confirmed it, or somebody who was called instead. */
+  | 'confirmed'
+  /** The recipient declined it. */
+  | 'declined'
+  /** Its deadline passed without an answer. A late one is taken and shown as late. */
+  | 'expired'
+  /** The sender took it back. */
+  | 'recalled'
+
+/** How an alert stands with all its recipients. */
+export interface DingTally {
+  /** Confirmed. */
+  confirmed: number
+  /** Declined. */
+  declined: number
+  /** A device has it. */
+  delivered: number
+  /** The deadline passed. */
+  expired: number
+  /** On its way. */
+  queued: number
+  /** Taken back. */
+  recalled: number
+  /** It was looked at. */
+  seen: number
+}
+
+/** `ding.list`. */
+export interface DingList {
+  /** The last one of the page before. */
+  after?: DingId | undefined
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
+  /** Which. */
+  which: DingWhich
+}
+
+/** Which alerts `ding.list` lists. */
+export type DingWhich =
+  /** Those that wait for the caller's answer. */
+  | 'open'
+  /** All that the caller received. */
+  | 'received'
+  /** Those that the caller sent, or will. */
+  | 'sent'
+
+/** The answer of `ding.list`. */
+export interface DingListed {
+  /** The newest first. */
+  dings: Ding[]
+  /** Whether there are more. */
+  more: boolean
+}
+
+/** `ding.status`. */
+export interface DingStatus {
+  /** The last recipient of the page before. */
+  after?: UserId | undefined
+  /** Which alert. */
+  ding: DingId
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
+  /** Only recipients in these states; if empty, in any. */
+  states?: DingState[] | undefined
+}
+
+/** The answer of `ding.status`. */
+export interface DingBoard {
+  /** What it has cost, in hundredths of the organisation's currency. */
+  cost: number
+  /** The alert. */
+  ding: Ding
+  /** Whether there are more. */
+  more: boolean
+  /** Under which policy it was sent. */
+  policy: DingPolicyId
+  /** By their ids. */
+  recipients: DingRecipient[]
+  /** From when on the sender may remind the rest, in milliseconds since the epoch. */
+  remind_from: number
+}
+
+/** What came of a try. */
+export type DingOutcome =
+  /** It is on its way. */
+  | 'trying'
+  /** The provider took it; whether it arrived is not known yet. */
+  | 'accepted'
+  /** It arrived. */
+  | 'delivered'
+  /** It did not. */
+  | 'failed'
+  /** The recipient had answered before it left. */
+  | 'cancelled'
+  /** It was not made: see `skip`. */
+  | 'skipped'
+  /**
+   * The provider did not say what became of it; it is not tried again, so that nobody is called
+   * twice.
+   */
+  | 'unknown'
+
+/** A recipient, as the sender sees it. */
+export interface DingRecipient {
+  /** When that was reached, in milliseconds since the epoch. */
+  at: number
+  /** Who answered instead, if somebody did. */
+  handled_by?: UserId
+  /** Whether the answer came after the deadline. */
+  late?: boolean
+  /** The name. */
+  name: string
+  /** What comes next. */
+  next?: DingPlanned
+  /** The reply or the reason. */
+  reply?: string
+  /** How far it has come. */
+  state: DingState
+  /** What was tried, the newest first; at most 20. */
+  tries: DingTried[]
+  /** Who. */
+  user: UserId
+}
+
+/** Something that was tried. */
+export interface DingTried {
+  /** What came of it. */
+  outcome: DingOutcome
+  /** What was due, and when it was done. */
+  what: DingPlanned
+  /** Why, in the provider's words, if it failed. */
+  why?: string
+}
+
+/** `ding.series.list`. */
+export type DingListSeries = Record<string, never>
+
+/** The answer of `ding.series.list`. */
+export interface DingSeriesListed {
+  /** At most 100, the newest first. */
+  series: DingSeries[]
+}
+
+/** A recurring alert. */
+export interface DingSeries {
+  /** When it comes next, in milliseconds since the epoch; absent, it is over. */
+  next_at?: number
+  /** The rule, as it was given. */
+  repeat: string
+  /** Which. */
+  series: DingSeriesId
+  /** Why it stopped before its end, if it did: its sender may not alert these people any more. */
+  stopped?: string
+  /** What it says. */
+  text: string
+}
+
+/** `ding.series.end`. */
+export interface DingEndSeries {
+  /** Which. */
+  series: DingSeriesId
+}
+
+/** `ding.policy.list`. */
+export type DingPolicyListPolicies = Record<string, never>
+
+/** The answer of `ding.policy.list`. */
+export interface DingPolicyPoliciesListed {
+  /** The organisation's first choice. */
+  first: DingPolicyId
+  /** At most 53: the three that ship with Carillon first. */
+  policies: Policy[]
+}
+
+/** A rota: who is on duty when. */
+export type DingPolicyDutyId = string
+
+/** A policy. */
+export interface Policy {
+  /**
+   * Which of those that ship with Carillon, if it is one: `usual`, `calm` or `urgent`; clients name
+   * it in their language.
+   */
+  builtin?: string
+  /** Which. */
+  policy: DingPolicyId
+  /** What it says. */
+  rules: DingPolicyRules
+}
+
+/** What a policy says. */
+export interface DingPolicyRules {
+  /**
+   * What one alert may cost, in hundredths of the organisation's currency; 0: nothing that costs.
+   */
+  cost_max: number
+  /** Its name, 1 to 100 characters; unique here. */
+  name: string
+  /** Whether quiet hours are passed over; then only who may do that may use it. */
+  overrides_quiet?: boolean
+  /** 1 to 10. */
+  steps: DingPolicyStep[]
+}
+
+/**
+ * A step of a policy. Whoever is called instead of the recipient is not replaced by others in turn,
+ * so an escalation ends.
+ */
+export interface DingPolicyStep {
+  /** How long after the alert began, in seconds: 0 to 604,800 (a week). */
+  after_s: number
+  /** Through what. */
+  channel: DingChannel
+  /** With so many seconds between, 60 to 86,400. */
+  every_s?: number
+  /** How often, 1 to 5. */
+  times?: number
+  /** Whom. */
+  whom?: DingPolicyWhom
+}
+
+/** Who is reached by a step. */
+export type DingPolicyWhom =
+  /** The recipient. */
+  | {
+      kind: 'recipient'
+    }
+  /** The recipient's manager; if there is none, nobody. */
+  | {
+      kind: 'manager'
+    }
+  /** The manager of the recipient's manager; if there is none, nobody. */
+  | {
+      kind: 'manager_above'
+    }
+  /** Whoever is on duty then. */
+  | {
+      /** By which rota. */
+      duty: DingPolicyDutyId
+      kind: 'on_duty'
+    }
+  /** A certain person. */
+  | {
+      kind: 'user'
+      /** Who. */
+      user: UserId
+    }
+
+/** `ding.policy.create`. */
+export interface DingPolicyCreatePolicy {
+  /** What it says. */
+  rules: DingPolicyRules
+}
+
+/** The answer of `ding.policy.create`. */
+export interface PolicyCreated {
+  /** The policy. */
+  policy: DingPolicyId
+}
+
+/** `ding.policy.update`; not one that ships with Carillon. */
+export interface DingPolicyUpdatePolicy {
+  /** Which. */
+  policy: DingPolicyId
+  /** What it says from now on. */
+  rules: DingPolicyRules
+}
+
+/** `ding.policy.remove`. */
+export interface DingPolicyRemovePolicy {
+  /** Which. */
+  policy: DingPolicyId
+}
+
+/** `ding.settings.get`. */
+export type DingGetSettings = Record<string, never>
+
+/** The rules of an organisation: the answer of `ding.settings.get`, and `ding.settings.set`. */
+export interface DingSettings {
+  /** What is chosen where the sender chooses none. */
+  first: DingPolicyId
+  /** Who may pass over quiet hours, by their roles; administrators may. */
+  overriders?: RoleId[] | undefined
+  /** How many texts and calls one person gets in a day at most, 0 to 100. */
+  paid_a_day: number
+  /** The quiet hours of everybody; absent, none. */
+  quiet?: DingQuiet | undefined
+  /** Whom people may alert. */
+  reach: DingReach
+  /** Who may alert everybody, by their roles; administrators may. */
+  senders?: RoleId[] | undefined
+  /** How many alerts somebody may send in a day, 1 to 1,000. */
+  sent_a_day: number
+}
+
+/** When people are left in peace: what makes a noise waits until it is over. */
+export interface DingQuiet {
+  /** From this minute of the day, in the person's time zone: 0 to 1,439. */
+  from_min: number
+  /** Until this one; if it is not later, of the next day. */
+  until_min: number
+}
+
+/** Whom people without one of `senders`' roles may alert. */
+export type DingReach =
+  /** Everybody of the organisation. */
+  | 'everybody'
+  /** Who is in a department of theirs, whom they manage, and who manages them. */
+  | 'department'
+  /** Whom they manage. */
+  | 'managed'
+  /** Nobody. */
+  | 'nobody'
+
+/** `ding.duty.list`. */
+export type DingListDuties = Record<string, never>
+
+/** The answer of `ding.duty.list`. */
+export interface DingDutiesListed {
+  /** At most 20, by name. */
+  duties: DingDuty[]
+}
+
+/** A rota. */
+export interface DingDuty {
+  /** Which. */
+  duty: DingPolicyDutyId
+  /** Who is on duty now. */
+  now?: UserId
+  /** What it says. */
+  rota: DingRota
+}
+
+/** What a rota says. */
+export interface DingRota {
+  /** Its name, 1 to 100 characters; unique here. */
+  name: string
+  /** Who is on duty when, at most 100. Where turns overlap, the first counts. */
+  turns: DingTurn[]
+}
+
+/** A turn of a rota: who is on duty, each week. */
+export interface DingTurn {
+  /** From this minute of the week, Monday 0:00 in the organisation's time zone is 0. */
+  from_min: number
+  /** Until this one; if it is not later, over the end of the week. */
+  until_min: number
+  /** Who. */
+  user: UserId
+}
+
+/** `ding.duty.create`. */
+export interface DingCreateDuty {
+  /** What it says. */
+  rota: DingRota
+}
+
+/** The answer of `ding.duty.create`. */
+export interface DingDutyCreated {
+  /** The rota. */
+  duty: DingPolicyDutyId
+}
+
+/** `ding.duty.update`. */
+export interface DingUpdateDuty {
+  /** Which. */
+  duty: DingPolicyDutyId
+  /** What it says from now on. */
+  rota: DingRota
+}
+
+/** `ding.duty.remove`. */
+export interface DingRemoveDuty {
+  /** Which. */
+  duty: DingPolicyDutyId
+}
+
+/** `bot.digest.list`. */
+export interface BotDigestList {
+  /** Which robot. */
+  robot: RobotId
+}
+
+/** The answer of `bot.digest.list`. */
+export interface BotDigestListed {
+  /** The facts that the caller may ask for, by name. */
+  facts: BotDigestOffered[]
+  /** Those that come with the server. */
+  ready: BotDigestShipped[]
+}
+
+/** Of what a fact is, and so who may ask for it. */
+export type BotDigestAbout =
+  /** The organisation: its administrators. */
+  | 'organisation'
+  /** A conversation: its members. */
+  | 'conversation'
+
+/** A fact that a digest may ask for. */
+export interface BotDigestOffered {
+  /** Of what it is. */
+  about: BotDigestAbout
+  /** What it is, in a sentence. */
+  doc: string
+  /** Its name, as `chat.messages`. */
+  fact: string
+}
+
+/** A digest that comes with the server; `bot.digest.list` shows what each consists of. */
+export type BotDigestReady =
+  /** Yesterday in this group. */
+  | 'group_yesterday'
+  /** What was to be confirmed in the last seven days. */
+  | 'dings'
+  /** The meetings of the last seven days. */
+  | 'rooms'
+  /** Where messages stay unread. */
+  | 'bottlenecks'
+
+/** A part of a digest: a fact for a period. */
+export interface BotDigestSection {
+  /** The name of the fact, as `chat.messages`. */
+  fact: string
+  /** Of which time. */
+  period: BotDigestSpan
+  /** How it is shown. */
+  show: BotDigestShow
+  /** What it is called, in one line of 1 to 200 characters; absent, as the fact is. */
+  title?: string
+}
+
+/** A digest that comes with the server. */
+export interface BotDigestShipped {
+  /** Whether the caller may see all that it asks for. */
+  allowed: boolean
+  /** Which. */
+  digest: BotDigestReady
+  /** What it consists of. */
+  template: BotDigestTemplate
+}
+
+/** How a fact is shown. */
+export type BotDigestShow =
+  /** A number, with the change against the period before. */
+  | 'number'
+  /** A picture of the number hour by hour, or day by day if the period is longer than a day. */
+  | 'chart'
+  /** Its lines, the largest first. */
+  | 'list'
+
+/** A period, by the calendar of the organisation's time zone. */
+export type BotDigestSpan =
+  /** The day before this one. */
+  | 'yesterday'
+  /** The seven days before this one. */
+  | 'last_7_days'
+  /** The week before this one, Monday to Sunday. */
+  | 'last_week'
+  /** The month before this one. */
+  | 'month'
+
+/** What a digest consists of. */
+export interface BotDigestTemplate {
+  /** Its parts, 1 to 12, at most 4 of them charts. */
+  sections: BotDigestSection[]
+}
+
+/** `bot.digest.preview`. */
+export interface BotDigestPreview {
+  /** Who would post it. */
+  robot: RobotId
+  /** What would be posted. */
+  says: BotDigestSays
+  /** What it is about, in one line of 1 to 200 characters. */
+  title: string
+}
+
+/** What a schedule posts. */
+export type BotDigestSays =
+  /** A text. */
+  | {
+      kind: 'text'
+      /** Markdown, 1 byte to 16 KiB. */
+      text: string
+    }
+  /** A digest that comes with the server. */
+  | {
+      /** Which. */
+      digest: BotDigestReady
+      kind: 'digest'
+    }
+  /** A digest of one's own. */
+  | {
+      kind: 'template'
+      /** What it consists of. */
+      template: BotDigestTemplate
+    }
+
+/** The answer of `bot.digest.preview`. */
+export interface BotDigestPreviewed {
+  /** The message. */
+  body: MsgBody
+}
+
+/** `bot.digest.picture`. */
+export interface BotDigestGetPicture {
+  /** Which. */
+  picture: BotDigestPictureId
+}
+
+/** A picture of a digest. */
+export type BotDigestPictureId = string
+
+/** A picture. */
+export interface BotDigestPicture {
+  /** A PNG file in Base64, at most 60 KiB before that. */
+  png: string
+}
+
 /** `fact.list`. */
 export type FactList = Record<string, never>
 
@@ -949,6 +1795,8 @@ export interface FactListed {
 
 /** A fact that can be asked for. */
 export interface FactNamed {
+  /** Of what it is; the organisation if absent. */
+  about?: BotDigestAbout
   /** What it is, in a sentence. */
   doc: string
   /** Its name, as `org.people`. */
@@ -957,6 +1805,8 @@ export interface FactNamed {
 
 /** `fact.get`. */
 export interface FactGet {
+  /** The conversation, for a fact about one. */
+  conv?: ConvId | undefined
   /** Its name. */
   fact: string
   /** The organisation; needed only by the command line, where nobody is signed in. */
@@ -991,6 +1841,24 @@ export type Fact =
       /** Of what, as `messages`. */
       unit: string
     }
+  /** Lines, the most important first. */
+  | {
+      kind: 'list'
+      /** At most 20. */
+      lines: FactLine[]
+      /** Of what their numbers are, as `messages`. */
+      unit: string
+    }
+
+/** A line of a fact. */
+export interface FactLine {
+  /** Who or what it is about, as somebody named it: a text, never Markdown. */
+  label: string
+  /** The person, if it is about one. */
+  user?: UserId
+  /** How much. */
+  value: number
+}
 
 /** A number at a time. */
 export interface FactPoint {
@@ -1197,38 +2065,6 @@ export interface MsgSend {
   reply_to?: number | undefined
 }
 
-/** What a message says. */
-export type MsgBody =
-  /** Plain text. */
-  | {
-      kind: 'text'
-      /** Who is mentioned, at most 200; everyone who is mentioned gets `msg.mentioned`. */
-      mentions?: UserId[]
-      /** The text, 1 byte to 16 KiB. */
-      text: string
-    }
-  /** Text with headings, lists, links and pictures. Raw HTML in it is text. */
-  | {
-      kind: 'markdown'
-      /** Who is mentioned, as in a text. */
-      mentions?: UserId[]
-      /** The Markdown, 1 byte to 16 KiB. */
-      text: string
-      /** What it is about, in one line: what a list of conversations and a notification show. */
-      title?: string
-    }
-  /** A card: only programs send one. */
-  | {
-      /** What it says. */
-      card: Card
-      kind: 'card'
-      /**
-       * The plugin that it belongs to, written by the server; absent, it belongs to whoever wrote
-       * the message.
-       */
-      owner?: string
-    }
-
 /** The answer of `msg.send`. */
 export interface MsgSent {
   /** When, in milliseconds since the epoch. */
@@ -1261,6 +2097,359 @@ export interface MsgListed {
   events: Event[]
   /** Whether there are more in the direction that was asked for. */
   more: boolean
+}
+
+/** `notify.log`. */
+export interface NotifyListLog {
+  /** Only those older than this one: the `next` of the page before. */
+  before?: string | undefined
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
+  /** Only attempts at this person. */
+  user?: UserId | undefined
+}
+
+/** The answer of `notify.log`. */
+export interface NotifyLog {
+  /** The newest first. */
+  attempts: NotifyLogged[]
+  /** `before` of the next page; absent at the end. */
+  next?: string
+}
+
+/** An attempt in the delivery log. */
+export interface NotifyLogged {
+  /** When it was asked for, in milliseconds since the epoch. */
+  at: number
+  /** Through what. */
+  channel: DingChannel
+  /** When the outcome was known, in milliseconds since the epoch. */
+  done_at?: number
+  /** Which. */
+  key: string
+  /** What became of it; absent, it waits. */
+  outcome?: NotifyOutcome
+  /** How whoever carries it names it. */
+  reference?: string
+  /** About what. */
+  subject: NotifySubject
+  /** Whom. */
+  user: UserId
+  /** Why, in the words of whoever carries it. */
+  why?: string
+}
+
+/** What became of an attempt. */
+export type NotifyOutcome =
+  /** Whoever carries it took it. */
+  | 'accepted'
+  /** It arrived: the phone has it, or somebody took the call. */
+  | 'delivered'
+  /** It did not arrive. */
+  | 'failed'
+  /** The person has no device or address for this channel, or it is no good. */
+  | 'unreachable'
+  /** It was taken back before it began. */
+  | 'cancelled'
+  /** It may have been sent: whoever carries it does not say. */
+  | 'unknown'
+
+/** What people are told about, by the plugin that it belongs to. */
+export interface NotifySubject {
+  /** What, as the plugin names it. */
+  id: string
+  /** The plugin. */
+  plugin: string
+}
+
+/** `notify.contact.get`. */
+export interface NotifyContactGetContact {
+  /** Whose; the caller's if absent. */
+  user?: UserId | undefined
+}
+
+/** The answer of `notify.contact.get` and of what changes it. */
+export interface Contacts {
+  /** The e-mail address. */
+  email?: Contact
+  /** The phone number. */
+  phone?: Contact
+}
+
+/** An address of a person. */
+export interface Contact {
+  /** The address that is used, a phone number as `+85291234567`. */
+  address?: string
+  /** Another one, to which a code was sent that has not come back yet. */
+  pending?: string
+}
+
+/** `notify.contact.set`. */
+export interface NotifyContactSetContact {
+  /**
+   * The address, at most 254 characters; absent, there is none any more. A phone number without a
+   * country code gets the organisation's.
+   */
+  address?: string | undefined
+  /** Which kind. */
+  kind: ContactKind
+  /** Whose; the caller's if absent. */
+  user?: UserId | undefined
+}
+
+/** What kind of address it is. */
+export type ContactKind =
+  /** An e-mail address. */
+  | 'email'
+  /** A phone number. */
+  | 'phone'
+
+/** `notify.contact.verify`. */
+export interface NotifyContactVerifyContact {
+  /** The code that was sent: six digits. */
+  code: string
+  /** Which kind. */
+  kind: ContactKind
+}
+
+/** `notify.push.key`. */
+export type NotifyPushGetPushKey = Record<string, never>
+
+/** The answer of `notify.push.key`. */
+export interface PushKey {
+  /** For `applicationServerKey`: a point on P-256 in base64url. */
+  key: string
+}
+
+/** `notify.push.subscribe`: what `PushSubscription.toJSON()` of a browser holds. */
+export interface NotifyPushSubscribe {
+  /** `keys.auth`: the browser's secret. */
+  auth: string
+  /** Where the browser's push service takes messages: `https://…`. */
+  endpoint: string
+  /** What the person recognises the device by, 1 to 100 characters. */
+  name: string
+  /** `keys.p256dh`: the browser's public key. */
+  p256dh: string
+}
+
+/** The answer of `notify.push.subscribe`. */
+export interface NotifyPushSubscribed {
+  /** How the device is named from now on. */
+  id: string
+}
+
+/** `notify.push.unsubscribe`. */
+export interface NotifyPushUnsubscribe {
+  /** Which device. */
+  id: string
+}
+
+/** The answer of what only changes something. */
+export type NotifyDone = Record<string, never>
+
+/** `notify.push.list`. */
+export type NotifyPushListDevices = Record<string, never>
+
+/** The answer of `notify.push.list`. */
+export interface NotifyPushDevices {
+  /** At most 10, the newest first. */
+  devices: PushDevice[]
+}
+
+/** A device that web push reaches. */
+export interface PushDevice {
+  /** Which. */
+  id: string
+  /** What the person recognises it by. */
+  name: string
+  /** The push service of its browser. */
+  service: string
+  /** Since when, in milliseconds since the epoch. */
+  since: number
+}
+
+/** `notify.settings.get`. */
+export type NotifySettingsGetSettings = Record<string, never>
+
+/** The answer of `notify.settings.get` and `notify.settings.set`: no secret is in it. */
+export interface Settings {
+  /** What has to be written at the vendors, so that they report here. */
+  callbacks: NotifySettingsCallback[]
+  /**
+   * The server's own public address, which these begin with; absent, the operator has not set
+   * `public_url`, and no vendor can report.
+   */
+  public_url?: string
+  /** What is set. */
+  settings: NotifySettingsSetSettings
+}
+
+/** Where a vendor reports to. */
+export interface NotifySettingsCallback {
+  /** The address, which holds a secret. */
+  url: string
+  /** Who. */
+  vendor: NotifySettingsVendor
+}
+
+/** A mail server. */
+export interface NotifySettingsMail {
+  /** Authorities besides the system's, as PEM. */
+  authorities?: string
+  /** Whom messages come from: `Carillon <chat@example.com>`, or only the address. */
+  from: string
+  /** Its name. */
+  host: string
+  /** With which password; a secret. */
+  password?: string
+  /** Its port. */
+  port: number
+  /** How the connection is protected. */
+  security: NotifySettingsSecurity
+  /** Who logs in, if somebody has to. */
+  user?: string
+}
+
+/** What one attempt costs, in cents of the organisation's currency. */
+export interface NotifySettingsPrices {
+  /** A call. */
+  call: number
+  /** A text message. */
+  sms: number
+}
+
+/** The account with a vendor. */
+export type NotifySettingsProvider =
+  /** Twilio. */
+  | {
+      /** The account's SID, `AC…`. */
+      account: string
+      /** Where its API is, if elsewhere than usual. */
+      base?: string
+      /** The number that messages and calls come from, or the SID of a messaging service, `MG…`. */
+      from: string
+      /** The account's auth token; a secret. */
+      token?: string
+      vendor: 'twilio'
+    }
+  /** Vonage. */
+  | {
+      /** The account's API key. */
+      account: string
+      /** The application's id. */
+      application: string
+      /** Where its API is, if elsewhere than usual. */
+      base?: string
+      /** The number that messages and calls come from. */
+      from: string
+      /** The application's private key, a PEM file; a secret. */
+      key?: string
+      /** What callbacks are signed with; a secret. */
+      signature?: string
+      vendor: 'vonage'
+    }
+  /** Alibaba Cloud. */
+  | {
+      /** Where the interface for text messages is, if elsewhere than usual. */
+      base?: string
+      /** The id of an access key that may only send messages. */
+      key_id: string
+      /** That key; a secret. */
+      key_secret?: string
+      /** The approved signature, as it stands before a message. */
+      sign_name: string
+      /** The code of the approved template, `SMS_…`. */
+      template: string
+      /** How many characters that variable takes. */
+      value_len_max?: number
+      /** The variable of the template that takes the text. */
+      variable: string
+      vendor: 'alibaba'
+      /** Calls, where they are wanted. */
+      voice?: NotifySettingsVoice
+    }
+  /** Tencent Cloud. */
+  | {
+      /** The id of the application, `SdkAppId`. */
+      application: string
+      /** Where its interface is, if elsewhere than usual. */
+      base?: string
+      /** The region, as `ap-guangzhou`. */
+      region: string
+      /** The id of a key that may only send messages. */
+      secret_id: string
+      /** That key; a secret. */
+      secret_key?: string
+      /** The approved signature; absent outside of mainland China. */
+      sign_name?: string
+      /** The id of the approved template, which has one variable. */
+      template: string
+      /** How many characters that variable takes. */
+      value_len_max?: number
+      vendor: 'tencent'
+    }
+
+/** How the connection to a mail server is protected. */
+export type NotifySettingsSecurity =
+  /** TLS from the first byte (port 465). */
+  | 'tls'
+  /** TLS after a command (port 587). */
+  | 'starttls'
+  /** None: for a relay in the operator's own network. */
+  | 'plain'
+
+/** `notify.settings.set`: what is absent is not used any more. */
+export interface NotifySettingsSetSettings {
+  /** Who of them makes calls. */
+  call?: NotifySettingsVendor | undefined
+  /** The mail server. */
+  mail?: NotifySettingsMail | undefined
+  /** The country code of phone numbers that are written without one, as `+852`. */
+  prefix?: string | undefined
+  /** What an attempt costs. */
+  prices?: NotifySettingsPrices | undefined
+  /** The providers, each vendor at most once. */
+  providers?: NotifySettingsProvider[] | undefined
+  /** Who of them carries text messages. */
+  sms?: NotifySettingsVendor | undefined
+}
+
+/** Who carries text messages and calls. */
+export type NotifySettingsVendor =
+  /** Twilio: both. */
+  | 'twilio'
+  /** Vonage: both. */
+  | 'vonage'
+  /** Alibaba Cloud: text messages, and calls in mainland China. */
+  | 'alibaba'
+  /** Tencent Cloud: text messages. */
+  | 'tencent'
+
+/** Alibaba Cloud's calls. */
+export interface NotifySettingsVoice {
+  /** Where the interface for calls is, if elsewhere than usual. */
+  base?: string
+  /** The number that is shown; absent, one of the vendor's. */
+  from?: string
+  /** The code of the approved text, `TTS_…`. */
+  template: string
+  /** The variable of it that takes the text. */
+  variable: string
+}
+
+/** `notify.settings.test`. */
+export interface NotifySettingsTest {
+  /** Through what; not `app`. */
+  channel: DingChannel
+}
+
+/** The answer of `notify.settings.test`. */
+export interface NotifySettingsTested {
+  /** What became of it. */
+  outcome: NotifyOutcome
+  /** Why, in the words of whoever carries it. */
+  why?: string
 }
 
 /** `org.get`. */
@@ -2210,6 +3399,112 @@ export interface RoomEntered {
   user: UserId
 }
 
+/** `bot.schedule.put`. */
+export interface BotSchedulePut {
+  /**
+   * When: minute, hour, day of the month, month and day of the week, as `0 9 * * 1-5`, in the
+   * organisation's time zone. Due at least once in five years, and at most every five minutes.
+   */
+  cron: string
+  /** Whether it is paused: nothing is posted until it is put without. */
+  paused?: boolean | undefined
+  /** Who posts it, into its group. */
+  robot: RobotId
+  /** What is posted. */
+  says: BotDigestSays
+  /**
+   * What it is called among the robot's schedules, 1 to 64 of `a-z`, `0-9`, `.`, `-` and `_`: the
+   * same again replaces it.
+   */
+  schedule: string
+  /** What it is about, in one line of 1 to 200 characters: the title of what is posted. */
+  title: string
+}
+
+/** A schedule. */
+export interface Schedule {
+  /** In whose name a digest asks: who put it last. */
+  by: UserId
+  /** Where. */
+  conv: ConvId
+  /** When. */
+  cron: string
+  /** The time that was last posted for, in milliseconds since the epoch. */
+  last?: number
+  /** The next five times, in milliseconds since the epoch; none if it is paused or stopped. */
+  next: number[]
+  /** Whether it is paused. */
+  paused: boolean
+  /** When that was, in milliseconds since the epoch. */
+  put_at: number
+  /** Who posts it. */
+  robot: RobotId
+  /** What is posted. */
+  says: BotDigestSays
+  /** What it is called among the robot's schedules. */
+  schedule: string
+  /** Why it posts nothing any more, until it is put again. */
+  stopped?: BotScheduleStopped
+  /** What it is about. */
+  title: string
+  /** The time zone of that: the organisation's. */
+  tz: string
+}
+
+/** Why a schedule stopped. */
+export type BotScheduleStopped =
+  /** Whoever put it may no longer see what it asks for, or is no longer in the group. */
+  | 'denied'
+  /** The conversation takes nothing from the robot. */
+  | 'conversation'
+  /** What it says cannot be posted. */
+  | 'refused'
+
+/** `bot.schedule.get`. */
+export interface BotScheduleGet {
+  /** Whose. */
+  robot: RobotId
+  /** Which. */
+  schedule: string
+}
+
+/** `bot.schedule.list`. */
+export interface BotScheduleList {
+  /** Whose. */
+  robot: RobotId
+}
+
+/** The answer of `bot.schedule.list`. */
+export interface BotScheduleListed {
+  /** At most 20, by name. */
+  schedules: Schedule[]
+}
+
+/** `bot.schedule.remove`. */
+export interface BotScheduleRemove {
+  /** Whose. */
+  robot: RobotId
+  /** Which; one that is not there is gone already. */
+  schedule: string
+}
+
+/** The answer of `bot.schedule.remove`. */
+export type BotScheduleRemoved = Record<string, never>
+
+/** `bot.schedule.preview`. */
+export interface BotSchedulePreview {
+  /** The expression, as in `bot.schedule.put`. */
+  cron: string
+}
+
+/** The answer of `bot.schedule.preview`. */
+export interface BotSchedulePreviewed {
+  /** The next five times, in milliseconds since the epoch. */
+  next: number[]
+  /** The organisation's time zone, as `Asia/Hong_Kong`. */
+  tz: string
+}
+
 /** `session.setup`. */
 export interface SessionSetup {
   /** The administrator's sign-in name. */
@@ -2418,6 +3713,84 @@ export interface ConvReadData {
   user: UserId
 }
 
+/** `data` of `ding.called`. */
+export interface DingCalledData {
+  /** The alert, with `mine`. */
+  ding: Ding
+  /** Whether it makes a noise. Not within quiet hours, unless they are passed over. */
+  sound: boolean
+}
+
+/** `data` of `ding.ended`. */
+export interface DingEndedData {
+  /** Who answered, if that was not the recipient. */
+  by?: UserId
+  /** Which. */
+  ding: DingId
+  /** For whom one had been called; absent, for oneself. */
+  instead_of?: UserId
+  /** What ended it. */
+  state: DingState
+}
+
+/** `data` of `ding.sent`. */
+export interface DingSentData {
+  /** Which. */
+  ding: DingId
+  /** How many people it is for. */
+  recipients: number
+  /** Of what series. */
+  series?: DingSeriesId
+}
+
+/** `data` of `ding.changed`. */
+export interface DingChangedData {
+  /** How long after it began, in milliseconds. */
+  after_ms: number
+  /** Which alert. */
+  ding: DingId
+  /** Who answered instead. */
+  handled_by?: UserId
+  /** What it is now. */
+  state: DingState
+  /** Whose state. */
+  user: UserId
+}
+
+/** `data` of `ding.reached`. */
+export interface DingReachedData {
+  /** Through what. */
+  channel: DingChannel
+  /** Which. */
+  ding: DingId
+  /** What came of it. */
+  outcome: DingOutcome
+  /** How many people. */
+  people: number
+}
+
+/** `data` of `ding.reminded`. */
+export interface DingRemindedData {
+  /** Which. */
+  ding: DingId
+  /** How many people. */
+  people: number
+}
+
+/** `data` of `ding.recalled`. */
+export interface DingRecalledData {
+  /** Which. */
+  ding: DingId
+}
+
+/** `data` of `ding.rules_changed`. */
+export interface DingRulesChangedData {
+  /** The rota that was. */
+  duty?: DingPolicyDutyId
+  /** The policy that was made, changed or removed. */
+  policy?: DingPolicyId
+}
+
 /** `data` of `msg.sent`. */
 export type MsgSentData = MsgBody & {
   /** The message that this one answers. */
@@ -2436,6 +3809,49 @@ export interface MsgMentionedData {
   /** Where. */
   topic: Topic
 }
+
+/** `data` of `notify.attempted`. */
+export interface NotifyAttemptedData {
+  /** Through what. */
+  channel: DingChannel
+  /** Of each attempt, at most 250. */
+  results: NotifyAttempted[]
+  /** About what. */
+  subject: NotifySubject
+}
+
+/** What became of one attempt. Of one key there may be several, each later one says more. */
+export interface NotifyAttempted {
+  /** Which. */
+  key: string
+  /** What became of it. */
+  outcome: NotifyOutcome
+  /** Whom. */
+  user: UserId
+  /** Why, in the words of whoever carries it. */
+  why?: string
+}
+
+/** `data` of `notify.answered`. */
+export interface NotifyAnsweredData {
+  /** What they mean; absent, it is for a person to read. */
+  answer?: NotifyAnswer
+  /** Which attempt was answered. */
+  key: string
+  /** About what. */
+  subject: NotifySubject
+  /** What they wrote. */
+  text?: string
+  /** Who. */
+  user: UserId
+}
+
+/** What somebody answered. */
+export type NotifyAnswer =
+  /** "I have seen it." */
+  | 'confirm'
+  /** "I cannot." */
+  | 'decline'
 
 /** `data` of `org.created`, the first event of an organisation's log. */
 export interface OrgCreatedData {
@@ -2649,10 +4065,30 @@ export interface EventData {
   'conv.updated': ConvUpdatedData
   /** People came or went. */
   'conv.members_changed': ConvMembersChangedData
+  /** Somebody is alerted: in their own log. The same alert comes again with every try. */
+  'ding.called': DingCalledData
+  /** An alert is over for somebody: in their own log. Every screen takes it away. */
+  'ding.ended': DingEndedData
+  /** People were alerted: in the log of the alert, as what follows. */
+  'ding.sent': DingSentData
+  /** A recipient came further. */
+  'ding.changed': DingChangedData
+  /** People were tried through a channel, and what came of it. */
+  'ding.reached': DingReachedData
+  /** The sender alerted those once more who had not answered. */
+  'ding.reminded': DingRemindedData
+  /** The sender took the alert back. */
+  'ding.recalled': DingRecalledData
+  /** The policies, rotas or settings of the organisation changed: in its log. */
+  'ding.rules_changed': DingRulesChangedData
   /** A message was written. */
   'msg.sent': MsgSentData
   /** A message mentions the person whose log this is. */
   'msg.mentioned': MsgMentionedData
+  /** What became of attempts, some together. */
+  'notify.attempted': NotifyAttemptedData
+  /** Somebody answered an attempt: with a text message, or a key of the phone. */
+  'notify.answered': NotifyAnsweredData
   /** An organisation begins. */
   'org.created': OrgCreatedData
   /** A person came. */
@@ -2806,9 +4242,77 @@ export interface Operations {
     reply: OrgDepartmentChanged
     effect: 'state'
   }
+  /** Alerts people, now or at a time; once, or again and again. */
+  'ding.send': { args: DingSend; reply: DingSent; effect: 'once' }
+  /** Who would be reached when, through what, at what cost, if nobody confirmed; sends nothing. */
+  'ding.simulate': { args: DingSimulate; reply: DingSimulated; effect: 'read' }
+  /** Says that alerts have come to a device of the caller. */
+  'ding.received': { args: DingReceived; reply: DingDone; effect: 'state' }
+  /** Says that an alert stands on a screen that the caller looks at. */
+  'ding.seen': { args: DingSeen; reply: DingDone; effect: 'state' }
+  /** Confirms an alert: the caller is alerted no more. Later tries change nothing. */
+  'ding.confirm': { args: DingConfirm; reply: DingDone; effect: 'state' }
+  /** Declines an alert, and says why: the caller is alerted no more. */
+  'ding.decline': { args: DingDecline; reply: DingDone; effect: 'state' }
+  /** Alerts those once more who have not answered; the sender may, every five minutes. */
+  'ding.remind': { args: DingRemind; reply: DingReminded; effect: 'once' }
+  /** Takes an alert back: it goes away everywhere; the sender may. */
+  'ding.recall': { args: DingRecall; reply: DingDone; effect: 'state' }
+  /** An alert, as its sender or one of its recipients sees it. */
+  'ding.get': { args: DingGet; reply: Ding; effect: 'read' }
+  /** The caller's alerts, received or sent, the newest first. */
+  'ding.list': { args: DingList; reply: DingListed; effect: 'read' }
+  /** A page of a board: recipients, what reached them and what comes next; the sender may look. */
+  'ding.status': { args: DingStatus; reply: DingBoard; effect: 'read' }
+  /** The recurring alerts of the caller. */
+  'ding.series.list': { args: DingListSeries; reply: DingSeriesListed; effect: 'read' }
+  /** Ends a recurring alert; what was sent stays. Whoever set it up may. */
+  'ding.series.end': { args: DingEndSeries; reply: DingDone; effect: 'state' }
+  /** The policies of the organisation. */
+  'ding.policy.list': {
+    args: DingPolicyListPolicies
+    reply: DingPolicyPoliciesListed
+    effect: 'read'
+  }
+  /** Makes a policy; needs `organisation`. */
+  'ding.policy.create': { args: DingPolicyCreatePolicy; reply: PolicyCreated; effect: 'once' }
+  /** Changes a policy; what was sent under it goes on as it was. Needs `organisation`. */
+  'ding.policy.update': { args: DingPolicyUpdatePolicy; reply: DingDone; effect: 'state' }
+  /** Removes a policy; what was sent under it goes on as it was. Needs `organisation`. */
+  'ding.policy.remove': { args: DingPolicyRemovePolicy; reply: DingDone; effect: 'state' }
+  /** Who may alert whom, how often, and when people are left in peace. */
+  'ding.settings.get': { args: DingGetSettings; reply: DingSettings; effect: 'read' }
+  /** Changes that; needs `organisation`. */
+  'ding.settings.set': { args: DingSettings; reply: DingDone; effect: 'state' }
+  /** The rotas, and who is on duty now. */
+  'ding.duty.list': { args: DingListDuties; reply: DingDutiesListed; effect: 'read' }
+  /** Makes a rota; needs `organisation`. */
+  'ding.duty.create': { args: DingCreateDuty; reply: DingDutyCreated; effect: 'once' }
+  /** Changes a rota; needs `organisation`. */
+  'ding.duty.update': { args: DingUpdateDuty; reply: DingDone; effect: 'state' }
+  /** Removes a rota that no policy names; needs `organisation`. */
+  'ding.duty.remove': { args: DingRemoveDuty; reply: DingDone; effect: 'state' }
+  /**
+   * What a robot's digests can be made of: those that come with the server, and the facts that the
+   * caller may see. The owner of the robot's group may look.
+   */
+  'bot.digest.list': { args: BotDigestList; reply: BotDigestListed; effect: 'read' }
+  /**
+   * The message that a robot would post now, with its pictures; nothing is posted. The owner of the
+   * robot's group may look, at what they may see.
+   */
+  'bot.digest.preview': { args: BotDigestPreview; reply: BotDigestPreviewed; effect: 'state' }
+  /**
+   * A picture of a digest, for the members of its conversation; one of a preview for whoever asked
+   * for it, for an hour. Browsers read it at `/v1/bot/pictures/ID`.
+   */
+  'bot.digest.picture': { args: BotDigestGetPicture; reply: BotDigestPicture; effect: 'read' }
   /** The facts that can be asked for. */
   'fact.list': { args: FactList; reply: FactListed; effect: 'read' }
-  /** A fact about the organisation, for a period; needs an administrator. */
+  /**
+   * A fact for a period: about a conversation for its members, about the organisation for its
+   * administrators.
+   */
   'fact.get': { args: FactGet; reply: FactGot; effect: 'read' }
   /** Says line by line what `org.import.apply` would do, and does nothing; needs `people`. */
   'org.import.check': { args: OrgImportCheck; reply: OrgImportReport; effect: 'read' }
@@ -2837,6 +4341,37 @@ export interface Operations {
   'msg.send': { args: MsgSend; reply: MsgSent; effect: 'once' }
   /** Messages and nothing else, for a screen. */
   'msg.list': { args: MsgList; reply: MsgListed; effect: 'read' }
+  /** The delivery log, the newest first; needs `organisation`. */
+  'notify.log': { args: NotifyListLog; reply: NotifyLog; effect: 'read' }
+  /** One's own phone number and e-mail address for alerts; with `people`, anybody's. */
+  'notify.contact.get': { args: NotifyContactGetContact; reply: Contacts; effect: 'read' }
+  /**
+   * Gives the phone number or e-mail address at which one is alerted; a code is sent there. With
+   * `people`, anybody's, without a code.
+   */
+  'notify.contact.set': { args: NotifyContactSetContact; reply: Contacts; effect: 'state' }
+  /** Proves with the code that the address is one's own: from now on it is used. */
+  'notify.contact.verify': { args: NotifyContactVerifyContact; reply: Contacts; effect: 'state' }
+  /** The server's public key, which a browser needs to subscribe to web push. */
+  'notify.push.key': { args: NotifyPushGetPushKey; reply: PushKey; effect: 'read' }
+  /** Lets a browser be reached while it is closed. The same endpoint again is the same device. */
+  'notify.push.subscribe': {
+    args: NotifyPushSubscribe
+    reply: NotifyPushSubscribed
+    effect: 'state'
+  }
+  /** Ends that for one of the caller's devices. */
+  'notify.push.unsubscribe': { args: NotifyPushUnsubscribe; reply: NotifyDone; effect: 'state' }
+  /** The caller's devices that web push reaches, the newest first. */
+  'notify.push.list': { args: NotifyPushListDevices; reply: NotifyPushDevices; effect: 'read' }
+  /** The mail server and the providers, without their secrets; needs `organisation`. */
+  'notify.settings.get': { args: NotifySettingsGetSettings; reply: Settings; effect: 'read' }
+  /** Changes all of that; needs `organisation`. */
+  'notify.settings.set': { args: NotifySettingsSetSettings; reply: Settings; effect: 'state' }
+  /**
+   * Sends something to the caller through a channel, and says what happened; needs `organisation`.
+   */
+  'notify.settings.test': { args: NotifySettingsTest; reply: NotifySettingsTested; effect: 'state' }
   /** The caller's organisation. */
   'org.get': { args: OrgGet; reply: Org; effect: 'read' }
   /** Changes the organisation's name or what its people start with; needs `organisation`. */
@@ -2962,6 +4497,20 @@ export interface Operations {
    * `log.read`: nothing else.
    */
   'room.enter': { args: RoomEnter; reply: RoomEntered; effect: 'state' }
+  /**
+   * Plans what a robot posts; under the same name again, instead of what was planned. The owner of
+   * the robot's group may. What a digest asks for must be what the caller may see, now and whenever
+   * it is posted.
+   */
+  'bot.schedule.put': { args: BotSchedulePut; reply: Schedule; effect: 'state' }
+  /** One of a robot's schedules; the owner of its group may look. */
+  'bot.schedule.get': { args: BotScheduleGet; reply: Schedule; effect: 'read' }
+  /** The schedules of a robot, by name; the owner of its group may look. */
+  'bot.schedule.list': { args: BotScheduleList; reply: BotScheduleListed; effect: 'read' }
+  /** Takes a schedule away; what it posted stays. The owner of the robot's group may. */
+  'bot.schedule.remove': { args: BotScheduleRemove; reply: BotScheduleRemoved; effect: 'state' }
+  /** The next five times of a cron expression, by the same arithmetic that posts. */
+  'bot.schedule.preview': { args: BotSchedulePreview; reply: BotSchedulePreviewed; effect: 'read' }
   /** Makes the first organisation and its administrator, with the first start's one-time token. */
   'session.setup': { args: SessionSetup; reply: SessionGrant; effect: 'state' }
   /** How people can sign in here; asked before anything else. */
@@ -3024,6 +4573,32 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'org.department.update': 'state',
   'org.department.move': 'state',
   'org.department.remove': 'state',
+  'ding.send': 'once',
+  'ding.simulate': 'read',
+  'ding.received': 'state',
+  'ding.seen': 'state',
+  'ding.confirm': 'state',
+  'ding.decline': 'state',
+  'ding.remind': 'once',
+  'ding.recall': 'state',
+  'ding.get': 'read',
+  'ding.list': 'read',
+  'ding.status': 'read',
+  'ding.series.list': 'read',
+  'ding.series.end': 'state',
+  'ding.policy.list': 'read',
+  'ding.policy.create': 'once',
+  'ding.policy.update': 'state',
+  'ding.policy.remove': 'state',
+  'ding.settings.get': 'read',
+  'ding.settings.set': 'state',
+  'ding.duty.list': 'read',
+  'ding.duty.create': 'once',
+  'ding.duty.update': 'state',
+  'ding.duty.remove': 'state',
+  'bot.digest.list': 'read',
+  'bot.digest.preview': 'state',
+  'bot.digest.picture': 'read',
   'fact.list': 'read',
   'fact.get': 'read',
   'org.import.check': 'read',
@@ -3036,6 +4611,17 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'log.read': 'read',
   'msg.send': 'once',
   'msg.list': 'read',
+  'notify.log': 'read',
+  'notify.contact.get': 'read',
+  'notify.contact.set': 'state',
+  'notify.contact.verify': 'state',
+  'notify.push.key': 'read',
+  'notify.push.subscribe': 'state',
+  'notify.push.unsubscribe': 'state',
+  'notify.push.list': 'read',
+  'notify.settings.get': 'read',
+  'notify.settings.set': 'state',
+  'notify.settings.test': 'state',
   'org.get': 'read',
   'org.update': 'state',
   'org.member.add': 'once',
@@ -3081,6 +4667,11 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'room.unlink': 'state',
   'room.look': 'read',
   'room.enter': 'state',
+  'bot.schedule.put': 'state',
+  'bot.schedule.get': 'read',
+  'bot.schedule.list': 'read',
+  'bot.schedule.remove': 'state',
+  'bot.schedule.preview': 'read',
   'session.setup': 'state',
   'session.methods': 'read',
   'session.login': 'state',
@@ -3236,6 +4827,58 @@ export const LIMITS = {
    * reads, and their times are kept in memory.
    */
   ROBOT_PER_MINUTE_MAX: 600,
+  /** The most people that one alert is for: as many as a group has. */
+  DING_PEOPLE_MAX: 5000,
+  /** The most roles, departments or conversations that an alert names. */
+  DING_SOURCES_MAX: 50,
+  /** The longest text of an alert, in characters: more is a message. */
+  DING_TEXT_LEN_MAX: 2000,
+  /** The longest reply to an alert, or reason against it, in characters. */
+  DING_REASON_LEN_MAX: 500,
+  /** The most steps of a policy. */
+  DING_STEPS_MAX: 10,
+  /** The most turns of a rota: four a day, and some for holidays. */
+  DING_DUTY_MAX: 100,
+  /** The most policies that an organisation makes. */
+  DING_POLICIES_MAX: 50,
+  /** The most rotas of an organisation. */
+  DING_DUTIES_MAX: 20,
+  /** The most bytes that an alert carries: a minute of voice and more, or a picture of a notice. */
+  DING_ATTACHMENT_LEN_MAX: 1048576,
+  /** The most schedules of a robot: more of them would be a program of its own. */
+  SCHEDULES_PER_ROBOT_MAX: 20,
+  /** The longest cron expression, in characters: lists of minutes and days fit. */
+  CRON_LEN_MAX: 100,
+  /** The most parts of a digest: it is read on a phone. */
+  DIGEST_SECTIONS_MAX: 12,
+  /** The most charts in a digest: each is a picture that is kept. */
+  DIGEST_CHARTS_MAX: 4,
+  /** The most lines of a fact. */
+  FACT_LINES_MAX: 20,
+  /** The largest picture of a chart, in bytes: 16 colours on 800 by 360 take less. */
+  PICTURE_LEN_MAX: 61440,
+  /** The most attempts that one call asks for: as many as one effect sends at once. */
+  ATTEMPTS_PER_CALL_MAX: 250,
+  /** The longest key of an attempt, in bytes: as much as every provider gives back. */
+  ATTEMPT_KEY_LEN_MAX: 100,
+  /** The most attempts in one answer. */
+  ATTEMPTS_PER_PAGE_MAX: 200,
+  /** The longest title of what people are told outside of the app, in characters. */
+  ALERT_TITLE_LEN_MAX: 100,
+  /** The longest text of it, in characters; push and text messages show its beginning. */
+  ALERT_BODY_LEN_MAX: 2000,
+  /** The longest path in the app that it leads to, in bytes. */
+  ALERT_LINK_LEN_MAX: 500,
+  /** The longest name by which devices replace it, in bytes. */
+  ALERT_TAG_LEN_MAX: 64,
+  /** The most people that `notify.reach` is asked about: those of one alert. */
+  REACH_PEOPLE_MAX: 5000,
+  /** The longest e-mail address or phone number, in characters (RFC 5321). */
+  CONTACT_LEN_MAX: 254,
+  /** The most devices of one person that web push reaches; a new one takes the oldest's place. */
+  PUSH_DEVICES_MAX: 10,
+  /** The most providers of an organisation: each vendor once. */
+  PROVIDERS_MAX: 4,
   /** The most members of a group. */
   MEMBERS_MAX: 5000,
   /** The most people that one call may name. */

@@ -38,6 +38,13 @@ function inOne(language: Language): Record<string, string> {
   return texts
 }
 
+/** The texts whose keys begin so, for what cannot load a language: by language and key. */
+export function wordsOf(prefix: string): Record<Language, Record<string, string>> {
+  const few = (language: Language) =>
+    Object.fromEntries(Object.entries(inOne(language)).filter(([key]) => key.startsWith(prefix)))
+  return { 'zh-HK': few('zh-HK'), en: few('en'), 'zh-CN': few('zh-CN') }
+}
+
 /** `virtual:texts/LANGUAGE` is the catalogue in one language, so that only that one is loaded. */
 export function texts(): Plugin {
   return {

@@ -8,7 +8,7 @@ mod company;
 mod faults;
 mod figures;
 mod proxy;
-mod site;
+pub mod site;
 #[cfg(test)]
 mod tests;
 

@@ -90,7 +90,8 @@ impl Site {
         let before = |port: Option<u16>| port.map(|port| Proxy::start(loopback(port))).transpose();
         let postgres = before(self.postgres.as_ref().map(Postgres::port))?;
         let redis = before(self.redis.as_ref().map(Redis::port))?;
-        let mut settings = String::from("shards = 1\n");
+        // Providers are told where to report to; none of ours does.
+        let mut settings = String::from("shards = 1\npublic_url = \"https://load.example\"\n");
         if let Some(proxy) = &postgres {
             let to = proxy.address();
             settings += &format!("database = \"postgres://carillon@{to}/{DATABASE}\"\n");
@@ -108,6 +109,11 @@ impl Site {
     /// The first node's commands reach all of them.
     pub fn organisation(&self, name: &str, login: &str) -> Result<String, Failed> {
         self.nodes[0].place.organisation(name, login)
+    }
+
+    /// Adds settings of every node, before it starts.
+    pub fn configure(&self, settings: &str) -> Result<(), Failed> {
+        self.nodes.iter().try_for_each(|node| Ok(node.place.add(settings)?))
     }
 
     /// How many nodes there are.

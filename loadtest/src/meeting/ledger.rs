@@ -202,6 +202,7 @@ mod tests {
             marker: true,
             payload: payload.into(),
             level: None,
+            captured: None,
             at: Instant::now(),
         }
     }

@@ -69,6 +69,7 @@ macro_rules! from_id {
     )+};
 }
 from_id!(DeadLetterId, UserId, OrgId, ConvId, EventId, DeviceId, SessionId, Cid, Topic);
+from_id!(AttachmentId, DingId, DutyId, PolicyId, SeriesId);
 from_id!(DepartmentId, RoleId, InviteId, RobotId, PollId, RoomId, ParticipantId, LinkId, RunId);
 
 fn text<T: FromStr>(value: &Value) -> Option<T> {

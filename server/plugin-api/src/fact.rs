@@ -1,8 +1,12 @@
-//! Facts: named numbers and series that a plugin offers for a period, for digests and reports.
+//! Facts: named numbers, series and lists that a plugin offers for a period, for digests and
+//! reports.
 
 use std::sync::Arc;
 
-use carillon_protocol::{OrgId, fact::Fact};
+use carillon_protocol::{
+    ConvId, OrgId,
+    fact::{About, Fact, Named},
+};
 
 use crate::{BoxFuture, Caller, Ctx, Error, Host, Plugin, Result, call::bounded, duties::Owner};
 
@@ -11,6 +15,8 @@ use crate::{BoxFuture, Caller, Ctx, Error, Host, Plugin, Result, call::bounded, 
 pub struct Period {
     /// The organisation.
     pub org: OrgId,
+    /// The conversation, of a fact about one; none for every other.
+    pub conv: Option<ConvId>,
     /// The beginning, in milliseconds since the epoch.
     pub from: i64,
     /// The end, which is not in it.
@@ -24,18 +30,48 @@ type Handler = dyn Fn(Ctx, Period) -> BoxFuture<'static, Result<Fact>> + Send + 
 pub(crate) struct Offer {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
+    pub(crate) about: About,
     pub(crate) handler: Arc<Handler>,
 }
 
 impl Plugin {
-    /// Offers a fact, as `chat.messages`: its name begins like the plugin's operations.
+    /// Offers a fact about an organisation, as `org.people`: its name begins like the plugin's
+    /// operations.
     ///
     /// # Panics
     /// If the name is not the plugin's, or is offered twice.
     pub fn fact<F>(
-        mut self,
+        self,
         name: &'static str,
         doc: &'static str,
+        handler: fn(Ctx, Period) -> F,
+    ) -> Plugin
+    where
+        F: Future<Output = Result<Fact>> + Send + 'static,
+    {
+        self.offers((name, doc, About::Organisation), handler)
+    }
+
+    /// Offers a fact about one conversation, which its members may ask for: the handler is called
+    /// with a [`Period::conv`] of which whoever asks is a member.
+    ///
+    /// # Panics
+    /// As [`Plugin::fact`].
+    pub fn fact_of_conversation<F>(
+        self,
+        name: &'static str,
+        doc: &'static str,
+        handler: fn(Ctx, Period) -> F,
+    ) -> Plugin
+    where
+        F: Future<Output = Result<Fact>> + Send + 'static,
+    {
+        self.offers((name, doc, About::Conversation), handler)
+    }
+
+    fn offers<F>(
+        mut self,
+        (name, doc, about): (&'static str, &'static str, About),
         handler: fn(Ctx, Period) -> F,
     ) -> Plugin
     where
@@ -44,15 +80,28 @@ impl Plugin {
         self.assert_own(name);
         assert!(self.facts.iter().all(|fact| fact.name != name), "{name} is offered twice");
         let handler = move |ctx, period| Box::pin(handler(ctx, period)) as BoxFuture<'static, _>;
-        self.facts.push(Offer { name, doc, handler: Arc::new(handler) });
+        self.facts.push(Offer { name, doc, about, handler: Arc::new(handler) });
         self
     }
 }
 
 impl Host {
-    /// The facts that plugins offer: the name and what it is, in a sentence.
-    pub fn facts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
-        self.all_duties().flat_map(|it| it.facts.iter().map(|fact| (fact.name, fact.doc)))
+    /// The facts that plugins offer.
+    pub fn facts(&self) -> impl Iterator<Item = Named> + '_ {
+        let named = |fact: &Offer| {
+            let (name, doc) = (fact.name.into(), fact.doc.into());
+            Named { name, doc, about: fact.about }
+        };
+        self.all_duties().flat_map(move |it| it.facts.iter().map(named))
+    }
+
+    /// Of what a fact is.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` if nobody offers it.
+    pub fn fact_about(&self, name: &str) -> Result<About> {
+        let offer = self.offer(name).ok_or_else(|| Error::not_found("fact"))?;
+        Ok(offer.0.about)
     }
 
     /// A fact for a period, whoever asks: who may is decided before.

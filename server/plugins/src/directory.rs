@@ -25,6 +25,7 @@ mod org;
 mod password;
 mod permission;
 mod program;
+mod recipients;
 mod resolve;
 mod role;
 mod rules;
@@ -117,6 +118,7 @@ pub fn plugin(settings: Settings) -> Plugin {
         .command(leave::remove)
         .command(leave::restore)
         .command(names::names)
+        .command(recipients::recipients)
         .command(program::add)
         .command(program::find)
         .command(department::tree)

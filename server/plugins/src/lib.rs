@@ -4,9 +4,11 @@
 pub mod audit;
 pub mod bot;
 pub mod chat;
+pub mod ding;
 pub mod directory;
 pub mod log;
 pub mod node;
+pub mod notify;
 mod plain;
 pub mod plugin;
 pub mod poll;

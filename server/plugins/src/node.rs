@@ -25,11 +25,17 @@ pub fn plugin() -> Plugin {
 
 async fn beat(ctx: Ctx, args: Beat) -> Result<Beaten> {
     let text = serde_json::to_string(&args).map_err(Error::internal)?;
-    let mut tx = ctx.tx();
+    let (run, mut tx) = (args.run.to_string(), ctx.tx());
     tx.run(
         "INSERT INTO node_run (run, name, beat, seen_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (run) DO UPDATE SET beat = excluded.beat, seen_at = excluded.seen_at",
-        vec![args.run.to_string().into(), args.name.into(), text.into(), ctx.now().into()],
+        vec![run.clone().into(), args.name.clone().into(), text.into(), ctx.now().into()],
+    );
+    // A node that was killed and is here again holds nothing from before: nobody waits for it.
+    tx.run(
+        "DELETE FROM node_lease
+         WHERE run IN (SELECT run FROM node_run WHERE name = $1 AND run < $2)",
+        vec![args.name.into(), run.into()],
     );
     let old = ctx.now() - FORGOTTEN_AFTER_MS;
     tx.run("DELETE FROM node_run WHERE seen_at < $1", vec![old.into()]);

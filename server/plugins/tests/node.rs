@@ -86,6 +86,25 @@ async fn a_lease_has_one_holder_until_it_ends_or_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_here_again_holds_nothing_from_before() {
+    let kit = kit().await;
+    let says = async |run, name| {
+        kit.host().call_typed(Caller::SYSTEM, None, &beat(run, name, 5)).await.unwrap();
+    };
+    says(EAST, "east").await;
+    assert!(lease(&kit, EAST, 15_000).await);
+    says(WEST, "west").await;
+    assert!(!lease(&kit, WEST, 15_000).await, "another node still has it");
+    says(RunId(Ulid(3)), "east").await;
+    assert!(lease(&kit, WEST, 15_000).await);
+    // Who was taken for dead and is not takes nothing from a later run of its name.
+    says(RunId(Ulid(3)), "west").await;
+    assert!(lease(&kit, RunId(Ulid(3)), 15_000).await);
+    says(WEST, "west").await;
+    assert!(lease(&kit, RunId(Ulid(3)), 15_000).await);
+}
+
+#[tokio::test]
 async fn a_lease_without_a_name_or_without_an_end_is_refused() {
     let kit = kit().await;
     for (name, ttl_ms) in [(String::new(), 1), ("x".repeat(65), 1), ("x".into(), 60_001)] {

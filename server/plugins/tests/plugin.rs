@@ -157,7 +157,8 @@ async fn an_administrator_asks_for_facts_about_the_own_organisation_and_nobody_e
     let amy = person(&kit, org, "amy", true).await;
     let ben = person(&kit, org, "ben", false).await;
     let until = kit.clock().now() + 1;
-    let people = |org| fact::Get { fact: "org.people".into(), org, since: until - 1, until };
+    let people =
+        |org| fact::Get { fact: "org.people".into(), org, conv: None, since: until - 1, until };
     let ask = async |caller, args| kit.host().call_typed(caller, None, &args).await;
 
     let Fact::Number { value, .. } = ask(amy, people(None)).await.unwrap().fact else {

@@ -221,14 +221,18 @@ fn the_examples_of_the_commented_default_fit_too() {
     let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
     let text = Config::commented_default();
     let examples: Vec<_> = text.lines().filter(is_setting).map(|line| &line[2..]).collect();
-    assert_eq!(examples.len(), 12, "{examples:?}");
+    assert_eq!(examples.len(), 16, "{examples:?}");
     // The last ones stand in their sections.
     let text = examples.join("\n").replace("\nroots", "\n[audit]\nroots");
     let text = text.replace("\naddresses", "\n[rooms]\naddresses");
+    let text = text.replace("\nallow =", "\n[egress]\nallow =");
+    let text = text.replace("\ncontact", "\n[notify]\ncontact");
     let config = from_file(&text.replace("\nrun", "\n[plugins.poll]\nrun")).unwrap();
     assert_eq!(config.plugins["poll"].run, Run::Remote);
     assert!(config.audit.roots.is_some() && config.rooms.relay_secret.is_some());
     assert_eq!((config.rooms.addresses.len(), config.rooms.relays.len()), (1, 1));
+    assert_eq!((config.egress.allow.len(), config.egress.ports.len()), (1, 1));
+    assert!(config.egress.authorities.is_some() && config.notify.contact.is_some());
     assert!(config.public_url.is_some() && config.tls.is_some() && config.node.is_some());
     assert!(config.database.is_some() && config.redis.is_some());
     assert_eq!((config.allowed_origins.len(), config.trusted_proxies.len()), (1, 1));

@@ -54,16 +54,35 @@ impl Browser {
     /// `E_FORBIDDEN` if it comes without an origin: a browser sends a cookie along whoever caused
     /// the request, so the cookie alone says nothing about who did.
     pub fn token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ErrorBody> {
-        let lines = headers.get_all(header::COOKIE).into_iter();
-        // What others keep under the same host may be in any encoding, and is passed over.
-        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-        let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
-        let token = pairs.find(|(name, _)| *name == self.cookie()).map(|(_, token)| token);
+        let token = self.carried(headers);
         if token.is_some() && !headers.contains_key(header::ORIGIN) {
             let msg = "a call with a cookie must have an Origin; programs send a bearer token";
             return Err(ErrorBody::new(ErrorCode::Forbidden, msg));
         }
         Ok(token)
+    }
+
+    /// The token that a cookie carries, for what is only shown: pictures and downloads come without
+    /// an origin. They change nothing, and no page of others can read them.
+    ///
+    /// # Errors
+    /// `E_FORBIDDEN` if the browser says that a page of others asks.
+    pub fn reader<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, ErrorBody> {
+        self.page(headers)?;
+        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            None | Some(b"same-origin" | b"none") => Ok(self.carried(headers)),
+            Some(_) => {
+                Err(ErrorBody::new(ErrorCode::Forbidden, "this site may not show what is here"))
+            }
+        }
+    }
+
+    fn carried<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let lines = headers.get_all(header::COOKIE).into_iter();
+        // What others keep under the same host may be in any encoding, and is passed over.
+        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.cookie()).map(|(_, token)| token)
     }
 
     /// The line that keeps a token for so long.

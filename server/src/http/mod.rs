@@ -2,16 +2,20 @@
 
 mod accept;
 mod browser;
+mod ding;
+mod dingtalk;
 mod docs;
 mod forwarded;
 mod gate;
 mod greet;
 mod hook;
 mod leftover;
+mod notify;
 mod plugin;
 mod ready;
 mod robot;
 mod rpc;
+mod schedule;
 pub mod web;
 
 use std::{
@@ -127,7 +131,11 @@ impl Door {
             .route("/metrics", get(metrics))
             .route("/version", get(version))
             .merge(docs::routes())
+            .merge(ding::routes())
+            .merge(dingtalk::routes())
             .merge(robot::routes())
+            .merge(schedule::routes())
+            .merge(notify::routes())
             .fallback(web::answer)
             .layer(middleware::from_fn_with_state(self.clone(), guard))
             .with_state(self.clone())

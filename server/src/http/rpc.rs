@@ -169,7 +169,11 @@ impl Door {
     }
 
     /// Who calls: whose token it is, or a stranger.
-    async fn caller(&self, token: Option<&str>, address: Option<IpAddr>) -> Result<Caller> {
+    pub(super) async fn caller(
+        &self,
+        token: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Caller> {
         let Some(token) = token else { return Ok(Caller::STRANGER) };
         let resolved = self.resolve(token).await;
         if let Err(error) = &resolved {

@@ -31,11 +31,12 @@ const NAMED_BY_CONTENT: &str = "assets/";
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// What the app may do but for pictures: run and show what comes from here. No script stands in a
-/// page, and no text becomes markup.
+/// page, and no text becomes markup; the one address of a script that it makes is that of its
+/// service worker.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; font-src 'self'; worker-src 'self'; \
     manifest-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
-    form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
+    form-action 'self'; require-trusted-types-for 'script'; trusted-types service-worker";
 
 /// What the app may do, also with pictures that the operator allows.
 pub(super) fn policy(pictures: &[PictureSource]) -> HeaderValue {

@@ -14,6 +14,7 @@ mod client;
 mod cluster;
 mod company;
 mod cut;
+mod dings;
 mod doctor;
 mod documents;
 mod durable;

@@ -1,6 +1,7 @@
 //! Programs that know nothing of Carillon post into its conversations.
 
 mod clients;
+mod daily;
 mod refused;
 mod requests;
 

@@ -1,15 +1,22 @@
 import {
+  BellRing,
   Building2,
   FileUp,
   FolderTree,
   KeyRound,
   type LucideIcon,
+  MessageSquareShare,
+  Milestone,
   ScrollText,
   UserPlus,
   Users,
 } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
+import { DeliveryLog } from '../alerts/DeliveryLog.tsx'
+import { DingRules } from '../alerts/DingRules.tsx'
+import { Policies } from '../alerts/Policies.tsx'
+import { WaysPage } from '../alerts/Ways.tsx'
 import { useMe } from '../app/workspace.ts'
 import { Audit } from '../audit/Audit.tsx'
 import { useScreen } from '../model/hooks.ts'
@@ -50,6 +57,14 @@ const SECTIONS: readonly Section[] = [
     icon: Building2,
     permission: 'organisation',
   },
+  {
+    path: '/admin/policies',
+    title: 'policies',
+    icon: Milestone,
+    permission: 'organisation',
+  },
+  { path: '/admin/dings', title: 'dingRules', icon: BellRing, permission: 'organisation' },
+  { path: '/admin/ways', title: 'ways', icon: MessageSquareShare, permission: 'organisation' },
   { path: '/admin/audit', title: 'admin.audit', icon: ScrollText, permission: 'organisation' },
 ]
 
@@ -110,6 +125,10 @@ function Content({ path }: { path: string }): ReactNode {
       <Route path="/admin/invitations" component={Invitations} />
       <Route path="/admin/import" component={Import} />
       <Route path="/admin/organisation" component={Organisation} />
+      <Route path="/admin/policies" component={Policies} />
+      <Route path="/admin/dings" component={DingRules} />
+      <Route path="/admin/ways" component={WaysPage} />
+      <Route path="/admin/ways/log" component={DeliveryLog} />
       <Route path="/admin/audit" component={Audit} />
       <Route>
         <Empty title={t('page.missing')} />

@@ -9,6 +9,7 @@ import { Page, Section } from '../app/Page.tsx'
 import { useClient, useMay, useMe } from '../app/workspace.ts'
 import { CHANGES_OF_ONE } from '../people/members.ts'
 import { useDepartments } from '../people/useDepartments.ts'
+import { Contacts } from '../settings/Contacts.tsx'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -36,6 +37,7 @@ export function Person({ user }: { user: UserId }) {
               {!member.active && <Banner tone="attention">{t('person.left.words')}</Banner>}
               {member.active && <Profile member={member} />}
               {member.active && !member.app && <Entry member={member} />}
+              {member.active && !member.app && <Contacts user={member.user} />}
               {maySignOut && member.active && !member.app && <SignedIn member={member} />}
               <Employment member={member} />
             </>

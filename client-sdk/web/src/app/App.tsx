@@ -18,6 +18,7 @@ const Guest = lazy(() => import('../guest/Guest.tsx'))
 const People = lazy(() => import('../people/People.tsx'))
 const Admin = lazy(() => import('../admin/Admin.tsx'))
 const Meet = lazy(() => import('../rooms/Meet.tsx'))
+const Dings = lazy(() => import('../ding/Dings.tsx'))
 const Settings = lazy(() => import('../settings/Settings.tsx'))
 
 export function App() {
@@ -57,6 +58,7 @@ function SignedIn() {
           <Route path="/people/*?" component={People} />
           <Route path="/admin/*?" component={Admin} />
           <Route path="/meet/:room" component={Meet} />
+          <Route path="/ding/*?" component={Dings} />
           <Route path="/settings/*?" component={Settings} />
           <Route path="/signin">
             <Redirect to="/" />

@@ -25,7 +25,7 @@ export function ConnectionBanner({ client, words }: { client: Client; words: str
 }
 
 /** Whether the connection is gone: a try to connect is no connection yet. */
-function useIsOffline(client: Client): boolean {
+export function useIsOffline(client: Client): boolean {
   const [offline, setOffline] = useState(client.connection.state === 'offline')
   useEffect(() => {
     const look = () => {

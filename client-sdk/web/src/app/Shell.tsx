@@ -1,7 +1,10 @@
-import { Building2, MessagesSquare, Settings, Users } from 'lucide-react'
+import { BellRing, Building2, MessagesSquare, Settings, Users } from 'lucide-react'
 import { lazy, type ReactNode, Suspense } from 'react'
 import { Link, useLocation, useRoute } from 'wouter'
+import { Calls } from '../ding/Calls.tsx'
+import { useAlertsState } from '../ding/hooks.ts'
 import { useUnread } from '../model/hooks.ts'
+import { usePushed } from '../push/usePushed.ts'
 import { useNow } from '../rooms/now.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -28,6 +31,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [inMeeting] = useRoute('/meet/:room')
   const meeting = useNow(now => now.meeting)
   const client = useClient()
+  usePushed(client)
   return (
     <div className={inConversation || inMeeting ? 'shell shell-conversation' : 'shell'}>
       <a className="skip" href="#main">
@@ -36,6 +40,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <Navigation />
       <main id="main" className="shell-main" tabIndex={-1}>
         <ConnectionBanner client={client} words={t('connection.offline')} />
+        <Calls />
         <Suspense fallback={null}>{meeting && <Around meeting={meeting} />}</Suspense>
         <div className="shell-page">
           <Suspense fallback={<Skeleton />}>{children}</Suspense>
@@ -50,6 +55,7 @@ function Navigation() {
   const me = useMe()
   const client = useClient()
   const unread = useUnread()
+  const alerts = useAlertsState(({ calls }) => calls.length)
   useUnreadInTitle(unread)
   // Not when a colleague changes: everybody hears that, and would ask at the same moment.
   useChanges(CHANGES_OF_ME, () => void refreshMe(client), me.user)
@@ -59,6 +65,7 @@ function Navigation() {
         <Avatar id={me.user} name={me.name} />
       </span>
       <Section to="/" also="/c/" icon={<MessagesSquare />} label={t('nav.chats')} unread={unread} />
+      <Section to="/ding" also="/ding/" icon={<BellRing />} label={t('nav.ding')} alerts={alerts} />
       <Section to="/people" icon={<Users />} label={t('nav.people')} />
       {me.permissions.length > 0 && (
         <Section to="/admin" icon={<Building2 />} label={t('nav.admin')} />
@@ -74,21 +81,25 @@ function Section(props: {
   icon: ReactNode
   label: string
   unread?: number
+  alerts?: number
 }) {
   const t = useText()
-  const { to, also = to, icon, label, unread = 0 } = props
+  const { to, also = to, icon, label, unread = 0, alerts = 0 } = props
+  const count = unread + alerts
   const [path] = useLocation()
   const here = path === to || (also !== '/' && path.startsWith(also))
   return (
     <Link to={to} className="rail-section" aria-current={here ? 'page' : undefined}>
       {icon}
       <span>{label}</span>
-      {unread > 0 && (
+      {count > 0 && (
         <>
           <span className="rail-badge" aria-hidden="true">
-            {unread > BADGE_MAX ? `${BADGE_MAX}+` : unread}
+            {count > BADGE_MAX ? `${BADGE_MAX}+` : count}
           </span>
-          <span className="visually-hidden">{t('nav.unread', { count: unread })}</span>
+          <span className="visually-hidden">
+            {alerts > 0 ? t('ding.open', { count }) : t('nav.unread', { count })}
+          </span>
         </>
       )}
     </Link>

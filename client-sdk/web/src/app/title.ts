@@ -6,14 +6,17 @@ interface Title {
   page: string
   /** How many messages nobody has looked at yet. */
   unread: number
+  /** How many alerts wait for an answer. */
+  alerts: number
 }
 
 const APP = 'Carillon'
-const useParts = create<Title>(() => ({ page: '', unread: 0 }))
+const useParts = create<Title>(() => ({ page: '', unread: 0, alerts: 0 }))
 
-useParts.subscribe(({ page, unread }) => {
+useParts.subscribe(({ page, unread, alerts }) => {
   const name = page ? `${page} · ${APP}` : APP
-  document.title = unread > 0 ? `(${unread}) ${name}` : name
+  const counted = unread > 0 ? `(${unread}) ${name}` : name
+  document.title = alerts > 0 ? `\u{1f514} DING (${alerts}) · ${counted}` : counted
 })
 
 /** Where the app was opened, until somebody went on from there. */
@@ -37,4 +40,14 @@ export function useUnreadInTitle(unread: number): void {
   useEffect(() => useParts.setState({ unread }), [unread])
   // The browser shows each of them: not one in between with every message.
   useEffect(() => () => useParts.setState({ unread: 0 }), [])
+}
+
+/** Shows in the browser's tab how many alerts wait for an answer, and on the app's own icon. */
+export function useAlertsInTitle(alerts: number): void {
+  useEffect(() => {
+    useParts.setState({ alerts })
+    // An icon that cannot be marked is none that anybody looks at.
+    navigator.setAppBadge?.(alerts).catch(() => {})
+  }, [alerts])
+  useEffect(() => () => useParts.setState({ alerts: 0 }), [])
 }

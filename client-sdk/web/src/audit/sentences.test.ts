@@ -30,6 +30,12 @@ test.each<[Partial<AuditRecordedData>, string]>([
   [{ op: 'org.department.move', object: 'department:D' }, 'Amy moved the department Deck'],
   [{ op: 'conv.member.add', object: 'conv:C' }, 'Amy added people to a group'],
   [{ op: 'room.end', object: 'room:R' }, 'Amy ended a meeting for everybody'],
+  [{ op: 'ding.recall', object: 'ding:G' }, 'Amy took an alert back'],
+  [{ op: 'ding.policy.update', object: 'policy:P' }, 'Amy changed a policy for alerts'],
+  [
+    { op: 'notify.contact.set', object: `member:${BOB}` },
+    'Amy changed the phone number or e-mail address of Bob',
+  ],
   [{ op: 'org.member.add', object: `member:${BOB}`, actor: NOBODY }, 'The server added Bob'],
 ])('%j is told as %s', (what, words) => {
   expect(told(what)).toBe(words)

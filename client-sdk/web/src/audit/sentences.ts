@@ -37,6 +37,8 @@ const DONE: Readonly<Record<string, Key>> = {
   'bot.update': 'audit.robot.update',
   'bot.rotate': 'audit.robot.rotate',
   'bot.remove': 'audit.robot.remove',
+  'bot.schedule.put': 'audit.schedule.put',
+  'bot.schedule.remove': 'audit.schedule.remove',
   'conv.update': 'audit.conv.update',
   'conv.member.add': 'audit.conv.add',
   'conv.member.remove': 'audit.conv.remove',
@@ -45,6 +47,19 @@ const DONE: Readonly<Record<string, Key>> = {
   'room.role': 'audit.room.role',
   'room.update': 'audit.room.update',
   'room.end': 'audit.room.end',
+  'ding.send': 'audit.ding.send',
+  'ding.remind': 'audit.ding.remind',
+  'ding.recall': 'audit.ding.recall',
+  'ding.series.end': 'audit.ding.series',
+  'ding.policy.create': 'audit.ding.policy.create',
+  'ding.policy.update': 'audit.ding.policy.update',
+  'ding.policy.remove': 'audit.ding.policy.remove',
+  'ding.settings.set': 'audit.ding.settings',
+  'ding.duty.create': 'audit.ding.duty.create',
+  'ding.duty.update': 'audit.ding.duty.update',
+  'ding.duty.remove': 'audit.ding.duty.remove',
+  'notify.settings.set': 'audit.notify.settings',
+  'notify.contact.set': 'audit.notify.contact',
 }
 
 /** What a refusal says where that is more than that something is not allowed. */
@@ -66,6 +81,8 @@ export const KINDS: Readonly<Record<string, Key>> = {
   'bot.': 'audit.kind.robots',
   'conv.': 'audit.kind.groups',
   'room.': 'audit.kind.rooms',
+  'ding.': 'audit.kind.dings',
+  'notify.': 'audit.kind.notify',
   'audit.': 'audit.kind.audit',
 }
 

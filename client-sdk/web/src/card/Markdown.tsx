@@ -2,7 +2,7 @@ import type { UserId } from '@carillon/client'
 import type { Token, Tokens } from 'marked'
 import { memo, type ReactNode, useMemo } from 'react'
 import { PartView } from '../chat/Words.tsx'
-import { elsewhere, linkAddress, webAddress } from '../model/address.ts'
+import { elsewhere, linkAddress, pictureAddress } from '../model/address.ts'
 import { usePeople } from '../model/hooks.ts'
 import { type Named, partsOf } from '../model/words.ts'
 import { DEPTH_MAX, plain, treeOf } from './markdown.ts'
@@ -81,7 +81,7 @@ function Part({ token, around }: { token: Token; around: Around }): ReactNode {
     case 'link':
       return <Link link={token as Tokens.Link} inside={inside} />
     case 'image':
-      return <Picture url={webAddress(token.href)} alt={plain(token.text)} raw={token.raw} />
+      return <Picture url={pictureAddress(token.href)} alt={plain(token.text)} raw={token.raw} />
     case 'text':
       return token.tokens ? inside(token.tokens) : <Text text={plain(token.text)} around={around} />
     case 'escape':

@@ -5,6 +5,7 @@ import { Link } from 'wouter'
 import { Failed } from '../app/Fetched.tsx'
 import { useLoad } from '../app/load.ts'
 import { useTitle } from '../app/title.ts'
+import { DingButton } from '../ding/DingButton.tsx'
 import type { Left } from '../model/chats.ts'
 import type { Conversation } from '../model/conversation.ts'
 import {
@@ -161,6 +162,7 @@ function Header({
 }) {
   const t = useText()
   const online = useOnline(conv.peer)
+  const { me } = useChats()
   const left = peer && !peer.active
   const of = left ? t('people.left') : (peer?.title ?? '')
   const under = conv.kind === 'group' ? t('chat.members', { count: conv.members }) : of
@@ -180,6 +182,7 @@ function Header({
           <bdi>{under}</bdi>
         </p>
       </div>
+      {!left && conv.peer !== me && <DingButton to={{ kind: 'conv', id: conv.id, name: title }} />}
       {!left && <MeetButton conv={conv.id} />}
       <IconButton
         label={conv.kind === 'group' ? t('chat.details') : t('chat.details.direct')}

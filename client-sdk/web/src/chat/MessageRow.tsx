@@ -1,6 +1,7 @@
-import { Copy, EllipsisVertical, Eye, RotateCcw, Trash2 } from 'lucide-react'
+import { BellRing, Copy, EllipsisVertical, Eye, RotateCcw, Trash2 } from 'lucide-react'
 import { lazy, memo, Suspense, useCallback, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
+import { useDingAbout } from '../ding/about.ts'
 import { usePerson } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
 import { failure } from '../texts/failure.ts'
@@ -129,12 +130,16 @@ function MessageMenu({ message, shown }: { message: Message; shown: Shown }) {
   const t = useText()
   const { text, seq } = message
   const items: MenuItem[] = []
+  const ding = useDingAbout(shown.conv)
   if (text !== undefined) {
     items.push({ label: t('chat.copy'), icon: <Copy />, onSelect: () => void copy(t, text) })
   }
   if (seq !== undefined) {
     const onSelect = () => shown.onReceipts(seq)
     items.push({ label: t('chat.who.read'), icon: <Eye />, onSelect })
+    const icon = <BellRing />
+    items.push({ label: t('ding.about.menu'), icon, onSelect: () => ding.about(seq, text) })
+    items.push({ label: t('ding.unread.menu'), icon, onSelect: () => ding.unread(seq, text) })
   }
   if (items.length === 0) return null
   return (

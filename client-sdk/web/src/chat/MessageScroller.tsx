@@ -34,8 +34,8 @@ export function MessageScroller(
   const focus = useRowFocus({ rows, box, list })
   const kept = useMemo(() => [...scrolling.kept, ...focus.kept], [scrolling.kept, focus.kept])
   const shown = useMemo(
-    () => ({ me, talk, calendar, sight, onReceipts }),
-    [me, talk, calendar, sight, onReceipts],
+    () => ({ conv: conv.id, me, talk, calendar, sight, onReceipts }),
+    [conv.id, me, talk, calendar, sight, onReceipts],
   )
   return (
     <>

@@ -1,8 +1,10 @@
 import type { ReceiptPerson, ReceiptState } from '@carillon/client'
+import { BellRing } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { useStore } from 'zustand'
 import { Failed } from '../app/Fetched.tsx'
 import { useClient } from '../app/workspace.ts'
+import { useDingAbout } from '../ding/about.ts'
 import type { Calendar } from '../model/calendar.ts'
 import type { Conversation } from '../model/conversation.ts'
 import { useCalendar, useCount, useToday } from '../model/hooks.ts'
@@ -121,6 +123,7 @@ function People({
   }
   return (
     <>
+      {state === 'unread' && <DingUnread conv={conv} seq={seq} />}
       <ul>
         {people.map(person => (
           <PersonRow key={person.user} person={person} calendar={calendar} today={today} />
@@ -133,6 +136,17 @@ function People({
         </Button>
       )}
     </>
+  )
+}
+
+/** Begins an alert to those who have not read it. */
+function DingUnread({ conv, seq }: { conv: Conversation; seq: number }) {
+  const t = useText()
+  const ding = useDingAbout(conv.id)
+  return (
+    <Button icon={<BellRing />} onClick={() => ding.unread(seq, undefined)}>
+      {t('ding.unread.menu')}
+    </Button>
   )
 }
 

@@ -1,4 +1,4 @@
-import type { UserId } from '@carillon/client'
+import type { ConvId, UserId } from '@carillon/client'
 import { memo, useCallback } from 'react'
 import type { Calendar } from '../model/calendar.ts'
 import type { Row } from '../model/rows.ts'
@@ -10,6 +10,7 @@ import type { Sight } from './useSight.ts'
 
 /** What all rows of a list have in common. */
 export interface Shown {
+  conv: ConvId
   me: UserId
   talk: Talk
   calendar: Calendar

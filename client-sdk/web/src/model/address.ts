@@ -8,6 +8,14 @@ export function webAddress(address: string): string | undefined {
   return isWeb && url.username === '' && url.password === '' ? url.href : undefined
 }
 
+/** The pictures of digests, which this server keeps: nothing else of it is shown by an address. */
+const OWN_PICTURE = /^\/v1\/bot\/pictures\/[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+/** Where a picture may come from: the web, or the pictures of digests. */
+export function pictureAddress(address: string): string | undefined {
+  return OWN_PICTURE.test(address) ? address : webAddress(address)
+}
+
 /** An address of the web, or one to write to. */
 export function linkAddress(address: string): string | undefined {
   const isMail = URL.canParse(address) && new URL(address).protocol === 'mailto:'

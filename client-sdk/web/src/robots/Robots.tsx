@@ -1,5 +1,14 @@
 import type { BotGranted, BotRobot } from '@carillon/client'
-import { Bot, EllipsisVertical, KeyRound, ListChecks, Pencil, Plus, Trash2 } from 'lucide-react'
+import {
+  Bot,
+  CalendarClock,
+  EllipsisVertical,
+  KeyRound,
+  ListChecks,
+  Pencil,
+  Plus,
+  Trash2,
+} from 'lucide-react'
 import { type Dispatch, type SetStateAction, useState } from 'react'
 import { Confirm } from '../app/Confirm.tsx'
 import { Fetched } from '../app/Fetched.tsx'
@@ -16,10 +25,11 @@ import { Address } from './Address.tsx'
 import { Calls } from './Calls.tsx'
 import { RobotForm } from './RobotForm.tsx'
 import './robots.css'
+import { Schedules } from './Schedules.tsx'
 
 type Doing =
   | { what: 'add' }
-  | { what: 'change' | 'calls' | 'rotate' | 'remove'; robot: BotRobot }
+  | { what: 'change' | 'schedules' | 'calls' | 'rotate' | 'remove'; robot: BotRobot }
   | { what: 'address'; name: string; granted: BotGranted; keyword?: string }
   | undefined
 
@@ -86,6 +96,12 @@ function RobotRow({
   const t = useText()
   const { name } = robot
   const items: MenuItem[] = [
+    {
+      what: 'schedules',
+      label: t('schedules'),
+      icon: <CalendarClock />,
+      danger: false,
+    } as const,
     { what: 'calls', label: t('robots.calls'), icon: <ListChecks />, danger: false } as const,
     { what: 'change', label: t('robots.change'), icon: <Pencil />, danger: false } as const,
     { what: 'rotate', label: t('robots.rotate'), icon: <KeyRound />, danger: false } as const,
@@ -130,6 +146,7 @@ function Done({
   }
   const { robot, what } = doing
   const { name } = robot
+  if (what === 'schedules') return <Schedules robot={robot} onClose={() => onDo(undefined)} />
   if (what === 'calls') return <Calls robot={robot} onClose={() => onDo(undefined)} />
   if (what === 'change') {
     return (

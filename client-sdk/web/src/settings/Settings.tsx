@@ -1,10 +1,12 @@
 import { Page } from '../app/Page.tsx'
 import { useText } from '../texts/language.tsx'
+import { Contacts } from './Contacts.tsx'
 import { Devices } from './Devices.tsx'
 import { Leaving } from './Leaving.tsx'
 import { Look } from './Look.tsx'
 import { NewOwnPassword } from './NewOwnPassword.tsx'
 import { Profile } from './Profile.tsx'
+import { Reached } from './Reached.tsx'
 import { Region } from './Region.tsx'
 import { Sending } from './Sending.tsx'
 
@@ -14,6 +16,8 @@ export default function Settings() {
   return (
     <Page title={t('nav.settings')} width="columns">
       <Profile />
+      <Reached />
+      <Contacts />
       <Region />
       <Look />
       <Sending />

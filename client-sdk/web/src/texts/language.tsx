@@ -1,27 +1,35 @@
 import { createInstance, type i18n } from 'i18next'
 import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react'
 import type admin from '../../texts/admin.json'
+import type alerts from '../../texts/alerts.json'
 import type app from '../../texts/app.json'
 import type audit from '../../texts/audit.json'
 import type chat from '../../texts/chat.json'
+import type ding from '../../texts/ding.json'
 import type guests from '../../texts/guests.json'
 import type people from '../../texts/people.json'
 import type { Language } from '../../texts/plugin.ts'
 import type polls from '../../texts/polls.json'
+import type push from '../../texts/push.json'
 import type robots from '../../texts/robots.json'
 import type rooms from '../../texts/rooms.json'
+import type schedules from '../../texts/schedules.json'
 import type settings from '../../texts/settings.json'
 import type signin from '../../texts/signin.json'
 
 type Files = typeof admin &
+  typeof alerts &
   typeof app &
   typeof audit &
   typeof chat &
+  typeof ding &
   typeof guests &
   typeof people &
   typeof polls &
+  typeof push &
   typeof robots &
   typeof rooms &
+  typeof schedules &
   typeof settings &
   typeof signin
 

@@ -3,7 +3,9 @@ import type { Text } from '../../src/texts/language.tsx'
 import type { Language } from '../../texts/plugin.ts'
 import type { Page } from '../kit.ts'
 import { ADMIN_PLACES } from './admin.ts'
+import { ALERT_PLACES } from './alerts.ts'
 import { CHAT_PLACES } from './chats.ts'
+import { DING_PLACES } from './ding.ts'
 import { DOOR_PLACES, PEOPLE_PLACES, SETTINGS_PLACES } from './rest.ts'
 import type { Scene } from './scene.ts'
 
@@ -42,7 +44,9 @@ export const PLACES: readonly Place[] = [
   ...DOOR_PLACES,
   ...CHAT_PLACES,
   ...PEOPLE_PLACES,
+  ...DING_PLACES,
   ...ADMIN_PLACES,
+  ...ALERT_PLACES,
   ...SETTINGS_PLACES,
 ]
 

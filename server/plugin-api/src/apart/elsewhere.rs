@@ -11,7 +11,7 @@ use super::{
     order::{Became, Order, Task},
 };
 use crate::{
-    BoxFuture, Ctx, Delivery, Plugin, Result, Tx, call,
+    BoxFuture, Ctx, Delivery, Period, Plugin, Result, Tx, call,
     confined::Confined,
     plugin::{Entry, Handler, Ran, Running},
 };
@@ -74,7 +74,8 @@ impl Plugin {
             let (away, name) = (away.clone(), fact.name);
             fact.handler = Arc::new(move |ctx, period| {
                 let (name, away) = (name.to_owned(), away.clone());
-                let task = Task::Fact { name, org: period.org, from: period.from, to: period.to };
+                let Period { org, conv, from, to } = period;
+                let task = Task::Fact { name, org, conv, from, to };
                 Box::pin(async move {
                     match away.perform(&ctx, task).await? {
                         Became::Answer(fact) => fact.to().map_err(|_| unfit()),

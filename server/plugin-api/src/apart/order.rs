@@ -1,6 +1,6 @@
 //! What travels between a node and a plugin's process.
 
-use carillon_protocol::{Cid, Event, Json, OrgId, Topic, UserId, event::Ephemeral};
+use carillon_protocol::{Cid, ConvId, Event, Json, OrgId, Topic, UserId, event::Ephemeral};
 use serde::{Deserialize, Serialize};
 
 use super::decided::Decided;
@@ -21,10 +21,27 @@ pub struct Order {
 /// Which handler, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Task {
-    Call { op: String, args: Json },
-    Read { events: Vec<Event> },
-    Effect { kind: String, key: String, payload: Json, tries: u32 },
-    Fact { name: String, org: OrgId, from: i64, to: i64 },
+    Call {
+        op: String,
+        args: Json,
+    },
+    Read {
+        events: Vec<Event>,
+    },
+    Effect {
+        kind: String,
+        key: String,
+        payload: Json,
+        tries: u32,
+    },
+    Fact {
+        name: String,
+        org: OrgId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conv: Option<ConvId>,
+        from: i64,
+        to: i64,
+    },
 }
 
 impl Order {

@@ -63,8 +63,8 @@ impl Apart {
                 let delivery = Delivery { key, payload, tries };
                 Ok(decided((outlet.handler)(ctx, delivery)?.await?))
             }
-            Task::Fact { name, org, from, to } => {
-                self.fact(&order, far, duties, (&name, Period { org, from, to })).await
+            Task::Fact { name, org, conv, from, to } => {
+                self.fact(&order, far, duties, (&name, Period { org, conv, from, to })).await
             }
         }
     }

@@ -124,7 +124,7 @@ fn begins_with(text: &str, words: &str) -> bool {
 }
 
 /// A name that says the same in Markdown.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for c in name.chars() {
         if c.is_ascii_punctuation() {

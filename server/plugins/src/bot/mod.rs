@@ -1,11 +1,13 @@
 //! Robots: whoever has a robot's address posts into its conversation, in the shapes that programs
 //! in use send already. What arrives is read by pure functions ([`dingtalk`], [`hook`]), checked in
 //! DingTalk's order ([`receive`]), and written by `msg.post`, so that what is answered `ok` is on
-//! disk.
+//! disk. What robots post by themselves is a schedule's ([`schedule`]): a text, or what plugins
+//! know about a period ([`digest`]).
 
 mod alerts;
 mod attention;
 mod blocks;
+mod digest;
 mod dingtalk;
 mod fit;
 mod hook;
@@ -16,8 +18,10 @@ mod mrkdwn;
 mod network;
 mod post;
 mod receive;
+mod region;
 mod robot;
 mod rules;
+mod schedule;
 mod signature;
 mod token;
 mod window;
@@ -40,7 +44,7 @@ struct Bot {
 
 /// The plugin.
 pub fn plugin() -> Plugin {
-    Plugin::new("bot")
+    let plugin = Plugin::new("bot")
         .state(Arc::new(Bot::default()))
         .migration(1, include_str!("1_tables.sql"))
         .migration(2, include_str!("2_intents.sql"))
@@ -51,5 +55,6 @@ pub fn plugin() -> Plugin {
         .command(robot::list)
         .command(journal::list)
         .command(receive::known)
-        .command(receive::receive)
+        .command(receive::receive);
+    digest::of(schedule::of(plugin))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use carillon_plugin::{Caller, Ctx, Error, Result};
 use carillon_protocol::{
     Cid, ErrorCode,
-    bot::{IsKnown, Known, Reason, Receive, Received, Refusal, Shape},
+    bot::{IsKnown, Known, Reason, Receive, Received, Refusal, Shape, Signature},
     msg,
     org::Names,
 };
@@ -48,7 +48,7 @@ async fn accept(ctx: &Ctx, robot: &Robot, args: &Receive) -> Result<(), Refusal>
         return Err(because(Reason::Disabled));
     }
     may_call(robot, args.from.as_deref())?;
-    is_signed(ctx, robot, args)?;
+    is_signed(ctx, robot, &args.signatures)?;
     let windows = &ctx.state::<Bot>().windows;
     let per_minute = robot.rules.per_minute.unwrap_or(PER_MINUTE);
     windows.take(robot.id, per_minute, ctx.now()).map_err(|wait| Refusal {
@@ -90,11 +90,27 @@ fn may_call(robot: &Robot, from: Option<&str>) -> Result<(), Refusal> {
 }
 
 /// A robot without a secret looks at no signature: some programs always send one.
-fn is_signed(ctx: &Ctx, robot: &Robot, args: &Receive) -> Result<(), Refusal> {
+fn is_signed(ctx: &Ctx, robot: &Robot, signatures: &[Signature]) -> Result<(), Refusal> {
     match &robot.secret {
-        Some(secret) => signature::check(secret, &args.signatures, ctx.now()).map_err(because),
+        Some(secret) => signature::check(secret, signatures, ctx.now()).map_err(because),
         None => Ok(()),
     }
+}
+
+/// Refuses whoever may not call as a robot, where no more than that is asked.
+pub(super) async fn may_enter(
+    ctx: &Ctx,
+    robot: &Robot,
+    (from, signatures): (Option<&str>, &[Signature]),
+) -> Result<()> {
+    if !robot.enabled || has_left(ctx, robot).await? {
+        return Err(Error::denied("this robot is switched off"));
+    }
+    may_call(robot, from).map_err(|_| Error::denied("the robot is not called from there"))?;
+    is_signed(ctx, robot, signatures).map_err(|_| {
+        let msg = "sign the call with the robot's secret and the time it is now";
+        Error::denied(msg)
+    })
 }
 
 async fn post(ctx: &Ctx, robot: &Robot, args: &Receive) -> Result<(), Refusal> {

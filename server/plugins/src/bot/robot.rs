@@ -27,7 +27,7 @@ pub(super) struct Robot {
     pub(super) secret: Option<String>,
     pub(super) rules: Rules,
     pub(super) enabled: bool,
-    made_by: UserId,
+    pub(super) made_by: UserId,
     made_at: i64,
 }
 
@@ -61,6 +61,13 @@ impl Robot {
     pub(super) async fn by_token(ctx: &Ctx, token: &str) -> Result<Option<Robot>> {
         let sql = format!("SELECT {COLUMNS} FROM bot_robot WHERE digest = $1");
         let row = ctx.query_one(&sql, [digest(token).into()]).await?;
+        row.as_ref().map(Robot::of).transpose()
+    }
+
+    /// The robot with this id, for the plugin itself.
+    pub(super) async fn by_id(ctx: &Ctx, id: RobotId) -> Result<Option<Robot>> {
+        let sql = format!("SELECT {COLUMNS} FROM bot_robot WHERE id = $1");
+        let row = ctx.query_one(&sql, [id.into()]).await?;
         row.as_ref().map(Robot::of).transpose()
     }
 

@@ -6,11 +6,13 @@
 //! committed events alone, so that sending and counting receipts cost no query.
 
 mod answers;
+mod audience;
 mod bodies;
 mod card;
 mod conv;
 #[cfg(test)]
 mod convergence_tests;
+mod digest;
 mod fact;
 mod lists;
 mod load;
@@ -84,7 +86,7 @@ fn with_cache(settings: Settings, bytes: u64) -> Plugin {
 
 fn of(chat: Arc<Chat>) -> Plugin {
     let observed = chat.clone();
-    Plugin::new("chat")
+    digest::offered(Plugin::new("chat"))
         .nouns(&["card", "conv", "msg", "receipt"])
         .state(chat)
         .migration(1, include_str!("chat_1.sql"))
@@ -111,6 +113,7 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .command(receipt::counts)
         .command(receipt::watch)
         .command(receipt::list)
+        .command(audience::audience)
         .topics(TopicKind::Conv, mine, sees)
         .live(means)
         .observe(move |event| observed.observe(event))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use carillon_plugin::{Ctx, Error, Result};
+use carillon_plugin::{Ctx, Error, Result, Window};
 use carillon_protocol::{
     ConvId, UserId,
     limits::{PEOPLE_PER_PAGE_MAX, RECEIPT_SEQS_MAX, WATCH_MEMBERS_MAX},
@@ -146,10 +146,7 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
         let roster = conv.read();
         rules::member((&conv, &roster), who(&ctx))?.window(conv.history)
     };
-    let messages = messages(&ctx, &conv, &[args.seq]).await?;
-    let message = messages.get(&args.seq).filter(|_| window.sees(args.seq));
-    let message = *message.ok_or_else(|| Error::not_found("message"))?;
-
+    let message = visible(&ctx, &conv, &window, args.seq).await?;
     let (mut page, mut total) = (Vec::new(), 0);
     for person in half(&conv, &conv.read(), message, args.state) {
         total += 1;
@@ -165,8 +162,20 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
     Ok(Listed { people: page.into_iter().map(reader).collect(), more, total })
 }
 
+/// A message, if this window shows it.
+pub(super) async fn visible(
+    ctx: &Ctx,
+    conv: &Conversation,
+    window: &Window,
+    seq: u64,
+) -> Result<Message> {
+    let messages = messages(ctx, conv, &[seq]).await?;
+    let message = messages.get(&seq).filter(|_| window.sees(seq));
+    message.copied().ok_or_else(|| Error::not_found("message"))
+}
+
 /// Who has read a message, or who has not, by id; the author is neither.
-fn half(
+pub(super) fn half(
     conv: &Conversation,
     roster: &Roster,
     message: Message,

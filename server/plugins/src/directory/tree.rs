@@ -1,6 +1,9 @@
 //! The tree of departments. Pure: what may be done with it, decided on all of it.
 
-use std::{collections::HashMap, iter};
+use std::{
+    collections::{HashMap, HashSet},
+    iter,
+};
 
 use carillon_plugin::{Error, Result};
 use carillon_protocol::{DepartmentId, department::Department};
@@ -53,6 +56,19 @@ impl Tree {
     pub(super) fn children(&self, of: Option<DepartmentId>) -> Vec<DepartmentId> {
         let children = self.all.iter().filter(|it| it.parent == of);
         children.map(|it| it.department).collect()
+    }
+
+    /// Some departments with all below them, each once.
+    pub(super) fn with_below(&self, asked: &[DepartmentId]) -> Result<Vec<DepartmentId>> {
+        asked.iter().try_for_each(|department| self.get(*department).map(drop))?;
+        let mut found: HashSet<DepartmentId> = asked.iter().copied().collect();
+        // A parent stands before what is below it.
+        for it in &self.all {
+            if it.parent.is_some_and(|parent| found.contains(&parent)) {
+                found.insert(it.department);
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// How many levels a department takes with all below it.

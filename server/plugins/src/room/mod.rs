@@ -12,6 +12,7 @@
 mod card;
 mod change;
 mod connect;
+mod fact;
 mod follow;
 mod guest;
 mod join;
@@ -49,6 +50,14 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
         .state(Arc::new(Rooms { media, present }))
         .migration(1, include_str!("1_tables.sql"))
         .migration(2, include_str!("2_guests.sql"))
+        .fact_of_conversation("room.meetings", "Meetings that began.", fact::meetings)
+        .fact_of_conversation("room.minutes", "Minutes in which rooms were open.", fact::minutes)
+        .fact("room.all_meetings", "Meetings that began, in all conversations.", fact::meetings)
+        .fact(
+            "room.all_minutes",
+            "Minutes in which rooms were open, in all conversations.",
+            fact::minutes,
+        )
         .once(open::create, open::created)
         .command(look::get)
         .command(look::list)

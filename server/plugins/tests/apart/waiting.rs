@@ -95,7 +95,7 @@ async fn what_a_handler_refuses_or_panics_over_is_answered_as_in_the_node() {
     let panicked = call(&kit, Fire { text: "worse".into() }).await;
     assert_eq!(code(panicked), ErrorCode::Unavailable);
     call(&kit, Fire { text: "yes".into() }).await.unwrap();
-    let period = Period { org: OrgId(Ulid::nil()), from: 0, to: i64::MAX };
+    let period = Period { org: OrgId(Ulid::nil()), conv: None, from: 0, to: i64::MAX };
     let fact = kit.host().fact("ledger.rows", period).await.unwrap();
     assert_eq!(serde_json::to_value(fact).unwrap()["points"][0]["value"], 1.0);
 }

@@ -9,7 +9,15 @@ use serde_json::{Value, json};
 use super::{Caller, PASSWORD, World, named};
 
 /// What is not in the log, and why.
-const NOT_IN_IT: [(&str, &[&str]); 7] = [
+const NOT_IN_IT: [(&str, &[&str]); 11] = [
+    (
+        "people say where they themselves are reached",
+        &["notify.contact.verify", "notify.push.subscribe", "notify.push.unsubscribe"],
+    ),
+    (
+        "plugins ask for it and providers report it: the delivery log says what came of it",
+        &["notify.send", "notify.cancel", "notify.report", "notify.sweep", "notify.settings.test"],
+    ),
     (
         "people talk: the conversation's own log says who did it",
         &[
@@ -47,8 +55,33 @@ const NOT_IN_IT: [(&str, &[&str]); 7] = [
         ],
     ),
     (
+        "people answer alerts, whose own log says who did it; what alerts carry is in them, and \
+         their steps follow from what was sent",
+        &[
+            "ding.received",
+            "ding.seen",
+            "ding.confirm",
+            "ding.decline",
+            "ding.attach",
+            "ding.advance",
+            "ding.deliver",
+            "ding.spread",
+            "ding.again",
+        ],
+    ),
+    (
         "follows from what is in it: a guest entered, was put out, or the link or the room ended",
         &["session.guest", "session.guest_gone", "room.dismiss"],
+    ),
+    (
+        "follows from a schedule, whose making is in it; and a preview is shown to nobody else",
+        &[
+            "bot.schedule.fire",
+            "bot.schedule.post",
+            "bot.schedule.shift",
+            "bot.schedule.receive",
+            "bot.digest.preview",
+        ],
     ),
     ("only looks, and counts that it did", &["org.invite.look", "session.resolve"]),
     ("lasts a minute and is of use to nobody else", &["session.token", "presence.watch"]),
@@ -111,6 +144,10 @@ async fn administer(world: &World) {
     let conv = group(world, bob, &call).await;
     robots(world, &conv, &call).await;
     meeting(world, bob, &call).await;
+    alerts(world, bob, &call).await;
+    let args = json!({ "user": bob, "kind": "email", "address": "bob@example.com" });
+    call(amy, "notify.contact.set", args).await;
+    call(amy, "notify.settings.set", json!({ "prefix": "+852" })).await;
     call(amy, "session.logout", json!({})).await;
 }
 
@@ -133,6 +170,12 @@ async fn robots(world: &World, conv: &Value, call: &impl AsyncFn(Caller, &str, V
     let robot = call(world.amy, "bot.create", args).await["robot"].clone();
     call(world.amy, "bot.update", json!({ "robot": robot, "name": "Alarms" })).await;
     call(world.amy, "bot.rotate", json!({ "robot": robot })).await;
+    let says = json!({ "kind": "text", "text": "Good morning" });
+    let args = json!({ "robot": robot, "schedule": "daily", "title": "Morning",
+        "cron": "0 9 * * *", "says": says });
+    call(world.amy, "bot.schedule.put", args).await;
+    let args = json!({ "robot": robot, "schedule": "daily" });
+    call(world.amy, "bot.schedule.remove", args).await;
     call(world.amy, "bot.remove", json!({ "robot": robot })).await;
 }
 
@@ -159,6 +202,33 @@ async fn meeting(world: &World, other: &Value, call: &impl AsyncFn(Caller, &str,
     call(world.amy, "room.unlink", json!({ "link": link["link"] })).await;
     call(world.amy, "room.kick", json!({ "participant": participant })).await;
     call(world.amy, "room.end", json!({ "room": room })).await;
+}
+
+/// Who is alerted how, by whom, and when it comes again.
+async fn alerts(world: &World, other: &Value, call: &impl AsyncFn(Caller, &str, Value) -> Value) {
+    let amy = world.amy;
+    let steps = json!([{ "after_s": 0, "channel": "app" }]);
+    let rules = json!({ "name": "Fire", "steps": steps, "cost_max": 0 });
+    let policy = &call(amy, "ding.policy.create", json!({ "rules": rules })).await["policy"];
+    let rules = json!({ "name": "Flood", "steps": steps, "cost_max": 0 });
+    call(amy, "ding.policy.update", json!({ "policy": policy, "rules": rules })).await;
+    call(amy, "ding.policy.remove", json!({ "policy": policy })).await;
+    let rota = json!({ "name": "Desk", "turns": [] });
+    let duty = &call(amy, "ding.duty.create", json!({ "rota": rota })).await["duty"];
+    let rota = json!({ "name": "Front desk", "turns": [] });
+    call(amy, "ding.duty.update", json!({ "duty": duty, "rota": rota })).await;
+    call(amy, "ding.duty.remove", json!({ "duty": duty })).await;
+    let mut settings = call(amy, "ding.settings.get", json!({})).await;
+    settings["sent_a_day"] = json!(7);
+    call(amy, "ding.settings.set", settings).await;
+    let to = json!({ "users": [other] });
+    let args = json!({ "text": "The shift begins", "to": to });
+    let ding = &call(amy, "ding.send", args).await["ding"];
+    call(amy, "ding.remind", json!({ "ding": ding })).await;
+    call(amy, "ding.recall", json!({ "ding": ding })).await;
+    let args = json!({ "text": "Inventory", "to": to, "repeat": "FREQ=DAILY" });
+    let series = &call(amy, "ding.send", args).await["series"];
+    call(amy, "ding.series.end", json!({ "series": series })).await;
 }
 
 #[tokio::test]

@@ -20,9 +20,9 @@ use carillon_plugin::{
     },
 };
 use carillon_plugins::{
-    audit, bot, chat,
+    audit, bot, chat, ding,
     directory::{self, PasswordParams, Settings, token_digest},
-    node, plugin, presence, room,
+    node, notify, plugin, presence, room,
 };
 use carillon_store::kit::Kit;
 use serde_json::Value;
@@ -106,7 +106,9 @@ async fn empty() -> Kit {
         directory,
         chat::plugin(<_>::default()),
         bot::plugin(),
+        ding::plugin(),
         node::plugin(),
+        notify::plugin(notify::Ways::closed()),
         plugin::plugin(),
         presence::plugin(<_>::default()),
         room::plugin(carrier::Carrier::new()),

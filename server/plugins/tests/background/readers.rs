@@ -188,13 +188,13 @@ async fn a_fact_is_asked_for_by_name_and_period() {
     note(&kit, "b").await;
     kit.settle().await;
     let org = OrgId(carillon_plugin::protocol::id::Ulid::nil());
-    let period = Period { org, from: start, to: start + 1 };
+    let period = Period { org, conv: None, from: start, to: start + 1 };
     let Fact::Series { points, unit } = kit.host().fact("ledger.rows", period).await.unwrap()
     else {
         panic!("it is a series");
     };
     assert_eq!((points[0].at, points[0].value, &*unit), (start, 2.0, "rows"));
     assert!(kit.host().fact("ledger.nothing", period).await.is_err());
-    let names: Vec<_> = kit.host().facts().map(|(name, _)| name).collect();
+    let names: Vec<_> = kit.host().facts().map(|fact| fact.name).collect();
     assert_eq!(names, ["ledger.rows"]);
 }

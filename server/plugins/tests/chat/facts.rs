@@ -20,10 +20,10 @@ async fn conversations_are_counted_by_day_for_the_own_organisation_and_the_perio
     world.group(&[world.bob], History::All).await;
 
     let fact = async |org, from, to| {
-        let period = Period { org, from, to };
+        let period = Period { org, conv: None, from, to };
         match world.kit.host().fact("chat.conversations", period).await.unwrap() {
             Fact::Series { points, .. } => points,
-            Fact::Number { .. } => panic!("it is a series"),
+            other => panic!("it is a series: {other:?}"),
         }
     };
     let all = fact(world.org, today, today + 10 * DAY_MS).await;

@@ -99,8 +99,12 @@ impl Generator<'_> {
         let name = path.last().map(String::as_str).unwrap_or_default();
         let Some(own) = self.own.id((name, format), self.session) else {
             return match name {
-                "fact" => json!("org.people"),
+                "fact" => json!("ding.sent_about"),
+                "cron" => json!("0 9 * * *"),
+                "schedule" => json!("morning"),
                 "locale" => json!("zh-HK"),
+                "address" => json!("amy@example.com"),
+                "before" => json!("1:a"),
                 "permissions" => json!("people"),
                 "networks" => json!("192.0.2.0/24"),
                 "csv" => json!(format!("login,name\np{},Somebody\n", crate::kit::new_id())),

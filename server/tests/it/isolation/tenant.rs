@@ -9,6 +9,7 @@ use carillon_protocol::{
 };
 use serde_json::{Value, json};
 
+use super::alerts::Alerts;
 use crate::kit::{Person, TestServer, cid, new_id};
 
 /// What one organisation has: an id of each kind, all of which its owner may use.
@@ -28,6 +29,7 @@ pub(super) struct Tenant {
     participant: ParticipantId,
     /// In the same room.
     pub(super) other_participant: ParticipantId,
+    pub(super) alerts: Alerts,
 }
 
 /// A small tree: one department at the top, and another one with one below it.
@@ -64,6 +66,7 @@ impl Tenant {
                 below_other: DepartmentId(new_id()),
             },
             role: RoleId(new_id()),
+            alerts: Alerts::of_nothing(),
         }
     }
 
@@ -81,6 +84,11 @@ impl Tenant {
             (_, "room-id") => json!(self.room),
             (_, "link-id") => json!(self.link),
             (_, "participant-id") => json!(self.participant),
+            (_, "ding-id") => json!(self.alerts.sent),
+            (_, "series-id") => json!(self.alerts.series),
+            (_, "attachment-id") => json!(self.alerts.attachment),
+            (_, "policy-id") => json!(self.alerts.policy),
+            (_, "duty-id") => json!(self.alerts.duty),
             (_, "conv-id") => json!(self.conv),
             (_, "user-id") => json!(self.colleague),
             (_, "org-id") => json!(self.owner.org),
@@ -110,6 +118,10 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let link = server.host().call_typed(administering(&owner), None, &link).await.unwrap();
     let robot = bot::Create { conv, name: "alarm".into(), rules: None };
     let robot = server.host().call_typed(owner.caller(), Some(cid()), &robot).await.unwrap().robot;
+    let schedule = json!({ "robot": robot, "schedule": "morning", "title": "Morning",
+        "cron": "0 9 * * *", "says": { "kind": "text", "text": "secret" } });
+    let (status, body) = server.rpc(Some(&owner.token), "bot.schedule.put", None, &schedule).await;
+    assert_eq!(status, 200, "{body}");
     let options = ["yes", "no"].map(String::from).into();
     let open = poll::Open {
         conv,
@@ -127,6 +139,7 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
     let guests = room::Link { room, ttl_ms: None };
     let guests = server.host().call_typed(owner.caller(), None, &guests).await.unwrap().link;
     let departments = Departments { top, other, below_other };
+    let alerts = Alerts::make(server, &owner, &colleague).await;
     let (colleague, seq, role, invite) = (colleague.user, sent.seq, made.role, link.invite);
     Tenant {
         owner,
@@ -142,6 +155,7 @@ pub(super) async fn tenant(server: &TestServer, name: &str) -> Tenant {
         link: guests,
         participant,
         other_participant,
+        alerts,
     }
 }
 
@@ -164,7 +178,7 @@ async fn make_department(
     made.unwrap().department
 }
 
-fn administering(owner: &Person) -> Caller {
+pub(super) fn administering(owner: &Person) -> Caller {
     let session = SessionId(new_id());
     Caller::signed_in(owner.user, owner.org, session, ["read", "write", "admin"])
 }

@@ -1,0 +1,222 @@
+import type { Reply, Role, RoleId } from '@carillon/client'
+import { useState } from 'react'
+import { roleName, useRoles } from '../admin/roles.ts'
+import { Fetched } from '../app/Fetched.tsx'
+import { Form, useForm } from '../app/form.tsx'
+import { useLoad } from '../app/load.ts'
+import { Page, Section } from '../app/Page.tsx'
+import { useClient } from '../app/workspace.ts'
+import { policyName } from '../ding/sentences.ts'
+import { Refused } from '../texts/failure.ts'
+import { type Key, useText } from '../texts/language.tsx'
+import { Button } from '../ui/Button.tsx'
+import { Check, Field, Select } from '../ui/Field.tsx'
+import { toast } from '../ui/Toast.tsx'
+import './alerts.css'
+import { clockOf, minuteOf } from './moments.ts'
+import { Rotas } from './Rotas.tsx'
+
+type Settings = Reply<'ding.settings.get'>
+type Policies = Reply<'ding.policy.list'>
+
+const REACHES: Readonly<Record<Settings['reach'], Key>> = {
+  everybody: 'dingRules.reach.everybody',
+  department: 'dingRules.reach.department',
+  managed: 'dingRules.reach.managed',
+  nobody: 'dingRules.reach.nobody',
+}
+/** A beginning for quiet hours, in minutes of the day. */
+const NIGHT = { from_min: 22 * 60, until_min: 8 * 60 }
+const SENT_MAX = 1000
+const PAID_MAX = 100
+
+/** Who may alert whom, when people are left in peace, and who is on duty. */
+export function DingRules() {
+  const t = useText()
+  const client = useClient()
+  const loaded = useLoad(async () => {
+    const [settings, policies] = await Promise.all([
+      client.call('ding.settings.get', {}),
+      client.call('ding.policy.list', {}),
+    ])
+    return { settings, policies }
+  }, 'rules')
+  return (
+    <Page title={t('dingRules')} phoneBack="/admin">
+      <Fetched loaded={loaded}>{known => <Rules {...known} />}</Fetched>
+      <Rotas />
+    </Page>
+  )
+}
+
+/** A whole number of a field. */
+function count(written: string, field: string, min: number, max: number): number {
+  const number = Number(written)
+  const isRight =
+    written.trim() !== '' && Number.isInteger(number) && number >= min && number <= max
+  if (!isRight) throw new Refused(field, 'dingRules.number')
+  return number
+}
+
+function Rules({ settings, policies }: { settings: Settings; policies: Policies }) {
+  const t = useText()
+  const client = useClient()
+  const form = useForm(['sent', 'paid'])
+  const [values, setValues] = useState(settings)
+  const [sent, setSent] = useState(`${settings.sent_a_day}`)
+  const [paid, setPaid] = useState(`${settings.paid_a_day}`)
+  const change = (part: Partial<Settings>) => setValues({ ...values, ...part })
+  const save = async () => {
+    const sent_a_day = count(sent, 'sent', 1, SENT_MAX)
+    const paid_a_day = count(paid, 'paid', 0, PAID_MAX)
+    await client.call('ding.settings.set', { ...values, sent_a_day, paid_a_day })
+    toast('good', t('saved'))
+  }
+  return (
+    <Section title={t('dingRules.who')}>
+      <Form task={form} onSubmit={save}>
+        <Select
+          label={t('dingRules.reach')}
+          value={values.reach}
+          onChange={event => change({ reach: event.target.value as Settings['reach'] })}
+        >
+          {Object.entries(REACHES).map(([reach, key]) => (
+            <option key={reach} value={reach}>
+              {t(key)}
+            </option>
+          ))}
+        </Select>
+        <WithRoles values={values} onChange={change} />
+        <QuietHours quiet={values.quiet} onChange={quiet => change({ quiet })} />
+        <Field
+          label={t('dingRules.sent')}
+          inputMode="numeric"
+          value={sent}
+          error={form.at('sent')}
+          onChange={event => setSent(event.target.value)}
+        />
+        <Field
+          label={t('dingRules.paid')}
+          hint={t('dingRules.paid.hint')}
+          inputMode="numeric"
+          value={paid}
+          error={form.at('paid')}
+          onChange={event => setPaid(event.target.value)}
+        />
+        <Select
+          label={t('dingRules.first')}
+          value={values.first}
+          onChange={event => change({ first: event.target.value })}
+        >
+          {policies.policies.map(policy => (
+            <option key={policy.policy} value={policy.policy}>
+              {policyName(t, policy)}
+            </option>
+          ))}
+        </Select>
+        <div className="form-actions">
+          <Button look="primary" type="submit" busy={form.busy}>
+            {t('save')}
+          </Button>
+        </div>
+      </Form>
+    </Section>
+  )
+}
+
+/** What needs a role; administrators may it anyway. */
+function WithRoles(props: { values: Settings; onChange: (part: Partial<Settings>) => void }) {
+  const { values, onChange } = props
+  const t = useText()
+  const roles = useRoles().filter(({ administrator }) => !administrator)
+  if (roles.length === 0) return <p className="soft">{t('dingRules.noRoles')}</p>
+  return (
+    <>
+      <RoleChecks
+        label={t('dingRules.senders')}
+        roles={roles}
+        chosen={values.senders ?? []}
+        onChange={senders => onChange({ senders })}
+      />
+      <RoleChecks
+        label={t('dingRules.overriders')}
+        roles={roles}
+        chosen={values.overriders ?? []}
+        onChange={overriders => onChange({ overriders })}
+      />
+    </>
+  )
+}
+
+function RoleChecks(props: {
+  label: string
+  roles: readonly Role[]
+  chosen: readonly RoleId[]
+  onChange: (chosen: RoleId[]) => void
+}) {
+  const { label, roles, chosen, onChange } = props
+  const t = useText()
+  return (
+    <fieldset className="choice">
+      <legend>{label}</legend>
+      <p className="field-hint">{t('dingRules.admins')}</p>
+      {roles.map(role => (
+        <Check
+          key={role.role}
+          label={roleName(t, role)}
+          checked={chosen.includes(role.role)}
+          onChange={event =>
+            onChange(
+              event.target.checked
+                ? [...chosen, role.role]
+                : chosen.filter(other => other !== role.role),
+            )
+          }
+        />
+      ))}
+    </fieldset>
+  )
+}
+
+/** When what makes a noise waits. */
+function QuietHours(props: {
+  quiet: Settings['quiet']
+  onChange: (quiet: Settings['quiet']) => void
+}) {
+  const { quiet, onChange } = props
+  const t = useText()
+  const change = (part: Partial<typeof NIGHT>) => quiet && onChange({ ...quiet, ...part })
+  return (
+    <fieldset className="choice">
+      <legend>{t('dingRules.quiet')}</legend>
+      <Check
+        label={t('dingRules.quiet.on')}
+        hint={t('dingRules.quiet.hint')}
+        checked={quiet !== undefined}
+        onChange={event => onChange(event.target.checked ? NIGHT : undefined)}
+      />
+      {quiet && (
+        <div className="times">
+          <Field
+            label={t('rotas.from')}
+            type="time"
+            value={clockOf(quiet.from_min)}
+            onChange={event => {
+              const from_min = minuteOf(event.target.value)
+              if (from_min !== undefined) change({ from_min })
+            }}
+          />
+          <Field
+            label={t('rotas.until')}
+            type="time"
+            value={clockOf(quiet.until_min)}
+            onChange={event => {
+              const until_min = minuteOf(event.target.value)
+              if (until_min !== undefined) change({ until_min })
+            }}
+          />
+        </div>
+      )}
+    </fieldset>
+  )
+}

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import type { Text } from '../texts/language.tsx'
+import { amount, hundredths, limitSentences } from './limits.ts'
+
+test('amounts are read as people write them, and written as they are read', () => {
+  expect(hundredths('12')).toBe(1200)
+  expect(hundredths(' 12.5 ')).toBe(1250)
+  expect(hundredths('0,05')).toBe(5)
+  for (const wrong of ['', '-1', '1.234', 'many', '1e3']) expect(hundredths(wrong)).toBeUndefined()
+  for (const sum of [0, 5, 1200, 1250]) expect(hundredths(amount(sum))).toBe(sum)
+})
+
+test('what an alert may cost is told where it may cost something', () => {
+  const t: Text = (key, values) => `${key} ${Object.values(values ?? {})}`.trim()
+  const rules = { name: '', steps: [{ after_s: 0, channel: 'app' as const }], cost_max: 0 }
+  expect(limitSentences(t, rules)).toEqual(['policy.quiet'])
+  const paid = [...rules.steps, { after_s: 60, channel: 'sms' as const }]
+  expect(limitSentences(t, { ...rules, steps: paid, overrides_quiet: true })).toEqual([
+    'policy.cost.none',
+    'policy.loud',
+  ])
+  expect(limitSentences(t, { ...rules, steps: paid, cost_max: 1250 })[0]).toMatch(/12\.50/)
+})

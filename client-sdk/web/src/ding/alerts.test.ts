@@ -1,0 +1,184 @@
+import { CarillonError, type Ding, type Update } from '@carillon/client'
+import { expect, test, vi } from 'vitest'
+import { Alerts } from './alerts.ts'
+
+const ME = '01ARZ3NDEKTSV4RRFFQ69G5FA0'
+const AMY = '01ARZ3NDEKTSV4RRFFQ69G5FA1'
+
+function ding(id: string, more: Partial<Ding> = {}): Ding {
+  return { ding: id, by: AMY, text: id, at: 1, mine: { state: 'queued', at: 1 }, ...more }
+}
+
+type Answer = (args: never) => unknown
+
+/** A server that the test plays: what it is asked, and what it tells. */
+class Played {
+  readonly calls: { op: string; args: unknown }[] = []
+  open: Ding[] = []
+  readonly instead: Record<string, Answer> = {}
+  #tell: (update: Update) => void = () => {}
+  readonly alerts: Alerts
+
+  constructor(open: Ding[] = []) {
+    this.open = open
+    this.alerts = new Alerts({
+      listen: listener => {
+        this.#tell = listener
+        return () => {}
+      },
+      call: (async (op: string, args: never) => {
+        this.calls.push({ op, args })
+        const instead = this.instead[op]
+        if (instead) return instead(args)
+        return op === 'ding.list' ? { dings: this.open, more: false } : {}
+      }) as never,
+    })
+  }
+
+  synced(): void {
+    this.#tell({ kind: 'synced' })
+  }
+
+  tell(k: string, data: unknown, at = 1): void {
+    const event = { topic: `u:${ME}`, seq: 1, n: 1, k, id: k, by: AMY, at, data }
+    this.#tell({ kind: 'event', event } as unknown as Update)
+  }
+
+  called(ding: Ding, sound = true): void {
+    this.tell('ding.called', { ding, sound })
+  }
+
+  asked(op: string): unknown[] {
+    return this.calls.filter(call => call.op === op).map(({ args }) => args)
+  }
+
+  get texts(): string[] {
+    return this.alerts.state.getState().calls.map(({ ding }) => ding.text)
+  }
+}
+
+/** Whoever is there, with what is open. */
+async function there(open: Ding[] = []): Promise<Played> {
+  const server = new Played(open)
+  server.synced()
+  await vi.waitFor(() => expect(server.alerts.state.getState().known).toBe(true))
+  return server
+}
+
+test('what was open before the app was, is shown and acknowledged', async () => {
+  const server = await there([ding('B', { at: 2 }), ding('A', { at: 1 })])
+  expect(server.texts).toEqual(['A', 'B'])
+  await vi.waitFor(() => expect(server.asked('ding.received')).toEqual([{ dings: ['B', 'A'] }]))
+})
+
+test('an alert that comes is shown at once, and one that is over goes', async () => {
+  const server = await there()
+  server.called(ding('A'))
+  expect(server.texts).toEqual(['A'])
+  server.tell('ding.ended', { ding: 'A', state: 'confirmed' })
+  expect(server.texts).toEqual([])
+})
+
+test('what the catch-up tells of old alerts opens none of them', async () => {
+  const server = new Played([])
+  server.called(ding('OLD'))
+  server.synced()
+  await vi.waitFor(() => expect(server.alerts.state.getState().known).toBe(true))
+  expect(server.texts).toEqual([])
+})
+
+test.each([
+  ['rings if that is a moment ago', () => Date.now(), true],
+  ['is silent if it is long ago', () => 1, false],
+])('what called while the app was opened %s', async (_, at, rings) => {
+  const server = new Played([ding('A')])
+  server.tell('ding.called', { ding: ding('A'), sound: true }, at())
+  server.synced()
+  const sounds = () => server.alerts.state.getState().calls.map(({ sound }) => sound)
+  await vi.waitFor(() => expect(server.asked('ding.list')).toHaveLength(2))
+  await vi.waitFor(() => expect(sounds()).toEqual([rings]))
+})
+
+test('an alert that comes while the list is on its way is not lost', async () => {
+  const server = await there()
+  let answer = (_: unknown) => {}
+  server.instead['ding.list'] = () => new Promise(done => (answer = done))
+  server.synced()
+  server.called(ding('NEW'))
+  answer({ dings: [ding('A')], more: false })
+  await vi.waitFor(() => expect(server.texts).toContain('A'))
+  expect(server.texts).toContain('NEW')
+})
+
+test('one that ends while the list is on its way does not come back with it', async () => {
+  const server = await there([ding('A')])
+  let answer = (_: unknown) => {}
+  server.instead['ding.list'] = () => new Promise(done => (answer = done))
+  server.synced()
+  server.tell('ding.ended', { ding: 'A', state: 'recalled' })
+  delete server.instead['ding.list']
+  server.open = [ding('B')]
+  answer({ dings: [ding('A')], more: false })
+  await vi.waitFor(() => expect(server.texts).toEqual(['B']))
+})
+
+test('what was put aside comes back with the next try, and counts as another one', async () => {
+  const server = await there()
+  server.called(ding('A'))
+  const [first] = server.alerts.state.getState().calls
+  server.alerts.later(first?.key ?? '')
+  expect(server.alerts.state.getState().calls[0]?.later).toBe(true)
+  server.called(ding('A'))
+  expect(server.alerts.state.getState().calls).toMatchObject([{ later: false, times: 2 }])
+  expect(server.asked('ding.received').length).toBeLessThanOrEqual(1)
+})
+
+test('an answer that the server refuses leaves the alert, and says so', async () => {
+  const server = await there([ding('A')])
+  server.instead['ding.confirm'] = () => {
+    throw new CarillonError({ code: 'E_UNAVAILABLE', msg: 'later', retry: 'after' })
+  }
+  const [call] = server.alerts.state.getState().calls
+  if (!call) throw new Error('there is one')
+  expect(await server.alerts.confirm(call)).toBe(false)
+  expect(server.alerts.state.getState().calls).toMatchObject([{ answering: { state: 'failed' } }])
+  delete server.instead['ding.confirm']
+  expect(await server.alerts.confirm(call, 'On my way')).toBe(true)
+  expect(server.texts).toEqual([])
+  expect(server.asked('ding.confirm').at(-1)).toMatchObject({ ding: 'A', reply: 'On my way' })
+})
+
+test('who is called for two colleagues answers for each of them', async () => {
+  const server = await there()
+  const of = (instead_of: string) => ding('A', { mine: { state: 'queued', at: 1, instead_of } })
+  server.called(of('BOB'))
+  server.called(of('CAROL'))
+  const [bob] = server.alerts.state.getState().calls
+  if (!bob) throw new Error('there are two')
+  await server.alerts.confirm(bob)
+  expect(server.asked('ding.confirm')).toMatchObject([{ ding: 'A', instead_of: 'BOB' }])
+  expect(server.alerts.state.getState().calls).toHaveLength(1)
+  server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of: 'CAROL' })
+  expect(server.alerts.state.getState().calls).toHaveLength(0)
+})
+
+test('of several colleagues the list names one, and the next once that is answered', async () => {
+  const of = (instead_of: string) => ding('A', { mine: { state: 'queued', at: 1, instead_of } })
+  const server = await there([of('BOB')])
+  server.called(of('CAROL'))
+  server.synced()
+  await vi.waitFor(() => expect(server.asked('ding.list').length).toBeGreaterThanOrEqual(3))
+  expect(server.texts).toEqual(['A', 'A'])
+  server.open = [of('DAN')]
+  server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of: 'BOB' })
+  await vi.waitFor(() => expect(server.texts).toEqual(['A', 'A']))
+  const whose = server.alerts.state.getState().calls.map(({ ding }) => ding.mine?.instead_of)
+  expect(whose.sort()).toEqual(['CAROL', 'DAN'])
+})
+
+test('it is seen once it was looked at, and not again by the next look', async () => {
+  const server = await there()
+  server.alerts.seen(ding('A'))
+  server.alerts.seen(ding('A', { mine: { state: 'seen', at: 2 } }))
+  expect(server.asked('ding.seen')).toEqual([{ ding: 'A' }])
+})

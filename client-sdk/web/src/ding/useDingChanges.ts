@@ -1,0 +1,37 @@
+import type { DingId } from '@carillon/client'
+import { useEffect, useRef } from 'react'
+import { useClient } from '../app/workspace.ts'
+import { Soon } from '../model/soon.ts'
+
+/** What happens to several people at once is looked at together: once a second at most. */
+const TOGETHER_MS = 400
+
+/** Calls `changed` soon after something happened to an alert, or to any; and after an absence. */
+export function useDingChanges(changed: () => void, ding?: DingId): void {
+  const client = useClient()
+  const latest = useRef(changed)
+  useEffect(() => {
+    latest.current = changed
+  }, [changed])
+  useEffect(() => {
+    const soon = new Soon(() => latest.current())
+    const stop = client.listen(update => {
+      if (update.kind === 'synced') return soon.in(0)
+      const told =
+        update.kind === 'event'
+          ? update.event
+          : update.kind === 'ephemeral'
+            ? update.ephemeral
+            : undefined
+      if (!told?.k.startsWith('ding.')) return
+      const { ding: which } = told.data as { ding?: unknown }
+      const id = typeof which === 'string' ? which : told.topic?.replace(/^x:ding:/, '')
+      // An alert that somebody is called by comes whole.
+      if (ding === undefined || id === ding) soon.in(TOGETHER_MS)
+    })
+    return () => {
+      stop()
+      soon.cancel()
+    }
+  }, [client, ding])
+}

@@ -1,0 +1,74 @@
+import { useLoad } from '../app/load.ts'
+import { useClient } from '../app/workspace.ts'
+import { type Key, useText } from '../texts/language.tsx'
+import '../ui/choice.css'
+import { Check, TextArea } from '../ui/Field.tsx'
+import type { Schedule } from './Schedules.tsx'
+
+type Says = Schedule['says']
+type Ready = Extract<Says, { kind: 'digest' }>['digest']
+
+/** The digests that come with the server. */
+const READY: Readonly<Record<Ready, { name: Key; hint: Key }>> = {
+  group_yesterday: { name: 'digest.group', hint: 'digest.group.hint' },
+  dings: { name: 'digest.dings', hint: 'digest.dings.hint' },
+  rooms: { name: 'digest.rooms', hint: 'digest.rooms.hint' },
+  bottlenecks: { name: 'digest.bottlenecks', hint: 'digest.bottlenecks.hint' },
+}
+
+/** What is posted: one of the digests, or a text. */
+export function SaysFields(props: {
+  robot: string
+  says: Says
+  error: string | undefined
+  onChange: (says: Says) => void
+}) {
+  const { robot, says, error, onChange } = props
+  const t = useText()
+  const denied = useDenied(robot)
+  return (
+    <fieldset className="choice">
+      <legend>{t('schedules.says')}</legend>
+      {(Object.keys(READY) as Ready[]).map(digest => (
+        <Check
+          key={digest}
+          type="radio"
+          name="says"
+          label={t(READY[digest].name)}
+          hint={t(denied.includes(digest) ? 'digest.denied' : READY[digest].hint)}
+          disabled={denied.includes(digest)}
+          checked={says.kind === 'digest' && says.digest === digest}
+          onChange={() => onChange({ kind: 'digest', digest })}
+        />
+      ))}
+      <Check
+        type="radio"
+        name="says"
+        label={t('schedules.text')}
+        checked={says.kind === 'text'}
+        onChange={() => onChange({ kind: 'text', text: '' })}
+      />
+      {says.kind === 'template' && (
+        <Check type="radio" name="says" label={t('schedules.template')} checked readOnly />
+      )}
+      {says.kind === 'text' && (
+        <TextArea
+          label={t('schedules.text.label')}
+          hint={t('schedules.text.hint')}
+          rows={4}
+          value={says.text}
+          error={error}
+          onChange={event => onChange({ kind: 'text', text: event.target.value })}
+        />
+      )}
+    </fieldset>
+  )
+}
+
+/** The digests that ask for what the person may not see. */
+function useDenied(robot: string): readonly Ready[] {
+  const client = useClient()
+  const loaded = useLoad(() => client.call('bot.digest.list', { robot }), robot)
+  if (loaded.state !== 'there') return []
+  return loaded.value.ready.filter(({ allowed }) => !allowed).map(({ digest }) => digest)
+}

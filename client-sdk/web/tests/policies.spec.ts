@@ -1,0 +1,154 @@
+import { join } from 'node:path'
+import type { Locator } from '@playwright/test'
+import { Company } from './company.ts'
+import { expect, type Page, PICTURES, Server, test, Wire } from './kit.ts'
+import { barriers, overflowing, small } from './places/measure.ts'
+
+const PHONE = { viewport: { width: 390, height: 844 } } as const
+
+/** A server that knows its own address, so that providers can report to it. */
+const settings: NodeJS.ProcessEnv = {}
+const reported = new Server(['--demo'], settings)
+const wire = new Wire(reported)
+let address = ''
+
+test.beforeAll(async () => {
+  address = await wire.start()
+  settings.CARILLON_PUBLIC_URL = address
+  await reported.start()
+})
+
+test.afterAll(async () => {
+  wire.dispose()
+  await reported.stop()
+  reported.dispose()
+})
+
+/** What keeps people out of a page as it stands. */
+async function faultsOf(page: Page): Promise<string[]> {
+  return [...(await barriers(page)), ...(await overflowing(page)), ...(await small(page))]
+}
+
+async function look(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true })
+}
+
+/** The card of a policy. */
+function card(page: Page, name: string): Locator {
+  const heading = page.getByRole('heading', { name, exact: true })
+  return page.getByRole('listitem').filter({ has: heading })
+}
+
+test('a policy is read in sentences, copied, changed and chosen, on a phone', async ({ open }) => {
+  const page = await open('frank', { ...PHONE, path: '/admin/policies' })
+  await expect(card(page, 'Usual')).toContainText('At once: alert in the app and push message')
+  await expect(card(page, 'Usual').getByText('First choice')).toBeVisible()
+  // What ships with the product stays as it is.
+  await expect(card(page, 'Usual').getByRole('button', { name: /Change/ })).toHaveCount(0)
+  await look(page, 'policies-390')
+  await page.getByRole('button', { name: 'Copy Usual', exact: true }).click()
+  const form = page.getByRole('dialog', { name: 'Add a policy' })
+  await form.getByRole('textbox', { name: 'Name' }).fill('Night shift')
+  const first = form.getByRole('group', { name: 'Step 1', exact: true })
+  await first.getByLabel('How often').selectOption('3')
+  await first.getByLabel('Time between').selectOption('120')
+  const means = form.getByRole('region', { name: 'What this means' })
+  await expect(means).toContainText('(3 times, every 2 minutes)')
+  await form.getByLabel('Cost of one alert').fill('many')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form.getByText('Write an amount')).toBeVisible()
+  await form.getByLabel('Cost of one alert').fill('12.50')
+  expect(await faultsOf(page)).toEqual([])
+  await look(page, 'policy-form-390')
+  await form.getByRole('button', { name: 'Save' }).click()
+  const made = card(page, 'Night shift')
+  await expect(made).toContainText('12.50')
+  await page.getByRole('button', { name: 'Make it the first choice: Night shift' }).click()
+  await expect(made.getByText('First choice')).toBeVisible()
+  await page.getByRole('button', { name: 'Make it the first choice: Usual' }).click()
+  await page.getByRole('button', { name: 'Remove Night shift' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(made).toHaveCount(0)
+})
+
+test('who may alert whom, and who is on duty, is decided in plain words', async ({ open }) => {
+  const page = await open('frank', { path: '/admin/dings' })
+  await page
+    .getByLabel('Whom everybody may alert')
+    .selectOption({ label: 'Only those they manage' })
+  await page.getByLabel('There are quiet hours every day').check()
+  await page.getByLabel('From', { exact: true }).fill('21:30')
+  await page.getByLabel('Alerts that one person may send in a day').fill('0')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByText('Write a whole number')).toBeVisible()
+  await page.getByLabel('Alerts that one person may send in a day').fill('30')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByText('Saved')).toBeVisible()
+  await page.reload()
+  await expect(page.getByLabel('Whom everybody may alert')).toHaveValue('managed')
+  await expect(page.getByLabel('From', { exact: true })).toHaveValue('21:30')
+
+  await page.getByRole('button', { name: 'Add a rota' }).click()
+  const form = page.getByRole('dialog', { name: 'Add a rota' })
+  await form.getByRole('textbox', { name: 'Name' }).fill('Night shift')
+  await form.getByRole('combobox', { name: 'Who', exact: true }).pressSequentially('bob')
+  await page.getByRole('option', { name: /Bob Wong/ }).click()
+  await form.getByRole('button', { name: 'Add a turn' }).click()
+  const second = form.getByRole('group', { name: 'Turn 2', exact: true })
+  // The day after, for the same person: that is what a week mostly looks like.
+  await expect(second).toContainText('Bob Wong')
+  await expect(second.getByLabel('From', { exact: true })).toHaveValue('1')
+  await look(page, 'rota-form-1440')
+  await form.getByRole('button', { name: 'Save' }).click()
+  const rota = page.getByRole('listitem').filter({ hasText: 'Night shift' })
+  await expect(rota).toContainText('Tue 09:00 – Tue 18:00')
+  expect(await faultsOf(page)).toEqual([])
+  await look(page, 'ding-rules-1440')
+  await page.getByRole('button', { name: 'Remove Night shift' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(rota).toHaveCount(0)
+  await page.getByLabel('Whom everybody may alert').selectOption('everybody')
+  await page.getByLabel('There are quiet hours every day').uncheck()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByText('Saved').first()).toBeVisible()
+})
+
+test('a provider is set up; its secret is written and never shown', async ({ open }) => {
+  const page = await open('frank', { ...PHONE, path: '/admin/ways', baseURL: address })
+  await page.getByRole('button', { name: 'Add a provider' }).click()
+  const form = page.getByRole('dialog', { name: 'Add a provider' })
+  await form.getByLabel('Account SID').fill('AC00000000000000000000000000000001')
+  await form.getByLabel('Number it comes from').fill('+85230000000')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form.getByText('Fill this in.')).toBeVisible()
+  await form.getByLabel('Auth token').fill('the-secret-token-of-twilio')
+  expect(await faultsOf(page)).toEqual([])
+  await look(page, 'provider-form-390')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form).toHaveCount(0)
+  const row = page.getByRole('listitem').filter({ hasText: 'Twilio' })
+  await expect(row).toContainText('Text message · Phone call')
+  const { settings } = await new Company(reported).as('frank', 'notify.settings.get', {})
+  expect(JSON.stringify(settings)).not.toContain('the-secret')
+  await row.getByRole('button', { name: 'What to do with Twilio' }).click()
+  await page.getByRole('menuitem', { name: 'Change' }).click()
+  const again = page.getByRole('dialog', { name: 'Twilio' })
+  await expect(again.getByLabel('Auth token')).toHaveValue('')
+  await again.getByLabel('Number it comes from').fill('+85230000001')
+  await again.getByRole('button', { name: 'Save' }).click()
+  await expect(again).toHaveCount(0)
+  await page.getByLabel('One text message').fill('0.45')
+  await page.getByLabel('Usual country code').fill('+852')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(page.getByText('Saved').first()).toBeVisible()
+  await look(page, 'ways-390')
+  // Frank has neither a device nor an address: the test says so.
+  await page.getByRole('button', { name: 'Push message' }).click()
+  await expect(page.getByText(/^Push message: no usable/)).toBeVisible()
+  await row.getByRole('button', { name: 'What to do with Twilio' }).click()
+  await page.getByRole('menuitem', { name: 'Remove' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(row).toHaveCount(0)
+  await page.getByRole('link', { name: 'Look at the delivery log' }).click()
+  await expect(page.getByRole('heading', { name: 'Delivery log' })).toBeVisible()
+})

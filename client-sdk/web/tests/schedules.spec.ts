@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import { open as enter } from './chatting.ts'
+import { expect, type Page, PICTURES, test } from './kit.ts'
+import { barriers, overflowing, small } from './places/measure.ts'
+
+const PHONE = { viewport: { width: 390, height: 844 } } as const
+
+async function faultsOf(page: Page): Promise<string[]> {
+  return [...(await barriers(page)), ...(await overflowing(page)), ...(await small(page))]
+}
+
+async function look(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) })
+}
+
+/** What the group's robot posts by itself. */
+async function schedules(page: Page, robot: string) {
+  await page.getByRole('button', { name: 'Group details' }).click()
+  await page.getByRole('button', { name: 'Robots', exact: true }).click()
+  await page.getByRole('button', { name: `What to do with ${robot}` }).click()
+  await page.getByRole('menuitem', { name: 'Scheduled posts' }).click()
+  return page.getByRole('dialog', { name: `Scheduled posts of ${robot}` })
+}
+
+test('a robot posts a digest every weekday: planned on a phone, seen before it is posted', async ({
+  open,
+  company,
+}) => {
+  const title = 'Morning news'
+  const conv = await company.group(title, 'amy', 'bob', 'carol')
+  await company.as('amy', 'bot.create', { conv, name: 'Herald' })
+  await company.say(conv, 'bob', 'Who has the keys?')
+  const page = await open('amy', PHONE)
+  await enter(page, title)
+  const list = await schedules(page, 'Herald')
+  await expect(list.getByText('No scheduled posts yet')).toBeVisible()
+  await list.getByRole('button', { name: 'Add a scheduled post' }).click()
+  const form = page.getByRole('dialog', { name: 'Add a scheduled post' })
+  const times = form.getByRole('region', { name: 'The next five times' })
+  await expect(times.getByRole('listitem')).toHaveCount(5)
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form.getByText('Write a title in one line.')).toBeVisible()
+  await form.getByLabel('Title').fill('Yesterday in short')
+  expect(await faultsOf(page)).toEqual([])
+  await look(page, 'schedule-form-390')
+  await form.getByLabel('How often').scrollIntoViewIfNeeded()
+  await look(page, 'schedule-times-390')
+  await form.getByRole('button', { name: 'Preview' }).click()
+  const preview = page.getByRole('dialog', { name: 'Preview' })
+  await expect(preview.locator('.markdown')).not.toBeEmpty()
+  const picture = preview.locator('.picture').first()
+  await expect(picture).toBeVisible()
+  await expect
+    .poll(() => picture.evaluate(image => (image as HTMLImageElement).naturalWidth))
+    .toBeGreaterThan(100)
+  expect(await faultsOf(page)).toEqual([])
+  await look(page, 'digest-preview-390')
+  await preview.getByRole('button', { name: 'Close' }).last().click()
+  await form.getByRole('button', { name: 'Save' }).click()
+  const row = list.getByRole('listitem').filter({ hasText: 'Yesterday in short' })
+  await expect(row).toContainText('Every weekday at 09:00')
+  await expect(row).toContainText('Next:')
+  await look(page, 'schedules-390')
+})
+
+test('a schedule is changed, paused and removed', async ({ open, company }) => {
+  const title = 'Evening news'
+  const conv = await company.group(title, 'amy', 'bob')
+  const { robot } = await company.as('amy', 'bot.create', { conv, name: 'Owl' })
+  await company.as('amy', 'bot.schedule.put', {
+    robot,
+    schedule: 'closing',
+    title: 'Closing time',
+    cron: '0 18 * * *',
+    says: { kind: 'text', text: 'Lock the *back* door' },
+  })
+  const page = await open('amy')
+  await enter(page, title)
+  const list = await schedules(page, 'Owl')
+  const row = list.getByRole('listitem').filter({ hasText: 'Closing time' })
+  await expect(row).toContainText('Every day at 18:00')
+  const choose = async (what: string) => {
+    await row.getByRole('button', { name: 'What to do with Closing time' }).click()
+    await page.getByRole('menuitem', { name: what }).click()
+  }
+  await choose('Change')
+  const form = page.getByRole('dialog', { name: 'Change the scheduled post' })
+  await expect(form.getByLabel('Text', { exact: true })).toHaveValue('Lock the *back* door')
+  await form.getByLabel('How often').selectOption('own')
+  await form.getByLabel('Cron expression').fill('* * * * *')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form.getByText('This time is not understood').first()).toBeVisible()
+  await form.getByLabel('How often').selectOption('weekly')
+  await form.getByLabel('On', { exact: true }).first().selectOption({ label: 'Friday' })
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(row).toContainText('Every Friday at 18:00')
+  await choose('Pause')
+  await expect(row.getByText('Paused')).toBeVisible()
+  await expect(row).not.toContainText('Next:')
+  await choose('Go on')
+  await expect(row).toContainText('Next:')
+  await look(page, 'schedules-1440')
+  await choose('Remove')
+  await page
+    .getByRole('dialog', { name: 'Remove Closing time' })
+    .getByRole('button', { name: 'Remove' })
+    .click()
+  await expect(row).toHaveCount(0)
+})

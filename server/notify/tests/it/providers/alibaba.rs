@@ -1,0 +1,222 @@
+//! Alibaba Cloud, as its references of Dysmsapi, Dyvmsapi and signature V3 say.
+
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac,
+};
+use bytes::Bytes;
+use carillon_notify::provider::{Answer, Channel, Fact, Forged, Number, Refused};
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+use super::{KEY, NOW, message, number, open, posted, recover_from, sent};
+use crate::listener::answer;
+
+const KEY_ID: &str = "LTAI0123456789";
+const KEY_SECRET: &str = "a-secret-of-the-access-key";
+const CALLBACK: &str = "https://chat.example/v1/notify/alibaba/0123456789abcdef";
+const PATH: &str = "/v1/notify/alibaba/0123456789abcdef";
+
+pub fn settings() -> Value {
+    json!({
+        "vendor": "alibaba", "key_id": KEY_ID, "key_secret": KEY_SECRET, "sign_name": "钟楼",
+        "template": "SMS_1", "variable": "text", "callback": CALLBACK,
+        "voice": {"template": "TTS_1", "variable": "text"},
+    })
+}
+
+fn refuse(status: u16, code: &str) -> Response<Bytes> {
+    answer(status, json!({"Code": code, "Message": code, "RequestId": "R1"}).to_string())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The signature of what came over the wire, by the vendor's description.
+fn is_signed(request: &Request<Bytes>) -> bool {
+    let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+    let given = header("authorization");
+    let rest = given.strip_prefix("ACS3-HMAC-SHA256 Credential=").unwrap();
+    let parts: Vec<&str> = rest.split(',').collect();
+    let names = parts[1].strip_prefix("SignedHeaders=").unwrap();
+    let own = request.headers().keys().map(|name| name.as_str());
+    let mut wanted: Vec<&str> =
+        own.filter(|name| *name == "host" || name.starts_with("x-acs-")).collect();
+    wanted.sort_unstable();
+    if names != wanted.join(";") || parts[0] != KEY_ID {
+        return false;
+    }
+    let body = hex(digest(&SHA256, request.body()).as_ref());
+    let mut query: Vec<&str> = request.uri().query().unwrap_or_default().split('&').collect();
+    query.sort_unstable();
+    let lines: String = wanted.iter().map(|name| format!("{name}:{}\n", header(name))).collect();
+    let canonical = format!("POST\n/\n{}\n{lines}\n{names}\n{body}", query.join("&"));
+    let text = format!("ACS3-HMAC-SHA256\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, KEY_SECRET.as_bytes());
+    parts[2] == format!("Signature={}", hex(hmac::sign(&key, text.as_bytes()).as_ref()))
+        && header("x-acs-content-sha256") == body
+        && header("x-acs-date") == "2026-09-21T14:13:20Z"
+        && header("x-acs-version") == "2017-05-25"
+}
+
+fn stub(request: &Request<Bytes>) -> Response<Bytes> {
+    if !is_signed(request) {
+        return refuse(400, "SignatureDoesNotMatch");
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let get = |name: &str| {
+        pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    };
+    let (known, to, variables): (&[&str], _, _) =
+        match request.headers()["x-acs-action"].to_str().unwrap() {
+            "SendSms" => (
+                &["PhoneNumbers", "SignName", "TemplateCode", "TemplateParam", "OutId"],
+                get("PhoneNumbers"),
+                get("TemplateParam"),
+            ),
+            "SingleCallByTts" => (
+                &["CalledNumber", "CalledShowNumber", "TtsCode", "TtsParam", "PlayTimes", "OutId"],
+                get("CalledNumber"),
+                get("TtsParam"),
+            ),
+            _ => return refuse(404, "InvalidAction.NotFound"),
+        };
+    if pairs.iter().any(|(name, _)| !known.contains(&name.as_str())) {
+        return refuse(400, "InvalidParameter");
+    }
+    if to.is_empty() || !to.bytes().all(|byte| byte.is_ascii_digit()) {
+        return refuse(200, "isv.MOBILE_NUMBER_ILLEGAL");
+    }
+    let variables: Value = serde_json::from_str(variables).unwrap_or_default();
+    let value = variables["text"].as_str().unwrap_or_default();
+    if value.is_empty() || value.chars().count() > 35 {
+        return refuse(200, "isv.PARAM_LENGTH_LIMIT");
+    }
+    let taken = if get("TtsCode").is_empty() { "BizId" } else { "CallId" };
+    answer(
+        200,
+        json!({"Code": "OK", "Message": "OK", taken: "id-1", "RequestId": "R1"}).to_string(),
+    )
+}
+
+#[tokio::test]
+async fn a_text_message_and_a_call_are_taken() {
+    let (here, elsewhere) = (number("+8613812345678"), number("+85291234567"));
+    for (to, written) in [(&here, "13812345678"), (&elsewhere, "85291234567")] {
+        let (accepted, seen) = sent(stub, &settings(), &message(Channel::Sms, to)).await;
+        assert_eq!(accepted.unwrap().reference, "id-1");
+        let query = seen.unwrap().uri().query().unwrap().to_owned();
+        assert!(query.contains(&format!("PhoneNumbers={written}&")), "{query}");
+        assert!(query.contains("OutId=01JABCDEF%3A01JXYZ%3A2%3A1"), "{query}");
+    }
+    let (accepted, _) = sent(stub, &settings(), &message(Channel::Call, &here)).await;
+    assert_eq!(accepted.unwrap().reference, "id-1");
+    let (refused, seen) = sent(stub, &settings(), &message(Channel::Call, &elsewhere)).await;
+    assert!(matches!(refused, Err(Refused::Unfit(_))) && seen.is_none());
+    let long = "字".repeat(500);
+    let mut much = message(Channel::Sms, &here);
+    much.text = &long;
+    assert!(sent(stub, &settings(), &much).await.0.is_ok(), "a long text is cut");
+}
+
+#[tokio::test]
+async fn the_same_request_is_recognised_and_the_next_turn_is_not_the_same() {
+    let to = number("+8613812345678");
+    let provider = open(&settings());
+    let nonce = |key: &str, turn: u32| {
+        let mut message = message(Channel::Sms, &to);
+        (message.key, message.turn) = (key, turn);
+        // The clock goes on between a crash and the second try.
+        let request = provider.request(&message, NOW + i64::from(turn) * 1000).unwrap();
+        request.headers()["x-acs-signature-nonce"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(nonce("a", 0), nonce("a", 0));
+    assert_ne!(nonce("a", 0), nonce("a", 1));
+    assert_ne!(nonce("a", 0), nonce("b", 0));
+    let again = |_: &Request<Bytes>| refuse(400, "SignatureNonceUsed");
+    let (refused, _) = sent(again, &settings(), &message(Channel::Sms, &to)).await;
+    assert_eq!(refused, Err(Refused::Repeated));
+    // So after a crash it is just sent again: the vendor knows whether it had it.
+    let (refused, seen) = recover_from(again, &settings(), &message(Channel::Sms, &to)).await;
+    assert_eq!((refused, seen), (Err(Refused::Repeated), 1));
+}
+
+#[tokio::test]
+async fn what_the_vendor_refuses_says_what_to_do() {
+    let to = number("+8613812345678");
+    let mut wrong = settings();
+    wrong["key_secret"] = json!("another");
+    let (refused, _) = sent(stub, &wrong, &message(Channel::Sms, &to)).await;
+    assert!(matches!(refused, Err(Refused::Settings(why)) if why.contains("Signature")));
+    let busy = |_: &Request<Bytes>| refuse(200, "isv.BUSINESS_LIMIT_CONTROL");
+    let (refused, _) = sent(busy, &settings(), &message(Channel::Sms, &to)).await;
+    assert_eq!(refused, Err(Refused::Later(None)));
+    let nobody = |_: &Request<Bytes>| refuse(200, "isv.MOBILE_NUMBER_ILLEGAL");
+    let (refused, _) = sent(nobody, &settings(), &message(Channel::Sms, &to)).await;
+    assert!(matches!(refused, Err(Refused::Unreachable(_))));
+}
+
+#[test]
+fn callbacks_say_what_became_of_it_several_at_a_time() {
+    let provider = open(&settings());
+    let events = json!([
+        {"phone_number": "13812345678", "send_time": "2026-09-21 22:13:20", "success": true,
+         "report_time": "2026-09-21 22:13:22", "err_code": "DELIVERED", "err_msg": "用户接收成功",
+         "sms_size": "1", "biz_id": "id-1", "out_id": KEY},
+        {"phone_number": "85291234567", "success": false, "err_code": "MK:0001", "err_msg": "空号",
+         "biz_id": "id-2", "out_id": "other"},
+        {"phone_number": "13812345678", "content": "确认", "sign_name": "钟楼", "dest_code": "1",
+         "sequence_id": 1_234_567_890, "send_time": "2026-09-21 22:14:00"},
+    ]);
+    let callback = provider.callback(&posted(PATH, &[], &events.to_string()), NOW).unwrap();
+    let heard: Value = serde_json::from_slice(callback.answer.body()).unwrap();
+    assert_eq!(heard, json!({"code": 0, "msg": "OK"}));
+    let [delivered, lost, reply] = callback.reports.try_into().unwrap();
+    assert_eq!((delivered.key.as_deref(), delivered.fact), (Some(KEY), Fact::Delivered));
+    assert_eq!(delivered.number, Number::read("+8613812345678").ok());
+    assert_eq!(
+        (lost.number, lost.fact),
+        (Number::read("+85291234567").ok(), Fact::Failed("MK:0001 空号".into()))
+    );
+    assert_eq!((reply.key, reply.fact), (None, Fact::Answered(Answer::Confirm)));
+}
+
+#[test]
+fn a_call_that_has_ended_says_whether_a_key_was_pressed() {
+    let provider = open(&settings());
+    let ended = |status: &str, keys: &str| {
+        let events = json!([{
+            "call_id": "id-1", "out_id": KEY, "status_code": status, "dtmf": keys, "duration": "9",
+            "start_time": "2026-09-21 22:13:20", "end_time": "2026-09-21 22:13:40",
+        }]);
+        let callback = provider.callback(&posted(PATH, &[], &events.to_string()), NOW).unwrap();
+        assert!(callback.reports.iter().all(|report| report.key.as_deref() == Some(KEY)));
+        callback.reports.into_iter().map(|report| report.fact).collect::<Vec<_>>()
+    };
+    assert_eq!(ended("200000", ""), [Fact::Delivered]);
+    assert_eq!(ended("200000", "1"), [Fact::Delivered, Fact::Answered(Answer::Confirm)]);
+    assert_eq!(ended("200002", ""), [Fact::Missed("200002".into())]);
+    assert_eq!(ended("299999", ""), [Fact::Failed("299999".into())]);
+}
+
+#[test]
+fn forged_callbacks_are_refused() {
+    let provider = open(&settings());
+    let body = json!([{"success": true, "out_id": KEY}]).to_string();
+    for path in [
+        "/v1/notify/alibaba/fedcba9876543210",
+        "/v1/notify/alibaba/",
+        "/",
+        "/v1/notify/alibaba/0123456789abcde",
+    ] {
+        let refused = provider.callback(&posted(path, &[], &body), NOW).unwrap_err();
+        assert_eq!(refused, Forged::Signature, "{path}");
+    }
+    for junk in ["", "{}", "[1]", r#"[{"x":1}]"#, "<xml/>"] {
+        let refused = provider.callback(&posted(PATH, &[], junk), NOW).unwrap_err();
+        assert_eq!(refused, Forged::Form, "{junk}");
+    }
+}

@@ -1,0 +1,32 @@
+//! Schedules: what robots post by themselves.
+//!
+//! A schedule that is neither paused nor stopped has one timer, at the time in its row. When that
+//! is due, the next one is planned in the transaction that has the message posted
+//! (`bot.schedule.fire`): so whatever becomes of the message, the schedule goes on. The message has
+//! an intent that follows from the schedule and the time (`bot.schedule.post`), so it is written
+//! once, by whatever node and after whatever crash.
+
+mod due;
+pub(super) mod put;
+mod receive;
+mod row;
+mod times;
+
+use carillon_plugin::Plugin;
+use carillon_protocol::org::kind::UPDATED;
+
+/// The part of the plugin.
+pub(super) fn of(plugin: Plugin) -> Plugin {
+    plugin
+        .migration(3, include_str!("../3_schedules.sql"))
+        .command(put::put)
+        .command(put::get)
+        .command(put::list)
+        .command(put::remove)
+        .command(put::preview)
+        .command(due::fire)
+        .command(due::post)
+        .command(due::shift)
+        .command(receive::receive)
+        .on(UPDATED, due::moved)
+}

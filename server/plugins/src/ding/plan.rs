@@ -1,0 +1,213 @@
+//! What a ladder does with people, prices and quotas.
+//!
+//! [`Plan::run`] is what `ding.simulate` shows and what `ding.advance` does, so that the two cannot
+//! disagree. What is spent is spent in the order of time, and of recipients' ids where that is the
+//! same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use carillon_protocol::{
+    UserId,
+    ding::{Channel, Planned, Quiet, Skip, Whom},
+    notify::{Reachable, Reached},
+};
+use jiff::tz::TimeZone;
+
+use super::{
+    audience::Person,
+    duty::Rotas,
+    ladder::{Climb, Due, Hours, Ladder, day, is_noisy},
+};
+
+/// Where somebody is left in peace of whom nothing is known: they are not reached anyway.
+const NOWHERE: &TimeZone = &TimeZone::UTC;
+
+/// What a plan is made from.
+pub(super) struct Plan {
+    pub sender: UserId,
+    /// When the alert begins.
+    pub starts_at: i64,
+    pub ladder: Ladder,
+    /// The quiet hours, unless they are passed over.
+    pub quiet: Option<Quiet>,
+    /// Recipients, and who may be called instead of them.
+    pub people: BTreeMap<UserId, Person>,
+    pub rotas: Rotas,
+    /// Which addresses people have.
+    pub reach: BTreeMap<UserId, Reachable>,
+    /// What a try costs, of channels that can be used.
+    pub prices: BTreeMap<Channel, u64>,
+    /// What the alert may cost.
+    pub cost_max: u64,
+    /// How many texts and calls one person gets in a day.
+    pub paid_a_day: u32,
+}
+
+/// What was spent until now.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spent {
+    /// By the alert.
+    pub cost: u64,
+    /// Texts and calls that somebody got on a day of theirs.
+    pub paid: BTreeMap<(UserId, i64), u32>,
+}
+
+/// A try with a recipient that a plan came to.
+pub(super) struct Try {
+    /// The recipient.
+    pub recipient: UserId,
+    /// What is done, or why it is not.
+    pub planned: Planned,
+    /// Whether it makes a noise.
+    pub sound: bool,
+    /// Of a text or a call, the day that it counts for.
+    pub day: Option<i64>,
+}
+
+/// A place in the order in which things are done.
+pub(super) type Place = (i64, UserId);
+
+impl Plan {
+    /// What comes next with a recipient.
+    pub(super) fn next(&self, recipient: UserId, climb: &Climb) -> Option<Due> {
+        climb.next(&self.ladder, self.starts_at, self.hours(recipient))
+    }
+
+    /// Lets ladders go on, through everything that is due up to a place, and says what is done.
+    /// Each is done now, or, without a `now`, when it is due.
+    pub(super) fn run(
+        &self,
+        climbs: &mut BTreeMap<UserId, Climb>,
+        spent: &mut Spent,
+        (until, now): (Place, Option<i64>),
+        mut each: impl FnMut(Try),
+    ) {
+        let next = |user: UserId, climb: &Climb| self.next(user, climb).map(|due| (due.at, user));
+        let due = climbs.iter().filter_map(|(&user, climb)| next(user, climb));
+        let mut places: BTreeSet<Place> = due.collect();
+        while let Some(place) = places.pop_first().filter(|place| *place <= until) {
+            let recipient = place.1;
+            let Some(climb) = climbs.get_mut(&recipient) else { continue };
+            let Some(due) = self.next(recipient, climb) else { continue };
+            let at = now.unwrap_or(due.at);
+            let who = self.who(recipient, due.rung.whom, at);
+            match self.waits(&due, who, at) {
+                Some(until) => climb.put_off(&due, until, at),
+                None => {
+                    each(self.decide(recipient, &due, (who, at), spent));
+                    climb.done(&due, at);
+                }
+            }
+            places.extend(next(recipient, climb));
+        }
+    }
+
+    /// What is done next with a recipient, as far as it is known by now.
+    pub(super) fn peek(
+        &self,
+        recipient: UserId,
+        climb: &Climb,
+        spent: &mut Spent,
+        now: i64,
+    ) -> Option<Planned> {
+        let due = self.next(recipient, climb)?;
+        let at = due.at.max(now);
+        let who = self.who(recipient, due.rung.whom, at);
+        Some(self.decide(recipient, &due, (who, at), spent).planned)
+    }
+
+    fn hours(&self, user: UserId) -> Hours<'_> {
+        let tz = self.people.get(&user).map_or(NOWHERE, |person| &person.tz);
+        Hours { quiet: self.quiet, tz }
+    }
+
+    /// Until when something waits by itself. Whoever is on duty is not left in peace.
+    fn waits(&self, due: &Due, who: Option<UserId>, at: i64) -> Option<i64> {
+        let waits = is_noisy(due.rung.channel) && !due.waited;
+        let waits = waits && !matches!(due.rung.whom, Whom::OnDuty { .. });
+        who.filter(|_| waits).and_then(|who| self.hours(who).until(at))
+    }
+
+    /// Who is reached: neither the sender, nor the recipient in place of themselves.
+    fn who(&self, recipient: UserId, whom: Whom, at: i64) -> Option<UserId> {
+        let person = self.people.get(&recipient);
+        let who = match whom {
+            Whom::Recipient => return person.map(|person| person.user),
+            Whom::Manager => person?.manager?,
+            Whom::ManagerAbove => person?.manager_above?,
+            Whom::OnDuty { duty } => self.rotas.on_duty(duty, at)?,
+            Whom::User { user } => user,
+        };
+        let is_somebody = ![self.sender, recipient].contains(&who);
+        (is_somebody && self.people.contains_key(&who)).then_some(who)
+    }
+
+    fn decide(
+        &self,
+        recipient: UserId,
+        due: &Due,
+        (who, at): (Option<UserId>, i64),
+        spent: &mut Spent,
+    ) -> Try {
+        let channel = due.rung.channel;
+        let price = self.prices.get(&channel).copied().unwrap_or_default();
+        let is_paid = matches!(channel, Channel::Sms | Channel::Call);
+        let hours = self.hours(who.unwrap_or(recipient));
+        let day = is_paid.then(|| day(at, hours.tz));
+        let skip = match who {
+            None => Some(Skip::Nobody),
+            Some(who) => self.refused(who, channel, (price, day), spent),
+        };
+        if let (Some(who), None) = (who, skip) {
+            spent.cost += price;
+            if let Some(day) = day {
+                *spent.paid.entry((who, day)).or_default() += 1;
+            }
+        }
+        let cost = if skip.is_none() { price } else { 0 };
+        let (step, nth) = (due.rung.step, due.rung.nth);
+        let on_duty = matches!(due.rung.whom, Whom::OnDuty { .. });
+        let sound = on_duty || hours.until(at).is_none();
+        let planned = Planned { at, step, nth, channel, user: who, skip, cost };
+        Try { recipient, planned, sound, day: day.filter(|_| skip.is_none()) }
+    }
+
+    fn refused(
+        &self,
+        who: UserId,
+        channel: Channel,
+        (price, day): (u64, Option<i64>),
+        spent: &Spent,
+    ) -> Option<Skip> {
+        if !self.has(who, channel) {
+            return Some(Skip::NoAddress);
+        }
+        let had = |day| spent.paid.get(&(who, day)).copied().unwrap_or_default();
+        if day.is_some_and(|day| had(day) >= self.paid_a_day) {
+            return Some(Skip::Quota);
+        }
+        (price > 0 && spent.cost + price > self.cost_max).then_some(Skip::Cost)
+    }
+
+    /// Whether somebody can be reached through a channel.
+    pub(super) fn has(&self, who: UserId, channel: Channel) -> bool {
+        if channel == Channel::App {
+            return true;
+        }
+        let Some(person) = self.reach.get(&who) else { return false };
+        let has = match channel {
+            Channel::App => true,
+            Channel::Push => person.push > 0,
+            Channel::Email => person.email,
+            Channel::Sms | Channel::Call => person.phone,
+        };
+        has && self.prices.contains_key(&channel)
+    }
+
+    /// Takes in which addresses people have, and what channels cost.
+    pub(super) fn reached(&mut self, reached: Reached) {
+        self.reach.extend(reached.people.into_iter().map(|person| (person.user, person)));
+        let prices = reached.ways.into_iter().map(|way| (way.channel, u64::from(way.cents)));
+        self.prices.extend(prices);
+    }
+}
