@@ -12,6 +12,7 @@ import {
 } from '@carillon/client'
 import { create } from 'zustand'
 import type { Language } from '../../texts/plugin.ts'
+import { Answers } from '../ding/answers.ts'
 import { Drafts } from '../model/drafts.ts'
 import { preferred } from '../texts/language.tsx'
 import { speak, texts } from './language.ts'
@@ -168,6 +169,7 @@ export async function signOut(given: readonly Queued[]): Promise<boolean> {
 async function forget(client: Client, me: UserId, given: readonly Queued[]): Promise<boolean> {
   await client.close()
   new Drafts(localStorage, me).clear()
+  new Answers(localStorage, me).clear()
   const seen = new Set(given.map(({ cid }) => cid))
   if (client.outbox.some(({ cid }) => !seen.has(cid))) return false
   return remove(outboxOf(me))

@@ -1,5 +1,5 @@
-import { BellOff, BellRing } from 'lucide-react'
-import { useEffect, useId, useRef } from 'react'
+import { BellOff, BellRing, Volume2 } from 'lucide-react'
+import { useEffect, useId, useRef, useState } from 'react'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Answer } from './Answer.tsx'
@@ -9,9 +9,15 @@ import { useAlerts } from './hooks.ts'
 import { useRinging } from './useRinging.ts'
 
 /**
+ * So long nothing of a new alert can be pressed: whoever presses something, or twice, meant what
+ * was there before.
+ */
+const EARLY_MS = 700
+
+/**
  * An alert over everything, until it is answered. It is the platform's own dialog: focus stays
  * inside, and a later one lies over an earlier one. Escape does not answer it; it can only be put
- * aside.
+ * aside, also by going back.
  */
 export function Alert({ call, of }: { call: Call; of: number }) {
   const t = useText()
@@ -19,7 +25,9 @@ export function Alert({ call, of }: { call: Call; of: number }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [heading, words] = [useId(), useId()]
   const { rung, hush } = useRinging(call)
-  useShown(dialog)
+  const early = useEarly()
+  const later = () => alerts.later(call.key)
+  useShown(dialog, later)
   useSeen(call)
   return (
     <dialog
@@ -29,7 +37,6 @@ export function Alert({ call, of }: { call: Call; of: number }) {
       aria-modal="true"
       aria-labelledby={heading}
       aria-describedby={words}
-      onCancel={event => event.preventDefault()}
       onKeyDown={event => {
         // Pressed twice, a browser closes a dialog whatever the page says.
         if (event.key === 'Escape') event.preventDefault()
@@ -39,7 +46,7 @@ export function Alert({ call, of }: { call: Call; of: number }) {
         <BellRing aria-hidden="true" className={rung === 'rings' ? 'ding-rings' : undefined} />
         <h2 id={heading}>{t('ding.alert')}</h2>
         {of > 1 && <p>{t('ding.of', { at: 1, of })}</p>}
-        <Button look="quiet" onClick={() => alerts.later(call.key)}>
+        <Button look="quiet" disabled={early} onClick={later}>
           {t('ding.later')}
         </Button>
       </header>
@@ -49,14 +56,19 @@ export function Alert({ call, of }: { call: Call; of: number }) {
             {t('ding.hush')}
           </Button>
         )}
-        {rung === 'blocked' && <p className="ding-silent">{t('ding.silent')}</p>}
-        <Content ding={call.ding} id={words} onLeave={() => alerts.later(call.key)} />
+        {/* A touch of anything is enough: the button says so. */}
+        {rung === 'blocked' && <Button icon={<Volume2 />}>{t('ding.unmute')}</Button>}
+        <Content ding={call.ding} id={words} onLeave={later} />
       </div>
       <footer className="ding-alert-foot">
         <Answer
           ding={call.ding}
           answering={call.answering}
-          onConfirm={reply => alerts.confirm(call, reply)}
+          early={early}
+          onConfirm={reply => {
+            hush()
+            return alerts.confirm(call, reply)
+          }}
           onDecline={reason => alerts.decline(call, reason)}
           onWrite={hush}
         />
@@ -65,15 +77,49 @@ export function Alert({ call, of }: { call: Call; of: number }) {
   )
 }
 
-/** Before everything else as long as it is there, and the focus back where it was afterwards. */
-function useShown(dialog: React.RefObject<HTMLDialogElement | null>): void {
+/** Whether an alert has just appeared. */
+function useEarly(): boolean {
+  const [early, setEarly] = useState(true)
   useEffect(() => {
+    const timer = setTimeout(() => setEarly(false), EARLY_MS)
+    return () => clearTimeout(timer)
+  }, [])
+  return early
+}
+
+/** What TypeScript's library does not have yet. */
+interface NavigateEvent extends Event {
+  readonly navigationType: 'push' | 'replace' | 'reload' | 'traverse'
+}
+
+/**
+ * Before everything else as long as it is there, and the focus back where it was afterwards. Going
+ * back, and what else closes a dialog, puts the alert aside and leaves the page under it.
+ */
+function useShown(dialog: React.RefObject<HTMLDialogElement | null>, later: () => void): void {
+  const latest = useRef(later)
+  useEffect(() => {
+    latest.current = later
+  }, [later])
+  useEffect(() => {
+    const over = new AbortController()
+    const { signal } = over
     const opener = document.activeElement
     const shown = dialog.current
     shown?.showModal()
     // Nobody confirms by the key that they are pressing for something else.
     shown?.querySelector<HTMLElement>('[data-words]')?.focus()
+    // A phone's way back closes a dialog in some browsers, and leads to another page in others.
+    shown?.addEventListener('close', () => latest.current(), { signal })
+    const back = (event: Event) => {
+      if ((event as NavigateEvent).navigationType !== 'traverse' || !event.cancelable) return
+      event.preventDefault()
+      latest.current()
+    }
+    const { navigation } = window as unknown as { navigation?: EventTarget }
+    navigation?.addEventListener('navigate', back, { signal })
     return () => {
+      over.abort()
       shown?.close()
       if (opener instanceof HTMLElement) opener.focus()
     }

@@ -9,7 +9,8 @@ import { Button } from '../ui/Button.tsx'
 import { TextArea } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import './answer.css'
-import type { Answering } from './alerts.ts'
+import { type Answering, keyOf } from './alerts.ts'
+import { useAlerts } from './hooks.ts'
 
 /** As many characters as a reply or a reason may have. */
 const WORDS_MAX = 500
@@ -17,6 +18,8 @@ const WORDS_MAX = 500
 export interface AnswerProps {
   ding: Ding
   answering: Answering | undefined
+  /** Whether it is too early to press anything. */
+  early?: boolean
   onConfirm: (reply?: string) => Promise<unknown>
   onDecline: (reason: string) => Promise<unknown>
   /** Somebody begins to write. */
@@ -24,10 +27,16 @@ export interface AnswerProps {
 }
 
 /** Confirm, decline with a reason, or confirm with a reply; and whether the server has it. */
-export function Answer({ ding, answering, onConfirm, onDecline, onWrite }: AnswerProps) {
+export function Answer(props: AnswerProps) {
+  const { ding, answering, early = false, onConfirm, onDecline, onWrite } = props
   const t = useText()
   const offline = useIsOffline(useClient())
-  const [writing, setWriting] = useState<'reply' | 'reason'>()
+  const { answers } = useAlerts()
+  const key = keyOf(ding)
+  const [writing, setWriting] = useState(() => {
+    const written = answers.get(key)
+    return written?.words ? written.what : undefined
+  })
   const busy = answering?.state === 'sending'
   const write = (what: 'reply' | 'reason') => {
     setWriting(what)
@@ -42,8 +51,10 @@ export function Answer({ ding, answering, onConfirm, onDecline, onWrite }: Answe
       {writing ? (
         <Words
           key={writing}
+          of={key}
           what={writing}
           busy={busy}
+          early={early}
           onSay={words => (writing === 'reply' ? onConfirm(words) : onDecline(words))}
           onBack={() => setWriting(undefined)}
         />
@@ -55,22 +66,33 @@ export function Answer({ ding, answering, onConfirm, onDecline, onWrite }: Answe
               look="primary"
               icon={<MessageSquareReply />}
               busy={busy}
+              disabled={early}
               onClick={() => write('reply')}
             >
               {t('ding.reply')}
             </Button>
           ) : (
-            <Button look="primary" icon={<Check />} busy={busy} onClick={() => void onConfirm()}>
+            <Button
+              look="primary"
+              icon={<Check />}
+              busy={busy}
+              disabled={early}
+              onClick={() => void onConfirm()}
+            >
               {ding.mine?.instead_of ? t('ding.take') : t('ding.confirm')}
             </Button>
           )}
           {!ding.reply_required && (
-            <Button icon={<MessageSquareReply />} disabled={busy} onClick={() => write('reply')}>
+            <Button
+              icon={<MessageSquareReply />}
+              disabled={busy || early}
+              onClick={() => write('reply')}
+            >
               {t('ding.reply')}
             </Button>
           )}
           {!ding.mine?.instead_of && (
-            <Button icon={<X />} disabled={busy} onClick={() => write('reason')}>
+            <Button icon={<X />} disabled={busy || early} onClick={() => write('reason')}>
               {t('ding.decline')}
             </Button>
           )}
@@ -80,21 +102,28 @@ export function Answer({ ding, answering, onConfirm, onDecline, onWrite }: Answe
   )
 }
 
-function Words({
-  what,
-  busy,
-  onSay,
-  onBack,
-}: {
+function Words(props: {
+  /** The alert, as answers are kept by. */
+  of: string
   what: 'reply' | 'reason'
   busy: boolean
+  early: boolean
   onSay: (words: string) => void
   onBack: () => void
 }) {
+  const { of, what, busy, early, onSay, onBack } = props
   const t = useText()
-  const [words, setWords] = useState('')
+  const { answers } = useAlerts()
+  const [words, setWords] = useState(() => {
+    const written = answers.get(of)
+    return written?.what === what ? written.words : ''
+  })
   const [missing, setMissing] = useState(false)
   const isReply = what === 'reply'
+  const write = (words: string) => {
+    setWords(words)
+    answers.keep(of, { what, words, given: false })
+  }
   const say = () => {
     if (words.trim()) onSay(words.trim())
     else setMissing(true)
@@ -115,13 +144,16 @@ function Words({
         rows={2}
         maxLength={WORDS_MAX}
         value={words}
-        onChange={event => setWords(event.target.value)}
+        onChange={event => write(event.target.value)}
+        readOnly={busy}
       />
       <div className="ding-answer-buttons">
-        <Button look="primary" type="submit" busy={busy}>
+        <Button look="primary" type="submit" busy={busy} disabled={early}>
           {isReply ? t('ding.reply.send') : t('ding.decline.send')}
         </Button>
-        <Button onClick={onBack}>{t('back')}</Button>
+        <Button disabled={busy} onClick={onBack}>
+          {t('back')}
+        </Button>
       </div>
     </form>
   )

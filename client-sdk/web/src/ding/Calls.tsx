@@ -1,8 +1,9 @@
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { useAlertsInTitle } from '../app/title.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
+import { readyAtFirstTouch } from './bell.ts'
 import { useAlertsState } from './hooks.ts'
 
 /** An alert must not stay unseen because the server has a newer version of the app. */
@@ -12,6 +13,7 @@ const Ringing = lazy(() => import('./Ringing.tsx').catch(() => ({ default: Plain
 export function Calls() {
   const open = useAlertsState(({ calls }) => calls.length)
   useAlertsInTitle(open)
+  useEffect(readyAtFirstTouch, [])
   return <Suspense fallback={null}>{open > 0 && <Ringing />}</Suspense>
 }
 

@@ -7,9 +7,10 @@ import { useClient, useMe } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { Answer } from './Answer.tsx'
-import type { Answering } from './alerts.ts'
+import { type Answering, keyOf } from './alerts.ts'
 import { Board } from './Board.tsx'
 import { Content } from './Content.tsx'
+import { useAlerts } from './hooks.ts'
 import { stateOf } from './Lists.tsx'
 import { mayAnswer } from './tally.ts'
 import { useDingChanges } from './useDingChanges.ts'
@@ -42,12 +43,14 @@ export function DingPage({ id }: { id: DingId }) {
 function Mine({ ding, changed }: { ding: Ding; changed: () => void }) {
   const t = useText()
   const client = useClient()
+  const { answers } = useAlerts()
   const [answering, setAnswering] = useState<Answering>()
   const { mine } = ding
   const answer = async (work: () => Promise<unknown>) => {
     setAnswering({ state: 'sending' })
     try {
       await work()
+      answers.forget(keyOf(ding))
       setAnswering(undefined)
       changed()
     } catch (error) {

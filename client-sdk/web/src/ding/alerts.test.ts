@@ -1,6 +1,8 @@
 import { CarillonError, type Ding, type Update } from '@carillon/client'
 import { expect, test, vi } from 'vitest'
+import { storage } from '../model/storage.test.kit.ts'
 import { Alerts } from './alerts.ts'
+import { ANSWERS_MAX, Answers } from './answers.ts'
 
 const ME = '01ARZ3NDEKTSV4RRFFQ69G5FA0'
 const AMY = '01ARZ3NDEKTSV4RRFFQ69G5FA1'
@@ -19,20 +21,21 @@ class Played {
   #tell: (update: Update) => void = () => {}
   readonly alerts: Alerts
 
-  constructor(open: Ding[] = []) {
+  constructor(open: Ding[] = [], kept = storage()) {
     this.open = open
-    this.alerts = new Alerts({
-      listen: listener => {
-        this.#tell = listener
-        return () => {}
-      },
-      call: (async (op: string, args: never) => {
-        this.calls.push({ op, args })
-        const instead = this.instead[op]
-        if (instead) return instead(args)
-        return op === 'ding.list' ? { dings: this.open, more: false } : {}
-      }) as never,
-    })
+    const listen = (listener: (update: Update) => void) => {
+      this.#tell = listener
+      return () => {}
+    }
+    const call = async (op: string, args: never) => {
+      this.calls.push({ op, args })
+      const instead = this.instead[op]
+      if (instead) return instead(args)
+      const { ding } = args as { ding?: string }
+      if (ding && op !== 'ding.seen') this.open = this.open.filter(it => it.ding !== ding)
+      return op === 'ding.list' ? { dings: this.open, more: false } : {}
+    }
+    this.alerts = new Alerts({ listen, call: call as never }, new Answers(kept, ME))
   }
 
   synced(): void {
@@ -58,8 +61,8 @@ class Played {
 }
 
 /** Whoever is there, with what is open. */
-async function there(open: Ding[] = []): Promise<Played> {
-  const server = new Played(open)
+async function there(open: Ding[] = [], kept = storage()): Promise<Played> {
+  const server = new Played(open, kept)
   server.synced()
   await vi.waitFor(() => expect(server.alerts.state.getState().known).toBe(true))
   return server
@@ -181,4 +184,69 @@ test('it is seen once it was looked at, and not again by the next look', async (
   server.alerts.seen(ding('A'))
   server.alerts.seen(ding('A', { mine: { state: 'seen', at: 2 } }))
   expect(server.asked('ding.seen')).toEqual([{ ding: 'A' }])
+})
+
+/** The only alert that is there. */
+function only(server: Played) {
+  const [call] = server.alerts.state.getState().calls
+  if (!call) throw new Error('there is one')
+  return call
+}
+
+/** A call that nothing is heard of any more. */
+const lost = () => new Promise(() => {})
+
+test('an answer that was on its way when the page was closed is given by the next one', async () => {
+  const kept = storage()
+  const before = await there([ding('A'), ding('B')], kept)
+  before.instead['ding.confirm'] = lost
+  before.instead['ding.decline'] = lost
+  const [a, b] = before.alerts.state.getState().calls
+  if (!a || !b) throw new Error('there are two')
+  void before.alerts.confirm(a, 'On my way')
+  void before.alerts.decline(b, 'I am ill')
+  expect(before.texts).toEqual(['A', 'B'])
+  const after = await there([ding('A'), ding('B')], kept)
+  await vi.waitFor(() => expect(after.texts).toEqual([]))
+  expect(after.asked('ding.confirm')).toMatchObject([{ ding: 'A', reply: 'On my way' }])
+  expect(after.asked('ding.decline')).toEqual([{ ding: 'B', reason: 'I am ill' }])
+  const later = await there([ding('A')], kept)
+  expect(later.texts).toEqual(['A'])
+  expect(later.asked('ding.confirm')).toEqual([])
+})
+
+test('an answer that the server refuses is kept for the person, and not given again', async () => {
+  const kept = storage()
+  const server = await there([ding('A')], kept)
+  server.instead['ding.confirm'] = () => {
+    throw new CarillonError({ code: 'E_BAD_ARG', msg: 'write less', retry: 'no' })
+  }
+  await server.alerts.confirm(only(server), 'Too long')
+  server.synced()
+  await vi.waitFor(() => expect(server.asked('ding.list').length).toBeGreaterThanOrEqual(3))
+  expect(server.asked('ding.confirm')).toHaveLength(1)
+  expect(server.alerts.answers.get('A')).toEqual({ what: 'reply', words: 'Too long', given: false })
+})
+
+test('what somebody wrote about an alert that is over is forgotten', async () => {
+  const server = await there([ding('A')])
+  server.alerts.answers.keep('A', { what: 'reply', words: 'Half a', given: false })
+  server.tell('ding.ended', { ding: 'A', state: 'recalled' })
+  expect(server.alerts.answers.get('A')).toBeUndefined()
+})
+
+test('of answers the newest are kept, of each person apart, and nothing that is not one', () => {
+  const kept = storage()
+  const answers = new Answers(kept, ME)
+  const reply = { what: 'reply', words: 'Yes', given: false } as const
+  for (let at = 0; at <= ANSWERS_MAX; at += 1) answers.keep(`${at}`, reply)
+  expect(answers.get('0')).toBeUndefined()
+  expect(answers.get('1')).toEqual(reply)
+  expect(new Answers(kept, AMY).get('1')).toBeUndefined()
+  answers.clear()
+  expect(answers.get('1')).toBeUndefined()
+  for (const broken of ['{', '{}', '[["A"]]', '[["A",{"what":"reply"}]]']) {
+    kept.setItem(`carillon-answers-${ME}`, broken)
+    expect(answers.get('A')).toBeUndefined()
+  }
 })

@@ -3,11 +3,20 @@
  * list. An alert goes away when the server says that it is over, or took the answer: never before.
  */
 
-import type { Ding, DingEndedData, DingId, Event, Update, UserId } from '@carillon/client'
+import {
+  CarillonError,
+  type Ding,
+  type DingEndedData,
+  type DingId,
+  type Event,
+  type Update,
+  type UserId,
+} from '@carillon/client'
 import { createStore } from 'zustand/vanilla'
 import type { Door } from '../model/door.ts'
 import { is } from '../model/event.ts'
 import { Soon } from '../model/soon.ts'
+import type { Answers, Written } from './answers.ts'
 
 /** Several that come at once are acknowledged together. */
 const TOGETHER_MS = 50
@@ -97,6 +106,8 @@ type Hearing = Pick<Door, 'call' | 'listen'>
 
 export class Alerts {
   readonly state = createStore<AlertsState>(() => ({ calls: [], known: false }))
+  /** What is being answered, also after the page was loaded again. */
+  readonly answers: Answers
   readonly #door: Hearing
   /** What has come while the list was asked for; absent while it is not. */
   #heard: Set<DingId> | undefined
@@ -110,8 +121,9 @@ export class Alerts {
   /** What comes before the catch-up has ended may be over: the list says what is not. */
   #live = false
 
-  constructor(door: Hearing) {
+  constructor(door: Hearing, answers: Answers) {
     this.#door = door
+    this.answers = answers
     door.listen(update => this.#hear(update))
     void this.#load()
   }
@@ -130,17 +142,12 @@ export class Alerts {
     this.state.setState({ calls: [...back, ...rest] })
   }
 
-  confirm(call: Call, reply?: string): Promise<boolean> {
-    const { ding, mine } = call.ding
-    const instead_of = mine?.instead_of
-    return this.#answer(call.key, () =>
-      this.#door.call('ding.confirm', { ding, reply, instead_of }),
-    )
+  confirm(call: Call, reply = ''): Promise<boolean> {
+    return this.#answer(call, { what: 'reply', words: reply })
   }
 
   decline(call: Call, reason: string): Promise<boolean> {
-    const { ding } = call.ding
-    return this.#answer(call.key, () => this.#door.call('ding.decline', { ding, reason }))
+    return this.#answer(call, { what: 'reason', words: reason })
   }
 
   /** It stands on a screen that somebody looks at. */
@@ -150,16 +157,37 @@ export class Alerts {
     this.#door.call('ding.seen', { ding }).catch(() => {})
   }
 
-  /** While there is no connection the call waits, and the alert stays and says so. */
-  async #answer(key: string, work: () => Promise<unknown>): Promise<boolean> {
+  /**
+   * While there is no connection the call waits, and the alert stays and says so. The server takes
+   * the same answer any number of times, so what may be lost is given again.
+   */
+  async #answer({ key, ding }: Call, said: Omit<Written, 'given'>): Promise<boolean> {
+    this.answers.keep(key, { ...said, given: true })
     this.#change(key, { answering: { state: 'sending' } })
     try {
-      await work()
+      await this.#give(ding, said)
+      this.answers.forget(key)
       this.#set(calls => calls.filter(call => call.key !== key))
       return true
     } catch (error) {
+      // What was refused is the person's to change.
+      if (isRefused(error)) this.answers.keep(key, { ...said, given: false })
       this.#change(key, { answering: { state: 'failed', error }, later: false })
       return false
+    }
+  }
+
+  #give({ ding, mine }: Ding, { what, words }: Omit<Written, 'given'>): Promise<unknown> {
+    if (what === 'reason') return this.#door.call('ding.decline', { ding, reason: words })
+    const reply = words || undefined
+    return this.#door.call('ding.confirm', { ding, reply, instead_of: mine?.instead_of })
+  }
+
+  /** Gives what was answered before the page was loaded again, or did not reach the server. */
+  #giveAgain(): void {
+    for (const call of this.state.getState().calls) {
+      const written = this.answers.get(call.key)
+      if (written?.given && call.answering?.state !== 'sending') void this.#answer(call, written)
     }
   }
 
@@ -195,6 +223,7 @@ export class Alerts {
     if (this.#heard || instead_of !== undefined) this.#again.in(TOGETHER_MS)
     this.#heard?.add(ding)
     this.#loud.delete(key)
+    this.answers.forget(key)
     this.#set(calls => calls.filter(call => call.key !== key))
   }
 
@@ -207,6 +236,7 @@ export class Alerts {
       const calls = listed(this.state.getState().calls, dings, heard, this.#loud)
       this.state.setState({ calls, known: true })
       for (const { ding } of dings) this.#acknowledge(ding)
+      this.#giveAgain()
     } catch {
       // The client has ended, or the server has no such operation: the next catch-up asks again.
     } finally {
@@ -237,4 +267,9 @@ export class Alerts {
   #set(change: (calls: readonly Call[]) => readonly Call[]): void {
     this.state.setState(({ calls }) => ({ calls: change(calls) }))
   }
+}
+
+/** Whether the server does not take it, rather than nobody knowing whether it did. */
+function isRefused(error: unknown): boolean {
+  return error instanceof CarillonError && error.retry === 'no' && error.code !== 'E_STOPPED'
 }

@@ -1,6 +1,7 @@
 /** What makes somebody look up: a sound without a file, and the vibration of a phone. */
 
 import { RINGS_MS } from './alerts.ts'
+import { bell } from './bell.ts'
 
 /** One call of the bell, and the pause after it. */
 const CALL_MS = 2_400
@@ -32,7 +33,7 @@ export function ring(tell: (rung: Rung) => void): () => void {
     if (over.signal.aborted) return
     const ended = new Promise<void>(done => over.signal.addEventListener('abort', () => done()))
     const here = async () => {
-      tell(await play(over.signal))
+      await play(over.signal, tell)
       await ended
     }
     if (!('locks' in navigator)) return here()
@@ -50,25 +51,39 @@ export function ring(tell: (rung: Rung) => void): () => void {
   }
 }
 
-async function play(over: AbortSignal): Promise<Rung> {
-  const context = new AudioContext()
+/** What makes a browser let a page be heard. */
+const TOUCHES = ['pointerup', 'keydown', 'click'] as const
+
+async function play(over: AbortSignal, tell: (rung: Rung) => void): Promise<void> {
+  const context = bell()
   const call = () => {
     vibrate()
     if (context.state !== 'running') return
     for (const [turn, note] of NOTES.entries()) sound(context, note, turn)
   }
+  const resume = () => context.resume().catch(() => {})
   // It resolves once the page was touched, which may be never.
-  const running = context.resume()
+  const running = resume()
   const timer = setInterval(call, CALL_MS)
   over.addEventListener('abort', () => {
     clearInterval(timer)
     if (hasTouched()) navigator.vibrate?.(0)
-    void context.close()
+    void context.suspend().catch(() => {})
   })
   const soon = new Promise(done => setTimeout(done, CALL_MS / 8))
   await Promise.race([running, soon])
-  call()
-  return context.state === 'running' ? 'rings' : 'blocked'
+  if (over.aborted) return
+  const look = () => {
+    call()
+    tell(context.state === 'running' ? 'rings' : 'blocked')
+  }
+  look()
+  context.addEventListener('statechange', look, { signal: over })
+  // Some browsers want to be asked again once they may.
+  for (const touch of TOUCHES) {
+    const again = () => context.state !== 'running' && void resume()
+    document.addEventListener(touch, again, { capture: true, signal: over })
+  }
 }
 
 function sound(context: AudioContext, frequency: number, turn: number): void {

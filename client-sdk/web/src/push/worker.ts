@@ -24,6 +24,8 @@ interface Payload {
 /** What a notification remembers until it is pressed. */
 interface Remembered {
   link: string
+  /** What it says; of what can be confirmed. */
+  body?: string
 }
 
 /** What TypeScript's library does not have yet. */
@@ -41,8 +43,9 @@ const ICON = '/icon-192.png'
 const CONFIRM = 'confirm'
 /** In milliseconds: on, off, on. */
 const VIBRATE = [400, 200, 400]
-/** An alert's page in the app, with its id. */
-const ALERT_PAGE = /^\/dings?\/([0-9A-HJKMNP-TV-Z]{26})$/
+/** An alert's page in the app, with its id. Whoever is called instead of somebody is told whose. */
+const ALERT_PAGE = /^\/ding\/([0-9A-HJKMNP-TV-Z]{26})$/
+const INSTEAD = 'instead_of'
 
 const all = PUSH_WORDS
 const about = new URL(worker.location.href).searchParams
@@ -56,7 +59,7 @@ worker.addEventListener('push', event => {
 worker.addEventListener('notificationclick', event => {
   event.notification.close()
   const { link } = event.notification.data as Remembered
-  event.waitUntil(event.action === CONFIRM ? confirm(link) : open(link))
+  event.waitUntil(event.action === CONFIRM ? confirm(event.notification) : open(link))
 })
 worker.addEventListener('pushsubscriptionchange', event =>
   (event as SubscriptionChange).waitUntil(again(event as SubscriptionChange)),
@@ -79,19 +82,24 @@ function read(data: PushMessageData | null): Payload | undefined {
 }
 
 async function show({ title, body = '', link = '/', tag, confirm = false }: Payload) {
-  const options: Options = {
+  // The same alert once more is to be heard once more, and stays until somebody does something.
+  const noise = { renotify: true, vibrate: VIBRATE }
+  const remembered: Remembered = { link: inside(link), body }
+  await worker.registration.showNotification(title, {
     body,
     tag,
     icon: ICON,
     badge: ICON,
-    data: { link: inside(link) } satisfies Remembered,
-    // The same alert once more is to be heard once more, and stays until somebody does something.
-    renotify: true,
+    data: remembered,
     requireInteraction: confirm,
-    vibrate: VIBRATE,
-    ...(confirm && { actions: [{ action: CONFIRM, title: words('worker.confirm') }] }),
-  }
-  await worker.registration.showNotification(title, options)
+    ...noise,
+    ...(confirm && { actions: [{ action: CONFIRM, title: words(verb(remembered.link)) }] }),
+  } as Options)
+}
+
+/** What confirming is called: of whoever is called instead of somebody, that they see to it. */
+function verb(link: string): string {
+  return called(link)?.instead_of === undefined ? 'worker.confirm' : 'worker.take'
 }
 
 /** Takes away what was shown. Browsers want to see something for each message, if only briefly. */
@@ -105,10 +113,30 @@ async function withdraw({ title, tag }: Payload) {
 }
 
 /** Confirms without the app; where more is needed than a press, the app opens. */
-async function confirm(link: string) {
-  const ding = ALERT_PAGE.exec(link)?.[1]
-  const done = ding !== undefined && (await ask('ding.confirm', { ding })) !== undefined
-  if (!done) await open(link)
+async function confirm({ title, tag, data }: Notification) {
+  const { link, body } = data as Remembered
+  const args = called(link)
+  const answer = args && (await ask('ding.confirm', args))
+  // It is not confirmed before the server says so: without a connection it stays, and tells that.
+  if (answer === UNREACHABLE) {
+    await show({
+      kind: 'alert',
+      title,
+      body: `${words('worker.again')}\n${body}`,
+      link,
+      tag,
+      confirm: true,
+    })
+  } else if (answer === undefined) await open(link)
+}
+
+/** Which alert a link leads to, as it is confirmed; nothing if it leads elsewhere. */
+function called(link: string): { ding: string; instead_of?: string } | undefined {
+  const { pathname, searchParams } = new URL(link, worker.location.origin)
+  const ding = ALERT_PAGE.exec(pathname)?.[1]
+  if (ding === undefined) return undefined
+  const instead_of = searchParams.get(INSTEAD)
+  return instead_of === null ? { ding } : { ding, instead_of }
 }
 
 /** Shows the app at this place: in a window that is open, or in a new one. */
@@ -139,8 +167,11 @@ async function again({ oldSubscription, newSubscription }: SubscriptionChange) {
 
 async function serverKey(): Promise<string | undefined> {
   const answer = await ask('notify.push.key', {})
-  return (answer as { key?: string } | undefined)?.key
+  return answer === UNREACHABLE ? undefined : (answer as { key?: string } | undefined)?.key
 }
+
+/** What is answered where there is no connection. */
+const UNREACHABLE = Symbol('unreachable')
 
 /** Calls an operation with the session's cookie; nothing if it was refused. */
 async function ask(op: string, args: object): Promise<unknown> {
@@ -150,7 +181,7 @@ async function ask(op: string, args: object): Promise<unknown> {
     const answer = await fetch(`/v1/rpc/${op}`, request)
     return answer.ok ? await answer.json() : undefined
   } catch {
-    return undefined
+    return UNREACHABLE
   }
 }
 

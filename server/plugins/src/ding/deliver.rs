@@ -83,14 +83,19 @@ fn told(
     );
     let left_s = alert.confirm_by.map_or(WORTH_S, |by| (by - ctx.now()) / 1000);
     let can_press = channel == Channel::Call && !alert.reply_required;
-    let (subject, tag) = match instead_of {
-        None => (subject(ding), ding.to_string()),
-        Some(recipient) => (subject_instead(ding, recipient), format!("{ding}:{recipient}")),
+    let (subject, tag, link) = match instead_of {
+        None => (subject(ding), ding.to_string(), format!("/ding/{ding}")),
+        Some(of) => (
+            subject_instead(ding, of),
+            format!("{ding}:{of}"),
+            // Who confirms without opening the app confirms for this recipient.
+            format!("/ding/{ding}?instead_of={of}"),
+        ),
     };
     let told = notify::Alert {
         title: words.title(name(alert.by), ALERT_TITLE_LEN_MAX),
         body,
-        link: Some(format!("/ding/{ding}")),
+        link: Some(link),
         tag,
         ttl_s: u32::try_from(left_s.clamp(WORTH_MIN_S, WORTH_S)).map_err(|_| unknown())?,
         confirm: !alert.reply_required || answers,

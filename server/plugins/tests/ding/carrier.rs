@@ -27,6 +27,7 @@ pub struct Carried {
     pub key: String,
     pub user: UserId,
     pub body: String,
+    pub link: Option<String>,
 }
 
 #[derive(Default)]
@@ -126,8 +127,10 @@ async fn send(ctx: Ctx, args: Send) -> Result<Done> {
             if !book.keys.insert(to.key.clone()) {
                 continue;
             }
-            let (channel, body) = (args.channel, args.alert.body.clone());
-            book.carried.push(Carried { at: ctx.now(), channel, key: to.key, user: to.user, body });
+            let (channel, alert) = (args.channel, args.alert.clone());
+            let (body, link) = (alert.body, alert.link);
+            let To { key, user } = to;
+            book.carried.push(Carried { at: ctx.now(), channel, key, user, body, link });
         }
         Ok(Done {})
     })

@@ -176,6 +176,8 @@ async fn whoever_is_called_instead_sees_for_whom_and_takes_care_of_it() {
     let carried = world.carrier.carried();
     assert_eq!(carried.len(), 1, "dan has no manager");
     assert!(carried[0].body.starts_with("bob has not answered"), "{}", carried[0].body);
+    let link = format!("/ding/{ding}?instead_of={}", world.bob.user);
+    assert_eq!(carried[0].link, Some(link), "confirming from there is for bob");
 
     let confirm =
         |instead_of| carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of };
