@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { alert, group, look, PHONE, SHIFT, send, shop, tallied, taps } from './dinging.ts'
 import { Hands } from './hands.ts'
 import { expect, type Page, test } from './kit.ts'
@@ -256,19 +258,191 @@ test('an alert of every Monday is listed, and ends when its sender says so', asy
   await expect(page.getByText('It is over')).toBeVisible()
 })
 
-test('where the browser plays no sound yet, the alert says so', async ({ open, company }) => {
+test('where the browser plays no sound yet, one touch of the alert turns it on', async ({
+  open,
+  company,
+}) => {
   const of = await shop(company, 1)
   const page = await open(of.staff[0], { ...PHONE, path: 'about:blank' })
   // As a phone does until its page was touched.
   await page.addInitScript(() => {
-    Object.defineProperty(AudioContext.prototype, 'state', { get: () => 'suspended' })
-    AudioContext.prototype.resume = () => new Promise(() => {})
+    let [touched, runs] = [false, false]
+    addEventListener('pointerup', event => (touched ||= event.isTrusted), { capture: true })
+    Object.defineProperty(AudioContext.prototype, 'state', {
+      get: () => (runs ? 'running' : 'suspended'),
+    })
+    AudioContext.prototype.resume = function () {
+      if (!touched) return new Promise(() => {})
+      runs = true
+      this.dispatchEvent(new Event('statechange'))
+      return Promise.resolve()
+    }
   })
   await page.goto('/')
   // It makes a noise at any hour.
   const to = { users: [...of.users] }
   await company.as('frank', 'ding.send', { text: SHIFT, to, urgent: true })
-  await expect(alert(page)).toContainText('This browser plays no sound yet')
+  const turnOn = alert(page).getByRole('button', { name: 'Tap to turn the sound on' })
+  await expect(turnOn).toBeVisible()
+  await look(page, 'ding-no-sound')
+  expect(await faults(page)).toEqual([])
+  await turnOn.tap()
+  await expect(alert(page).getByRole('button', { name: 'Stop the sound' })).toBeVisible()
+  await expect(turnOn).toHaveCount(0)
   await alert(page).getByRole('button', { name: 'Confirm' }).tap()
   await expect(alert(page)).toBeHidden()
+})
+
+test('whoever taps twice confirms what they read, and not the alert that comes after it', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0], PHONE)
+  const first = await send(company, of, { text: 'First' })
+  await expect(alert(page)).toContainText('First')
+  const second = await send(company, of, { text: 'Second' })
+  await expect(alert(page)).toContainText('1 of 2')
+  // The second tap falls on the next alert in the moment in which that one appears.
+  const again = page.evaluate(
+    () =>
+      new Promise<void>(done => {
+        const seen = new MutationObserver(() => {
+          const shown = document.querySelector('dialog.ding-alert')
+          if (!shown?.textContent?.includes('Second')) return
+          for (const button of shown.querySelectorAll('button')) button.click()
+          seen.disconnect()
+          done()
+        })
+        seen.observe(document.body, { childList: true, subtree: true })
+      }),
+  )
+  await alert(page).getByRole('button', { name: 'Confirm' }).tap()
+  await again
+  await expect(alert(page)).toContainText('Second')
+  // A moment later it is answered as any other.
+  await alert(page).getByRole('button', { name: 'Decline' }).tap()
+  await alert(page).getByRole('textbox').fill('I am ill')
+  await alert(page).getByRole('button', { name: 'Decline' }).tap()
+  await expect(alert(page)).toBeHidden()
+  const tally = async (ding: string) => (await company.as(of.manager, 'ding.get', { ding })).sent
+  expect(await tally(first.ding)).toMatchObject({ confirmed: 1, declined: 0 })
+  expect(await tally(second.ding)).toMatchObject({ confirmed: 0, declined: 1 })
+})
+
+test('the way back puts an alert aside, and leaves the page that is under it', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0], PHONE)
+  await page.getByRole('link', { name: 'People' }).tap()
+  await expect(page).toHaveURL(/\/people/)
+  await send(company, of)
+  await expect(alert(page)).toContainText(SHIFT)
+  await page.evaluate(() => history.back())
+  await expect(alert(page)).toBeHidden()
+  await expect(page).toHaveURL(/\/people/)
+  const aside = page.getByRole('region', { name: 'A DING waits for your answer' })
+  await aside.getByRole('button', { name: 'Answer' }).tap()
+  await expect(alert(page)).toContainText(SHIFT)
+  // As Android closes a dialog, whatever the page says about it.
+  await page.evaluate(() => document.querySelector<HTMLDialogElement>('.ding-alert')?.close())
+  await expect(aside).toBeVisible()
+  await expect(page).toHaveURL(/\/people/)
+  await page.evaluate(() => history.back())
+  await expect(page).not.toHaveURL(/\/people/)
+})
+
+test('an answer that was given without a connection outlives the page', async ({
+  open,
+  company,
+  wire,
+  address,
+  faults: found,
+}) => {
+  found.allow(/net::ERR_/, /WebSocket connection to .* failed/)
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0], { ...PHONE, baseURL: address })
+  const { ding } = await send(company, of)
+  await expect(alert(page)).toBeVisible()
+  wire.cut()
+  await alert(page).getByRole('button', { name: 'Confirm' }).tap()
+  await expect(alert(page)).toContainText('Your answer waits')
+  const tally = async () => (await company.as(of.manager, 'ding.get', { ding })).sent?.confirmed
+  expect(await tally()).toBe(0)
+  await page.goto('about:blank')
+  wire.mend()
+  await page.goto(`${address}/`)
+  await expect.poll(tally).toBe(1)
+  await expect(alert(page)).toBeHidden()
+})
+
+test('a reply that is half written is there after a reload', async ({ open, company }) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0], PHONE)
+  const { ding } = await send(company, of)
+  await alert(page).getByRole('button', { name: 'Reply' }).tap()
+  await alert(page).getByRole('textbox', { name: 'Your reply' }).fill('I come at half')
+  await page.reload()
+  await expect(alert(page).getByRole('textbox', { name: 'Your reply' })).toHaveValue(
+    'I come at half',
+  )
+  await alert(page).getByRole('textbox', { name: 'Your reply' }).fill('I come at half past')
+  await alert(page).getByRole('button', { name: 'Confirm with this reply' }).tap()
+  await expect(alert(page)).toBeHidden()
+  const board = await open(of.manager, { path: `/ding/${ding}` })
+  await expect(group(board, 'Confirmed')).toContainText('I come at half past')
+})
+
+test('a file that was put to an alert is what its recipient downloads', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const manager = await open(of.manager, { path: `/c/${of.conv}` })
+  await manager.getByRole('button', { name: 'DING the people here' }).click()
+  await manager.getByRole('textbox', { name: 'What it says' }).fill('The plan of the week.')
+  const chooser = manager.waitForEvent('filechooser')
+  await manager.getByRole('button', { name: 'Add a file' }).click()
+  const text = 'Mon,Ada\nTue,Ben\n'
+  const plan = { name: '更表 week 48.csv', mimeType: 'text/csv', buffer: Buffer.from(text) }
+  await (await chooser).setFiles(plan)
+  await expect(manager.getByRole('link', { name: /更表 week 48\.csv/ })).toBeVisible()
+  await look(manager, 'ding-file')
+  expect(await faults(manager)).toEqual([])
+  await manager.getByRole('button', { name: 'Send the DING' }).click()
+  await tallied(manager, 0, 1)
+  const page = await open(of.staff[0], PHONE)
+  const link = alert(page).getByRole('link', { name: /更表 week 48\.csv/ })
+  await expect(link).toBeVisible()
+  await look(page, 'ding-alert-file')
+  const downloaded = page.waitForEvent('download')
+  await link.tap()
+  const file = await downloaded
+  expect(file.suggestedFilename()).toBe(plan.name)
+  expect(await readFile(await file.path(), 'utf8')).toBe(text)
+  await alert(page).getByRole('button', { name: 'Confirm' }).tap()
+  await expect(alert(page)).toBeHidden()
+})
+
+test('a picture that was put to an alert is seen in it', async ({ open, company }) => {
+  const of = await shop(company, 1)
+  const manager = await open(of.manager, { ...PHONE, path: `/c/${of.conv}` })
+  await manager.getByRole('button', { name: 'DING the people here' }).tap()
+  await manager.getByRole('textbox', { name: 'What it says' }).fill('The shelf is to look so.')
+  const chooser = manager.waitForEvent('filechooser')
+  await manager.getByRole('button', { name: 'Add a file' }).tap()
+  await (await chooser).setFiles(join(import.meta.dirname, '../dist/icon-192.png'))
+  await manager.getByRole('button', { name: 'Send the DING' }).tap()
+  await tallied(manager, 0, 1)
+  const page = await open(of.staff[0], PHONE)
+  const picture = alert(page).getByRole('img', { name: 'icon-192.png' })
+  await expect(picture).toBeVisible()
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBeGreaterThan(0)
+  await look(page, 'ding-alert-picture')
+  await alert(page).getByRole('button', { name: 'Confirm' }).tap()
+  await tallied(manager, 1, 1)
 })

@@ -51,6 +51,8 @@ export function ring(tell: (rung: Rung) => void): () => void {
   }
 }
 
+/** By then a tap is over. */
+const TAP_MS = 350
 /** What makes a browser let a page be heard. */
 const TOUCHES = ['pointerup', 'keydown', 'click'] as const
 
@@ -73,12 +75,15 @@ async function play(over: AbortSignal, tell: (rung: Rung) => void): Promise<void
   const soon = new Promise(done => setTimeout(done, CALL_MS / 8))
   await Promise.race([running, soon])
   if (over.aborted) return
-  const look = () => {
-    call()
-    tell(context.state === 'running' ? 'rings' : 'blocked')
-  }
+  const look = () => tell(context.state === 'running' ? 'rings' : 'blocked')
+  call()
   look()
-  context.addEventListener('statechange', look, { signal: over })
+  const changed = () => {
+    call()
+    // The tap that turned it on must not fall on what takes the place of the words.
+    setTimeout(() => over.aborted || look(), TAP_MS)
+  }
+  context.addEventListener('statechange', changed, { signal: over })
   // Some browsers want to be asked again once they may.
   for (const touch of TOUCHES) {
     const again = () => context.state !== 'running' && void resume()
