@@ -1,5 +1,7 @@
+import type { Worker } from '@playwright/test'
 import type { Company } from './company.ts'
-import { expect, type Page, test } from './kit.ts'
+import { alert, send, shop } from './dinging.ts'
+import { expect, PASSWORD, type Page, test } from './kit.ts'
 import { barriers, overflowing, small } from './places/measure.ts'
 
 const PHONE = { viewport: { width: 390, height: 844 } } as const
@@ -67,10 +69,53 @@ async function delivering(page: Page): Promise<(payload: Payload) => Promise<voi
   await devtools.send('ServiceWorker.enable')
   const registrationId = await registered
   const { origin } = new URL(page.url())
+  const worker = workerOf(page)
+  // What is asked for while Chromium is about to show it, it takes away.
+  await worker.evaluate(() => {
+    const scope = self as unknown as { registration: ServiceWorkerRegistration; shows: number }
+    const show = scope.registration.showNotification.bind(scope.registration)
+    scope.shows = 0
+    scope.registration.showNotification = async (...what) => {
+      await show(...what)
+      scope.shows += 1
+    }
+  })
+  const shows = () => worker.evaluate(() => (self as unknown as { shows: number }).shows)
   return async payload => {
+    const before = await shows()
     const data = JSON.stringify(payload)
     await devtools.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data })
+    await expect.poll(shows).toBe(before + 1)
   }
+}
+
+function workerOf(page: Page): Worker {
+  const [worker] = page.context().serviceWorkers()
+  if (!worker) throw new Error('there is no service worker')
+  return worker
+}
+
+/** Presses what the system shows, or its button. */
+async function press(page: Page, action = ''): Promise<void> {
+  await workerOf(page).evaluate(async action => {
+    const scope = self as unknown as {
+      registration: ServiceWorkerRegistration
+      NotificationEvent: new (kind: string, init: object) => Event
+      dispatchEvent: (event: Event) => void
+    }
+    const [notification] = await scope.registration.getNotifications()
+    const init = { notification, action }
+    scope.dispatchEvent(new scope.NotificationEvent('notificationclick', init))
+  }, action)
+}
+
+/** The words on the buttons of what the system shows. */
+function offered(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const all = await (await navigator.serviceWorker.ready).getNotifications()
+    const actions = all.flatMap(it => (it as unknown as { actions: { title: string }[] }).actions)
+    return actions.map(({ title }) => title)
+  })
 }
 
 /** What the system shows. */
@@ -164,20 +209,101 @@ test('whoever presses a notification is led to its place in the app that is open
   const deliver = await delivering(page)
   await deliver({ ...ALERT, link: '/people', confirm: false })
   await expect.poll(async () => (await shown(page)).length).toBe(1)
-  const [worker] = page.context().serviceWorkers()
-  if (!worker) throw new Error('there is no service worker')
   // A press that no finger made may not bring the window to the front: that is the browser's part.
-  await worker.evaluate(async () => {
-    const scope = self as unknown as {
-      registration: ServiceWorkerRegistration
-      NotificationEvent: new (kind: string, init: object) => Event
-      dispatchEvent: (event: Event) => void
-    }
-    const [notification] = await scope.registration.getNotifications()
-    scope.dispatchEvent(new scope.NotificationEvent('notificationclick', { notification }))
-  })
+  await press(page)
   await expect(page).toHaveURL(/\/people/)
   await expect.poll(() => shown(page)).toEqual([])
+})
+
+test('whoever confirms in a notification has confirmed, without opening anything', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0] ?? '', PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  const { ding } = await send(company, of)
+  await expect(alert(page)).toBeVisible()
+  await deliver({ ...ALERT, link: `/ding/${ding}`, tag: ding })
+  await expect.poll(() => offered(page)).toEqual(['Confirm'])
+  await press(page, 'confirm')
+  await expect(alert(page)).toBeHidden()
+  await expect.poll(() => shown(page)).toEqual([])
+  const { sent } = await company.as(of.manager, 'ding.get', { ding })
+  expect(sent?.confirmed).toBe(1)
+  await expect(page).toHaveURL(/\/settings/)
+})
+
+test('whoever is called instead of somebody confirms for them in the notification', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const [recipient = ''] = of.users
+  const steps = [
+    { after_s: 0, channel: 'app' as const },
+    { after_s: 1, channel: 'app' as const, whom: { kind: 'manager' as const } },
+  ]
+  const rules = { name: `Called instead ${of.title}`, steps, cost_max: 0 }
+  const { policy } = await company.as('frank', 'ding.policy.create', { rules })
+  const page = await open(of.manager, PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  const sent = { text: 'The shop opens at 8:30.', to: { users: [recipient] }, policy }
+  const { ding } = await company.as('frank', 'ding.send', sent)
+  await expect(alert(page)).toContainText('has not confirmed')
+  const link = `/ding/${ding}?instead_of=${recipient}`
+  await deliver({ ...ALERT, link, tag: `${ding}:${recipient}` })
+  await expect.poll(() => offered(page)).toEqual(['I take care of it'])
+  await press(page, 'confirm')
+  await expect(alert(page)).toBeHidden()
+  const { recipients } = await company.as('frank', 'ding.status', { ding, limit: 10 })
+  const manager = await company.as(of.manager, 'session.whoami', {})
+  expect(recipients).toMatchObject([{ state: 'confirmed', handled_by: manager.user }])
+  await company.as('frank', 'ding.policy.remove', { policy })
+})
+
+test('a notification that is confirmed without a connection stays, and says so', async ({
+  open,
+  company,
+  wire,
+  address,
+  faults,
+}) => {
+  faults.allow(/net::ERR_/, /WebSocket connection to .* failed/)
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0] ?? '', { ...PHONE, baseURL: address })
+  await turnOn(page)
+  const deliver = await delivering(page)
+  const { ding } = await send(company, of)
+  await deliver({ ...ALERT, link: `/ding/${ding}`, tag: ding })
+  await expect.poll(() => offered(page)).toEqual(['Confirm'])
+  wire.cut()
+  await press(page, 'confirm')
+  const bodies = async () => (await shown(page)).map(({ body }) => body)
+  const words = `Not confirmed: no connection. Press again once you are online.\n${ALERT.body}`
+  await expect.poll(bodies).toEqual([words])
+  const confirmed = async () => (await company.as(of.manager, 'ding.get', { ding })).sent?.confirmed
+  expect(await confirmed()).toBe(0)
+  wire.mend()
+  await press(page, 'confirm')
+  await expect.poll(confirmed).toBe(1)
+  await expect.poll(() => shown(page)).toEqual([])
+})
+
+test('an alert that needs a reply, or is over, opens the app where it was to be confirmed', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0] ?? '', PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  await deliver(ALERT)
+  await expect.poll(() => offered(page)).toEqual(['Confirm'])
+  await press(page, 'confirm')
+  await expect(page).toHaveURL(/\/ding\/01J/)
 })
 
 test('who blocked notifications, or has to install the app first, is told what to do', async ({
@@ -198,11 +324,26 @@ test('who blocked notifications, or has to install the app first, is told what t
   await expect(iphone.getByText('First put Carillon on the home screen')).toBeVisible()
 })
 
-test('who signs out is reached no more on this device', async ({ open, company, faults }) => {
+/** Whether the browser would still take push messages for whoever was here. */
+function subscribed(page: Page): Promise<boolean> {
+  return page.evaluate(async () => {
+    const { pushManager } = await navigator.serviceWorker.ready
+    return (await pushManager.getSubscription()) !== null
+  })
+}
+
+test('who signs out is reached no more on this device, and leaves nothing on its screen', async ({
+  open,
+  company,
+  faults,
+}) => {
   faults.allow(/status of 401/)
   const login = await somebody(company)
   const page = await open(login, PHONE)
   await turnOn(page)
+  const deliver = await delivering(page)
+  await deliver(ALERT)
+  await expect.poll(async () => (await shown(page)).length).toBe(1)
   const devices = async () => (await company.as(login, 'notify.push.list', {})).devices.length
   expect(await devices()).toBe(1)
   await page.getByRole('button', { name: 'Sign out on this device' }).click()
@@ -211,7 +352,36 @@ test('who signs out is reached no more on this device', async ({ open, company, 
     .getByRole('button', { name: 'Sign out' })
     .click()
   await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
-  expect(await devices()).toBe(0)
+  await expect.poll(devices).toBe(0)
+  expect(await subscribed(page)).toBe(false)
+  expect(await shown(page)).toEqual([])
+})
+
+test('of a session that was ended elsewhere nothing is left on the screen, nor for the next person', async ({
+  open,
+  company,
+  faults,
+}) => {
+  faults.allow(/status of 401/)
+  const [login, next] = [await somebody(company), await somebody(company)]
+  const page = await open(login, PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  await deliver(ALERT)
+  await expect.poll(async () => (await shown(page)).length).toBe(1)
+  const { devices } = await company.as(login, 'session.devices', {})
+  for (const { session, current } of devices) {
+    if (!current) await company.as(login, 'session.revoke', { session })
+  }
+  await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  await expect.poll(() => shown(page)).toEqual([])
+  await page.getByLabel('Sign-in name').fill(next)
+  await page.getByRole('textbox', { name: 'Password', exact: true }).fill(PASSWORD)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  // Who has not chosen a language yet reads the organisation's.
+  await expect(page.getByText('呢部機未開啟')).toBeVisible()
+  await expect.poll(() => subscribed(page)).toBe(false)
+  expect((await company.as(next, 'notify.push.list', {})).devices).toEqual([])
 })
 
 test('the app can be put on a home screen, and its service worker keeps no pages', async ({

@@ -14,6 +14,7 @@ import { create } from 'zustand'
 import type { Language } from '../../texts/plugin.ts'
 import { Answers } from '../ding/answers.ts'
 import { Drafts } from '../model/drafts.ts'
+import { isDeviceOfAnother, ownDevice } from '../push/own.ts'
 import { preferred } from '../texts/language.tsx'
 import { speak, texts } from './language.ts'
 
@@ -65,6 +66,8 @@ async function connect(chosen: Language | undefined): Promise<void> {
     const locale = chosen ?? preferred([me.locale])
     if (locale !== me.locale && chosen) await ask('org.member.update', { locale })
     await speak(locale)
+    // Whoever is here now did not ask for alerts on this device.
+    if (isDeviceOfAnother(me.user)) await pushed(({ clearHere }) => clearHere())
     const client = await Client.open({
       url: location.origin,
       token: async () => (await ask('session.token', {})).token,
@@ -154,6 +157,7 @@ export async function signOut(given: readonly Queued[]): Promise<boolean> {
     // Ended elsewhere meanwhile: what is on this device is to be forgotten all the same.
     if (!isOut(error)) throw error
   }
+  await pushed(({ clearHere }) => clearHere())
   // The server ends the socket too, which may have been faster.
   useSession.setState({ state: 'out' }, true)
   if (session.state !== 'in') return true
@@ -163,6 +167,16 @@ export async function signOut(given: readonly Queued[]): Promise<boolean> {
   const settled = () => {}
   forgetting = forgotten.then(settled, settled)
   return forgotten
+}
+
+/** Where alerts reach this device while the app is closed: what is done about it there. */
+async function pushed(work: (device: typeof import('../push/device.ts')) => Promise<void>) {
+  if (ownDevice() === undefined) return
+  try {
+    await work(await import('../push/device.ts'))
+  } catch {
+    // The server reaches this device no more once the session is over.
+  }
 }
 
 /** What was written on this device and is not sent. */
@@ -195,6 +209,7 @@ async function leave(client: Client, because: CarillonError): Promise<void> {
   // Of a client that was never let in, another one would fare no better.
   const again = because.retry === 'reauth' && client.welcome !== undefined
   useSession.setState(again ? { state: 'loading' } : { state: 'out', because }, true)
+  await pushed(({ hideShown }) => hideShown())
   await client.close()
   if (!again) return
   await begin()

@@ -1,6 +1,6 @@
 import type { Client } from '@carillon/client'
 import { deviceLabel } from '../app/device.ts'
-import { nameOwnDevice, ownDevice } from './own.ts'
+import { forgetOwnDevice, nameOwnDevice, ownDevice } from './own.ts'
 import { type PushState, pushStateOf } from './state.ts'
 
 const WORKER = '/push.js'
@@ -42,21 +42,26 @@ export async function turnOn(client: Client, language: string): Promise<PushStat
 
 /** Push messages do not reach this device any more. */
 export async function turnOff(client: Client): Promise<void> {
-  // First here: from now on nothing comes, whatever becomes of the rest.
-  await (await subscription())?.unsubscribe()
   const id = ownDevice()
-  nameOwnDevice(undefined)
+  // First here: from now on nothing comes, whatever becomes of the rest.
+  await clearHere()
   if (id !== undefined) await client.call('notify.push.unsubscribe', { id })
 }
 
-/** The same for whoever leaves this device, and must not be kept by it. */
-export async function turnOffOnLeaving(client: Client): Promise<void> {
-  if (ownDevice() === undefined) return
-  try {
-    await turnOff(client)
-  } catch {
-    // The address is given back: the server drops it with the next message that does not arrive.
-  }
+/**
+ * For whoever leaves this device: nothing comes any more, and what was shown is gone, as somebody
+ * else may look at it next. The server forgets the device with the session.
+ */
+export async function clearHere(): Promise<void> {
+  forgetOwnDevice()
+  const registration = await registered()
+  await (await registration?.pushManager.getSubscription())?.unsubscribe()
+  await hideShown()
+}
+
+/** Takes away what the system shows of this app. */
+export async function hideShown(): Promise<void> {
+  for (const shown of (await (await registered())?.getNotifications()) ?? []) shown.close()
 }
 
 /** Tells the server once more, with a newer app or in another language; asks for nothing. */
@@ -72,12 +77,15 @@ async function tell(client: Client, made: PushSubscription): Promise<void> {
   const { p256dh = '', auth = '' } = keys
   const name = deviceLabel() || location.host
   const { id } = await client.call('notify.push.subscribe', { endpoint, p256dh, auth, name })
-  nameOwnDevice(id)
+  nameOwnDevice(id, client.me)
 }
 
 async function subscription(): Promise<PushSubscription | null> {
-  const registration = await navigator.serviceWorker.getRegistration('/')
-  return (await registration?.pushManager.getSubscription()) ?? null
+  return (await (await registered())?.pushManager.getSubscription()) ?? null
+}
+
+async function registered(): Promise<ServiceWorkerRegistration | undefined> {
+  return navigator.serviceWorker?.getRegistration('/')
 }
 
 /** A subscription under this key: one under another key is of a server that is no more. */

@@ -22,10 +22,14 @@ interface Payload {
 }
 
 /** What a notification remembers until it is pressed. */
-interface Remembered {
-  link: string
-  /** What it says; of what can be confirmed. */
-  body?: string
+type Remembered = Payload & { link: string }
+
+/** What `ding.confirm` takes: whoever is called instead of others says of whom. */
+interface Confirmed {
+  ding: string
+  instead_of: string | undefined
+  /** Instead of everybody whom they were called for. */
+  others: boolean | undefined
 }
 
 /** What TypeScript's library does not have yet. */
@@ -43,9 +47,8 @@ const ICON = '/icon-192.png'
 const CONFIRM = 'confirm'
 /** In milliseconds: on, off, on. */
 const VIBRATE = [400, 200, 400]
-/** An alert's page in the app, with its id. Whoever is called instead of somebody is told whose. */
+/** An alert's page in the app, with its id. */
 const ALERT_PAGE = /^\/ding\/([0-9A-HJKMNP-TV-Z]{26})$/
-const INSTEAD = 'instead_of'
 
 const all = PUSH_WORDS
 const about = new URL(worker.location.href).searchParams
@@ -57,9 +60,8 @@ worker.addEventListener('push', event => {
   if (payload) event.waitUntil(payload.kind === 'withdrawn' ? withdraw(payload) : show(payload))
 })
 worker.addEventListener('notificationclick', event => {
-  event.notification.close()
-  const { link } = event.notification.data as Remembered
-  event.waitUntil(event.action === CONFIRM ? confirm(event.notification) : open(link))
+  const { action, notification } = event
+  event.waitUntil(action === CONFIRM ? confirm(notification) : leave(notification))
 })
 worker.addEventListener('pushsubscriptionchange', event =>
   (event as SubscriptionChange).waitUntil(again(event as SubscriptionChange)),
@@ -81,20 +83,23 @@ function read(data: PushMessageData | null): Payload | undefined {
   }
 }
 
-async function show({ title, body = '', link = '/', tag, confirm = false }: Payload) {
-  // The same alert once more is to be heard once more, and stays until somebody does something.
-  const noise = { renotify: true, vibrate: VIBRATE }
-  const remembered: Remembered = { link: inside(link), body }
-  await worker.registration.showNotification(title, {
-    body,
+/** Shows an alert; `wrong` is what became of the last try to confirm it. */
+async function show(payload: Payload, wrong?: string) {
+  const { title, body = '', tag, confirm = false } = payload
+  const link = inside(payload.link ?? '/')
+  const options: Options = {
+    body: wrong === undefined ? body : `${wrong}\n${body}`,
     tag,
     icon: ICON,
     badge: ICON,
-    data: remembered,
+    data: { ...payload, link } satisfies Remembered,
+    // The same alert once more is to be heard once more, and stays until somebody does something.
+    renotify: true,
     requireInteraction: confirm,
-    ...noise,
-    ...(confirm && { actions: [{ action: CONFIRM, title: words(verb(remembered.link)) }] }),
-  } as Options)
+    vibrate: VIBRATE,
+    ...(confirm && { actions: [{ action: CONFIRM, title: words(verb(link)) }] }),
+  }
+  await worker.registration.showNotification(title, options)
 }
 
 /** What confirming is called: of whoever is called instead of somebody, that they see to it. */
@@ -103,40 +108,41 @@ function verb(link: string): string {
 }
 
 /** Takes away what was shown. Browsers want to see something for each message, if only briefly. */
-async function withdraw({ title, tag }: Payload) {
+async function withdraw(payload: Payload) {
+  const { title, tag } = payload
   const shown = await worker.registration.getNotifications({ tag })
   if (shown.length === 0 && (await windows()).length > 0) return
-  const data = { link: '/' } satisfies Remembered
+  const data = { ...payload, link: '/' } satisfies Remembered
   const body = words('worker.over')
   await worker.registration.showNotification(title, { tag, body, data, icon: ICON, silent: true })
   for (const old of await worker.registration.getNotifications({ tag })) old.close()
 }
 
 /** Confirms without the app; where more is needed than a press, the app opens. */
-async function confirm({ title, tag, data }: Notification) {
-  const { link, body } = data as Remembered
-  const args = called(link)
+async function confirm(notification: Notification) {
+  const alert = notification.data as Remembered
+  const args = called(alert.link)
   const answer = args && (await ask('ding.confirm', args))
   // It is not confirmed before the server says so: without a connection it stays, and tells that.
-  if (answer === UNREACHABLE) {
-    await show({
-      kind: 'alert',
-      title,
-      body: `${words('worker.again')}\n${body}`,
-      link,
-      tag,
-      confirm: true,
-    })
-  } else if (answer === undefined) await open(link)
+  if (answer === UNREACHABLE) await show(alert, words('worker.again'))
+  else if (answer === undefined) await leave(notification)
+  else notification.close()
+}
+
+/** Goes from a notification to its place in the app. */
+async function leave(notification: Notification) {
+  notification.close()
+  await open((notification.data as Remembered).link)
 }
 
 /** Which alert a link leads to, as it is confirmed; nothing if it leads elsewhere. */
-function called(link: string): { ding: string; instead_of?: string } | undefined {
+function called(link: string): Confirmed | undefined {
   const { pathname, searchParams } = new URL(link, worker.location.origin)
   const ding = ALERT_PAGE.exec(pathname)?.[1]
   if (ding === undefined) return undefined
-  const instead_of = searchParams.get(INSTEAD)
-  return instead_of === null ? { ding } : { ding, instead_of }
+  const instead_of = searchParams.get('instead_of') ?? undefined
+  const others = searchParams.has('others') || undefined
+  return { ding, instead_of, others }
 }
 
 /** Shows the app at this place: in a window that is open, or in a new one. */

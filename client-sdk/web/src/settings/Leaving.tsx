@@ -3,7 +3,6 @@ import { Confirm } from '../app/Confirm.tsx'
 import { Section } from '../app/Page.tsx'
 import { signOut } from '../app/session.ts'
 import { useClient } from '../app/workspace.ts'
-import { turnOffOnLeaving } from '../push/device.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
@@ -35,7 +34,6 @@ function Question({ onClose }: { onClose: () => void }) {
   )
   const count = unsent.length
   const leave = async () => {
-    await turnOffOnLeaving(client)
     if (!(await signOut(unsent))) toast('danger', t('settings.signOut.kept'))
   }
   const words: ReactNode =
