@@ -446,3 +446,49 @@ test('a picture that was put to an alert is seen in it', async ({ open, company 
   await alert(page).getByRole('button', { name: 'Confirm' }).tap()
   await tallied(manager, 1, 1)
 })
+
+test('what is being written is there after a reload, is sent once, and is gone with who signs out', async ({
+  open,
+  company,
+  wire,
+  address,
+  faults: found,
+}) => {
+  found.allow(/net::ERR_/, /WebSocket connection to .* failed/, /status of 401/)
+  const of = await shop(company, 1)
+  const page = await open(of.manager, { ...PHONE, baseURL: address, path: '/ding/new' })
+  const text = page.getByRole('textbox', { name: 'What it says' })
+  await page.getByRole('button', { name: 'Send the DING' }).tap()
+  await expect(page.getByText('Choose whom it is for')).toBeVisible()
+  await page.getByRole('button', { name: of.title }).tap()
+  await page.getByRole('button', { name: 'Send the DING' }).tap()
+  await expect(page.getByText('Write what it says', { exact: true })).toBeVisible()
+  await expect(text).toBeFocused()
+  await text.fill('The delivery comes at noon.')
+  await page.reload()
+  await expect(text).toHaveValue('The delivery comes at noon.')
+  await expect(page.getByRole('listitem').filter({ hasText: of.title }).first()).toBeVisible()
+  // The server has it, and its answer is lost: the next try is the same DING.
+  wire.hold()
+  await page.getByRole('button', { name: 'Send the DING' }).tap()
+  const inbox = async () =>
+    (await company.as(of.staff[0] ?? '', 'ding.list', { which: 'open', limit: 10 })).dings.length
+  await expect.poll(inbox).toBe(1)
+  wire.cut()
+  await page.goto('about:blank')
+  wire.mend()
+  await page.goto(`${address}/ding/new`)
+  await expect(text).toHaveValue('The delivery comes at noon.')
+  await page.getByRole('button', { name: 'Send the DING' }).tap()
+  await tallied(page, 0, 1)
+  expect(await inbox()).toBe(1)
+  await page.goto(`${address}/ding/new`)
+  await expect(text).toHaveValue('')
+  await text.fill('Nobody else is to read this.')
+  await page.goto(`${address}/settings`)
+  await page.getByRole('button', { name: 'Sign out on this device' }).tap()
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).tap()
+  await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
+  const kept = () => page.evaluate(() => JSON.stringify(localStorage))
+  await expect.poll(kept).not.toContain('Nobody else')
+})

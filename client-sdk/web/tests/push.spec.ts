@@ -1,6 +1,6 @@
 import type { Worker } from '@playwright/test'
 import type { Company } from './company.ts'
-import { alert, send, shop } from './dinging.ts'
+import { alert, look, send, shop } from './dinging.ts'
 import { expect, PASSWORD, type Page, test } from './kit.ts'
 import { barriers, overflowing, small } from './places/measure.ts'
 
@@ -315,13 +315,16 @@ test('who blocked notifications, or has to install the app first, is told what t
   // Whatever is not granted then is blocked.
   await page.context().grantPermissions(['clipboard-read'])
   await page.goto('/settings')
-  await expect(page.getByText('Blocked by this browser')).toBeVisible()
+  await expect(page.getByText('This device does not let Carillon notify you')).toBeVisible()
   await expect(page.getByRole('button', { name: 'Turn on' })).toHaveCount(0)
   const agent = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Safari/604.1'
   const iphone = await open(login, { ...PHONE, path: 'about:blank', userAgent: agent })
   await iphone.addInitScript('delete window.PushManager')
   await iphone.goto('/settings')
   await expect(iphone.getByText('First put Carillon on the home screen')).toBeVisible()
+  await expect(iphone.getByText('tap “Share”, then “Add to Home Screen”')).toBeVisible()
+  await expect(iphone.getByRole('button', { name: 'Turn on' })).toHaveCount(0)
+  await look(iphone, 'push-install')
 })
 
 /** Whether the browser would still take push messages for whoever was here. */

@@ -124,7 +124,7 @@ function Steps(props: {
           step={step}
           duties={duties}
           onChange={changed => onChange(steps.map((old, index) => (index === at ? changed : old)))}
-          {...(steps.length > 1 && { onRemove: () => remove(at) })}
+          {...(at > 0 && { onRemove: () => remove(at) })}
         />
       ))}
       {steps.length < LIMITS.DING_STEPS_MAX && (

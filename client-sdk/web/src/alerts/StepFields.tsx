@@ -17,7 +17,10 @@ const EVERY_S = 300
 /** How the list says that it is a certain rota. */
 const DUTY = 'duty:'
 
-/** One step of a policy: when, through what, whom, how often. */
+/**
+ * One step of a policy: when, through what, whom, how often. The first is always at once, in the
+ * app, for the recipient: the server takes no other.
+ */
 export function StepFields(props: {
   number: number
   step: Step
@@ -32,31 +35,43 @@ export function StepFields(props: {
   return (
     <fieldset className="policy-step">
       <legend>{t('policies.step', { number })}</legend>
-      <Select
-        label={t('policies.when')}
-        value={step.after_s}
-        onChange={event => onChange({ ...step, after_s: Number(event.target.value) })}
-      >
-        {withChosen(AFTER_S, step.after_s).map(after => (
-          <option key={after} value={after}>
-            {after === 0
-              ? t('ding.atonce')
-              : t('ding.after', { time: spell(after * 1000, language) })}
-          </option>
-        ))}
-      </Select>
-      <Select
-        label={t('policies.channel')}
-        value={step.channel}
-        onChange={event => onChange({ ...step, channel: event.target.value as Step['channel'] })}
-      >
-        {(Object.keys(CHANNELS) as Step['channel'][]).map(channel => (
-          <option key={channel} value={channel}>
-            {t(NAMES[channel])}
-          </option>
-        ))}
-      </Select>
-      <WhomFields whom={step.whom} duties={duties} onChange={whom => onChange({ ...step, whom })} />
+      {number === 1 ? (
+        <p className="policy-step-first">{t('policies.step.first')}</p>
+      ) : (
+        <>
+          <Select
+            label={t('policies.when')}
+            value={step.after_s}
+            onChange={event => onChange({ ...step, after_s: Number(event.target.value) })}
+          >
+            {withChosen(AFTER_S, step.after_s).map(after => (
+              <option key={after} value={after}>
+                {after === 0
+                  ? t('ding.atonce')
+                  : t('ding.after', { time: spell(after * 1000, language) })}
+              </option>
+            ))}
+          </Select>
+          <Select
+            label={t('policies.channel')}
+            value={step.channel}
+            onChange={event =>
+              onChange({ ...step, channel: event.target.value as Step['channel'] })
+            }
+          >
+            {(Object.keys(CHANNELS) as Step['channel'][]).map(channel => (
+              <option key={channel} value={channel}>
+                {t(NAMES[channel])}
+              </option>
+            ))}
+          </Select>
+          <WhomFields
+            whom={step.whom}
+            duties={duties}
+            onChange={whom => onChange({ ...step, whom })}
+          />
+        </>
+      )}
       <Select
         label={t('policies.times')}
         value={times}
@@ -114,7 +129,7 @@ function WhomFields(props: {
   const choose = (value: string) => {
     if (value.startsWith(DUTY)) onChange({ kind: 'on_duty', duty: value.slice(DUTY.length) })
     else if (value === 'user') onChange({ kind: 'user', user: '' })
-    else onChange({ kind: value as 'recipient' | 'manager' | 'manager_above' })
+    else onChange({ kind: value as 'recipient' | 'manager' | 'manager_above' | 'deputy' })
   }
   return (
     <>
@@ -126,6 +141,7 @@ function WhomFields(props: {
         <option value="recipient">{t('policies.whom.recipient')}</option>
         <option value="manager">{t('policies.whom.manager')}</option>
         <option value="manager_above">{t('policies.whom.above')}</option>
+        <option value="deputy">{t('policies.whom.deputy')}</option>
         {duties.map(({ duty, rota }) => (
           <option key={duty} value={DUTY + duty}>
             {t('policies.whom.duty', { duty: rota.name })}

@@ -12,7 +12,7 @@ import {
 } from '@carillon/client'
 import { create } from 'zustand'
 import type { Language } from '../../texts/plugin.ts'
-import { Answers } from '../ding/answers.ts'
+import { Answers, draftName } from '../ding/answers.ts'
 import { Drafts } from '../model/drafts.ts'
 import { isDeviceOfAnother, ownDevice } from '../push/own.ts'
 import { preferred } from '../texts/language.tsx'
@@ -184,6 +184,7 @@ async function forget(client: Client, me: UserId, given: readonly Queued[]): Pro
   await client.close()
   new Drafts(localStorage, me).clear()
   new Answers(localStorage, me).clear()
+  localStorage.removeItem(draftName(me))
   const seen = new Set(given.map(({ cid }) => cid))
   if (client.outbox.some(({ cid }) => !seen.has(cid))) return false
   return remove(outboxOf(me))

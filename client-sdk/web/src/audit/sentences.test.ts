@@ -31,7 +31,7 @@ test.each<[Partial<AuditRecordedData>, string]>([
   [{ op: 'conv.member.add', object: 'conv:C' }, 'Amy added people to a group'],
   [{ op: 'room.end', object: 'room:R' }, 'Amy ended a meeting for everybody'],
   [{ op: 'ding.recall', object: 'ding:G' }, 'Amy took an alert back'],
-  [{ op: 'ding.policy.update', object: 'policy:P' }, 'Amy changed a policy for alerts'],
+  [{ op: 'ding.policy.update', object: 'policy:P' }, 'Amy changed a DING plan'],
   [
     { op: 'notify.contact.set', object: `member:${BOB}` },
     'Amy changed the phone number or e-mail address of Bob',

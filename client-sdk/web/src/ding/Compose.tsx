@@ -1,6 +1,5 @@
-import { newId } from '@carillon/client'
 import { BellRing } from 'lucide-react'
-import { useRef, useState } from 'react'
+import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { Form, useForm } from '../app/form.tsx'
 import { Page } from '../app/Page.tsx'
@@ -11,7 +10,7 @@ import { Button } from '../ui/Button.tsx'
 import { Check, TextArea } from '../ui/Field.tsx'
 import { Attachments } from './Attachments.tsx'
 import './compose.css'
-import { EMPTY, sendOf, useDraft } from './draft.ts'
+import { intentOf, sendOf, sent, useDraft } from './draft.ts'
 import { meaning } from './meaning.ts'
 import { Policies } from './Policies.tsx'
 import { SimulationPanel, Summary, useSimulation } from './Simulation.tsx'
@@ -29,16 +28,13 @@ export function Compose() {
   const form = useForm(['to', 'text', 'at', 'policy'], meaning)
   const draft = useDraft()
   const simulation = useSimulation(draft)
-  // However often it is tried, it is sent once; what was changed is another one.
-  const intent = useRef({ cid: newId(), draft })
   const send = async () => {
     if (draft.to.length === 0) throw new Refused('to', 'ding.wrong.to')
     if (!draft.text.trim()) throw new Refused('text', 'ding.wrong.text')
-    if (intent.current.draft !== draft) intent.current = { cid: newId(), draft }
-    const { cid } = intent.current
-    const { ding } = await client.call('ding.send', sendOf(draft), { cid })
-    useDraft.setState(EMPTY, true)
-    navigate(`/ding/${ding}`, { replace: true })
+    const { ding } = await client.call('ding.send', sendOf(draft), { cid: intentOf(draft) })
+    sent(draft)
+    // Whoever went elsewhere meanwhile is left there.
+    if (location.pathname === '/ding/new') navigate(`/ding/${ding}`, { replace: true })
   }
   return (
     <Page title={t('ding.new')} back="/ding" width="wide">

@@ -108,7 +108,11 @@ function Offers({ to, onToggle }: { to: Draft['to']; onToggle: (target: Target) 
         })}
       </ul>
       <p role="status" className="soft">
-        {offers.length === 0 && query.trim() ? t('ding.to.none', { query: query.trim() }) : ''}
+        {offers.length > 0
+          ? ''
+          : query.trim()
+            ? t('ding.to.none', { query: query.trim() })
+            : t('ding.to.hint')}
       </p>
     </div>
   )

@@ -10,6 +10,11 @@ export interface Written {
   readonly given: boolean
 }
 
+/** Where the alert that a person is writing is kept, beside their answers. */
+export function draftName(me: UserId): string {
+  return `carillon-ding-${me}`
+}
+
 /** The oldest make room for new ones. */
 export const ANSWERS_MAX = 50
 

@@ -1,19 +1,24 @@
-/** The alert that is being written. It stays when the person goes to another page and comes back. */
+/**
+ * The alert that is being written. It stays when the person goes to another page and comes back,
+ * and on this device when the page is loaded again.
+ */
 
-import type {
-  ConvId,
-  DepartmentId,
-  DingAttachment,
-  DingChannel,
-  DingId,
-  DingMsgRef,
-  DingPolicyId,
-  DingSend,
-  RoleId,
-  UserId,
+import {
+  type ConvId,
+  type DepartmentId,
+  type DingAttachment,
+  type DingChannel,
+  type DingId,
+  type DingMsgRef,
+  type DingPolicyId,
+  type DingSend,
+  newId,
+  type RoleId,
+  type UserId,
 } from '@carillon/client'
 import { create } from 'zustand'
 import { useSession } from '../app/session.ts'
+import { draftName } from './answers.ts'
 import { type Repeat, ruleOf } from './repeat.ts'
 
 /** Somebody whom it is for, under the name that the person chose them by. */
@@ -105,7 +110,57 @@ export function sendOf(draft: Draft): DingSend {
 /** Through what the rest is reminded, besides the app. */
 export const REMINDED_BY: DingChannel[] = ['push']
 
+/** What a try to send a draft is called, so that however often it is tried, it is sent once. */
+const INTENTS = new WeakMap<Draft, string>()
+
+/** The intent to send this; what was changed is another one. */
+export function intentOf(draft: Draft): string {
+  const cid = INTENTS.get(draft) ?? newId()
+  INTENTS.set(draft, cid)
+  keep(draft)
+  return cid
+}
+
+/** It was sent: what was written since is another one. */
+export function sent(draft: Draft): void {
+  if (useDraft.getState() === draft) useDraft.setState(EMPTY, true)
+}
+
+/** Where it is kept on this device, of whoever is signed in. */
+function place(): string | undefined {
+  const session = useSession.getState()
+  return session.state === 'in' ? draftName(session.me.user) : undefined
+}
+
+function keep(draft: Draft): void {
+  const key = place()
+  if (key === undefined) return
+  try {
+    if (draft === EMPTY) localStorage.removeItem(key)
+    else localStorage.setItem(key, JSON.stringify({ draft, cid: INTENTS.get(draft) }))
+  } catch {
+    // The storage is full, or closed to this page: it is kept as long as the page is open.
+  }
+}
+
+function open(): void {
+  const key = place()
+  if (key === undefined) return
+  try {
+    const kept = JSON.parse(localStorage.getItem(key) ?? 'null')
+    if (!Array.isArray(kept?.draft?.to) || typeof kept.draft.text !== 'string') return
+    const draft: Draft = { ...EMPTY, ...kept.draft }
+    if (typeof kept.cid === 'string') INTENTS.set(draft, kept.cid)
+    useDraft.setState(draft, true)
+  } catch {
+    // Not written by this version.
+  }
+}
+
+open()
+useDraft.subscribe(keep)
 // What somebody wrote is nobody else's who signs in here.
-useSession.subscribe(({ state }) => {
-  if (state === 'out') useDraft.setState(EMPTY, true)
+useSession.subscribe((now, before) => {
+  if (now.state !== 'in') useDraft.setState(EMPTY, true)
+  else if (before.state !== 'in') open()
 })

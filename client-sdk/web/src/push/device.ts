@@ -20,6 +20,7 @@ export async function pushState(): Promise<PushState> {
     supported: supported && 'Notification' in window,
     installed: matchMedia('(display-mode: standalone)').matches,
     agent: navigator.userAgent,
+    touches: navigator.maxTouchPoints,
     permission: supported ? Notification.permission : 'default',
     subscribed: supported && (await subscription()) !== null,
   })

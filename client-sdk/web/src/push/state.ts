@@ -6,23 +6,27 @@ export interface Able {
   installed: boolean
   /** What the browser calls itself. */
   agent: string
+  /** How many fingers it feels at a time. */
+  touches: number
   permission: NotificationPermission
   subscribed: boolean
 }
 
 /**
  * How it stands with push messages on this device. `install`: only after the app is on the home
- * screen, as on iPhones; `blocked`: the person has to change that in the browser's settings.
+ * screen, as on iPhones and iPads; `blocked`: the person has to change that in the browser's
+ * settings, `blockedApp`: in the device's.
  */
-export type PushState = 'on' | 'off' | 'blocked' | 'install' | 'unsupported'
-
-/** An iPad says that it is a Mac, which has no touch screen. */
-const APPLE_TOUCH = /iPhone|iPad|iPod/
+export type PushState = 'on' | 'off' | 'blocked' | 'blockedApp' | 'install' | 'unsupported'
 
 export function pushStateOf(able: Able): PushState {
-  if (!able.supported) {
-    return APPLE_TOUCH.test(able.agent) && !able.installed ? 'install' : 'unsupported'
-  }
-  if (able.permission === 'denied') return 'blocked'
-  return able.permission === 'granted' && able.subscribed ? 'on' : 'off'
+  const { installed, permission } = able
+  if (!able.supported) return isAppleTouch(able) && !installed ? 'install' : 'unsupported'
+  if (permission === 'denied') return installed ? 'blockedApp' : 'blocked'
+  return permission === 'granted' && able.subscribed ? 'on' : 'off'
+}
+
+/** An iPad says that it is a Mac, of which none feels a finger. */
+function isAppleTouch({ agent, touches }: Able): boolean {
+  return /iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && touches > 1)
 }

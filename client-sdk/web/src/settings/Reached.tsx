@@ -36,6 +36,7 @@ const WORDS: Readonly<Record<PushState, Key>> = {
   on: 'push.on',
   off: 'push.off',
   blocked: 'push.blocked',
+  blockedApp: 'push.blocked',
   install: 'push.install',
   unsupported: 'push.unsupported',
 }
@@ -43,6 +44,7 @@ const WORDS: Readonly<Record<PushState, Key>> = {
 /** What can be done where the button cannot do it. */
 const ADVICE: Readonly<Partial<Record<PushState, Key>>> = {
   blocked: 'push.blocked.advice',
+  blockedApp: 'push.blocked.app',
   install: 'push.install.advice',
   unsupported: 'push.unsupported.advice',
 }
