@@ -95,6 +95,10 @@ limits! {
     DING_REASON_LEN_MAX: usize = 500;
     /// The most steps of a policy.
     DING_STEPS_MAX: usize = 10;
+    /// The most quiet hours of a policy.
+    DING_QUIET_MAX: usize = 7;
+    /// What all alerts of an organisation may be allowed to cost at most, in hundredths.
+    DING_BUDGET_MAX: u64 = 100_000_000_000;
     /// The most turns of a rota: four a day, and some for holidays.
     DING_DUTY_MAX: usize = 100;
     /// The most policies that an organisation makes.
@@ -105,15 +109,19 @@ limits! {
     DING_ATTACHMENT_LEN_MAX: usize = 1024 * 1024;
     /// The most schedules of a robot: more of them would be a program of its own.
     SCHEDULES_PER_ROBOT_MAX: usize = 20;
+    /// The most conversations that a schedule posts to.
+    SCHEDULE_PLACES_MAX: usize = 10;
     /// The longest cron expression, in characters: lists of minutes and days fit.
     CRON_LEN_MAX: usize = 100;
     /// The most parts of a digest: it is read on a phone.
     DIGEST_SECTIONS_MAX: usize = 12;
+    /// The longest text that stands above the parts of a digest, in bytes.
+    DIGEST_INTRO_LEN_MAX: usize = 4 * 1024;
     /// The most charts in a digest: each is a picture that is kept.
     DIGEST_CHARTS_MAX: usize = 4;
     /// The most lines of a fact.
     FACT_LINES_MAX: usize = 20;
-    /// The largest picture of a chart, in bytes: 16 colours on 800 by 360 take less.
+    /// The largest picture of a chart, in bytes: 16 colours on 720 by 400 take less.
     PICTURE_LEN_MAX: usize = 60 * 1024;
     /// The most attempts that one call asks for: as many as one effect sends at once.
     ATTEMPTS_PER_CALL_MAX: usize = 250;

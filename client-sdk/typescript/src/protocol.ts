@@ -778,11 +778,20 @@ export interface ConvSummary {
   peer?: UserId
   /** How far the caller has read. */
   read_seq: number
+  /** Who may call everybody, as the group and its organisation allow it; absent, every member. */
+  rules?: ConvRules
   /** The group's title; of a direct conversation the other person's name. */
   title: string
   /** How many messages the caller has not read. */
   unread: number
 }
+
+/** Who may call everybody of a group. */
+export type ConvCallers =
+  /** Every member. */
+  | 'members'
+  /** Only an owner. */
+  | 'owners'
 
 /** What a conversation is. */
 export type ConvKind =
@@ -790,6 +799,14 @@ export type ConvKind =
   | 'direct'
   /** A group with a title and roles. */
   | 'group'
+
+/** Who may call everybody of a group at once. Robots are not asked: the owner lets them in. */
+export interface ConvRules {
+  /** Who sends alerts to everybody, or to everybody who has not read a message. */
+  ding_all?: ConvCallers
+  /** Who writes messages that mention everybody. */
+  mention_all?: ConvCallers
+}
 
 /** `conv.list`. */
 export interface ConvList {
@@ -815,11 +832,31 @@ export interface ConvUpdate {
   title: string
 }
 
-/** The answer of `conv.update`, `conv.member.add` and `conv.member.remove`. */
+/** The answer of `conv.update`, `conv.rules.set`, `conv.member.add` and `conv.member.remove`. */
 export interface ConvChanged {
   /** The position of the one event. */
   seq: number
 }
+
+/** `conv.rules.set`. */
+export interface ConvSetRules {
+  /** The group. */
+  conv: ConvId
+  /** What holds from now on, as far as the organisation allows it. */
+  rules: ConvRules
+}
+
+/** `conv.limits.get`. */
+export type ConvGetLimits = Record<string, never>
+
+/** `conv.limits.set`. */
+export interface ConvSetLimits {
+  /** The most that groups may allow from now on. */
+  rules: ConvRules
+}
+
+/** The answer of `conv.limits.set`. */
+export type ConvLimitsSet = Record<string, never>
 
 /** `conv.member.add`. */
 export interface ConvAddMembers {
@@ -1059,6 +1096,8 @@ export interface DingSimulated {
   begins_at: number
   /** What all would cost at most, in hundredths of the organisation's currency. */
   cost: number
+  /** That currency, by ISO 4217. */
+  currency: string
   /** Of a recurring one, when the next five would begin. */
   next?: number[]
   /** What would happen to single people, the first 20. */
@@ -1118,6 +1157,8 @@ export type DingSkip =
   | 'quota'
   /** The alert has cost as much as it may. */
   | 'cost'
+  /** The organisation's alerts have cost as much as they may today or this month. */
+  | 'budget'
 
 /** A step of a plan, over all recipients. */
 export interface DingStepPlan {
@@ -1160,6 +1201,11 @@ export interface DingConfirm {
   ding: DingId
   /** Who did not answer, if the caller was called instead: the caller takes care of it. */
   instead_of?: UserId | undefined
+  /**
+   * For everybody who did not answer and for whom the caller was called, and not for the caller;
+   * then without `instead_of`.
+   */
+  others?: boolean | undefined
   /** A reply, 1 to 500 characters; some alerts need one. */
   reply?: string | undefined
 }
@@ -1248,6 +1294,8 @@ export interface DingMine {
   at: number
   /** For whom the caller was called; absent, for themselves. */
   instead_of?: UserId
+  /** For how many more people, who have not answered either. */
+  others?: number
   /** The reply or the reason. */
   reply?: string
   /** The state. */
@@ -1273,6 +1321,8 @@ export type DingState =
   | 'expired'
   /** The sender took it back. */
   | 'recalled'
+  /** The recipient left the organisation before answering. */
+  | 'withdrawn'
 
 /** How an alert stands with all its recipients. */
 export interface DingTally {
@@ -1290,6 +1340,8 @@ export interface DingTally {
   recalled: number
   /** It was looked at. */
   seen: number
+  /** Left the organisation. */
+  withdrawn: number
 }
 
 /** `ding.list`. */
@@ -1335,6 +1387,8 @@ export interface DingStatus {
 export interface DingBoard {
   /** What it has cost, in hundredths of the organisation's currency. */
   cost: number
+  /** That currency, by ISO 4217. */
+  currency: string
   /** The alert. */
   ding: Ding
   /** Whether there are more. */
@@ -1455,6 +1509,20 @@ export interface Policy {
   rules: DingPolicyRules
 }
 
+/**
+ * When people are left in peace: what makes a noise waits until it is over. By the clock on the
+ * wall: of a time that the clock shows twice the first counts, and what would be at one that it
+ * leaves out is when it is put forward.
+ */
+export interface DingPolicyQuiet {
+  /** On which days they begin, 1 (Monday) to 7 (Sunday); none named, every day. */
+  days?: number[]
+  /** From this minute of the day, in the person's time zone: 0 to 1,439. */
+  from_min: number
+  /** Until this one; if it is not later, of the next day. */
+  until_min: number
+}
+
 /** What a policy says. */
 export interface DingPolicyRules {
   /**
@@ -1463,15 +1531,26 @@ export interface DingPolicyRules {
   cost_max: number
   /** Its name, 1 to 100 characters; unique here. */
   name: string
+  /**
+   * Who may pass over quiet hours under this policy, by their roles, besides those who may under
+   * all.
+   */
+  overriders?: RoleId[]
   /** Whether quiet hours are passed over; then only who may do that may use it. */
   overrides_quiet?: boolean
+  /**
+   * Quiet hours of its own, at most 7, instead of the organisation's; none, those. Together they
+   * leave some time in each week.
+   */
+  quiet?: DingPolicyQuiet[]
   /** 1 to 10. */
   steps: DingPolicyStep[]
 }
 
 /**
  * A step of a policy. Whoever is called instead of the recipient is not replaced by others in turn,
- * so an escalation ends.
+ * so an escalation ends; and who is called for several recipients within a minute is called once
+ * for all of them.
  */
 export interface DingPolicyStep {
   /** How long after the alert began, in seconds: 0 to 604,800 (a week). */
@@ -1499,6 +1578,10 @@ export type DingPolicyWhom =
   /** The manager of the recipient's manager; if there is none, nobody. */
   | {
       kind: 'manager_above'
+    }
+  /** Whoever stands in for the recipient then; if nobody does, their manager. */
+  | {
+      kind: 'deputy'
     }
   /** Whoever is on duty then. */
   | {
@@ -1544,6 +1627,19 @@ export type DingGetSettings = Record<string, never>
 
 /** The rules of an organisation: the answer of `ding.settings.get`, and `ding.settings.set`. */
 export interface DingSettings {
+  /**
+   * What all alerts together may cost on a day of the organisation's, in hundredths of its
+   * currency, at most 100,000,000,000; absent, no limit. Texts and calls that would cost more are
+   * left out.
+   */
+  cost_a_day?: number | undefined
+  /** The same for a month. */
+  cost_a_month?: number | undefined
+  /**
+   * What prices and costs are in: a code of ISO 4217, as `HKD`. All amounts are in hundredths of
+   * it, also where it has no smaller coins.
+   */
+  currency?: string | undefined
   /** What is chosen where the sender chooses none. */
   first: DingPolicyId
   /** Who may pass over quiet hours, by their roles; administrators may. */
@@ -1551,21 +1647,13 @@ export interface DingSettings {
   /** How many texts and calls one person gets in a day at most, 0 to 100. */
   paid_a_day: number
   /** The quiet hours of everybody; absent, none. */
-  quiet?: DingQuiet | undefined
+  quiet?: DingPolicyQuiet | undefined
   /** Whom people may alert. */
   reach: DingReach
   /** Who may alert everybody, by their roles; administrators may. */
   senders?: RoleId[] | undefined
   /** How many alerts somebody may send in a day, 1 to 1,000. */
   sent_a_day: number
-}
-
-/** When people are left in peace: what makes a noise waits until it is over. */
-export interface DingQuiet {
-  /** From this minute of the day, in the person's time zone: 0 to 1,439. */
-  from_min: number
-  /** Until this one; if it is not later, of the next day. */
-  until_min: number
 }
 
 /** Whom people without one of `senders`' roles may alert. */
@@ -1640,6 +1728,41 @@ export interface DingUpdateDuty {
 export interface DingRemoveDuty {
   /** Which. */
   duty: DingPolicyDutyId
+}
+
+/** `ding.deputy.get`. */
+export interface DingGetDeputy {
+  /** Of whom; absent, of the caller. Of others it is asked by who administers. */
+  user?: UserId | undefined
+}
+
+/** The answer of `ding.deputy.get`. */
+export interface DingDeputyFound {
+  /** Who stands in for this person; absent, nobody. */
+  deputy?: DingDeputy
+  /** For whom this person stands in now or will, at most 100. */
+  stands_in_for: UserId[]
+}
+
+/** Who stands in for somebody, and when. */
+export interface DingDeputy {
+  /** Who stands in. */
+  deputy: UserId
+  /** From when on, in milliseconds since the epoch; absent, at once. */
+  from?: number
+  /**
+   * Until when, in milliseconds since the epoch, within the next 366 days; absent, until somebody
+   * says otherwise.
+   */
+  until?: number
+}
+
+/** `ding.deputy.set`. */
+export interface DingSetDeputy {
+  /** Who stands in from now on; absent, nobody. */
+  deputy?: DingDeputy | undefined
+  /** For whom; absent, for the caller. */
+  user?: UserId | undefined
 }
 
 /** `bot.digest.list`. */
@@ -1728,6 +1851,8 @@ export type BotDigestSpan =
 
 /** What a digest consists of. */
 export interface BotDigestTemplate {
+  /** What stands above the parts: Markdown, 1 byte to 4 KiB. */
+  intro?: string
   /** Its parts, 1 to 12, at most 4 of them charts. */
   sections: BotDigestSection[]
 }
@@ -1767,6 +1892,8 @@ export type BotDigestSays =
 export interface BotDigestPreviewed {
   /** The message. */
   body: MsgBody
+  /** The language of it, as `zh-HK`: the organisation's, whatever the caller reads. */
+  locale: string
 }
 
 /** `bot.digest.picture`. */
@@ -2061,6 +2188,11 @@ export interface MsgSend {
   body: MsgBody
   /** Where. */
   conv: ConvId
+  /**
+   * Whether everybody in the conversation is mentioned, where the caller may (`conv.rules.set`);
+   * `E_FORBIDDEN` where not.
+   */
+  everybody?: boolean | undefined
   /** The message that this one answers. */
   reply_to?: number | undefined
 }
@@ -2109,7 +2241,7 @@ export interface NotifyListLog {
   user?: UserId | undefined
 }
 
-/** The answer of `notify.log`. */
+/** The answer of `notify.log` and `notify.log.mine`. */
 export interface NotifyLog {
   /** The newest first. */
   attempts: NotifyLogged[]
@@ -2133,9 +2265,11 @@ export interface NotifyLogged {
   reference?: string
   /** About what. */
   subject: NotifySubject
+  /** The title of what was sent; in `notify.log.mine` only. */
+  title?: string
   /** Whom. */
   user: UserId
-  /** Why, in the words of whoever carries it. */
+  /** Why, in the words of whoever carries it, without anybody's address. */
   why?: string
 }
 
@@ -2160,6 +2294,14 @@ export interface NotifySubject {
   id: string
   /** The plugin. */
   plugin: string
+}
+
+/** `notify.log.mine`. */
+export interface NotifyListMine {
+  /** Only those older than this one: the `next` of the page before. */
+  before?: string | undefined
+  /** At most so many, 1 to 200; 50 if absent. */
+  limit?: number | undefined
 }
 
 /** `notify.contact.get`. */
@@ -3402,13 +3544,18 @@ export interface RoomEntered {
 /** `bot.schedule.put`. */
 export interface BotSchedulePut {
   /**
+   * Where, at most 10 groups: the robot's own, and others that the caller owns, now and whenever it
+   * is posted. The robot's own if there are none. Each is told what its digest says of it.
+   */
+  convs?: ConvId[] | undefined
+  /**
    * When: minute, hour, day of the month, month and day of the week, as `0 9 * * 1-5`, in the
    * organisation's time zone. Due at least once in five years, and at most every five minutes.
    */
   cron: string
   /** Whether it is paused: nothing is posted until it is put without. */
   paused?: boolean | undefined
-  /** Who posts it, into its group. */
+  /** Who posts it. */
   robot: RobotId
   /** What is posted. */
   says: BotDigestSays
@@ -3425,8 +3572,6 @@ export interface BotSchedulePut {
 export interface Schedule {
   /** In whose name a digest asks: who put it last. */
   by: UserId
-  /** Where. */
-  conv: ConvId
   /** When. */
   cron: string
   /** The time that was last posted for, in milliseconds since the epoch. */
@@ -3435,6 +3580,8 @@ export interface Schedule {
   next: number[]
   /** Whether it is paused. */
   paused: boolean
+  /** Where, 1 to 10. */
+  places: BotSchedulePlace[]
   /** When that was, in milliseconds since the epoch. */
   put_at: number
   /** Who posts it. */
@@ -3443,22 +3590,52 @@ export interface Schedule {
   says: BotDigestSays
   /** What it is called among the robot's schedules. */
   schedule: string
-  /** Why it posts nothing any more, until it is put again. */
-  stopped?: BotScheduleStopped
   /** What it is about. */
   title: string
   /** The time zone of that: the organisation's. */
   tz: string
 }
 
-/** Why a schedule stopped. */
+/** A part that a digest lacked. */
+export interface BotScheduleMissing {
+  /** The name of the fact, as `chat.messages`. */
+  fact: string
+  /** Why. */
+  why: BotScheduleWhy
+}
+
+/** A conversation that a schedule posts to. */
+export interface BotSchedulePlace {
+  /** Which. */
+  conv: ConvId
+  /** The time that was last posted for there, in milliseconds since the epoch. */
+  last?: number
+  /** What the digest lacked that was posted last. */
+  missing?: BotScheduleMissing[]
+  /** Why nothing is posted there any more, until the schedule is put again. The others go on. */
+  stopped?: BotScheduleStopped
+}
+
+/** Why a schedule stopped somewhere. */
 export type BotScheduleStopped =
-  /** Whoever put it may no longer see what it asks for, or is no longer in the group. */
+  /**
+   * Whoever put it may no longer see what it asks for, is no longer in the group, or does not own
+   * it any more if it is not the robot's own.
+   */
   | 'denied'
   /** The conversation takes nothing from the robot. */
   | 'conversation'
   /** What it says cannot be posted. */
   | 'refused'
+
+/** Why a digest lacked a part. */
+export type BotScheduleWhy =
+  /** Nobody offers the fact on this server. */
+  | 'unknown'
+  /** It took longer than a digest waits, three seconds. */
+  | 'slow'
+  /** The plugin that offers it failed; the server's log says how. */
+  | 'failed'
 
 /** `bot.schedule.get`. */
 export interface BotScheduleGet {
@@ -3693,6 +3870,15 @@ export interface ConvUpdatedData {
   title: string
 }
 
+/**
+ * `data` of `conv.rules_changed`, in a group's log, and of `conv.limits_changed`, in the
+ * organisation's.
+ */
+export interface ConvRulesChangedData {
+  /** What was settled. */
+  rules: ConvRules
+}
+
 /** `data` of `conv.members_changed`. */
 export interface ConvMembersChangedData {
   /** Who came. */
@@ -3781,6 +3967,11 @@ export interface DingRemindedData {
 export interface DingRecalledData {
   /** Which. */
   ding: DingId
+  /**
+   * Why, if it was not its sender: when it was to begin they had left, or might not send it any
+   * more.
+   */
+  why?: string
 }
 
 /** `data` of `ding.rules_changed`. */
@@ -3793,6 +3984,11 @@ export interface DingRulesChangedData {
 
 /** `data` of `msg.sent`. */
 export type MsgSentData = MsgBody & {
+  /**
+   * Whether everybody is mentioned who was there. In a conversation with more people than one
+   * message may mention nobody's own log says so.
+   */
+  everybody?: boolean
   /** The message that this one answers. */
   reply_to?: number
   /**
@@ -4063,6 +4259,10 @@ export interface EventData {
   'conv.created': ConvCreatedData
   /** The title changed. */
   'conv.updated': ConvUpdatedData
+  /** The owner settled who calls everybody. */
+  'conv.rules_changed': ConvRulesChangedData
+  /** The organisation limits what groups allow: ask again for their rules. */
+  'conv.limits_changed': ConvRulesChangedData
   /** People came or went. */
   'conv.members_changed': ConvMembersChangedData
   /** Somebody is alerted: in their own log. The same alert comes again with every try. */
@@ -4209,6 +4409,15 @@ export interface Operations {
   'conv.list': { args: ConvList; reply: ConvListed; effect: 'read' }
   /** Renames a group; its owner may. */
   'conv.update': { args: ConvUpdate; reply: ConvChanged; effect: 'once' }
+  /** Settles who calls everybody of a group at once; its owner may. */
+  'conv.rules.set': { args: ConvSetRules; reply: ConvChanged; effect: 'once' }
+  /** What the organisation allows in its groups. */
+  'conv.limits.get': { args: ConvGetLimits; reply: ConvRules; effect: 'read' }
+  /**
+   * Limits what groups may allow; needs `organisation`. Groups keep their own rules, and they hold
+   * again when the limit is lifted.
+   */
+  'conv.limits.set': { args: ConvSetLimits; reply: ConvLimitsSet; effect: 'state' }
   /** Adds people to a group. */
   'conv.member.add': { args: ConvAddMembers; reply: ConvChanged; effect: 'once' }
   /** Removes people from a group; oneself to leave it. */
@@ -4292,6 +4501,10 @@ export interface Operations {
   'ding.duty.update': { args: DingUpdateDuty; reply: DingDone; effect: 'state' }
   /** Removes a rota that no policy names; needs `organisation`. */
   'ding.duty.remove': { args: DingRemoveDuty; reply: DingDone; effect: 'state' }
+  /** Who stands in for somebody, and for whom they do. */
+  'ding.deputy.get': { args: DingGetDeputy; reply: DingDeputyFound; effect: 'read' }
+  /** Says who stands in for the caller; who administers says it for anybody. */
+  'ding.deputy.set': { args: DingSetDeputy; reply: DingDone; effect: 'state' }
   /**
    * What a robot's digests can be made of: those that come with the server, and the facts that the
    * caller may see. The owner of the robot's group may look.
@@ -4343,6 +4556,11 @@ export interface Operations {
   'msg.list': { args: MsgList; reply: MsgListed; effect: 'read' }
   /** The delivery log, the newest first; needs `organisation`. */
   'notify.log': { args: NotifyListLog; reply: NotifyLog; effect: 'read' }
+  /**
+   * The part of it that is about the caller: what was sent to them, through what, and what became
+   * of it, the newest first.
+   */
+  'notify.log.mine': { args: NotifyListMine; reply: NotifyLog; effect: 'read' }
   /** One's own phone number and e-mail address for alerts; with `people`, anybody's. */
   'notify.contact.get': { args: NotifyContactGetContact; reply: Contacts; effect: 'read' }
   /**
@@ -4564,6 +4782,9 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'conv.get': 'read',
   'conv.list': 'read',
   'conv.update': 'once',
+  'conv.rules.set': 'once',
+  'conv.limits.get': 'read',
+  'conv.limits.set': 'state',
   'conv.member.add': 'once',
   'conv.member.remove': 'once',
   'conv.member.list': 'read',
@@ -4596,6 +4817,8 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'ding.duty.create': 'once',
   'ding.duty.update': 'state',
   'ding.duty.remove': 'state',
+  'ding.deputy.get': 'read',
+  'ding.deputy.set': 'state',
   'bot.digest.list': 'read',
   'bot.digest.preview': 'state',
   'bot.digest.picture': 'read',
@@ -4612,6 +4835,7 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'msg.send': 'once',
   'msg.list': 'read',
   'notify.log': 'read',
+  'notify.log.mine': 'read',
   'notify.contact.get': 'read',
   'notify.contact.set': 'state',
   'notify.contact.verify': 'state',
@@ -4837,6 +5061,10 @@ export const LIMITS = {
   DING_REASON_LEN_MAX: 500,
   /** The most steps of a policy. */
   DING_STEPS_MAX: 10,
+  /** The most quiet hours of a policy. */
+  DING_QUIET_MAX: 7,
+  /** What all alerts of an organisation may be allowed to cost at most, in hundredths. */
+  DING_BUDGET_MAX: 100000000000,
   /** The most turns of a rota: four a day, and some for holidays. */
   DING_DUTY_MAX: 100,
   /** The most policies that an organisation makes. */
@@ -4847,15 +5075,19 @@ export const LIMITS = {
   DING_ATTACHMENT_LEN_MAX: 1048576,
   /** The most schedules of a robot: more of them would be a program of its own. */
   SCHEDULES_PER_ROBOT_MAX: 20,
+  /** The most conversations that a schedule posts to. */
+  SCHEDULE_PLACES_MAX: 10,
   /** The longest cron expression, in characters: lists of minutes and days fit. */
   CRON_LEN_MAX: 100,
   /** The most parts of a digest: it is read on a phone. */
   DIGEST_SECTIONS_MAX: 12,
+  /** The longest text that stands above the parts of a digest, in bytes. */
+  DIGEST_INTRO_LEN_MAX: 4096,
   /** The most charts in a digest: each is a picture that is kept. */
   DIGEST_CHARTS_MAX: 4,
   /** The most lines of a fact. */
   FACT_LINES_MAX: 20,
-  /** The largest picture of a chart, in bytes: 16 colours on 800 by 360 take less. */
+  /** The largest picture of a chart, in bytes: 16 colours on 720 by 400 take less. */
   PICTURE_LEN_MAX: 61440,
   /** The most attempts that one call asks for: as many as one effect sends at once. */
   ATTEMPTS_PER_CALL_MAX: 250,

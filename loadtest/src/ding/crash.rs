@@ -253,6 +253,8 @@ fn rules() -> Rules {
         name: "Texts and calls".into(),
         steps: [(0, Channel::App)].into_iter().chain(STEPS).map(step).collect(),
         overrides_quiet: true,
+        quiet: Vec::new(),
+        overriders: Vec::new(),
         cost_max: 1_000_000,
     }
 }

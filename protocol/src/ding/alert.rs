@@ -33,6 +33,8 @@ pub enum State {
     Expired,
     /// The sender took it back.
     Recalled,
+    /// The recipient left the organisation before answering.
+    Withdrawn,
 }
 
 /// A message of a conversation.
@@ -154,6 +156,8 @@ pub struct Simulated {
     pub app_only: u32,
     /// What all would cost at most, in hundredths of the organisation's currency.
     pub cost: u64,
+    /// That currency, by ISO 4217.
+    pub currency: String,
     /// Of a recurring one, when the next five would begin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<i64>,
@@ -186,6 +190,10 @@ pub struct Confirm {
     /// Who did not answer, if the caller was called instead: the caller takes care of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<UserId>,
+    /// For everybody who did not answer and for whom the caller was called, and not for the
+    /// caller; then without `instead_of`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub others: bool,
 }
 
 /// `ding.decline`.
@@ -291,6 +299,15 @@ pub struct Deliver {
     /// Which turn of its ladder.
     #[serde(deserialize_with = "field::int")]
     pub turn: u64,
+}
+
+/// `ding.instead`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Instead {
+    /// Of which.
+    pub ding: DingId,
+    /// Who is called instead of recipients.
+    pub user: UserId,
 }
 
 /// `ding.again`.

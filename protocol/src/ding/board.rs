@@ -79,6 +79,13 @@ pub struct Mine {
     /// For whom the caller was called; absent, for themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<UserId>,
+    /// For how many more people, who have not answered either.
+    #[serde(default, skip_serializing_if = "nobody")]
+    pub others: u32,
+}
+
+fn nobody(people: &u32) -> bool {
+    *people == 0
 }
 
 /// How an alert stands with all its recipients.
@@ -98,6 +105,8 @@ pub struct Tally {
     pub expired: u32,
     /// Taken back.
     pub recalled: u32,
+    /// Left the organisation.
+    pub withdrawn: u32,
 }
 
 /// Which alerts `ding.list` lists.
@@ -142,7 +151,7 @@ pub struct Status {
     pub ding: DingId,
     /// Only recipients in these states; if empty, in any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 7))]
+    #[schemars(length(max = 8))]
     pub states: Vec<State>,
     /// The last recipient of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +177,8 @@ pub struct Board {
     pub remind_from: i64,
     /// What it has cost, in hundredths of the organisation's currency.
     pub cost: u64,
+    /// That currency, by ISO 4217.
+    pub currency: String,
 }
 
 /// A recipient, as the sender sees it.
@@ -309,4 +320,8 @@ pub struct RemindedData {
 pub struct RecalledData {
     /// Which.
     pub ding: DingId,
+    /// Why, if it was not its sender: when it was to begin they had left, or might not send it any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::channel::Channel;
 use crate::{
-    DutyId, PolicyId, UserId, field,
-    limits::{DING_STEPS_MAX, NAME_LEN_MAX},
+    DutyId, PolicyId, RoleId, UserId, field,
+    limits::{DING_QUIET_MAX, DING_SOURCES_MAX, DING_STEPS_MAX, NAME_LEN_MAX},
 };
 
 /// Who is reached by a step.
@@ -20,6 +20,8 @@ pub enum Whom {
     Manager,
     /// The manager of the recipient's manager; if there is none, nobody.
     ManagerAbove,
+    /// Whoever stands in for the recipient then; if nobody does, their manager.
+    Deputy,
     /// Whoever is on duty then.
     OnDuty {
         /// By which rota.
@@ -33,7 +35,8 @@ pub enum Whom {
 }
 
 /// A step of a policy. Whoever is called instead of the recipient is not replaced by others in
-/// turn, so an escalation ends.
+/// turn, so an escalation ends; and who is called for several recipients within a minute is called
+/// once for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// How long after the alert began, in seconds: 0 to 604,800 (a week).
@@ -62,8 +65,10 @@ fn minutes() -> u32 {
     300
 }
 
-/// When people are left in peace: what makes a noise waits until it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// When people are left in peace: what makes a noise waits until it is over. By the clock on the
+/// wall: of a time that the clock shows twice the first counts, and what would be at one that it
+/// leaves out is when it is put forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quiet {
     /// From this minute of the day, in the person's time zone: 0 to 1,439.
     #[schemars(range(max = 1439))]
@@ -71,6 +76,10 @@ pub struct Quiet {
     /// Until this one; if it is not later, of the next day.
     #[schemars(range(max = 1439))]
     pub until_min: u16,
+    /// On which days they begin, 1 (Monday) to 7 (Sunday); none named, every day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 7))]
+    pub days: Vec<u8>,
 }
 
 /// What a policy says.
@@ -86,6 +95,16 @@ pub struct Rules {
     /// Whether quiet hours are passed over; then only who may do that may use it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrides_quiet: bool,
+    /// Quiet hours of its own, at most 7, instead of the organisation's; none, those. Together they
+    /// leave some time in each week.
+    #[serde(default, deserialize_with = "field::named_list", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = DING_QUIET_MAX))]
+    pub quiet: Vec<Quiet>,
+    /// Who may pass over quiet hours under this policy, by their roles, besides those who may
+    /// under all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = DING_SOURCES_MAX))]
+    pub overriders: Vec<RoleId>,
     /// What one alert may cost, in hundredths of the organisation's currency; 0: nothing that
     /// costs.
     #[serde(deserialize_with = "field::int")]
@@ -162,6 +181,8 @@ pub enum Skip {
     Quota,
     /// The alert has cost as much as it may.
     Cost,
+    /// The organisation's alerts have cost as much as they may today or this month.
+    Budget,
 }
 
 /// A step of a plan, over all recipients.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Quiet;
 use crate::{
     DutyId, PolicyId, RoleId, UserId, field,
-    limits::{DING_DUTY_MAX, DING_SOURCES_MAX, NAME_LEN_MAX},
+    limits::{DING_BUDGET_MAX, DING_DUTY_MAX, DING_SOURCES_MAX, NAME_LEN_MAX},
 };
 
 /// Whom people without one of `senders`' roles may alert.
@@ -54,8 +54,27 @@ pub struct Settings {
     /// How many texts and calls one person gets in a day at most, 0 to 100.
     #[schemars(range(max = 100))]
     pub paid_a_day: u32,
+    /// What all alerts together may cost on a day of the organisation's, in hundredths of its
+    /// currency, at most 100,000,000,000; absent, no limit. Texts and calls that would cost more
+    /// are left out.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = DING_BUDGET_MAX))]
+    pub cost_a_day: Option<u64>,
+    /// The same for a month.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = DING_BUDGET_MAX))]
+    pub cost_a_month: Option<u64>,
+    /// What prices and costs are in: a code of ISO 4217, as `HKD`. All amounts are in hundredths
+    /// of it, also where it has no smaller coins.
+    #[serde(default = "dollars")]
+    #[schemars(length(equal = 3))]
+    pub currency: String,
     /// What is chosen where the sender chooses none.
     pub first: PolicyId,
+}
+
+fn dollars() -> String {
+    "USD".into()
 }
 
 /// A turn of a rota: who is on duty, each week.
@@ -136,6 +155,53 @@ pub struct UpdateDuty {
 pub struct RemoveDuty {
     /// Which.
     pub duty: DutyId,
+}
+
+/// Who stands in for somebody, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deputy {
+    /// Who stands in.
+    pub deputy: UserId,
+    /// From when on, in milliseconds since the epoch; absent, at once.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// Until when, in milliseconds since the epoch, within the next 366 days; absent, until
+    /// somebody says otherwise.
+    #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+/// `ding.deputy.get`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GetDeputy {
+    /// Of whom; absent, of the caller. Of others it is asked by who administers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+}
+
+/// The answer of `ding.deputy.get`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeputyFound {
+    /// Who stands in for this person; absent, nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deputy: Option<Deputy>,
+    /// For whom this person stands in now or will, at most 100.
+    pub stands_in_for: Vec<UserId>,
+}
+
+/// `ding.deputy.set`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetDeputy {
+    /// For whom; absent, for the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// Who stands in from now on; absent, nobody.
+    #[serde(
+        default,
+        deserialize_with = "field::named_or_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub deputy: Option<Deputy>,
 }
 
 /// `data` of `ding.rules_changed`.

@@ -4,9 +4,12 @@ import { useClient } from '../app/workspace.ts'
 import { Soon } from '../model/soon.ts'
 
 /** What happens to several people at once is looked at together: once a second at most. */
-const TOGETHER_MS = 400
+const TOGETHER_MS = 1_000
 
-/** Calls `changed` soon after something happened to an alert, or to any; and after an absence. */
+/**
+ * Calls `changed` soon after something happened to an alert, or to any; and after an absence.
+ * Nobody looks at a page that is hidden: it asks when it is shown again.
+ */
 export function useDingChanges(changed: () => void, ding?: DingId): void {
   const client = useClient()
   const latest = useRef(changed)
@@ -14,7 +17,16 @@ export function useDingChanges(changed: () => void, ding?: DingId): void {
     latest.current = changed
   }, [changed])
   useEffect(() => {
-    const soon = new Soon(() => latest.current())
+    let missed = false
+    const look = () => {
+      missed = document.hidden
+      if (!missed) latest.current()
+    }
+    const soon = new Soon(look)
+    const shown = () => {
+      if (missed) look()
+    }
+    document.addEventListener('visibilitychange', shown)
     const stop = client.listen(update => {
       if (update.kind === 'synced') return soon.in(0)
       const told =
@@ -30,6 +42,7 @@ export function useDingChanges(changed: () => void, ding?: DingId): void {
       if (ding === undefined || id === ding) soon.in(TOGETHER_MS)
     })
     return () => {
+      document.removeEventListener('visibilitychange', shown)
       stop()
       soon.cancel()
     }

@@ -21,11 +21,30 @@ CREATE TABLE ding_duty (
 );
 CREATE INDEX ding_duty_org ON ding_duty (org, id);
 
+-- Who stands in for somebody, and when; NULL, from the beginning on, or without an end.
+CREATE TABLE ding_deputy (
+    user_id TEXT PRIMARY KEY,
+    org TEXT NOT NULL,
+    deputy TEXT NOT NULL,
+    from_at BIGINT,
+    until_at BIGINT
+);
+CREATE INDEX ding_deputy_deputy ON ding_deputy (deputy);
+
 -- How many alerts somebody has sent on a day of the organisation's; a row a person.
 CREATE TABLE ding_sender (
     user_id TEXT PRIMARY KEY,
     day BIGINT NOT NULL,
     alerts BIGINT NOT NULL
+);
+
+-- What the alerts of an organisation have cost on a day and in a month of its own: `2026-11-23`,
+-- `2026-11`.
+CREATE TABLE ding_budget (
+    org TEXT NOT NULL,
+    span TEXT NOT NULL,
+    cost BIGINT NOT NULL,
+    PRIMARY KEY (org, span)
 );
 
 -- send: what is sent again and again, as JSON. begins_at: what the rule counts from. next_at: the

@@ -5,38 +5,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_plugin::{Ctx, Result, Tx, Value};
+use carillon_plugin::{Caller, Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
-    DingId, Topic, UserId,
+    DingId, ErrorCode, Topic, UserId,
     ding::{
-        Advance, CalledData, Channel, Deliver, Done, Mine, Outcome, Planned, ReachedData, Whom,
+        Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, Policy, ReachedData, Whom,
         kind,
     },
 };
 
 use super::{
     alert::Views,
-    expire, gather,
+    expire, gather, instead,
     ladder::{Climb, Rung, Waiting},
     plan::{Place, Plan, Spent, Try},
+    recall,
     revision::json,
+    rights,
     rows::{self, Alert, RECIPIENT, Recipient, topic, word},
+    settings,
     simulate::LAST,
 };
 
 /// Recipients of one transaction: few enough that nobody else's commit waits for long, many enough
 /// that 5,000 are shown an alert within seconds.
 pub(super) const PAGE: usize = 200;
+/// How far ahead an alert is planned whose sender is looked at again.
+const PLANNED_MS: i64 = 60_000;
+/// An alert's id says in its first bits when it was sent.
+const ULID_RANDOM_BITS: u32 = 80;
 /// Pages of one call, so that other alerts have their turn.
 const PAGES_MAX: usize = 4;
 
-/// `ding.advance`.
+/// How soon a ladder that could not go on tries again: the later it is, the later.
+const PAUSE_MIN_MS: i64 = 1_000;
+const PAUSE_MAX_MS: i64 = 60_000;
+
+/// `ding.advance`. A ladder never stops because it could not go on for a while: a timer that fails
+/// again and again would be put aside, so it is set anew.
 pub(super) async fn advance(ctx: Ctx, args: Advance) -> Result<Done> {
     for _ in 0..PAGES_MAX {
-        if !page(&ctx, args.ding).await? {
-            break;
+        match page(&ctx, args.ding).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if error.is_raced() || error.code() == ErrorCode::NotFound => {
+                return Err(error);
+            }
+            Err(error) => return put_off(&ctx, args.ding, &error).await,
         }
     }
+    Ok(Done {})
+}
+
+async fn put_off(ctx: &Ctx, ding: DingId, error: &Error) -> Result<Done> {
+    tracing::error!(%ding, %error, "the ladder of an alert cannot go on; it is tried again");
+    let sql = "SELECT MIN(next_at) FROM ding_recipient WHERE ding = $1";
+    let row = ctx.query_one(sql, [ding.into()]).await?;
+    let due: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
+    let late = due.map_or(PAUSE_MAX_MS, |due| ctx.now() - due);
+    let mut tx = ctx.tx();
+    let pause = (late / 2).clamp(PAUSE_MIN_MS, PAUSE_MAX_MS);
+    tx.after(pause, &ding.to_string(), &Advance { ding });
+    ctx.commit(tx).await?;
     Ok(Done {})
 }
 
@@ -47,6 +77,10 @@ async fn page(ctx: &Ctx, ding: DingId) -> Result<bool> {
         return Ok(false);
     }
     let now = ctx.now();
+    if let Some(why) = refused(ctx, &alert).await? {
+        recall::refuse(ctx, &alert, &why).await?;
+        return Ok(false);
+    }
     if alert.confirm_by.is_some_and(|by| by <= now) {
         return expire::page(ctx, &alert).await;
     }
@@ -60,9 +94,31 @@ async fn page(ctx: &Ctx, ding: DingId) -> Result<bool> {
     if !due.is_empty() {
         step.climb(due).await?;
     }
+    step.owe_deliveries(is_full);
     step.set_timer(is_full).await?;
     ctx.commit(step.tx).await?;
     Ok(is_full)
+}
+
+/// Why an alert that was planned may not begin: its sender has left since, or may not send it any
+/// more.
+async fn refused(ctx: &Ctx, alert: &Alert) -> Result<Option<Error>> {
+    let sent_at = (alert.ding.0.0 >> ULID_RANDOM_BITS) as i64;
+    if alert.turn > 0 || alert.begins_at - sent_at < PLANNED_MS {
+        return Ok(None);
+    }
+    let sql = "SELECT user_id FROM ding_recipient WHERE ding = $1";
+    let rows = ctx.query(sql, [alert.ding.into()]).await?;
+    let to: Vec<UserId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let by = Caller::on_behalf_of(alert.by, alert.org);
+    let settings = settings::load(ctx, alert.org).await?;
+    let (policy, builtin, rules) = (alert.policy, None, alert.rules.clone());
+    let policy = Policy { policy, builtin, rules };
+    match rights::check(ctx, by, &settings, &policy, alert.urgent, &to).await {
+        Ok(()) => Ok(None),
+        Err(error) if error.code() == ErrorCode::Forbidden => Ok(Some(error)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whose ladder is to go on by now, the first of them.
@@ -83,28 +139,40 @@ struct Step<'a> {
     bound: Place,
     /// When the first of the page's recipients goes on.
     next_at: Option<i64>,
+    /// Whether something is to be handed over to recipients, and who is called instead of some.
+    delivers: bool,
+    others: BTreeSet<UserId>,
     tx: Tx,
 }
 
 impl<'a> Step<'a> {
     fn new(ctx: &'a Ctx, alert: &'a Alert, bound: Place) -> Step<'a> {
-        Step { ctx, alert, bound, next_at: None, tx: ctx.tx() }
+        let (delivers, others) = (false, BTreeSet::new());
+        Step { ctx, alert, bound, next_at: None, delivers, others, tx: ctx.tx() }
     }
 
     /// What the page's ladders come to.
     async fn climb(&mut self, due: Vec<Recipient>) -> Result<()> {
         let users = due.iter().map(|it| it.user).collect::<BTreeSet<_>>();
         let plan = gather::plan(self.ctx, self.alert.into(), &users).await?;
-        let before = gather::spent(self.ctx, &plan, self.alert.cost).await?;
+        let mut before = gather::spent(self.ctx, &plan, self.alert.cost).await?;
+        before.called = instead::called(self.ctx, self.alert.ding).await?;
+        let people = due.len();
+        let (due, gone): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|it| plan.people.contains_key(&it.user));
         let mut climbs: BTreeMap<UserId, Climb> =
             due.iter().map(|it| (it.user, self.reminded(it))).collect();
         let (mut spent, mut tries) = (before.clone(), Vec::new());
         let now = self.ctx.now();
         plan.run(&mut climbs, &mut spent, (self.bound, Some(now)), |it| tries.push(it));
-        self.hold(spent.cost, due.len());
+        self.hold(spent.cost, people);
+        let mut gone: Vec<UserId> = gone.iter().map(|it| it.user).collect();
+        gone.sort_unstable();
+        expire::withdraw(self.ctx, &mut self.tx, self.alert, &gone).await?;
         self.write_climbs(&plan, &climbs)?;
         self.write_tries(&tries);
         self.spend(&before, &tries);
+        plan.budget.put(now, (&before.all, &spent.all), &mut self.tx);
         let states = due.into_iter().map(|it| (it.user, it)).collect();
         self.show(&states, &tries).await
     }
@@ -185,6 +253,7 @@ impl<'a> Step<'a> {
             let Planned { at, step, nth, channel, user, skip, cost } = &it.planned;
             vec![
                 rows::key(ding, it.recipient, *step, *nth).into(),
+                rows::key(ding, it.with.0, it.with.1, it.with.2).into(),
                 ding.into(),
                 it.recipient.into(),
                 (*user).into(),
@@ -193,14 +262,15 @@ impl<'a> Step<'a> {
                 word(channel).into(),
                 (*at).into(),
                 turn.into(),
+                it.sound.into(),
                 word(outcome(it)).into(),
                 skip.map(word).into(),
                 (*cost).into(),
             ]
         };
         self.tx.run_rows(
-            "INSERT INTO ding_attempt (key, ding, user_id, reached, step, nth, channel, at, turn,
-                 outcome, skip, cost)
+            "INSERT INTO ding_attempt (key, sent, ding, user_id, reached, step, nth, channel, at,
+                 turn, sound, outcome, skip, cost)
              VALUES {rows}",
             tries.iter().map(row).collect(),
         );
@@ -213,8 +283,24 @@ impl<'a> Step<'a> {
              ON CONFLICT DO NOTHING",
             others.into_iter().map(row).collect(),
         );
-        if tries.iter().any(|it| outcome(it) == Outcome::Trying) {
+        let trying = tries.iter().filter(|it| outcome(it) == Outcome::Trying);
+        for (user, recipient) in trying.filter_map(|it| Some((it.planned.user?, it.recipient))) {
+            match user == recipient {
+                true => self.delivers = true,
+                false => drop(self.others.insert(user)),
+            }
+        }
+    }
+
+    /// Lets what was written down be handed over. Whoever is called instead of recipients hears of
+    /// all of them, so that waits for the last page.
+    fn owe_deliveries(&mut self, is_full: bool) {
+        let (ding, turn) = (self.alert.ding, self.alert.turn + 1);
+        if self.delivers {
             self.tx.after(0, &format!("deliver:{ding}:{turn}"), &Deliver { ding, turn });
+        }
+        for &user in &self.others {
+            instead::owe(&mut self.tx, ding, user, !is_full);
         }
     }
 
@@ -245,8 +331,7 @@ impl<'a> Step<'a> {
             let user = it.planned.user.filter(|_| outcome == Outcome::Accepted);
             let (Some(user), Some(recipient)) = (user, states.get(&it.recipient)) else { continue };
             let mut ding = views.seen_by(self.ctx, self.alert, user).await?;
-            let instead_of = Some(it.recipient).filter(|recipient| *recipient != user);
-            ding.mine = Some(Mine { instead_of, ..recipient.mine() });
+            ding.mine = Some(recipient.mine());
             let called = CalledData { ding, sound: it.sound };
             self.tx.emit(Topic::User(user), kind::CALLED, &called);
         }
@@ -283,11 +368,11 @@ impl<'a> Step<'a> {
     }
 }
 
-/// What is known of a try that is written down: in the app it is done with that.
+/// What is known of a try that is written down: in the recipient's app it is done with that.
 fn outcome(it: &Try) -> Outcome {
     match (it.planned.skip, it.planned.channel) {
         (Some(_), _) => Outcome::Skipped,
-        (None, Channel::App) => Outcome::Accepted,
+        (None, Channel::App) if it.planned.user == Some(it.recipient) => Outcome::Accepted,
         (None, _) => Outcome::Trying,
     }
 }

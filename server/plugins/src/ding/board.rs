@@ -14,12 +14,13 @@ use super::{
     plan::{Plan, Spent},
     remind::PAUSE_MS,
     rows::{self, Alert, RECIPIENT, Recipient, choice, place, unknown},
+    settings,
 };
 
 /// Tries that are shown of a recipient.
 const TRIES_MAX: usize = 20;
 /// The states that a board can be asked for.
-const STATES_MAX: usize = 7;
+const STATES_MAX: usize = 8;
 
 /// `ding.status`.
 pub(super) async fn status(ctx: Ctx, args: Status) -> Result<Board> {
@@ -59,6 +60,7 @@ pub(super) async fn status(ctx: Ctx, args: Status) -> Result<Board> {
         more,
         remind_from: alert.reminded_at.map_or(alert.begins_at, |at| at + PAUSE_MS),
         cost: alert.cost,
+        currency: settings::load(&ctx, alert.org).await?.currency,
     })
 }
 

@@ -11,7 +11,9 @@ use carillon_protocol::{
 };
 
 use super::{
-    audience, duty,
+    audience,
+    budget::Budget,
+    deputy, duty,
     ladder::{Ladder, day},
     plan::{Plan, Spent},
     rows::Alert,
@@ -19,7 +21,7 @@ use super::{
 };
 
 /// How many people one question names.
-const ASKED_MAX: usize = 500;
+pub(super) const ASKED_MAX: usize = 500;
 
 /// An alert as a plan needs it, sent or only thought of.
 pub(super) struct Outline<'a> {
@@ -49,11 +51,20 @@ pub(super) async fn plan(
     let rotas = duty::load(ctx, org).await?;
     let mut people = audience::people(ctx, org, recipients).await?;
     let mut others = BTreeSet::new();
+    let has_deputies = rules.steps.iter().any(|step| step.whom == Whom::Deputy);
+    let deputies = match has_deputies {
+        true => deputy::load(ctx, org, recipients).await?,
+        false => BTreeMap::new(),
+    };
     for step in &rules.steps {
         match step.whom {
             Whom::Recipient => {}
             Whom::Manager => others.extend(people.values().filter_map(|it| it.manager)),
             Whom::ManagerAbove => others.extend(people.values().filter_map(|it| it.manager_above)),
+            Whom::Deputy => {
+                others.extend(people.values().filter_map(|it| it.manager));
+                others.extend(deputies.values().map(|it| it.deputy));
+            }
             Whom::OnDuty { duty } => others.extend(rotas.users(duty)),
             Whom::User { user } => drop(others.insert(user)),
         }
@@ -64,12 +75,18 @@ pub(super) async fn plan(
         sender: by,
         starts_at: begins_at,
         ladder: Ladder::new(&rules.steps),
-        quiet: settings.quiet.filter(|_| !urgent),
+        quiet: match (urgent, rules.quiet.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => settings.quiet.iter().cloned().collect(),
+            (false, false) => rules.quiet.clone(),
+        },
         people,
         rotas,
+        deputies,
         reach: BTreeMap::new(),
         prices: BTreeMap::new(),
         cost_max: rules.cost_max,
+        budget: Budget::new(org, audience::zone(ctx, org).await?, &settings),
         paid_a_day: settings.paid_a_day,
     };
     let users: Vec<UserId> = plan.people.keys().copied().collect();
@@ -83,7 +100,7 @@ pub(super) async fn plan(
 
 /// What was spent until now, by an alert that has cost so much.
 pub(super) async fn spent(ctx: &Ctx, plan: &Plan, cost: u64) -> Result<Spent> {
-    let mut spent = Spent { cost, paid: BTreeMap::new() };
+    let mut spent = Spent { cost, all: plan.budget.spent(ctx).await?, ..<_>::default() };
     let has = |user: &UserId| plan.has(*user, Channel::Sms) || plan.has(*user, Channel::Call);
     let users: Vec<UserId> = plan.people.keys().copied().filter(has).collect();
     // It is today or yesterday, wherever they are.

@@ -2,15 +2,15 @@
 //!
 //! Nothing here knows a clock or a database. Times are milliseconds since the epoch.
 
-use carillon_protocol::ding::{Channel, Quiet, Step, Whom};
-use jiff::{Timestamp, ToSpan as _, civil::DateTime, tz::TimeZone};
+use carillon_protocol::ding::{Channel, Step, Whom};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+
+use super::quiet::Hours;
 
 /// A ladder that is late by more than this stands still for as long: after a night without power
 /// nobody gets a text, a call and a call to their manager within the same second.
 pub(super) const STANDSTILL_MS: i64 = 60_000;
-/// A day by the clock, in minutes.
-const DAY_MIN: u16 = 24 * 60;
 
 /// One try of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,40 +47,6 @@ impl Ladder {
         let mut rungs: Vec<Rung> = tries.collect();
         rungs.sort_by_key(|rung| (rung.after_ms, rung.step, rung.nth));
         Ladder(rungs)
-    }
-}
-
-/// When somebody is left in peace.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hours<'a> {
-    /// Absent, never.
-    pub quiet: Option<Quiet>,
-    /// Where they are.
-    pub tz: &'a TimeZone,
-}
-
-impl Hours<'_> {
-    /// The end of the quiet hours that this moment is in, if it is in any: by the clock on the
-    /// wall, so also where that is put forward or back during the night.
-    pub(super) fn until(&self, at: i64) -> Option<i64> {
-        let Quiet { from_min, until_min } = self.quiet?;
-        let local = self.tz.to_datetime(Timestamp::from_millisecond(at).ok()?);
-        let minute = u16::try_from(local.hour()).ok()? * 60 + u16::try_from(local.minute()).ok()?;
-        // Of hours that end when they begin there are none: nobody is left in peace for ever.
-        let length = (until_min + DAY_MIN - from_min) % DAY_MIN;
-        if (minute + DAY_MIN - from_min) % DAY_MIN >= length {
-            return None;
-        }
-        let days = i64::from(until_min <= minute);
-        let end: DateTime = local.date().checked_add(days.days()).ok()?.at(
-            i8::try_from(until_min / 60).ok()?,
-            i8::try_from(until_min % 60).ok()?,
-            0,
-            0,
-        );
-        let end = self.tz.to_timestamp(end).ok()?.as_millisecond();
-        // Where the clock is put back over the end, the first time counts.
-        (end > at).then_some(end)
     }
 }
 

@@ -7,7 +7,8 @@
 //! row only; a page of which somebody has answered meanwhile is read again.
 //!
 //! Outside of the app people are reached by the plugin `notify`. What a page has written down is
-//! handed over by a call of its own (`deliver.rs`), which asks once more who has answered.
+//! handed over by a call of its own (`deliver.rs`), which asks once more who has answered. Whoever
+//! is called instead of several recipients is called once for all of them (`instead.rs`).
 
 mod advance;
 mod alert;
@@ -15,17 +16,22 @@ mod answer;
 mod attachment;
 mod audience;
 mod board;
+mod budget;
 mod deliver;
+mod deputy;
 mod duty;
 mod expire;
 mod facts;
 mod gather;
+mod instead;
 mod ladder;
+mod leave;
 mod list;
 mod listen;
 mod outcome;
 mod plan;
 mod policy;
+mod quiet;
 mod recall;
 mod recurrence;
 #[cfg(test)]
@@ -44,7 +50,7 @@ mod words;
 use std::sync::Arc;
 
 use carillon_plugin::{Plugin, TopicKind};
-use carillon_protocol::notify;
+use carillon_protocol::{notify, org};
 
 /// The plugin.
 pub fn plugin() -> Plugin {
@@ -59,6 +65,7 @@ pub fn plugin() -> Plugin {
             .command(simulate::simulate)
             .command(advance::advance)
             .command(deliver::deliver)
+            .command(instead::instead)
             .command(answer::received)
             .command(answer::seen)
             .command(answer::confirm)
@@ -84,8 +91,11 @@ pub fn plugin() -> Plugin {
             .once(duty::create, duty::created)
             .command(duty::update)
             .command(duty::remove)
-            .on(notify::kind::ATTEMPTED, outcome::attempted)
+            .command(deputy::get)
+            .command(deputy::set)
+            .reads(&[notify::kind::ATTEMPTED], outcome::attempted)
             .on(notify::kind::ANSWERED, outcome::answered)
+            .on(org::kind::MEMBER_LEFT, leave::left)
             .topics(TopicKind::Plugin("ding"), listen::mine, listen::sees)
             .live(listen::means)
             .observe(move |event| observed.observe(event)),

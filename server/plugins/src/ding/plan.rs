@@ -8,19 +8,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{
     UserId,
-    ding::{Channel, Planned, Quiet, Skip, Whom},
+    ding::{Channel, Deputy, Planned, Quiet, Skip, Whom},
     notify::{Reachable, Reached},
 };
 use jiff::tz::TimeZone;
 
 use super::{
     audience::Person,
+    budget::{Budget, Spans},
+    deputy,
     duty::Rotas,
-    ladder::{Climb, Due, Hours, Ladder, day, is_noisy},
+    ladder::{Climb, Due, Ladder, day, is_noisy},
+    quiet::Hours,
 };
 
 /// Where somebody is left in peace of whom nothing is known: they are not reached anyway.
 const NOWHERE: &TimeZone = &TimeZone::UTC;
+
+/// Who is called for several recipients through one channel within this time is called once for
+/// all of them.
+pub(super) const TOGETHER_MS: i64 = 60_000;
 
 /// What a plan is made from.
 pub(super) struct Plan {
@@ -28,17 +35,21 @@ pub(super) struct Plan {
     /// When the alert begins.
     pub starts_at: i64,
     pub ladder: Ladder,
-    /// The quiet hours, unless they are passed over.
-    pub quiet: Option<Quiet>,
+    /// The quiet hours; none if they are passed over.
+    pub quiet: Vec<Quiet>,
     /// Recipients, and who may be called instead of them.
     pub people: BTreeMap<UserId, Person>,
     pub rotas: Rotas,
+    /// Who stands in for recipients.
+    pub deputies: BTreeMap<UserId, Deputy>,
     /// Which addresses people have.
     pub reach: BTreeMap<UserId, Reachable>,
     /// What a try costs, of channels that can be used.
     pub prices: BTreeMap<Channel, u64>,
     /// What the alert may cost.
     pub cost_max: u64,
+    /// What all of the organisation's may.
+    pub budget: Budget,
     /// How many texts and calls one person gets in a day.
     pub paid_a_day: u32,
 }
@@ -48,9 +59,16 @@ pub(super) struct Plan {
 pub(super) struct Spent {
     /// By the alert.
     pub cost: u64,
+    /// By all alerts of the organisation.
+    pub all: Spans,
     /// Texts and calls that somebody got on a day of theirs.
     pub paid: BTreeMap<(UserId, i64), u32>,
+    /// When somebody was called last instead of a recipient, and by which try.
+    pub called: BTreeMap<(UserId, Channel), (i64, Name)>,
 }
+
+/// The recipient, the step and the number of a try.
+pub(super) type Name = (UserId, u32, u32);
 
 /// A try with a recipient that a plan came to.
 pub(super) struct Try {
@@ -62,6 +80,8 @@ pub(super) struct Try {
     pub sound: bool,
     /// Of a text or a call, the day that it counts for.
     pub day: Option<i64>,
+    /// The try that it is made with: another one, if somebody was called a moment before.
+    pub with: Name,
 }
 
 /// A place in the order in which things are done.
@@ -118,7 +138,7 @@ impl Plan {
 
     fn hours(&self, user: UserId) -> Hours<'_> {
         let tz = self.people.get(&user).map_or(NOWHERE, |person| &person.tz);
-        Hours { quiet: self.quiet, tz }
+        Hours { quiet: &self.quiet, tz }
     }
 
     /// Until when something waits by itself. Whoever is on duty is not left in peace.
@@ -135,11 +155,20 @@ impl Plan {
             Whom::Recipient => return person.map(|person| person.user),
             Whom::Manager => person?.manager?,
             Whom::ManagerAbove => person?.manager_above?,
+            Whom::Deputy => {
+                let deputy = self.deputies.get(&recipient).filter(|it| deputy::holds(it, at));
+                let deputy = deputy.map(|it| it.deputy).filter(|who| self.can(*who, recipient));
+                deputy.or(person?.manager)?
+            }
             Whom::OnDuty { duty } => self.rotas.on_duty(duty, at)?,
             Whom::User { user } => user,
         };
-        let is_somebody = ![self.sender, recipient].contains(&who);
-        (is_somebody && self.people.contains_key(&who)).then_some(who)
+        self.can(who, recipient).then_some(who)
+    }
+
+    /// Whether somebody can be called instead of a recipient.
+    fn can(&self, who: UserId, recipient: UserId) -> bool {
+        ![self.sender, recipient].contains(&who) && self.people.contains_key(&who)
     }
 
     fn decide(
@@ -149,33 +178,44 @@ impl Plan {
         (who, at): (Option<UserId>, i64),
         spent: &mut Spent,
     ) -> Try {
-        let channel = due.rung.channel;
-        let price = self.prices.get(&channel).copied().unwrap_or_default();
-        let is_paid = matches!(channel, Channel::Sms | Channel::Call);
+        let (step, nth, channel) = (due.rung.step, due.rung.nth, due.rung.channel);
+        let instead = who.filter(|who| *who != recipient).map(|who| (who, channel));
+        let last = instead.and_then(|it| spent.called.get(&it));
+        let last = last.filter(|(last, _)| (0..TOGETHER_MS).contains(&(at - last)));
+        let with = last.map_or((recipient, step, nth), |(_, with)| *with);
+        // What is made with another try costs nothing more.
+        let price = self.prices.get(&channel).copied().filter(|_| last.is_none());
+        let price = price.unwrap_or_default();
+        let is_paid = matches!(channel, Channel::Sms | Channel::Call) && last.is_none();
         let hours = self.hours(who.unwrap_or(recipient));
         let day = is_paid.then(|| day(at, hours.tz));
         let skip = match who {
             None => Some(Skip::Nobody),
-            Some(who) => self.refused(who, channel, (price, day), spent),
+            Some(who) => self.refused(who, (channel, at), (price, day), spent),
         };
         if let (Some(who), None) = (who, skip) {
             spent.cost += price;
+            if price > 0 {
+                self.budget.spend(at, price, &mut spent.all);
+            }
             if let Some(day) = day {
                 *spent.paid.entry((who, day)).or_default() += 1;
             }
+            if let Some(it) = instead.filter(|_| with == (recipient, step, nth)) {
+                spent.called.insert(it, (at, with));
+            }
         }
         let cost = if skip.is_none() { price } else { 0 };
-        let (step, nth) = (due.rung.step, due.rung.nth);
         let on_duty = matches!(due.rung.whom, Whom::OnDuty { .. });
         let sound = on_duty || hours.until(at).is_none();
         let planned = Planned { at, step, nth, channel, user: who, skip, cost };
-        Try { recipient, planned, sound, day: day.filter(|_| skip.is_none()) }
+        Try { recipient, planned, sound, day: day.filter(|_| skip.is_none()), with }
     }
 
     fn refused(
         &self,
         who: UserId,
-        channel: Channel,
+        (channel, at): (Channel, i64),
         (price, day): (u64, Option<i64>),
         spent: &Spent,
     ) -> Option<Skip> {
@@ -186,7 +226,13 @@ impl Plan {
         if day.is_some_and(|day| had(day) >= self.paid_a_day) {
             return Some(Skip::Quota);
         }
-        (price > 0 && spent.cost + price > self.cost_max).then_some(Skip::Cost)
+        if price == 0 {
+            return None;
+        }
+        if spent.cost + price > self.cost_max {
+            return Some(Skip::Cost);
+        }
+        (!self.budget.allows(at, price, &spent.all)).then_some(Skip::Budget)
     }
 
     /// Whether somebody can be reached through a channel.

@@ -10,11 +10,11 @@ use carillon_protocol::{
         Rules as Ladder, RulesChangedData, Step, UpdatePolicy, Whom,
     },
     id::Ulid,
-    limits::{DING_POLICIES_MAX, DING_STEPS_MAX, NAME_LEN_MAX},
+    limits::{DING_POLICIES_MAX, DING_QUIET_MAX, DING_STEPS_MAX, NAME_LEN_MAX},
 };
 
 use super::{
-    audience, duty,
+    audience, duty, quiet,
     revision::{Rules, json, read},
     settings,
 };
@@ -45,8 +45,9 @@ static BUILTIN: LazyLock<[Policy; 5]> = LazyLock::new(|| {
             let step =
                 |&(after_s, channel, whom)| Step { after_s, channel, whom, times: 1, every_s: 300 };
             let steps = steps.iter().map(step).collect();
-            let rules = Ladder { name: name.into(), steps, overrides_quiet, cost_max };
-            Policy { policy, builtin: Some(name.into()), rules }
+            let (name, quiet, overriders) = (name.into(), Vec::new(), Vec::new());
+            let rules = Ladder { name, steps, overrides_quiet, quiet, overriders, cost_max };
+            Policy { policy, builtin: Some(rules.name.clone()), rules }
         };
     let usual = [
         (0, App, Recipient),
@@ -223,8 +224,24 @@ async fn checked(ctx: &Ctx, others: &[Policy], mut ladder: Ladder) -> Result<Lad
             return Err(Error::bad_arg(&field("every_s"), msg));
         }
     }
+    check_quiet(&ladder)?;
+    settings::check_roles(ctx, &[("rules.overriders", &ladder.overriders)]).await?;
     all_are_there(ctx, &ladder.steps).await?;
     Ok(ladder)
+}
+
+fn check_quiet(ladder: &Ladder) -> Result<()> {
+    let (field, hours) = ("rules.quiet", &ladder.quiet);
+    if hours.len() > DING_QUIET_MAX {
+        return Err(Error::too_large(field, format!("name at most {DING_QUIET_MAX} quiet hours")));
+    }
+    for (at, hours) in hours.iter().enumerate() {
+        quiet::check(&format!("{field}[{at}]"), hours)?;
+    }
+    match quiet::leave_time(hours) {
+        true => Ok(()),
+        false => Err(Error::bad_arg(field, "together they never end; leave some time in a week")),
+    }
 }
 
 /// Refuses steps that name rotas or people that are not there.

@@ -22,11 +22,13 @@ pub(super) async fn check(
     to: &[UserId],
 ) -> Result<()> {
     let sender = member(ctx, by).await?;
-    if urgent && !has_any(&sender, &settings.overriders) {
+    let overrides =
+        [&settings.overriders, &policy.rules.overriders].iter().any(|it| has_any(&sender, it));
+    if urgent && !overrides {
         let msg = "you may not pass over quiet hours; ask an administrator";
         return Err(Error::denied(msg).field("urgent"));
     }
-    if policy.rules.overrides_quiet && !has_any(&sender, &settings.overriders) {
+    if policy.rules.overrides_quiet && !overrides {
         let msg = "this policy passes over quiet hours, which you may not; choose another one";
         return Err(Error::denied(msg).field("policy"));
     }

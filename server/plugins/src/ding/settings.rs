@@ -7,17 +7,14 @@ use carillon_plugin::{Audited, Caller, Ctx, Error, Result};
 use carillon_protocol::{
     OrgId, RoleId,
     ding::{Done, GetSettings, Quiet, Reach, RulesChangedData, Settings},
-    limits::DING_SOURCES_MAX,
+    limits::{DING_BUDGET_MAX, DING_SOURCES_MAX},
     role,
 };
 
 use super::{
-    policy,
+    policy, quiet,
     revision::{Rules, json, read},
 };
-
-/// The minutes of a day.
-const DAY_MIN: u16 = 1_440;
 
 /// What holds where nothing was settled: at night what makes a noise waits.
 fn usual() -> Settings {
@@ -25,9 +22,12 @@ fn usual() -> Settings {
         reach: Reach::Everybody,
         senders: Vec::new(),
         overriders: Vec::new(),
-        quiet: Some(Quiet { from_min: 22 * 60, until_min: 7 * 60 }),
+        quiet: Some(Quiet { from_min: 22 * 60, until_min: 7 * 60, days: Vec::new() }),
         sent_a_day: 50,
         paid_a_day: 10,
+        cost_a_day: None,
+        cost_a_month: None,
+        currency: "USD".into(),
         first: policy::USUAL,
     }
 }
@@ -51,14 +51,10 @@ pub(super) async fn get(ctx: Ctx, _: GetSettings) -> Result<Settings> {
 pub(super) async fn set(ctx: Ctx, args: Settings) -> Result<Done> {
     let rules = Rules::permitted(&ctx).await?;
     check(&args)?;
-    let roles = known_roles(&ctx).await?;
-    for (field, named) in [("senders", &args.senders), ("overriders", &args.overriders)] {
-        if let Some(at) = named.iter().position(|role| !roles.contains(role)) {
-            return Err(Error::not_found("role").field(&format!("{field}[{at}]")));
-        }
-    }
-    let named = policy::load(&ctx, rules.org, Some(args.first)).await;
-    named.map_err(|error| error.field("first"))?;
+    let named = [("senders", &*args.senders), ("overriders", &*args.overriders)];
+    check_roles(&ctx, &named).await?;
+    let first = policy::load(&ctx, rules.org, Some(args.first)).await;
+    first.map_err(|error| error.field("first"))?;
     let before = load(&ctx, rules.org).await?;
     if before == args {
         return Ok(Done {});
@@ -74,22 +70,22 @@ pub(super) async fn set(ctx: Ctx, args: Settings) -> Result<Done> {
 }
 
 fn check(args: &Settings) -> Result<()> {
-    for (field, named) in [("senders", &args.senders), ("overriders", &args.overriders)] {
-        if named.len() > DING_SOURCES_MAX {
-            let msg = format!("name at most {DING_SOURCES_MAX} roles");
-            return Err(Error::too_large(field, msg));
+    if let Some(hours) = &args.quiet {
+        quiet::check("quiet", hours)?;
+        if !quiet::leave_time(std::slice::from_ref(hours)) {
+            let msg = "quiet hours that never end; leave them out for none";
+            return Err(Error::bad_arg("quiet.until_min", msg));
         }
     }
-    if let Some(Quiet { from_min, until_min }) = args.quiet {
-        for (field, minute) in [("quiet.from_min", from_min), ("quiet.until_min", until_min)] {
-            if minute >= DAY_MIN {
-                return Err(Error::bad_arg(field, "a day has the minutes 0 to 1,439"));
-            }
+    for (field, max) in [("cost_a_day", args.cost_a_day), ("cost_a_month", args.cost_a_month)] {
+        if max.is_some_and(|max| max > DING_BUDGET_MAX) {
+            return Err(Error::bad_arg(field, format!("at most {DING_BUDGET_MAX} hundredths")));
         }
     }
-    if args.quiet.is_some_and(|quiet| quiet.from_min == quiet.until_min) {
-        let msg = "quiet hours end at another time than they begin; leave them out for none";
-        return Err(Error::bad_arg("quiet.until_min", msg));
+    let is_code = args.currency.len() == 3 && args.currency.bytes().all(|b| b.is_ascii_uppercase());
+    if !is_code {
+        let msg = "name a currency by its three letters, as `HKD` or `EUR`";
+        return Err(Error::bad_arg("currency", msg));
     }
     if !(1..=1_000).contains(&args.sent_a_day) {
         return Err(Error::bad_arg("sent_a_day", "allow 1 to 1,000 alerts a day"));
@@ -100,8 +96,22 @@ fn check(args: &Settings) -> Result<()> {
     Ok(())
 }
 
-async fn known_roles(ctx: &Ctx) -> Result<BTreeSet<RoleId>> {
+/// Refuses more roles than may be named, and those that are not there, by the field that has them.
+pub(super) async fn check_roles(ctx: &Ctx, named: &[(&str, &[RoleId])]) -> Result<()> {
+    if named.iter().all(|(_, named)| named.is_empty()) {
+        return Ok(());
+    }
     let Caller { user, org, .. } = ctx.caller();
     let listed = ctx.call_as(Caller::on_behalf_of(user, org), None, &role::List {}).await?;
-    Ok(listed.roles.into_iter().map(|role| role.role).collect())
+    let roles: BTreeSet<RoleId> = listed.roles.into_iter().map(|role| role.role).collect();
+    for (field, named) in named {
+        if named.len() > DING_SOURCES_MAX {
+            let msg = format!("name at most {DING_SOURCES_MAX} roles");
+            return Err(Error::too_large(field, msg));
+        }
+        if let Some(at) = named.iter().position(|role| !roles.contains(role)) {
+            return Err(Error::not_found("role").field(&format!("{field}[{at}]")));
+        }
+    }
+    Ok(())
 }

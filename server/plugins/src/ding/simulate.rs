@@ -13,7 +13,7 @@ use super::{
     gather::{self, Outline},
     ladder::Climb,
     plan::{Plan, Try},
-    send, series,
+    send, series, settings,
 };
 
 /// How many people are shown one by one.
@@ -54,6 +54,7 @@ pub(super) async fn simulate(ctx: Ctx, args: Simulate) -> Result<Simulated> {
         people: sums.people,
         app_only: draft.to.iter().filter(|user| only_app(&plan, **user)).count() as u32,
         cost: spent.cost,
+        currency: settings::load(&ctx, org).await?.currency,
         next,
     })
 }

@@ -39,7 +39,12 @@ async fn an_alert_is_shown_at_once_and_its_ladder_ends_with_the_confirmation() {
     world.pass(5 * MINUTE).await;
     assert_eq!(world.carried(start), [(5 * MINUTE, Sms, world.bob.user)]);
     world.pass(MINUTE).await;
-    let confirm = carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of: None };
+    let confirm = carillon_plugin::protocol::ding::Confirm {
+        ding,
+        reply: None,
+        instead_of: None,
+        others: false,
+    };
     world.call(world.bob, confirm).await.unwrap();
     world.minutes(10).await;
     assert!(world.carried(start).is_empty(), "nobody is called who has confirmed");
@@ -102,7 +107,7 @@ async fn what_makes_a_noise_waits_for_the_morning_and_the_rest_of_the_ladder_wit
     let world = World::new().await;
     world.reach_all(&[world.bob, world.carol]);
     // The tests begin at 22:13:20 in Hong Kong.
-    let quiet = Quiet { from_min: 22 * 60, until_min: 7 * 60 };
+    let quiet = Quiet { from_min: 22 * 60, until_min: 7 * 60, days: Vec::new() };
     world.settle_on(|settings| settings.quiet = Some(quiet)).await;
     let steps =
         [(0, App, Recipient), (0, Email, Recipient), (60, Push, Recipient), (300, Sms, Recipient)];
@@ -179,8 +184,12 @@ async fn whoever_is_called_instead_sees_for_whom_and_takes_care_of_it() {
     let link = format!("/ding/{ding}?instead_of={}", world.bob.user);
     assert_eq!(carried[0].link, Some(link), "confirming from there is for bob");
 
-    let confirm =
-        |instead_of| carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of };
+    let confirm = |instead_of| carillon_plugin::protocol::ding::Confirm {
+        ding,
+        reply: None,
+        instead_of,
+        others: false,
+    };
     let not_called = world.call(world.carol, confirm(Some(world.dan.user))).await.unwrap_err();
     assert_eq!(not_called.code(), ErrorCode::NotFound);
     world.call(world.carol, confirm(Some(world.bob.user))).await.unwrap();
@@ -195,7 +204,7 @@ async fn whoever_is_called_instead_sees_for_whom_and_takes_care_of_it() {
     assert_eq!(world.on_board(ding, world.dan).await.state, State::Queued);
     // What was on its way to her because of bob is taken back, and nothing else.
     let stopped = world.carrier.cancelled();
-    assert_eq!(stopped[0].1.subject.id, format!("{ding}:{}", world.bob.user));
+    assert_eq!(stopped[0].1.subject.id, format!("{ding}:{}", world.carol.user));
 }
 
 #[tokio::test]
@@ -207,7 +216,12 @@ async fn what_cannot_be_handed_over_is_handed_over_later_unless_somebody_has_ans
     let start = world.now();
     let ding = world.alert(&[world.bob, world.dan], |send| send.policy = Some(policy)).await;
     assert!(world.carried(start).is_empty());
-    let confirm = carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of: None };
+    let confirm = carillon_plugin::protocol::ding::Confirm {
+        ding,
+        reply: None,
+        instead_of: None,
+        others: false,
+    };
     world.call(world.bob, confirm).await.unwrap();
     world.pass(MINUTE).await;
     assert_eq!(world.carried(start), [(MINUTE, Sms, world.dan.user)]);
@@ -230,7 +244,12 @@ async fn the_deadline_ends_ladders_and_a_late_answer_is_taken_as_late() {
     assert_eq!(world.ended(world.bob).await[0].state, State::Expired);
     let log: Topic = format!("x:ding:{ding}").parse().unwrap();
     assert_eq!(world.events(world.amy, log, kind::CHANGED).await.len(), 2);
-    let confirm = carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of: None };
+    let confirm = carillon_plugin::protocol::ding::Confirm {
+        ding,
+        reply: None,
+        instead_of: None,
+        others: false,
+    };
     world.call(world.bob, confirm.clone()).await.unwrap();
     let bob = world.on_board(ding, world.bob).await;
     assert_eq!((bob.state, bob.late), (State::Confirmed, true));
@@ -250,7 +269,12 @@ async fn whoever_confirms_while_a_step_is_decided_is_not_called() {
     let policy = world.policy(&[(0, App, Recipient), (60, Sms, Recipient)]).await;
     let start = world.now();
     let ding = world.alert(&[world.bob, world.dan], |send| send.policy = Some(policy)).await;
-    let confirm = carillon_plugin::protocol::ding::Confirm { ding, reply: None, instead_of: None };
+    let confirm = carillon_plugin::protocol::ding::Confirm {
+        ding,
+        reply: None,
+        instead_of: None,
+        others: false,
+    };
     let (host, bob) = (world.kit.host().clone(), world.bob);
     world.kit.clock().advance(MINUTE);
     world.kit.before_next_commit(async move {

@@ -4,8 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod answering;
+mod budget;
 mod carrier;
 mod climbing;
+mod instead;
+mod leaving;
 mod many;
+mod quiet;
 mod simulating;
 mod world;

@@ -124,7 +124,7 @@ impl World {
             |&(after_s, channel, whom)| Step { after_s, channel, whom, times: 1, every_s: 60 };
         let steps = steps.iter().map(step).collect();
         let name = self.kit.host().new_id().to_string();
-        let rules = Rules { name, steps, overrides_quiet: false, cost_max: 1_000 };
+        let rules = Rules { cost_max: 1_000, ..rules(&name, steps) };
         self.call(self.amy, CreatePolicy { rules }).await.unwrap().policy
     }
 
@@ -195,6 +195,12 @@ impl World {
             self.carrier.reaches(person.user, &[Push, Email, Sms, Call]);
         }
     }
+}
+
+/// A policy that costs nothing, under the organisation's quiet hours.
+pub fn rules(name: &str, steps: Vec<Step>) -> Rules {
+    let (name, quiet, overriders) = (name.into(), Vec::new(), Vec::new());
+    Rules { name, steps, overrides_quiet: false, quiet, overriders, cost_max: 0 }
 }
 
 /// An alert to these people, now.

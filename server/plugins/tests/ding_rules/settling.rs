@@ -24,7 +24,7 @@ fn step(after_s: u32, channel: carillon_plugin::protocol::Channel, whom: Whom) -
 }
 
 fn rules(name: &str, steps: Vec<Step>) -> Rules {
-    Rules { name: name.into(), steps, overrides_quiet: false, cost_max: 0 }
+    super::world::rules(name, steps)
 }
 
 fn first() -> Step {
@@ -170,12 +170,16 @@ async fn settings_are_checked_and_set_by_who_administers() {
     let usual = settings(&world).await;
     assert_eq!(usual.reach, Reach::Everybody);
     assert_eq!(refused(world.call(world.bob, usual.clone()).await).0, ErrorCode::Forbidden);
-    let quiet = |from_min, until_min| Some(Quiet { from_min, until_min });
+    let quiet = |from_min, until_min| Some(Quiet { from_min, until_min, days: Vec::new() });
     let foreign = RoleId(Ulid(9));
-    let cases: [(Settings, &str); 8] = [
+    let cases: [(Settings, &str); 12] = [
         (Settings { quiet: quiet(1_440, 0), ..usual.clone() }, "quiet.from_min"),
         (Settings { quiet: quiet(0, 1_440), ..usual.clone() }, "quiet.until_min"),
         (Settings { quiet: quiet(60, 60), ..usual.clone() }, "quiet.until_min"),
+        (Settings { cost_a_day: Some(100_000_000_001), ..usual.clone() }, "cost_a_day"),
+        (Settings { cost_a_month: Some(100_000_000_001), ..usual.clone() }, "cost_a_month"),
+        (Settings { currency: "hkd".into(), ..usual.clone() }, "currency"),
+        (Settings { currency: "HK$".into(), ..usual.clone() }, "currency"),
         (Settings { sent_a_day: 0, ..usual.clone() }, "sent_a_day"),
         (Settings { sent_a_day: 1_001, ..usual.clone() }, "sent_a_day"),
         (Settings { paid_a_day: 101, ..usual.clone() }, "paid_a_day"),

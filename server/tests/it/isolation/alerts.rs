@@ -49,7 +49,7 @@ impl Alerts {
         let (after_s, channel, whom) = (0, Channel::App, Whom::Recipient);
         let steps = vec![Step { after_s, channel, whom, times: 1, every_s: 60 }];
         let name = "Fire".to_owned();
-        let rules = Rules { name, steps, overrides_quiet: false, cost_max: 0 };
+        let rules = Rules { name, steps, overrides_quiet: false, quiet: Vec::new(), overriders: Vec::new(), cost_max: 0 };
         let create = CreatePolicy { rules };
         let made = host.call_typed(administering(owner), Some(cid()), &create).await.unwrap();
         let rota = Rota { name: "Desk".into(), turns: Vec::new() };
