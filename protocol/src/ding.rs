@@ -64,10 +64,17 @@ operations! {
     "ding.duty.update": UpdateDuty => Done, State, ADMIN;
     /// Removes a rota that no policy names; needs `organisation`.
     "ding.duty.remove": RemoveDuty => Done, State, ADMIN;
+    /// Who stands in for somebody, and for whom they do.
+    "ding.deputy.get": GetDeputy => DeputyFound, Read, READ;
+    /// Says who stands in for the caller; who administers says it for anybody.
+    "ding.deputy.set": SetDeputy => Done, State, WRITE;
     /// Lets the ladder of an alert go on.
     "ding.advance": Advance => Done, State, Access::System;
     /// Hands to those who carry it what was due, for whoever has not answered since.
     "ding.deliver": Deliver => Done, State, Access::System;
+    /// Calls somebody instead of recipients who have not answered, once for all of them; or tells
+    /// them that all have.
+    "ding.instead": Instead => Done, State, Access::System;
     /// Tells the next of many recipients that an alert was taken back.
     "ding.spread": Spread => Done, State, Access::System;
     /// Takes in a file or a voice note that an alert is to carry: `POST /v1/ding/attachments`.

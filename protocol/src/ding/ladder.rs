@@ -97,7 +97,11 @@ pub struct Rules {
     pub overrides_quiet: bool,
     /// Quiet hours of its own, at most 7, instead of the organisation's; none, those. Together they
     /// leave some time in each week.
-    #[serde(default, deserialize_with = "field::named_list", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "field::named_list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = DING_QUIET_MAX))]
     pub quiet: Vec<Quiet>,
     /// Who may pass over quiet hours under this policy, by their roles, besides those who may

@@ -156,7 +156,7 @@ async fn a_board_is_a_table_in_which_nothing_counts() {
     let evil = "=HYPERLINK(\"http://evil\")".to_owned();
     let decline = Decline { ding, reason: evil };
     server.host().call_typed(bob.caller(), None, &decline).await.unwrap();
-    let confirm = Confirm { ding, reply: Some("好".into()), instead_of: None };
+    let confirm = Confirm { ding, reply: Some("好".into()), instead_of: None, others: false };
     server.host().call_typed(carol.caller(), None, &confirm).await.unwrap();
 
     let path = format!("/v1/ding/{ding}/recipients.csv");
@@ -209,7 +209,7 @@ async fn a_robot_of_dingtalks_sends_looks_and_recalls() {
     let ding: DingId = sent["openDingId"].as_str().unwrap().parse().unwrap();
     shown(&server, &carol, ding).await;
     shown(&server, &bob, ding).await;
-    let confirm = Confirm { ding, reply: None, instead_of: None };
+    let confirm = Confirm { ding, reply: None, instead_of: None, others: false };
     server.host().call_typed(bob.caller(), None, &confirm).await.unwrap();
     let named = json!({ "robotCode": "dingbot", "openDingId": ding });
     let (status, read) = dingtalk(&server, token, "readStatuses/query", named.clone()).await;

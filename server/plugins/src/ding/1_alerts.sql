@@ -69,8 +69,11 @@ CREATE INDEX ding_stand_in_of ON ding_stand_in (ding, instead_of);
 CREATE INDEX ding_stand_in_user ON ding_stand_in (user_id, ding);
 
 CREATE TABLE ding_attempt (
-    -- `{ding}:{recipient}:{step}:{nth}`: whoever carries it knows it by this.
+    -- `{ding}:{recipient}:{step}:{nth}`.
     key TEXT PRIMARY KEY,
+    -- The key that whoever carries it knows it by: of several recipients for whom somebody is
+    -- called once, the first one's.
+    sent TEXT NOT NULL,
     ding TEXT NOT NULL,
     -- The recipient.
     user_id TEXT NOT NULL,
@@ -81,12 +84,16 @@ CREATE TABLE ding_attempt (
     channel TEXT NOT NULL,
     at BIGINT NOT NULL,
     turn BIGINT NOT NULL,
+    -- Whether it makes a noise.
+    sound BIGINT NOT NULL,
     outcome TEXT NOT NULL,
     why TEXT,
     skip TEXT,
     cost BIGINT NOT NULL
 );
 CREATE INDEX ding_attempt_user ON ding_attempt (ding, user_id, at);
+CREATE INDEX ding_attempt_sent ON ding_attempt (sent);
+CREATE INDEX ding_attempt_instead ON ding_attempt (ding, reached, at) WHERE reached <> user_id;
 CREATE INDEX ding_attempt_trying ON ding_attempt (ding, turn) WHERE outcome = 'trying';
 
 -- The texts and calls that somebody got on a day of theirs.

@@ -11,10 +11,12 @@ use carillon_protocol::{
 
 use super::{
     list,
-    rows::{self, Alert, Recipient, place, recipient, topic, unknown},
+    rows::{self, Alert, RECIPIENT, Recipient, place, recipient, topic, unknown},
     stop::Stop,
 };
 
+/// For how many people somebody confirms in one transaction.
+const PAGE: usize = 100;
 /// Alerts that a device says at a time that it has.
 const RECEIVED_MAX: usize = 100;
 
@@ -70,6 +72,9 @@ pub(super) async fn confirm(ctx: Ctx, args: Confirm) -> Result<Done> {
     let caller = ctx.caller().user;
     let alert = list::known(&ctx, args.ding).await?;
     let reply = args.reply.as_deref().map(|reply| words("reply", reply)).transpose()?;
+    if args.others {
+        return others(&ctx, &alert, reply).await;
+    }
     let user = args.instead_of.unwrap_or(caller);
     let recipient = recipient(&ctx, args.ding, user).await?.ok_or_else(unknown)?;
     let stand_ins = rows::stand_ins(&ctx, args.ding, user).await?;
@@ -86,6 +91,41 @@ pub(super) async fn confirm(ctx: Ctx, args: Confirm) -> Result<Done> {
         ctx.commit(tx).await?;
     }
     Ok(Done {})
+}
+
+/// Confirms for everybody for whom the caller was called, some in each transaction.
+async fn others(ctx: &Ctx, alert: &Alert, reply: Option<String>) -> Result<Done> {
+    if alert.reply_required && reply.is_none() {
+        return Err(Error::bad_arg("reply", "this alert needs a reply: write one"));
+    }
+    let (ding, caller) = (alert.ding, ctx.caller().user);
+    if !list::was_called(ctx, ding).await? {
+        return Err(unknown());
+    }
+    loop {
+        let sql = format!(
+            "SELECT {RECIPIENT} FROM ding_stand_in s
+             JOIN ding_recipient r ON r.ding = s.ding AND r.user_id = s.instead_of
+             WHERE s.ding = $1 AND s.user_id = $2 AND r.state < $3
+             ORDER BY r.user_id LIMIT {PAGE}"
+        );
+        let which = [ding.into(), caller.into(), place(State::Confirmed)];
+        let rows = ctx.query(&sql, which).await?;
+        let mut tx = ctx.tx();
+        for row in &rows {
+            let recipient = Recipient::of(row, 0)?;
+            let stand_ins = rows::stand_ins(ctx, ding, recipient.user).await?;
+            let by = Some(caller);
+            let answer = Answer { state: State::Confirmed, by, reply: reply.clone() };
+            answer.put(ctx, &mut tx, alert, (&recipient, &stand_ins)).await?;
+        }
+        if !rows.is_empty() {
+            ctx.commit(tx).await?;
+        }
+        if rows.len() < PAGE {
+            return Ok(Done {});
+        }
+    }
 }
 
 /// `ding.decline`.
@@ -143,7 +183,7 @@ impl Answer {
             State::Expired if alert.recalled_at.is_some() => {
                 return Err(Error::conflict("this alert was taken back"));
             }
-            State::Queued | State::Delivered | State::Seen | State::Expired => {}
+            State::Queued | State::Delivered | State::Seen | State::Expired | State::Withdrawn => {}
         }
         let (ding, user, state, now) = (alert.ding, recipient.user, self.state, ctx.now());
         let late = alert.confirm_by.is_some_and(|by| by <= now);

@@ -5,18 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_plugin::{Caller, Ctx, Result};
+use carillon_plugin::{Caller, Ctx, Error, Result};
 use carillon_protocol::{
-    UserId,
-    ding::{Channel, Deliver, Done, State},
+    Channel, ErrorCode, UserId,
+    ding::{Deliver, Done, State},
     limits::{ALERT_BODY_LEN_MAX, ALERT_TITLE_LEN_MAX, ATTEMPTS_PER_CALL_MAX},
-    notify::{self, To},
+    notify::{self, Subject, To},
 };
 
 use super::{
-    audience::{self, Person},
+    audience,
     rows::{self, Alert, choice, place, unknown},
-    stop::{subject, subject_instead},
+    stop::subject,
     words::Words,
 };
 
@@ -24,9 +24,8 @@ use super::{
 const WORTH_S: i64 = 24 * 60 * 60;
 /// The shortest time that is worth it, in seconds.
 const WORTH_MIN_S: i64 = 60;
-
-/// What is told in one call: through what, in which words, and instead of whom.
-type Group = (Channel, &'static str, Option<UserId>);
+/// For how long something is handed over that is not taken; then the board says so.
+const PATIENCE_MS: i64 = 10 * 60 * 1000;
 
 /// `ding.deliver`.
 pub(super) async fn deliver(ctx: Ctx, args: Deliver) -> Result<Done> {
@@ -34,66 +33,104 @@ pub(super) async fn deliver(ctx: Ctx, args: Deliver) -> Result<Done> {
     if alert.recalled_at.is_some() {
         return Ok(Done {});
     }
-    let sql = "SELECT a.key, a.user_id, a.reached, a.channel FROM ding_attempt a
+    let sql = "SELECT a.key, a.user_id, a.channel, a.at FROM ding_attempt a
                JOIN ding_recipient r ON r.ding = a.ding AND r.user_id = a.user_id
                WHERE a.ding = $1 AND a.turn = $2 AND a.outcome = 'trying' AND r.state < $3
+                   AND a.reached = a.user_id
                ORDER BY a.key";
     let asked = [args.ding.into(), args.turn.into(), place(State::Confirmed)];
-    let mut tries: Vec<(Channel, UserId, To)> = Vec::new();
+    let (mut tries, mut at) = (Vec::new(), ctx.now());
     for row in ctx.query(sql, asked).await? {
-        let to = To { key: row.get(0)?, user: row.get(2)? };
-        tries.push((choice(row.get(3)?)?, row.get(1)?, to));
+        tries.push((choice(row.get(2)?)?, To { key: row.get(0)?, user: row.get(1)? }));
+        at = at.min(row.get(3)?);
     }
-    let users = tries.iter().flat_map(|(_, recipient, to)| [*recipient, to.user]);
-    let users: BTreeSet<UserId> = users.chain([alert.by]).collect();
+    let users: BTreeSet<UserId> =
+        tries.iter().map(|(_, to): &(Channel, To)| to.user).chain([alert.by]).collect();
     let people = audience::people(&ctx, alert.org, &users).await?;
-    let mut groups: BTreeMap<Group, Vec<To>> = BTreeMap::new();
-    for (channel, recipient, to) in tries {
+    // Who left has no name here; their alerts stay.
+    let by = people.get(&alert.by).map_or("?", |person| &person.name);
+    let mut groups: BTreeMap<(Channel, &str), Vec<To>> = BTreeMap::new();
+    for (channel, to) in tries {
         let Some(person) = people.get(&to.user) else { continue };
-        let instead_of = Some(recipient).filter(|recipient| *recipient != to.user);
-        let group = (channel, Words::of(&person.locale).lang, instead_of);
-        groups.entry(group).or_default().push(to);
+        groups.entry((channel, Words::of(&person.locale).lang)).or_default().push(to);
     }
-    for (group, all) in groups {
+    for ((channel, lang), all) in groups {
         for to in all.chunks(ATTEMPTS_PER_CALL_MAX) {
-            let send = told(&ctx, &alert, &people, group, to.to_vec())?;
-            ctx.call_as(Caller::for_plugin(alert.by, alert.org), None, &send).await?;
+            let (tag, link) = (alert.ding.to_string(), format!("/ding/{}", alert.ding));
+            let told = Told { channel, by, first: None, words: Words::of(lang), tag, link };
+            hand_over(&ctx, &alert, told, (subject(alert.ding), to.to_vec(), at)).await?;
         }
     }
+    stop_answered(&ctx, &alert, args.turn).await?;
     Ok(Done {})
 }
 
-fn told(
+/// Takes back what was handed over while somebody answered.
+async fn stop_answered(ctx: &Ctx, alert: &Alert, turn: u64) -> Result<()> {
+    let sql = "SELECT DISTINCT user_id FROM ding_attempt
+               WHERE ding = $1 AND turn = $2 AND reached = user_id AND outcome = 'cancelled'";
+    let rows = ctx.query(sql, [alert.ding.into(), turn.into()]).await?;
+    let users: Vec<UserId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    if !users.is_empty() {
+        let cancel = notify::Cancel { subject: subject(alert.ding), users };
+        ctx.call_as(Caller::for_plugin(alert.by, alert.org), None, &cancel).await?;
+    }
+    Ok(())
+}
+
+/// What people are told.
+pub(super) struct Told<'a> {
+    /// Through what.
+    pub channel: Channel,
+    /// The name of who sends it.
+    pub by: &'a str,
+    /// What comes first.
+    pub first: Option<&'a str>,
+    /// In which words.
+    pub words: &'a Words,
+    /// What takes its place on a screen.
+    pub tag: String,
+    /// Where it leads.
+    pub link: String,
+}
+
+/// Hands over tries that were made at a time. What is not taken is handed over again, and after a
+/// while the board says that it failed.
+pub(super) async fn hand_over(
     ctx: &Ctx,
     alert: &Alert,
-    people: &BTreeMap<UserId, Person>,
-    (channel, lang, instead_of): Group,
-    to: Vec<To>,
-) -> Result<notify::Send> {
-    let ding = alert.ding;
-    let words = Words::of(lang);
-    // Who left has no name here; their alerts stay.
-    let name = |user: UserId| people.get(&user).map_or("?", |person| &person.name);
-    let answers = channel == Channel::Sms;
-    let body = words.body(
-        &alert.text,
-        instead_of.map(name),
-        (answers, alert.reply_required),
-        ALERT_BODY_LEN_MAX,
+    told: Told<'_>,
+    (subject, to, at): (Subject, Vec<To>, i64),
+) -> Result<()> {
+    let keys: Vec<String> = to.iter().map(|to| to.key.clone()).collect();
+    let (channel, told) = (told.channel, written(ctx, alert, told)?);
+    let send = notify::Send { subject, channel, alert: told, to };
+    let error = match ctx.call_as(Caller::for_plugin(alert.by, alert.org), None, &send).await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if ctx.now() - at < PATIENCE_MS {
+        // Tried again, however often; nothing else waits for it.
+        return Err(Error::new(ErrorCode::Busy, error.body().msg.clone()));
+    }
+    tracing::error!(ding = %alert.ding, %error, "what an alert tells was not taken");
+    let mut tx = ctx.tx();
+    tx.run_rows(
+        "UPDATE ding_attempt SET outcome = 'failed', why = 'it was not taken'
+         WHERE outcome = 'trying' AND sent IN (VALUES {rows})",
+        keys.into_iter().map(|key| vec![key.into()]).collect(),
     );
+    ctx.commit(tx).await.map(drop)
+}
+
+fn written(ctx: &Ctx, alert: &Alert, told: Told<'_>) -> Result<notify::Alert> {
+    let Told { channel, by, first, words, tag, link } = told;
+    let answers = channel == Channel::Sms;
+    let body = words.body(&alert.text, first, (answers, alert.reply_required), ALERT_BODY_LEN_MAX);
     let left_s = alert.confirm_by.map_or(WORTH_S, |by| (by - ctx.now()) / 1000);
     let can_press = channel == Channel::Call && !alert.reply_required;
-    let (subject, tag, link) = match instead_of {
-        None => (subject(ding), ding.to_string(), format!("/ding/{ding}")),
-        Some(of) => (
-            subject_instead(ding, of),
-            format!("{ding}:{of}"),
-            // Who confirms without opening the app confirms for this recipient.
-            format!("/ding/{ding}?instead_of={of}"),
-        ),
-    };
-    let told = notify::Alert {
-        title: words.title(name(alert.by), ALERT_TITLE_LEN_MAX),
+    Ok(notify::Alert {
+        title: words.title(by, ALERT_TITLE_LEN_MAX),
         body,
         link: Some(link),
         tag,
@@ -101,6 +138,5 @@ fn told(
         confirm: !alert.reply_required || answers,
         lang: Some(words.lang.to_owned()),
         ask: can_press.then(|| words.ask.to_owned()),
-    };
-    Ok(notify::Send { subject, channel, alert: told, to })
+    })
 }

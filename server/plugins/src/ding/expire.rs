@@ -1,6 +1,7 @@
-//! The deadline of an alert passes: whoever has not answered is alerted no more.
+//! The deadline of an alert passes, or somebody leaves: whoever has not answered is alerted no
+//! more.
 
-use carillon_plugin::{Ctx, Result};
+use carillon_plugin::{Ctx, Result, Tx};
 use carillon_protocol::{
     Topic, UserId,
     ding::{Advance, ChangedData, EndedData, State, kind},
@@ -8,7 +9,7 @@ use carillon_protocol::{
 
 use super::{
     advance::PAGE,
-    rows::{self, Alert, place, topic},
+    rows::{Alert, place, topic},
     stop::Stop,
 };
 
@@ -22,11 +23,7 @@ pub(super) async fn page(ctx: &Ctx, alert: &Alert) -> Result<bool> {
     );
     let rows = ctx.query(&sql, open).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-    let (Some(&first), Some(&last)) = (users.first(), users.last()) else { return Ok(false) };
-    let sql = "SELECT user_id, instead_of FROM ding_stand_in
-               WHERE ding = $1 AND instead_of >= $2 AND instead_of <= $3";
-    let rows = ctx.query(sql, [ding.into(), first.into(), last.into()]).await?;
-    let others = rows::by::<UserId, UserId>(&rows, 1, |row| row.get(0))?;
+    let Some(&last) = users.last() else { return Ok(false) };
     let mut tx = ctx.tx();
     tx.run_one(
         "UPDATE ding_alert SET turn = turn + 1
@@ -40,24 +37,59 @@ pub(super) async fn page(ctx: &Ctx, alert: &Alert) -> Result<bool> {
          WHERE ding = $3 AND state < $4 AND user_id <= $5",
         [place(State::Expired), now.into(), ding.into(), place(State::Confirmed), last.into()],
     );
-    let state = State::Expired;
-    for &user in &users {
-        let ended = EndedData { ding, state, by: None, instead_of: None };
-        tx.emit(Topic::User(user), kind::ENDED, &ended);
-        for &other in others.get(&user).into_iter().flatten() {
-            let ended = EndedData { instead_of: Some(user), ..ended };
-            tx.emit(Topic::User(other), kind::ENDED, &ended);
-        }
-        let after_ms = now - alert.begins_at;
-        let changed = ChangedData { ding, user, state, handled_by: None, after_ms };
-        tx.emit(topic(ding), kind::CHANGED, &changed);
-    }
-    let stop = Stop::between(ctx, ding, (first, last)).await?;
-    stop.put(&mut tx, ding, |user| users.binary_search(user).is_ok());
+    ended(ctx, &mut tx, alert, &users, State::Expired).await?;
     let is_full = users.len() == PAGE;
     if is_full {
         tx.after(0, &ding.to_string(), &Advance { ding });
     }
     ctx.commit(tx).await?;
     Ok(is_full)
+}
+
+/// Says that an alert is over for these recipients, by their ids: they are alerted no more, and
+/// nobody instead of them.
+pub(super) async fn ended(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    alert: &Alert,
+    users: &[UserId],
+    state: State,
+) -> Result<()> {
+    let (Some(&first), Some(&last)) = (users.first(), users.last()) else { return Ok(()) };
+    let (ding, after_ms) = (alert.ding, ctx.now() - alert.begins_at);
+    let counts = |user: &UserId| users.binary_search(user).is_ok();
+    let stop = Stop::between(ctx, ding, (first, last)).await?;
+    for &user in users {
+        let ended = EndedData { ding, state, by: None, instead_of: None };
+        tx.emit(Topic::User(user), kind::ENDED, &ended);
+        let changed = ChangedData { ding, user, state, handled_by: None, after_ms };
+        tx.emit(topic(ding), kind::CHANGED, &changed);
+    }
+    for &(other, of) in stop.others.iter().filter(|(_, of)| counts(of)) {
+        let ended = EndedData { ding, state, by: None, instead_of: Some(of) };
+        tx.emit(Topic::User(other), kind::ENDED, &ended);
+    }
+    stop.put(tx, ding, counts);
+    Ok(())
+}
+
+/// Takes out recipients who are not in the organisation any more.
+pub(super) async fn withdraw(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    alert: &Alert,
+    users: &[UserId],
+) -> Result<()> {
+    tx.run_rows(
+        format!(
+            "UPDATE ding_recipient SET state = {}, at = {}, next_at = NULL, waiting = NULL,
+                 remind = 0
+             WHERE state < {} AND (ding, user_id) IN (VALUES {{rows}})",
+            State::Withdrawn as i64,
+            ctx.now(),
+            State::Confirmed as i64
+        ),
+        users.iter().map(|&user| vec![alert.ding.into(), user.into()]).collect(),
+    );
+    ended(ctx, tx, alert, users, State::Withdrawn).await
 }

@@ -11,6 +11,7 @@ use carillon_protocol::{
 
 use super::{
     alert::Views,
+    instead::Waiting,
     rows::{self, Alert, COLUMNS, RECIPIENT, Recipient, WIDTH, unknown},
 };
 
@@ -40,8 +41,15 @@ pub(super) async fn known(ctx: &Ctx, ding: DingId) -> Result<Alert> {
 /// How far an alert has come with the caller, or with one for whom the caller was called.
 async fn mine(ctx: &Ctx, ding: DingId) -> Result<Option<Mine>> {
     let user = ctx.caller().user;
-    let recipient = rows::recipient(ctx, ding, user).await?;
-    if let Some(recipient) = recipient.filter(Recipient::is_shown) {
+    let recipient = rows::recipient(ctx, ding, user).await?.filter(Recipient::is_shown);
+    if recipient.as_ref().is_some_and(Recipient::is_open) {
+        return Ok(recipient.map(|it| it.mine()));
+    }
+    // What waits for an answer comes before what has one.
+    if let Some(mine) = Waiting::of(ctx, ding, user).await?.mine() {
+        return Ok(Some(mine));
+    }
+    if let Some(recipient) = recipient {
         return Ok(Some(recipient.mine()));
     }
     let sql = format!(
@@ -51,6 +59,12 @@ async fn mine(ctx: &Ctx, ding: DingId) -> Result<Option<Mine>> {
     );
     let row = ctx.query_one(&sql, [ding.into(), user.into()]).await?;
     row.map(|row| Ok(instead(&Recipient::of(&row, 0)?))).transpose()
+}
+
+/// Whether the caller was called instead of anybody.
+pub(super) async fn was_called(ctx: &Ctx, ding: DingId) -> Result<bool> {
+    let sql = "SELECT 1 FROM ding_stand_in WHERE ding = $1 AND user_id = $2 LIMIT 1";
+    Ok(ctx.query_one(sql, [ding.into(), ctx.caller().user.into()]).await?.is_some())
 }
 
 /// The same for whoever was called instead.
@@ -84,6 +98,7 @@ pub(super) async fn tally(ctx: &Ctx, ding: DingId) -> Result<Tally> {
             State::Declined => tally.declined = people,
             State::Expired => tally.expired = people,
             State::Recalled => tally.recalled = people,
+            State::Withdrawn => tally.withdrawn = people,
         }
     }
     Ok(tally)
@@ -104,7 +119,10 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
     let views = Views::of(&ctx, found.iter().map(|(alert, _)| alert)).await?;
     let user = ctx.caller().user;
     let mut dings = Vec::new();
-    for (alert, mine) in found {
+    for (alert, mut mine) in found {
+        if mine.as_ref().is_some_and(|mine| mine.instead_of.is_some()) {
+            mine = Waiting::of(&ctx, alert.ding, user).await?.mine().or(mine);
+        }
         let mut ding = views.seen_by(&ctx, &alert, user).await?;
         if mine.is_none() {
             ding.sent = Some(tally(&ctx, alert.ding).await?);

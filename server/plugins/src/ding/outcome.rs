@@ -1,11 +1,11 @@
 //! What the plugin `notify` says: what became of attempts, and what people answered to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_plugin::{Ctx, Error, Result, Tx};
+use carillon_plugin::{Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
-    DingId, ErrorCode, Event, UserId,
-    ding::{Outcome, ReachedData, State, kind},
+    Channel, DingId, ErrorCode, Event, UserId,
+    ding::{Confirm, Outcome, ReachedData, State, kind},
     notify::{self, AnsweredData, AttemptedData, Subject},
 };
 
@@ -14,32 +14,77 @@ use super::{
     rows::{self, recipient, topic, word},
 };
 
-/// `notify.attempted`.
-pub(super) async fn attempted(ctx: Ctx, event: Event) -> Result<Tx> {
-    let data: AttemptedData = event.data.to().map_err(Error::internal)?;
-    let mut tx = ctx.tx();
-    let Some(ding) = ours(&data.subject) else { return Ok(tx) };
-    let mut counts: BTreeMap<String, (Outcome, u32)> = BTreeMap::new();
-    for result in &data.results {
-        let (outcome, why) = (outcome(result.outcome), result.why.clone());
-        tx.run(
-            "UPDATE ding_attempt SET outcome = $1, why = $2
-             WHERE key = $3 AND ding = $4 AND outcome <> 'delivered'",
-            [word(outcome).into(), why.into(), result.key.as_str().into(), ding.into()],
-        );
-        counts.entry(word(outcome)).or_insert((outcome, 0)).1 += 1;
-        if outcome == Outcome::Delivered && recipient_of(&result.key) == Some(result.user) {
-            arrived(&ctx, &mut tx, ding, result.user).await?;
+/// Keys of one statement.
+const KEYS_MAX: usize = 500;
+
+/// What became of an attempt.
+#[derive(Debug, Clone)]
+struct Became {
+    ding: DingId,
+    channel: Channel,
+    outcome: Outcome,
+    why: Option<String>,
+}
+
+/// `notify.attempted`: as many reports as there are, in one transaction.
+pub(super) async fn attempted(ctx: Ctx, events: Vec<Event>) -> Result<Tx> {
+    let mut became: BTreeMap<String, Became> = BTreeMap::new();
+    let mut arrived = BTreeSet::new();
+    for event in &events {
+        let data: AttemptedData = event.data.to().map_err(Error::internal)?;
+        let Some(ding) = ours(&data.subject) else { continue };
+        for result in data.results {
+            let (outcome, channel) = (outcome(result.outcome), data.channel);
+            let is_own = recipient_of(&result.key) == Some(result.user);
+            if outcome == Outcome::Delivered && is_own {
+                arrived.insert((ding, result.user));
+            }
+            let new = Became { ding, channel, outcome, why: result.why };
+            // What arrived has arrived, whatever is said later.
+            let before = became.entry(result.key).or_insert_with(|| new.clone());
+            if before.outcome != Outcome::Delivered {
+                *before = new;
+            }
         }
     }
-    for (outcome, people) in counts.into_values() {
-        let reached = ReachedData { ding, channel: data.channel, outcome, people };
+    let mut tx = ctx.tx();
+    let mut alike: BTreeMap<(String, Option<String>), Vec<String>> = BTreeMap::new();
+    let mut people: BTreeMap<(DingId, Channel, String), (Outcome, u32)> = BTreeMap::new();
+    for (key, Became { ding, channel, outcome, why }) in became {
+        people.entry((ding, channel, word(outcome))).or_insert((outcome, 0)).1 += 1;
+        alike.entry((word(outcome), why)).or_default().push(key);
+    }
+    for ((outcome, why), keys) in alike {
+        for keys in keys.chunks(KEYS_MAX) {
+            write(&mut tx, &outcome, why.as_deref(), keys);
+        }
+    }
+    for (ding, user) in arrived {
+        come(&ctx, &mut tx, ding, user).await?;
+    }
+    for ((ding, channel, _), (outcome, people)) in people {
+        let reached = ReachedData { ding, channel, outcome, people };
         tx.emit(topic(ding), kind::REACHED, &reached);
     }
     Ok(tx)
 }
 
-async fn arrived(ctx: &Ctx, tx: &mut Tx, ding: DingId, user: UserId) -> Result<()> {
+/// Writes down what became of attempts, of all recipients for whom each was made.
+fn write(tx: &mut Tx, outcome: &str, why: Option<&str>, keys: &[String]) {
+    let places: Vec<String> = (0..keys.len()).map(|place| format!("${}", place + 3)).collect();
+    let first = [outcome.into(), why.into()].into_iter();
+    let row: Vec<Value> = first.chain(keys.iter().map(|key| key.as_str().into())).collect();
+    tx.run(
+        format!(
+            "UPDATE ding_attempt SET outcome = $1, why = $2
+             WHERE outcome <> 'delivered' AND sent IN ({})",
+            places.join(", ")
+        ),
+        row,
+    );
+}
+
+async fn come(ctx: &Ctx, tx: &mut Tx, ding: DingId, user: UserId) -> Result<()> {
     let Some(recipient) = recipient(ctx, ding, user).await? else { return Ok(()) };
     if recipient.state == State::Queued {
         let alert = rows::alert(ctx, ding).await?;
@@ -74,7 +119,14 @@ pub(super) async fn answered(ctx: Ctx, event: Event) -> Result<Tx> {
     if alert.reply_required && reply.is_none() {
         return Ok(tx);
     }
-    let answer = Answer { state, by, reply };
+    if let Some(by) = by {
+        // Whoever is called for many takes care of all of them.
+        let mut tx = tx.on_behalf_of(by, alert.org);
+        let confirm = Confirm { ding, reply, instead_of: None, others: true };
+        tx.after(0, &format!("others:{ding}:{by}"), &confirm);
+        return Ok(tx);
+    }
+    let answer = Answer { state, by: None, reply };
     match answer.put(&ctx, &mut tx, &alert, (&recipient, &stand_ins)).await {
         // Something else was answered before.
         Err(error) if error.code() == ErrorCode::Conflict => Ok(ctx.tx()),

@@ -147,7 +147,7 @@ impl Recipient {
     /// As the recipient sees it.
     pub(super) fn mine(&self) -> Mine {
         let (state, at, reply) = (self.state, self.at, self.reply.clone());
-        Mine { state, at, reply, instead_of: None }
+        Mine { state, at, reply, instead_of: None, others: 0 }
     }
 }
 
@@ -167,7 +167,7 @@ pub(super) async fn stand_ins(ctx: &Ctx, ding: DingId, of: UserId) -> Result<Vec
 }
 
 /// The states in the order of their places, which stand in the table.
-const STATES: [State; 7] = [
+const STATES: [State; 8] = [
     State::Queued,
     State::Delivered,
     State::Seen,
@@ -175,6 +175,7 @@ const STATES: [State; 7] = [
     State::Declined,
     State::Expired,
     State::Recalled,
+    State::Withdrawn,
 ];
 
 /// The place of a state.

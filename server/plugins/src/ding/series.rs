@@ -8,10 +8,11 @@ use carillon_plugin::{Audited, Caller, Ctx, Error, Result, Tx};
 use carillon_protocol::{
     ErrorCode, OrgId, SeriesId, UserId,
     ding::{Again, Done, EndSeries, ListSeries, Send, Series, SeriesListed},
+    id::Ulid,
 };
 
 use super::{
-    audience,
+    audience, recall,
     recurrence::Recurrence,
     revision::{json, read},
     rights,
@@ -107,6 +108,15 @@ impl Running {
         tx
     }
 
+    /// It ends, and says why, also in the audit log: nothing goes out in the name of somebody who
+    /// may not send it.
+    fn stopped(&self, ctx: &Ctx, why: &Error) -> Tx {
+        let tx = self.moved(ctx, None, Some(&why.body().msg));
+        let mut tx = tx.on_behalf_of(UserId(Ulid::nil()), self.by.org);
+        tx.audit(Audited::named(recall::REFUSED, format!("ding_series:{}", self.series)));
+        tx
+    }
+
     /// The alert that is due.
     async fn draft(&self, ctx: &Ctx, at: i64, tx: &mut Tx) -> Result<Draft> {
         let settings = settings::load(ctx, self.by.org).await?;
@@ -133,7 +143,7 @@ pub(super) async fn again(ctx: Ctx, args: Again) -> Result<Done> {
             let tx = match refusal(&error) {
                 Refusal::Later => return Err(error),
                 Refusal::Skip => running.moved(&ctx, next, None),
-                Refusal::Stop => running.moved(&ctx, None, Some(&error.body().msg)),
+                Refusal::Stop => running.stopped(&ctx, &error),
             };
             ctx.commit(tx).await?;
             return Ok(Done {});

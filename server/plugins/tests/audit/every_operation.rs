@@ -65,6 +65,7 @@ const NOT_IN_IT: [(&str, &[&str]); 11] = [
             "ding.attach",
             "ding.advance",
             "ding.deliver",
+            "ding.instead",
             "ding.spread",
             "ding.again",
         ],
@@ -160,6 +161,9 @@ async fn group(
     let args = json!({ "title": "Bridge", "members": [] });
     let conv = call(world.amy, "conv.create", args).await["conv"].clone();
     call(world.amy, "conv.update", json!({ "conv": conv, "title": "Upper bridge" })).await;
+    let rules = json!({ "mention_all": "owners", "ding_all": "members" });
+    call(world.amy, "conv.rules.set", json!({ "conv": conv, "rules": rules })).await;
+    call(world.amy, "conv.limits.set", json!({ "rules": rules })).await;
     call(world.amy, "conv.member.add", json!({ "conv": conv, "users": [other] })).await;
     call(world.amy, "conv.member.remove", json!({ "conv": conv, "users": [other] })).await;
     conv
@@ -218,6 +222,8 @@ async fn alerts(world: &World, other: &Value, call: &impl AsyncFn(Caller, &str, 
     let rota = json!({ "name": "Front desk", "turns": [] });
     call(amy, "ding.duty.update", json!({ "duty": duty, "rota": rota })).await;
     call(amy, "ding.duty.remove", json!({ "duty": duty })).await;
+    let deputy = json!({ "user": other, "deputy": { "deputy": amy.user } });
+    call(amy, "ding.deputy.set", deputy).await;
     let mut settings = call(amy, "ding.settings.get", json!({})).await;
     settings["sent_a_day"] = json!(7);
     call(amy, "ding.settings.set", settings).await;

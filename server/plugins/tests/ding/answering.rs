@@ -18,7 +18,7 @@ use super::{
 const MINUTE: i64 = 60_000;
 
 fn confirm(ding: carillon_plugin::protocol::DingId) -> Confirm {
-    Confirm { ding, reply: None, instead_of: None }
+    Confirm { ding, reply: None, instead_of: None, others: false }
 }
 
 #[tokio::test]

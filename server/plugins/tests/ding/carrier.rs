@@ -12,7 +12,8 @@ use carillon_plugin::{
         Access, Channel, Command, Effect, Topic, UserId,
         ding::Done as Told,
         notify::{
-            AnsweredData, AttemptedData, Cancel, Done, Reach, Reachable, Reached, Send, Way, kind,
+            AnsweredData, AttemptedData, Cancel, Done, Reach, Reachable, Reached, Send, To, Way,
+            kind,
         },
     },
 };
@@ -39,6 +40,8 @@ struct Book {
     cancelled: Vec<(i64, Cancel)>,
     /// How many calls of `notify.send` are refused from now on.
     refuses: u32,
+    /// Whether it cannot say who has which addresses.
+    is_broken: bool,
 }
 
 /// What the tests set and see.
@@ -90,6 +93,11 @@ impl Carrier {
         self.book(|book| book.refuses = calls);
     }
 
+    /// It cannot say who has which addresses, or it can again.
+    pub fn is_broken(&self, is_broken: bool) {
+        self.book(|book| book.is_broken = is_broken);
+    }
+
     /// What was handed over since the last look.
     pub fn carried(&self) -> Vec<Carried> {
         self.book(|book| std::mem::take(&mut book.carried))
@@ -111,6 +119,9 @@ impl Carrier {
 }
 
 async fn reach(ctx: Ctx, args: Reach) -> Result<Reached> {
+    if ctx.state::<Carrier>().book(|book| book.is_broken) {
+        return Err(Error::internal(std::io::Error::other("the addresses cannot be read")));
+    }
     Ok(ctx.state::<Carrier>().book(|book| Reached {
         people: args.users.iter().filter_map(|user| book.people.get(user).cloned()).collect(),
         ways: book.prices.iter().map(|(&channel, &cents)| Way { channel, cents }).collect(),

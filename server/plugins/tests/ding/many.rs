@@ -52,7 +52,10 @@ async fn everybody_of_many_is_shown_an_alert_once_and_its_end() {
     assert_eq!(told("ding.called"), (PEOPLE, PEOPLE));
 
     for caller in &crowd[..30] {
-        world.call(*caller, Confirm { ding, reply: None, instead_of: None }).await.unwrap();
+        world
+            .call(*caller, Confirm { ding, reply: None, instead_of: None, others: false })
+            .await
+            .unwrap();
     }
     let status = |states, after| Status { ding, states, after, limit: Some(20) };
     let first = world.call(world.amy, status(vec![State::Confirmed], None)).await.unwrap();
@@ -78,7 +81,10 @@ async fn the_deadline_of_many_passes_for_each_once() {
     send.within_ms = Some(60_000);
     let ding = world.call(world.amy, send).await.unwrap().ding;
     world.kit.settle().await;
-    world.call(crowd[0], Confirm { ding, reply: None, instead_of: None }).await.unwrap();
+    world
+        .call(crowd[0], Confirm { ding, reply: None, instead_of: None, others: false })
+        .await
+        .unwrap();
     world.kit.committed();
     world.pass(60_000).await;
     let changed = world.kit.committed();
@@ -94,7 +100,10 @@ async fn digests_are_told_how_many_were_sent_and_how_soon_people_confirmed() {
     let ding = world.alert(&[world.bob, world.carol, world.dan], |_| {}).await;
     for (who, after) in [(world.bob, 1_000), (world.carol, 4_000), (world.dan, 20_000)] {
         world.pass(after).await;
-        world.call(who, Confirm { ding, reply: None, instead_of: None }).await.unwrap();
+        world
+            .call(who, Confirm { ding, reply: None, instead_of: None, others: false })
+            .await
+            .unwrap();
     }
     let period = Period { org: world.org, conv: None, from, to: world.now() + 1 };
     for (name, number) in

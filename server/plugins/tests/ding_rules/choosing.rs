@@ -79,7 +79,7 @@ async fn everybody_who_is_in_any_of_these_once_and_never_the_sender_or_who_left(
     assert_eq!(refused(sent(&world, world.amy, nobody).await), (ErrorCode::BadArg, "to".into()));
 
     // Who has not answered it.
-    let confirm = Confirm { ding: alert.ding, reply: None, instead_of: None };
+    let confirm = Confirm { ding: alert.ding, reply: None, instead_of: None, others: false };
     world.call(world.bob, confirm).await.unwrap();
     let rest = Audience { unconfirmed_of: Some(alert.ding), ..<_>::default() };
     assert_eq!(sent(&world, world.amy, rest.clone()).await.unwrap().recipients, 1);
@@ -92,7 +92,7 @@ async fn who_has_not_read_a_message_is_asked_by_its_readers_only() {
     let world = World::new().await;
     let conv = group(&world, world.amy, &[world.bob, world.carol]).await;
     let body = msg::Body::Text { text: "Inventory on Friday".into(), mentions: Vec::new() };
-    let send = msg::Send { conv, body, reply_to: None };
+    let send = msg::Send { conv, body, reply_to: None, everybody: false };
     let seq = world.call(world.amy, send).await.unwrap().seq;
     world.call(world.bob, conv::Read { conv, from: None, seq }).await.unwrap();
     let unread = Audience { unread_of: Some(MsgRef { conv, seq }), ..<_>::default() };

@@ -1,0 +1,354 @@
+//! Who is called instead of recipients: once for all of them, and until the last has answered.
+
+use std::fmt::Write as _;
+
+use carillon_plugin::{
+    Caller,
+    protocol::{
+        Channel::{App, Push, Sms},
+        DingId, ErrorCode, UserId,
+        ding::{
+            Confirm, CreateDuty, Deputy, GetDeputy, Outcome, Recall, Rota, SetDeputy, Simulate,
+            State, Turn, Which,
+            Whom::{self, Manager, ManagerAbove, OnDuty, Recipient},
+        },
+        import, notify, org,
+    },
+};
+
+use super::{
+    carrier::Say,
+    world::{World, alert_to, person},
+};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+fn confirm(ding: DingId) -> Confirm {
+    Confirm { ding, reply: None, instead_of: None, others: false }
+}
+
+/// People whom carol manages.
+async fn team(world: &World, people: usize) -> Vec<Caller> {
+    let mut csv = String::from("login,name,manager\n");
+    for n in 0..people {
+        writeln!(csv, "t{n},Member {n},carol").unwrap();
+    }
+    let apply = import::Apply { org: Some(world.org), csv };
+    assert!(world.call(Caller::SYSTEM, apply).await.unwrap().applied);
+    let sql = "SELECT id FROM directory_user WHERE login LIKE 't%' ORDER BY id";
+    let rows = carillon_plugin::Storage::query(world.kit.store(), sql, Vec::new()).await.unwrap();
+    let caller = |user: UserId| Caller::on_behalf_of(user, world.org);
+    rows.iter().map(|row| caller(row.get(0).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_manager_of_three_hundred_is_called_once_for_all_of_them() {
+    let world = World::new().await;
+    let team = team(&world, 300).await;
+    world.reach_all(&[world.carol]);
+    let steps = [(0, App, Recipient), (60, App, Manager), (60, Push, Manager), (60, Sms, Manager)];
+    let policy = world.policy(&steps).await;
+    let mut send = alert_to(team.iter().map(|it| it.user));
+    send.policy = Some(policy);
+    let said = world.call(world.amy, Simulate { ding: send.clone() }).await.unwrap();
+    assert_eq!(said.cost, 30, "one text");
+    let start = world.now();
+    let ding = world.call(world.amy, send).await.unwrap().ding;
+    world.kit.settle().await;
+    world.call(team[0], confirm(ding)).await.unwrap();
+    world.pass(MINUTE).await;
+    // Two pages of recipients, and she hears of all of them.
+    let called = world.called(world.carol).await;
+    assert_eq!(called.len(), 1);
+    let mine = called[0].ding.mine.clone().unwrap();
+    assert_eq!((mine.instead_of, mine.others), (Some(team[1].user), 298));
+    let carried = world.carrier.carried();
+    let what: Vec<_> = carried.iter().map(|it| (it.at - start, it.channel)).collect();
+    assert_eq!(what, [(MINUTE, Push), (MINUTE, Sms)]);
+    let first = "299 people have not answered this alert: Member 1, Member 2, Member 3, ";
+    assert!(carried[1].body.starts_with(first), "{}", carried[1].body);
+    assert!(carried[1].link.as_deref().unwrap().ends_with("&others=true"));
+    assert_eq!(world.board(ding).await.cost, 30);
+    world.pass(30 * MINUTE).await;
+    assert!(world.carried(start).is_empty());
+
+    // It stays as long as somebody waits, and is taken back with the last.
+    world.call(team[1], confirm(ding)).await.unwrap();
+    world.pass(MINUTE).await;
+    assert!(world.carrier.cancelled().iter().all(|it| it.1.subject.id == ding.to_string()));
+    let listed = &world.list(world.carol, Which::Open).await[0];
+    let mine = listed.mine.clone().unwrap();
+    assert_eq!((mine.instead_of, mine.others), (Some(team[2].user), 297));
+    let all = || Confirm { others: true, ..confirm(ding) };
+    world.call(world.carol, all()).await.unwrap();
+    world.call(world.carol, all()).await.unwrap();
+    let tally = world.board(ding).await.ding.sent.unwrap();
+    assert_eq!(tally.confirmed, 300);
+    assert_eq!(world.on_board(ding, team[2]).await.handled_by, Some(world.carol.user));
+    world.pass(MINUTE).await;
+    let subject = format!("{ding}:{}", world.carol.user);
+    assert!(world.carrier.cancelled().iter().any(|it| it.1.subject.id == subject));
+    assert!(world.list(world.carol, Which::Open).await.is_empty());
+    let stranger = world.call(world.dan, all()).await.unwrap_err();
+    assert_eq!(stranger.code(), ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn one_answer_by_text_is_for_all_whom_somebody_was_told_of() {
+    let world = World::new().await;
+    let team = team(&world, 3).await;
+    world.reach_all(&[world.carol]);
+    let policy = world.policy(&[(0, App, Recipient), (60, Sms, Manager)]).await;
+    let ding = world.alert(&team, |send| send.policy = Some(policy)).await;
+    world.pass(MINUTE).await;
+    let carried = world.carrier.carried();
+    assert_eq!(carried.len(), 1);
+    // The first one answers; what became of the text is known of the others all the same.
+    world.call(team[0], confirm(ding)).await.unwrap();
+    let id = format!("{ding}:{}", world.carol.user);
+    let subject = notify::Subject { plugin: "ding".into(), id };
+    let (key, user) = (carried[0].key.clone(), world.carol.user);
+    let outcome = notify::Outcome::Delivered;
+    let result = notify::Attempted { key: key.clone(), user, outcome, why: None };
+    let results = vec![result];
+    let told = notify::AttemptedData { subject: subject.clone(), channel: Sms, results };
+    let system = Caller::for_plugin(world.amy.user, world.org);
+    world.call(system, Say::Attempted(told)).await.unwrap();
+    world.kit.settle().await;
+    assert_eq!(world.on_board(ding, team[2]).await.tries[0].outcome, Outcome::Delivered);
+    assert_eq!(world.on_board(ding, team[2]).await.state, State::Queued, "she has it, not they");
+    let answer = Some(notify::Answer::Confirm);
+    let answered = notify::AnsweredData { subject, key, user, answer, text: Some("1".into()) };
+    world.call(system, Say::Answered(answered)).await.unwrap();
+    world.kit.settle().await;
+    let by: Vec<_> = world.board(ding).await.recipients.iter().map(|it| it.handled_by).collect();
+    assert_eq!(by, [None, Some(user), Some(user)]);
+}
+
+#[tokio::test]
+async fn whoever_joins_a_moment_later_is_not_a_second_call() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob, world.dan, world.carol]);
+    world.manages(world.carol.user, world.dan.user).await;
+    // Several steps come to the same person: one text.
+    let rota = Rota {
+        name: "Night".into(),
+        turns: vec![Turn { user: world.carol.user, from_min: 0, until_min: 0 }],
+    };
+    let duty = world.call(world.amy, CreateDuty { rota }).await.unwrap().duty;
+    let whom = Whom::User { user: world.carol.user };
+    let steps = [
+        (0, App, Recipient),
+        (60, Sms, Manager),
+        (60, Sms, OnDuty { duty }),
+        (90, Sms, whom),
+        (150, Sms, Manager),
+    ];
+    let policy = world.policy(&steps).await;
+    let start = world.now();
+    world.alert(&[world.bob, world.dan], |send| send.policy = Some(policy)).await;
+    for _ in 0..30 {
+        world.pass(10_000).await;
+    }
+    let carol = world.carol.user;
+    assert_eq!(world.carried(start), [(60_000, Sms, carol), (150_000, Sms, carol)]);
+}
+
+#[tokio::test]
+async fn nobody_is_called_for_themselves_nor_the_sender_for_anybody() {
+    let world = World::new().await;
+    let everybody = [world.amy, world.bob, world.carol, world.dan];
+    world.reach_all(&everybody);
+    // The sender is dan's manager; bob's manager is a recipient, and manages the sender's manager.
+    world.manages(world.amy.user, world.dan.user).await;
+    world.manages(world.amy.user, world.carol.user).await;
+    let circle = org::UpdateMember {
+        user: Some(world.amy.user),
+        manager: Some(Some(world.bob.user)),
+        ..<_>::default()
+    };
+    assert_eq!(world.call(world.amy, circle).await.unwrap_err().code(), ErrorCode::BadArg);
+    let rota = Rota {
+        name: "Desk".into(),
+        turns: vec![Turn { user: world.amy.user, from_min: 0, until_min: 0 }],
+    };
+    let duty = world.call(world.amy, CreateDuty { rota }).await.unwrap().duty;
+    let bob = Whom::User { user: world.bob.user };
+    let steps = [
+        (0, App, Recipient),
+        (60, App, Manager),
+        (60, App, ManagerAbove),
+        (60, App, OnDuty { duty }),
+        (60, App, bob),
+    ];
+    let policy = world.policy(&steps).await;
+    let to = [world.bob, world.carol, world.dan];
+    let ding = world.alert(&to, |send| send.policy = Some(policy)).await;
+    world.pass(5 * MINUTE).await;
+    assert!(world.called(world.amy).await.is_empty());
+    let instead = |called: &[carillon_plugin::protocol::ding::CalledData]| {
+        let mine = called.iter().map(|it| it.ding.mine.as_ref().unwrap());
+        mine.map(|it| (it.instead_of, it.others)).collect::<Vec<_>>()
+    };
+    // Each is alerted once for themselves, and once for all others.
+    let carol = instead(&world.called(world.carol).await);
+    assert_eq!(carol, [(None, 0), (Some(world.bob.user), 0)]);
+    assert_eq!(instead(&world.called(world.dan).await), [(None, 0)]);
+    let bob = instead(&world.called(world.bob).await);
+    assert_eq!(bob, [(None, 0), (Some(world.carol.user), 1)]);
+    // Whoever has answered for themselves is still asked for the others.
+    world.call(world.carol, confirm(ding)).await.unwrap();
+    let get = carillon_plugin::protocol::ding::Get { ding };
+    let mine = world.call(world.carol, get).await.unwrap().mine.unwrap();
+    assert_eq!((mine.instead_of, mine.state), (Some(world.bob.user), State::Queued));
+}
+
+fn stands_in(deputy: UserId) -> Deputy {
+    Deputy { deputy, from: None, until: None }
+}
+
+#[tokio::test]
+async fn who_stands_in_is_called_while_they_do_and_else_the_manager() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob, world.carol, world.dan]);
+    let steps = [(0, App, Recipient), (60, Sms, Whom::Deputy)];
+    let policy = world.policy(&steps).await;
+    let until = Some(world.now() + DAY);
+    let deputy = Deputy { until, ..stands_in(world.dan.user) };
+    world.call(world.bob, SetDeputy { user: None, deputy: Some(deputy) }).await.unwrap();
+    let found = world.call(world.dan, GetDeputy::default()).await.unwrap();
+    assert_eq!((found.deputy, found.stands_in_for), (None, vec![world.bob.user]));
+    let send = || {
+        let mut send = alert_to([world.bob.user].into_iter());
+        send.policy = Some(policy);
+        send
+    };
+    let reached = async || {
+        let said = world.call(world.amy, Simulate { ding: send() }).await.unwrap();
+        world.call(world.amy, send()).await.unwrap();
+        world.kit.settle().await;
+        world.pass(MINUTE).await;
+        let carried: Vec<UserId> = world.carried(0).into_iter().map(|it| it.2).collect();
+        let said = said.people[0].tries[1].user;
+        assert_eq!(carried, said.into_iter().collect::<Vec<_>>());
+        said
+    };
+    assert_eq!(reached().await, Some(world.dan.user));
+    // The sender stands in for nobody.
+    let amy = Some(stands_in(world.amy.user));
+    world.call(world.amy, SetDeputy { user: Some(world.bob.user), deputy: amy }).await.unwrap();
+    assert_eq!(reached().await, Some(world.carol.user));
+    world.call(world.bob, SetDeputy { user: None, deputy: Some(deputy) }).await.unwrap();
+    world.pass(DAY).await;
+    assert_eq!(world.call(world.bob, GetDeputy::default()).await.unwrap().deputy, None);
+    assert_eq!(reached().await, Some(world.carol.user));
+    // Who leaves stands in for nobody.
+    let deputy = Some(stands_in(world.dan.user));
+    world.call(world.bob, SetDeputy { user: None, deputy }).await.unwrap();
+    world.call(world.amy, org::RemoveMember { user: world.dan.user }).await.unwrap();
+    world.kit.settle().await;
+    assert_eq!(world.call(world.bob, GetDeputy::default()).await.unwrap().deputy, None);
+    assert_eq!(reached().await, Some(world.carol.user));
+}
+
+#[tokio::test]
+async fn who_stands_in_is_said_for_oneself_or_by_who_administers() {
+    let world = World::new().await;
+    let set = |user, deputy| SetDeputy { user, deputy: Some(deputy) };
+    let (bob, dan, now) = (world.bob, world.dan.user, world.now());
+    let cases = [
+        (bob, set(Some(dan), stands_in(bob.user)), ErrorCode::Forbidden, None),
+        (bob, set(None, stands_in(bob.user)), ErrorCode::BadArg, Some("deputy.deputy")),
+        (bob, set(None, stands_in(world.zoe.user)), ErrorCode::NotFound, Some("deputy.deputy")),
+        (world.zoe, set(Some(dan), stands_in(world.zoe.user)), ErrorCode::NotFound, Some("user")),
+        (
+            bob,
+            set(None, Deputy { until: Some(now), ..stands_in(dan) }),
+            ErrorCode::BadArg,
+            Some("deputy.until"),
+        ),
+        (
+            bob,
+            set(None, Deputy { until: Some(now + 367 * DAY), ..stands_in(dan) }),
+            ErrorCode::BadArg,
+            Some("deputy.until"),
+        ),
+        (
+            bob,
+            set(None, Deputy { from: Some(now + 367 * DAY), ..stands_in(dan) }),
+            ErrorCode::BadArg,
+            Some("deputy.from"),
+        ),
+    ];
+    for (by, args, code, field) in cases {
+        let error = world.call(by, args).await.unwrap_err();
+        assert_eq!((error.code(), error.body().field.as_deref()), (code, field), "{args:?}");
+    }
+    let others = GetDeputy { user: Some(dan) };
+    assert_eq!(world.call(bob, others).await.unwrap_err().code(), ErrorCode::Forbidden);
+    let set = set(Some(dan), stands_in(bob.user));
+    world.call(world.amy, set).await.unwrap();
+    world.call(world.amy, set).await.unwrap();
+    let found = world.call(world.amy, others).await.unwrap().deputy;
+    assert_eq!(found.map(|it| it.deputy), Some(bob.user));
+    world.call(world.dan, SetDeputy { user: None, deputy: None }).await.unwrap();
+    assert_eq!(world.call(world.amy, others).await.unwrap().deputy, None);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_or_declined_during_a_step_calls_nobody() {
+    for answer in 0..3 {
+        let world = World::new().await;
+        world.reach_all(&[world.bob, world.carol]);
+        let policy = world.policy(&[(0, App, Recipient), (60, Sms, Recipient), (60, Sms, Manager)]);
+        let policy = policy.await;
+        let ding = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+        let (host, amy, bob) = (world.kit.host().clone(), world.amy, world.bob);
+        world.kit.clock().advance(MINUTE);
+        world.kit.before_next_commit(async move {
+            match answer {
+                0 => drop(host.call_typed(amy, None, &Recall { ding }).await.unwrap()),
+                1 => drop(host.call_typed(bob, None, &confirm(ding)).await.unwrap()),
+                _ => {
+                    let reason = "I am ill".into();
+                    let decline = carillon_plugin::protocol::ding::Decline { ding, reason };
+                    drop(host.call_typed(bob, None, &decline).await.unwrap());
+                }
+            }
+        });
+        world.kit.settle().await;
+        world.pass(60 * MINUTE).await;
+        assert!(world.carried(0).is_empty(), "case {answer}");
+        assert!(world.called(world.carol).await.is_empty(), "case {answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_answers_after_a_step_was_written_down_is_not_called() {
+    for answered_by_last in [false, true] {
+        let world = World::new().await;
+        world.reach_all(&[world.carol]);
+        let eve = person(&world.kit, world.org, "eve", "Asia/Hong_Kong", false).await;
+        world.manages(world.carol.user, eve.user).await;
+        let policy = world.policy(&[(0, App, Recipient), (60, Sms, Manager)]).await;
+        let to = [world.bob, eve];
+        let ding = world.alert(&to, |send| send.policy = Some(policy)).await;
+        world.kit.clock().advance(MINUTE);
+        // The step is written down, and handed over by the next call.
+        world.kit.host().timer_step("ding").await.unwrap();
+        world.call(world.bob, confirm(ding)).await.unwrap();
+        if answered_by_last {
+            world.call(eve, confirm(ding)).await.unwrap();
+        }
+        world.kit.settle().await;
+        let carried = world.carrier.carried();
+        match answered_by_last {
+            true => assert!(carried.is_empty()),
+            false => {
+                assert_eq!(carried.len(), 1);
+                assert!(carried[0].body.starts_with("eve has not"), "{}", carried[0].body);
+            }
+        }
+    }
+}
