@@ -8,11 +8,12 @@ import { Page, Section } from '../app/Page.tsx'
 import { useClient } from '../app/workspace.ts'
 import { policyName } from '../ding/sentences.ts'
 import { Refused } from '../texts/failure.ts'
-import { type Key, useText } from '../texts/language.tsx'
+import { type Key, useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Check, Field, Select } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 import './alerts.css'
+import { amount, currencyOf, hundredths } from './limits.ts'
 import { clockOf, minuteOf } from './moments.ts'
 import { Rotas } from './Rotas.tsx'
 
@@ -27,6 +28,9 @@ const REACHES: Readonly<Record<Settings['reach'], Key>> = {
 }
 /** A beginning for quiet hours, in minutes of the day. */
 const NIGHT = { from_min: 22 * 60, until_min: 8 * 60 }
+/** Those that are chosen here most, first; then all others. */
+const NEAR = ['HKD', 'CNY', 'MOP', 'TWD', 'USD', 'EUR', 'GBP', 'SGD', 'JPY']
+const CURRENCIES = [...new Set([...NEAR, ...Intl.supportedValuesOf('currency')])]
 const SENT_MAX = 1000
 const PAID_MAX = 100
 
@@ -61,15 +65,19 @@ function count(written: string, field: string, min: number, max: number): number
 function Rules({ settings, policies }: { settings: Settings; policies: Policies }) {
   const t = useText()
   const client = useClient()
-  const form = useForm(['sent', 'paid'])
+  const form = useForm(['sent', 'paid', 'day', 'month'])
   const [values, setValues] = useState(settings)
   const [sent, setSent] = useState(`${settings.sent_a_day}`)
   const [paid, setPaid] = useState(`${settings.paid_a_day}`)
+  const [day, setDay] = useState(written(settings.cost_a_day))
+  const [month, setMonth] = useState(written(settings.cost_a_month))
   const change = (part: Partial<Settings>) => setValues({ ...values, ...part })
   const save = async () => {
     const sent_a_day = count(sent, 'sent', 1, SENT_MAX)
     const paid_a_day = count(paid, 'paid', 0, PAID_MAX)
-    await client.call('ding.settings.set', { ...values, sent_a_day, paid_a_day })
+    const [cost_a_day, cost_a_month] = [budget(day, 'day'), budget(month, 'month')]
+    const counted = { sent_a_day, paid_a_day, cost_a_day, cost_a_month }
+    await client.call('ding.settings.set', { ...values, ...counted })
     toast('good', t('saved'))
   }
   return (
@@ -103,6 +111,25 @@ function Rules({ settings, policies }: { settings: Settings; policies: Policies 
           error={form.at('paid')}
           onChange={event => setPaid(event.target.value)}
         />
+        <Currency values={values} onChange={change} />
+        <div className="times">
+          <Field
+            label={t('dingRules.day')}
+            hint={t('dingRules.budget.hint')}
+            inputMode="decimal"
+            value={day}
+            error={form.at('day')}
+            onChange={event => setDay(event.target.value)}
+          />
+          <Field
+            label={t('dingRules.month')}
+            hint={t('dingRules.budget.hint')}
+            inputMode="decimal"
+            value={month}
+            error={form.at('month')}
+            onChange={event => setMonth(event.target.value)}
+          />
+        </div>
         <Select
           label={t('dingRules.first')}
           value={values.first}
@@ -121,6 +148,39 @@ function Rules({ settings, policies }: { settings: Settings; policies: Policies 
         </div>
       </Form>
     </Section>
+  )
+}
+
+/** A limit as it stands in a field, where none is nothing. */
+function written(limit: number | undefined): string {
+  return limit === undefined ? '' : amount(limit)
+}
+
+/** A limit of a field; nothing if it is left empty. */
+function budget(written: string, field: string): number | undefined {
+  if (written.trim() === '') return undefined
+  const read = hundredths(written)
+  if (read === undefined) throw new Refused(field, 'policies.cost.wrong')
+  return read
+}
+
+/** What prices and limits are in. */
+function Currency(props: { values: Settings; onChange: (part: Partial<Settings>) => void }) {
+  const { values, onChange } = props
+  const t = useText()
+  const names = new Intl.DisplayNames(useLanguage(), { type: 'currency' })
+  return (
+    <Select
+      label={t('dingRules.currency')}
+      value={currencyOf(values)}
+      onChange={event => onChange({ currency: event.target.value })}
+    >
+      {CURRENCIES.map(code => (
+        <option key={code} value={code}>
+          {`${code} ${names.of(code) ?? ''}`}
+        </option>
+      ))}
+    </Select>
   )
 }
 

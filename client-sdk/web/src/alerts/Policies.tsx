@@ -13,7 +13,7 @@ import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import './alerts.css'
-import { limitSentences } from './limits.ts'
+import { currencyOf, limitSentences } from './limits.ts'
 import { PolicyForm } from './PolicyForm.tsx'
 import { type Duty, useDuties, useSpeechOf } from './useNames.ts'
 
@@ -37,7 +37,13 @@ const PLAIN: Rules = {
 export function Policies() {
   const t = useText()
   const client = useClient()
-  const loaded = useLoad(() => client.call('ding.policy.list', {}), 'policies')
+  const loaded = useLoad(async () => {
+    const [listed, settings] = await Promise.all([
+      client.call('ding.policy.list', {}),
+      client.call('ding.settings.get', {}),
+    ])
+    return { listed, currency: currencyOf(settings) }
+  }, 'policies')
   const duties = useDuties()
   const [doing, setDoing] = useState<Doing>()
   const done = () => {
@@ -56,9 +62,7 @@ export function Policies() {
     >
       <p className="soft">{t('policies.what')}</p>
       <Fetched loaded={loaded}>
-        {listed => (
-          <List listed={listed} duties={duties} onDo={setDoing} onChanged={loaded.again} />
-        )}
+        {known => <List {...known} duties={duties} onDo={setDoing} onChanged={loaded.again} />}
       </Fetched>
       {doing && <Done doing={doing} duties={duties} onDone={done} />}
     </Page>
@@ -67,11 +71,12 @@ export function Policies() {
 
 function List(props: {
   listed: Listed
+  currency: string
   duties: readonly Duty[]
   onDo: (doing: Doing) => void
   onChanged: () => void
 }) {
-  const { listed, duties, onDo, onChanged } = props
+  const { listed, currency, duties, onDo, onChanged } = props
   const t = useText()
   const client = useClient()
   const task = useTask()
@@ -93,6 +98,7 @@ function List(props: {
             policy={policy}
             first={policy.policy === listed.first}
             speech={speech}
+            currency={currency}
             onDo={onDo}
             onFirst={() => void choose(policy)}
           />
@@ -106,10 +112,11 @@ function Card(props: {
   policy: Policy
   first: boolean
   speech: Speech
+  currency: string
   onDo: (doing: Doing) => void
   onFirst: () => void
 }) {
-  const { policy, first, speech, onDo, onFirst } = props
+  const { policy, first, speech, currency, onDo, onFirst } = props
   const t = useText()
   const name = policyName(t, policy)
   const of = { name }
@@ -125,7 +132,7 @@ function Card(props: {
           <li key={sentence}>{sentence}</li>
         ))}
       </ol>
-      <p className="soft">{limitSentences(t, policy.rules).join(' ')}</p>
+      <p className="soft">{limitSentences(speech, policy.rules, currency).join(' ')}</p>
       <div className="form-actions">
         {!policy.builtin && (
           <Button

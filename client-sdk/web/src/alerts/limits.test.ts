@@ -12,12 +12,16 @@ test('amounts are read as people write them, and written as they are read', () =
 
 test('what an alert may cost is told where it may cost something', () => {
   const t: Text = (key, values) => `${key} ${Object.values(values ?? {})}`.trim()
+  const told = (rules: Parameters<typeof limitSentences>[1], currency = 'HKD') =>
+    limitSentences({ t, language: 'en' }, rules, currency)
   const rules = { name: '', steps: [{ after_s: 0, channel: 'app' as const }], cost_max: 0 }
-  expect(limitSentences(t, rules)).toEqual(['policy.quiet'])
+  expect(told(rules)).toEqual(['policy.quiet'])
   const paid = [...rules.steps, { after_s: 60, channel: 'sms' as const }]
-  expect(limitSentences(t, { ...rules, steps: paid, overrides_quiet: true })).toEqual([
+  expect(told({ ...rules, steps: paid, overrides_quiet: true })).toEqual([
     'policy.cost.none',
     'policy.loud',
   ])
-  expect(limitSentences(t, { ...rules, steps: paid, cost_max: 1250 })[0]).toMatch(/12\.50/)
+  const paying = { ...rules, steps: paid, cost_max: 1250 }
+  expect(told(paying)[0]).toBe('policy.cost HK$12.50')
+  expect(told(paying, 'EUR')[0]).toBe('policy.cost €12.50')
 })

@@ -1,6 +1,6 @@
-import type { Reply } from '@carillon/client'
+import type { DingSettings, Reply } from '@carillon/client'
+import type { Speech } from '../ding/sentences.ts'
 import { money } from '../ding/spell.ts'
-import type { Text } from '../texts/language.tsx'
 
 type Rules = Reply<'ding.policy.list'>['policies'][number]['rules']
 
@@ -10,11 +10,24 @@ export function isPaid(channel: string): boolean {
 }
 
 /** What an alert under a policy may cost, and whether it passes over quiet hours. */
-export function limitSentences(t: Text, rules: Rules): string[] {
+export function limitSentences(
+  speech: Pick<Speech, 't' | 'language'>,
+  rules: Rules,
+  currency: string,
+) {
+  const { t, language } = speech
   const pays = rules.steps.some(({ channel }) => isPaid(channel))
   const { cost_max } = rules
-  const cost = cost_max === 0 ? t('policy.cost.none') : t('policy.cost', { cost: money(cost_max) })
+  const cost =
+    cost_max === 0
+      ? t('policy.cost.none')
+      : t('policy.cost', { cost: money(cost_max, currency, language) })
   return [...(pays ? [cost] : []), t(rules.overrides_quiet ? 'policy.loud' : 'policy.quiet')]
+}
+
+/** What prices and limits are in, by ISO 4217. */
+export function currencyOf({ currency = 'USD' }: DingSettings): string {
+  return currency
 }
 
 /** An amount as somebody writes it, in hundredths; nothing if it is none. */

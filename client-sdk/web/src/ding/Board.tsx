@@ -27,11 +27,13 @@ const NOBODY: DingTally = {
   declined: 0,
   expired: 0,
   recalled: 0,
+  withdrawn: 0,
 }
 
 /** How an alert stands with everybody, live, and what its sender can do. */
 export function Board({ ding, changed }: { ding: Ding; changed: () => void }) {
   const t = useText()
+  const language = useLanguage()
   const client = useClient()
   const tally = ding.sent ?? NOBODY
   const version = JSON.stringify(tally)
@@ -55,7 +57,9 @@ export function Board({ ding, changed }: { ding: Ding; changed: () => void }) {
         }}
       />
       {board && board.cost > 0 && (
-        <p className="soft">{t('ding.cost', { cost: money(board.cost) })}</p>
+        <p className="soft">
+          {t('ding.cost', { cost: money(board.cost, board.currency, language) })}
+        </p>
       )}
       {GROUPS.filter(group => countOf(tally, group) > 0).map((group, index) => (
         <Recipients

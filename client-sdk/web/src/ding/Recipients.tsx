@@ -90,6 +90,7 @@ const STATE: Record<DingRecipient['state'], Key> = {
   declined: 'ding.state.declined',
   expired: 'ding.state.expired',
   recalled: 'ding.state.recalled',
+  withdrawn: 'ding.state.withdrawn',
 }
 
 /** So many tries are shown of one person, the newest. */
@@ -154,6 +155,7 @@ const SKIPS: Record<NonNullable<DingPlanned['skip']>, Key> = {
   nobody: 'ding.why.nobody',
   quota: 'ding.why.quota',
   cost: 'ding.why.cost',
+  budget: 'ding.why.budget',
 }
 
 /** What was tried, when, and what came of it. */

@@ -4,7 +4,7 @@ import { useDebounced } from '../app/debounced.ts'
 import { useLoad } from '../app/load.ts'
 import { useClient } from '../app/workspace.ts'
 import { failure } from '../texts/failure.ts'
-import { type Text, useText } from '../texts/language.tsx'
+import { type Text, useLanguage, useText } from '../texts/language.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import { type Draft, sendOf } from './draft.ts'
 import { meaning } from './meaning.ts'
@@ -67,10 +67,11 @@ function refusal(t: Text, error: unknown): string {
 /** The same in a line, where the button to send it is. */
 export function Summary({ simulation }: { simulation: Simulation }) {
   const t = useText()
+  const language = useLanguage()
   if (simulation.state !== 'there') return null
-  const { recipients, cost } = simulation.simulated
+  const { recipients, cost, currency } = simulation.simulated
   const people = t('ding.plan.people', { count: recipients })
-  const most = cost > 0 ? t('ding.plan.all', { cost: money(cost) }) : undefined
+  const most = cost > 0 && t('ding.plan.all', { cost: money(cost, currency, language) })
   return <p className="ding-summary">{most ? `${people} · ${most}` : people}</p>
 }
 
@@ -93,7 +94,7 @@ function Plan({
   const t = useText()
   const speech = useSpeech()
   const moment = useMoment()
-  const { recipients, cost, next = [] } = simulated
+  const { recipients, cost, currency, next = [] } = simulated
   return (
     <>
       <p className="ding-plan-people">{t('ding.plan.people', { count: recipients })}</p>
@@ -107,7 +108,7 @@ function Plan({
           {sentence}
         </p>
       ))}
-      {cost > 0 && <p>{t('ding.plan.all', { cost: money(cost) })}</p>}
+      {cost > 0 && <p>{t('ding.plan.all', { cost: money(cost, currency, speech.language) })}</p>}
       {next.length > 0 && (
         <p>{t('ding.plan.next', { times: next.map(moment).join(t('ding.then')) })}</p>
       )}

@@ -59,19 +59,19 @@ test('a simulation says who is reached when, by what, and for how much', () => {
   } as const
   const told = planSentences(
     speech,
-    { begins_at: 0, steps: steps.map(step => ({ ...step, skipped: [] })) },
+    { begins_at: 0, currency: 'HKD', steps: steps.map(step => ({ ...step, skipped: [] })) },
     { ...rules, steps: [...rules.steps] },
   )
   expect(told).toEqual([
     'At once: alert in the app, to 10 people',
-    'After 5 minutes: text message, to up to 10 who have not confirmed (at most $3.00)',
+    'After 5 minutes: text message, to up to 10 who have not confirmed (at most HK$3.00)',
     'After 15 minutes: alert in the app, to their manager, if somebody has not confirmed ' +
       '(up to 10 hours later for people in their quiet hours)',
   ])
 })
 
 test('who is not reached as planned is said once, with the reason', () => {
-  const skipped = (of: [('quota' | 'cost' | 'nobody')[][number], number][]) => ({
+  const skipped = (of: [('quota' | 'cost' | 'budget' | 'nobody')[][number], number][]) => ({
     ...PLAN,
     step: 0,
     channel: 'sms' as const,
@@ -82,12 +82,15 @@ test('who is not reached as planned is said once, with the reason', () => {
     skipped([
       ['quota', 1],
       ['nobody', 4],
+      ['budget', 1],
     ]),
   ]
-  const simulated = { app_only: 1, begins_at: 0, cost: 0, people: [], recipients: 5, steps }
+  const none = { begins_at: 0, cost: 0, currency: 'HKD', people: [], recipients: 5 }
+  const simulated = { ...none, app_only: 1, steps }
   expect(skipSentences(t, simulated)).toEqual([
     'One person can be reached in the app only',
     '3 texts or calls are left out: these people had enough today',
+    'A text or call is left out: the budget for DINGs is spent',
   ])
 })
 

@@ -85,6 +85,7 @@ function whenOf({ t, language }: Speech, after: number): string {
 export function whomOf({ t, name }: Speech, whom: DingPolicyWhom | undefined): string | undefined {
   if (whom?.kind === 'manager') return t('ding.whom.manager')
   if (whom?.kind === 'manager_above') return t('ding.whom.above')
+  if (whom?.kind === 'deputy') return t('ding.whom.deputy')
   if (whom?.kind === 'on_duty') {
     const rota = name(whom.duty)
     return rota ? t('ding.whom.duty.of', { rota }) : t('ding.whom.duty')
@@ -96,12 +97,15 @@ export function whomOf({ t, name }: Speech, whom: DingPolicyWhom | undefined): s
 /** What would happen, a sentence for everything that would be tried. */
 export function planSentences(
   speech: Speech,
-  { steps, begins_at }: Pick<DingSimulated, 'steps' | 'begins_at'>,
+  { steps, begins_at, currency }: Pick<DingSimulated, 'steps' | 'begins_at' | 'currency'>,
   rules: DingPolicyRules | undefined,
 ): string[] {
   return steps
     .filter(({ people }) => people > 0)
-    .map(plan => planSentence(speech, plan, begins_at, rules?.steps[plan.step]?.whom))
+    .map(plan => {
+      const cost = plan.cost > 0 ? money(plan.cost, currency, speech.language) : undefined
+      return planSentence(speech, plan, begins_at, rules?.steps[plan.step]?.whom, cost)
+    })
 }
 
 function planSentence(
@@ -109,6 +113,7 @@ function planSentence(
   plan: DingStepPlan,
   begins: number,
   target: DingPolicyWhom | undefined,
+  cost: string | undefined,
 ): string {
   const { t, language } = speech
   const after = plan.first_at - begins
@@ -120,16 +125,18 @@ function planSentence(
     ? t('ding.plan.other', { ...values, whom })
     : t(isFirst ? 'ding.plan.first' : 'ding.plan.then', { ...values, count })
   const more: string[] = []
-  if (plan.cost > 0) more.push(t('ding.plan.cost', { cost: money(plan.cost) }))
+  if (cost !== undefined) more.push(t('ding.plan.cost', { cost }))
   const later = plan.last_at - plan.first_at
   if (later >= LATER_MS) more.push(t('ding.plan.quiet', { time: spell(later, language) }))
   return more.length > 0 ? t('ding.plan.more', { said, more: more.join(t('ding.and')) }) : said
 }
 
-const SKIPS: Partial<Record<DingSkip, 'ding.skip.quota' | 'ding.skip.cost'>> = {
-  quota: 'ding.skip.quota',
-  cost: 'ding.skip.cost',
-}
+const SKIPS: Partial<Record<DingSkip, 'ding.skip.quota' | 'ding.skip.cost' | 'ding.skip.budget'>> =
+  {
+    quota: 'ding.skip.quota',
+    cost: 'ding.skip.cost',
+    budget: 'ding.skip.budget',
+  }
 
 /** What the sender should know besides: who is not reached as the policy says, and why. */
 export function skipSentences(t: Text, { steps, app_only }: DingSimulated): string[] {

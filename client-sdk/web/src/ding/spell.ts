@@ -33,7 +33,12 @@ export function spellMinutes(ms: number, language: string): string {
   return spell(Math.max(MINUTE_MS, Math.ceil(ms / MINUTE_MS) * MINUTE_MS), language)
 }
 
-/** An amount of money, from hundredths. */
-export function money(hundredths: number): string {
-  return `$${(hundredths / 100).toFixed(2)}`
+/**
+ * An amount of money, from hundredths.
+ *
+ * @param currency by ISO 4217
+ */
+export function money(hundredths: number, currency: string, language: string): string {
+  const style = { style: 'currency', currency, maximumFractionDigits: 2 } as const
+  return new Intl.NumberFormat(language, style).format(hundredths / 100)
 }
