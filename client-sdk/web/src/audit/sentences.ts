@@ -40,6 +40,8 @@ const DONE: Readonly<Record<string, Key>> = {
   'bot.schedule.put': 'audit.schedule.put',
   'bot.schedule.remove': 'audit.schedule.remove',
   'conv.update': 'audit.conv.update',
+  'conv.rules.set': 'audit.conv.rules',
+  'conv.limits.set': 'audit.conv.limits',
   'conv.member.add': 'audit.conv.add',
   'conv.member.remove': 'audit.conv.remove',
   'room.admit': 'audit.room.admit',
@@ -58,6 +60,8 @@ const DONE: Readonly<Record<string, Key>> = {
   'ding.duty.create': 'audit.ding.duty.create',
   'ding.duty.update': 'audit.ding.duty.update',
   'ding.duty.remove': 'audit.ding.duty.remove',
+  'ding.deputy.set': 'audit.ding.deputy',
+  'ding.refused': 'audit.ding.refused',
   'notify.settings.set': 'audit.notify.settings',
   'notify.contact.set': 'audit.notify.contact',
 }

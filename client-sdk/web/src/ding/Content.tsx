@@ -41,7 +41,9 @@ export function Content({
           </time>
         </p>
       </div>
-      {ding.mine?.instead_of !== undefined && <Because user={ding.mine.instead_of} />}
+      {ding.mine?.instead_of !== undefined && (
+        <Because user={ding.mine.instead_of} others={ding.mine.others ?? 0} />
+      )}
       <p className="ding-words" id={id} tabIndex={-1} data-words="">
         {ding.text}
       </p>
@@ -53,11 +55,14 @@ export function Content({
 }
 
 /** Somebody is called because another did not answer. */
-function Because({ user }: { user: UserId }) {
+function Because({ user, others }: { user: UserId; others: number }) {
   const t = useText()
   const person = usePerson(user)
+  const name = person?.name ?? t('chat.someone')
   return (
-    <p className="ding-because">{t('ding.because', { name: person?.name ?? t('chat.someone') })}</p>
+    <p className="ding-because">
+      {others > 0 ? t('ding.because.many', { name, count: others }) : t('ding.because', { name })}
+    </p>
   )
 }
 

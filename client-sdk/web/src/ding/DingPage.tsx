@@ -57,7 +57,7 @@ function Mine({ ding, changed }: { ding: Ding; changed: () => void }) {
       setAnswering({ state: 'failed', error })
     }
   }
-  const instead_of = mine?.instead_of
+  const whose = mine?.others ? { others: true } : { instead_of: mine?.instead_of }
   return (
     <Section title={t('ding.mine')}>
       <Banner tone={mine?.state === 'confirmed' ? 'good' : 'plain'}>{stateOf(t, ding)}</Banner>
@@ -67,7 +67,7 @@ function Mine({ ding, changed }: { ding: Ding; changed: () => void }) {
           ding={ding}
           answering={answering}
           onConfirm={reply =>
-            answer(() => client.call('ding.confirm', { ding: ding.ding, reply, instead_of }))
+            answer(() => client.call('ding.confirm', { ding: ding.ding, reply, ...whose }))
           }
           onDecline={reason =>
             answer(() => client.call('ding.decline', { ding: ding.ding, reason }))

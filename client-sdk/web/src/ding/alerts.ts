@@ -180,7 +180,9 @@ export class Alerts {
   #give({ ding, mine }: Ding, { what, words }: Omit<Written, 'given'>): Promise<unknown> {
     if (what === 'reason') return this.#door.call('ding.decline', { ding, reason: words })
     const reply = words || undefined
-    return this.#door.call('ding.confirm', { ding, reply, instead_of: mine?.instead_of })
+    // Whoever was called for several people takes care of all of them.
+    const whose = mine?.others ? { others: true } : { instead_of: mine?.instead_of }
+    return this.#door.call('ding.confirm', { ding, reply, ...whose })
   }
 
   /** Gives what was answered before the page was loaded again, or did not reach the server. */

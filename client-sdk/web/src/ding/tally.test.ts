@@ -10,6 +10,7 @@ const TALLY = {
   declined: 1,
   expired: 0,
   recalled: 0,
+  withdrawn: 0,
 }
 
 test('whoever has not answered waits, however far the alert has come', () => {

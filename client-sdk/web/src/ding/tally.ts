@@ -4,7 +4,14 @@ import type { DingState, DingTally } from '@carillon/client'
 import type { Key } from '../texts/language.tsx'
 
 /** Those who are shown together on a board, the most urgent first. */
-export const GROUPS = ['waiting', 'declined', 'expired', 'confirmed', 'recalled'] as const
+export const GROUPS = [
+  'waiting',
+  'declined',
+  'expired',
+  'confirmed',
+  'recalled',
+  'withdrawn',
+] as const
 export type Group = (typeof GROUPS)[number]
 
 /** The states of each. */
@@ -14,6 +21,7 @@ export const STATES: Record<Group, DingState[]> = {
   expired: ['expired'],
   confirmed: ['confirmed'],
   recalled: ['recalled'],
+  withdrawn: ['withdrawn'],
 }
 
 /** What they are called. */
@@ -23,6 +31,7 @@ export const WORDS: Record<Group, Key> = {
   expired: 'ding.group.expired',
   confirmed: 'ding.group.confirmed',
   recalled: 'ding.group.recalled',
+  withdrawn: 'ding.group.withdrawn',
 }
 
 export function groupOf(state: DingState): Group {
@@ -39,7 +48,14 @@ export function totalOf(tally: DingTally): number {
 
 /** The parts of a bar, in the order in which it is read: what is done first. */
 export function parts(tally: DingTally): { group: Group; count: number }[] {
-  const order: readonly Group[] = ['confirmed', 'declined', 'expired', 'recalled', 'waiting']
+  const order: readonly Group[] = [
+    'confirmed',
+    'declined',
+    'expired',
+    'recalled',
+    'withdrawn',
+    'waiting',
+  ]
   return order
     .map(group => ({ group, count: countOf(tally, group) }))
     .filter(({ count }) => count > 0)

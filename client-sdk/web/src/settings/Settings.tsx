@@ -9,6 +9,7 @@ import { Profile } from './Profile.tsx'
 import { Reached } from './Reached.tsx'
 import { Region } from './Region.tsx'
 import { Sending } from './Sending.tsx'
+import { StandIn } from './StandIn.tsx'
 
 /** What a person decides for themselves. */
 export default function Settings() {
@@ -18,6 +19,7 @@ export default function Settings() {
       <Profile />
       <Reached />
       <Contacts />
+      <StandIn />
       <Region />
       <Look />
       <Sending />

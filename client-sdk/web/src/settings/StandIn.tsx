@@ -1,0 +1,96 @@
+import type { DingDeputyFound, UserId } from '@carillon/client'
+import { useState } from 'react'
+import { Fetched } from '../app/Fetched.tsx'
+import { useTask } from '../app/form.tsx'
+import { useLoad } from '../app/load.ts'
+import { Section } from '../app/Page.tsx'
+import { useClient } from '../app/workspace.ts'
+import { usePerson } from '../model/hooks.ts'
+import { PersonPicker } from '../people/PersonPicker.tsx'
+import { failure } from '../texts/failure.ts'
+import { useText } from '../texts/language.tsx'
+import { Button } from '../ui/Button.tsx'
+import { Field } from '../ui/Field.tsx'
+import { Banner } from '../ui/Notice.tsx'
+import { beginning, dayOf } from './days.ts'
+
+/** Who is called instead of the person while they are away, and for whom the person is. */
+export function StandIn() {
+  const t = useText()
+  const client = useClient()
+  const loaded = useLoad(() => client.call('ding.deputy.get', {}), 'deputy')
+  return (
+    <Section title={t('deputy')} hint={t('deputy.hint')}>
+      <Fetched loaded={loaded}>
+        {found => (
+          <>
+            <Form key={JSON.stringify(found)} found={found} onSaved={loaded.again} />
+            {found.stands_in_for.map(user => (
+              <For key={user} user={user} />
+            ))}
+          </>
+        )}
+      </Fetched>
+    </Section>
+  )
+}
+
+function For({ user }: { user: UserId }) {
+  const t = useText()
+  const person = usePerson(user)
+  return <p>{t('deputy.for', { name: person?.name ?? t('chat.someone') })}</p>
+}
+
+function Form({ found, onSaved }: { found: DingDeputyFound; onSaved: () => void }) {
+  const t = useText()
+  const client = useClient()
+  const task = useTask()
+  const before = found.deputy
+  const [who, setWho] = useState(before?.deputy)
+  const [from, setFrom] = useState(dayOf(before?.from))
+  const [last, setLast] = useState(before?.until === undefined ? '' : dayOf(before.until - 1))
+  const save = () =>
+    task.run(async () => {
+      const [begins, ends] = [beginning(from), beginning(last, 1)]
+      const period = {
+        ...(begins === undefined ? {} : { from: begins }),
+        ...(ends === undefined ? {} : { until: ends }),
+      }
+      await client.call('ding.deputy.set', who ? { deputy: { deputy: who, ...period } } : {})
+      onSaved()
+    })
+  return (
+    <form
+      className="stand-in"
+      onSubmit={event => {
+        event.preventDefault()
+        void save()
+      }}
+    >
+      {task.error !== undefined && <Banner tone="danger">{failure(t, task.error)}</Banner>}
+      <PersonPicker label={t('deputy.who')} value={who} onChange={setWho} />
+      {who && (
+        <div className="stand-in-days">
+          <Field
+            type="date"
+            label={t('deputy.from')}
+            value={from}
+            onChange={event => setFrom(event.target.value)}
+          />
+          <Field
+            type="date"
+            label={t('deputy.last')}
+            value={last}
+            min={from || dayOf(Date.now())}
+            onChange={event => setLast(event.target.value)}
+          />
+        </div>
+      )}
+      {(who || before) && (
+        <Button type="submit" look="primary" busy={task.busy}>
+          {t('deputy.save')}
+        </Button>
+      )}
+    </form>
+  )
+}
