@@ -7,7 +7,7 @@ use crate::{
     PictureId, RobotId,
     fact::About,
     field,
-    limits::{CARD_TITLE_LEN_MAX, DIGEST_SECTIONS_MAX},
+    limits::{CARD_TITLE_LEN_MAX, DIGEST_INTRO_LEN_MAX, DIGEST_SECTIONS_MAX},
     msg::Body,
     operation::{READ, WRITE, operations},
     schedule::{Ready, Says},
@@ -28,6 +28,10 @@ operations! {
 /// What a digest consists of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Template {
+    /// What stands above the parts: Markdown, 1 byte to 4 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = DIGEST_INTRO_LEN_MAX))]
+    pub intro: Option<String>,
     /// Its parts, 1 to 12, at most 4 of them charts.
     #[serde(deserialize_with = "field::named_list")]
     #[schemars(length(min = 1, max = DIGEST_SECTIONS_MAX))]
@@ -135,6 +139,8 @@ pub struct Previewed {
     /// The message.
     #[serde(deserialize_with = "field::named")]
     pub body: Body,
+    /// The language of it, as `zh-HK`: the organisation's, whatever the caller reads.
+    pub locale: String,
 }
 
 /// `bot.digest.picture`.

@@ -12,7 +12,9 @@ use crate::{
     ConvId, RobotId, UserId,
     digest::Template,
     field,
-    limits::{CARD_KEY_LEN_MAX, CARD_TITLE_LEN_MAX, CRON_LEN_MAX, TEXT_LEN_MAX},
+    limits::{
+        CARD_KEY_LEN_MAX, CARD_TITLE_LEN_MAX, CRON_LEN_MAX, SCHEDULE_PLACES_MAX, TEXT_LEN_MAX,
+    },
     operation::{Access, READ, WRITE, operations},
 };
 
@@ -31,7 +33,7 @@ operations! {
     "bot.schedule.preview": Preview => Previewed, Read, READ;
     /// Plans the next time of a schedule, and has posted what is due.
     "bot.schedule.fire": Fire => Fired, State, Access::System;
-    /// Posts what a schedule says at a time; once, however often it is called.
+    /// Posts what a schedule says at a time to one conversation; once, however often it is called.
     "bot.schedule.post": Post => Posted, State, Access::System;
     /// Plans every schedule of an organisation anew, after its time zone changed.
     "bot.schedule.shift": Shift => Shifted, State, Access::System;
@@ -43,7 +45,7 @@ operations! {
 /// `bot.schedule.put`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Put {
-    /// Who posts it, into its group.
+    /// Who posts it.
     pub robot: RobotId,
     /// What it is called among the robot's schedules, 1 to 64 of `a-z`, `0-9`, `.`, `-` and `_`:
     /// the same again replaces it.
@@ -62,6 +64,11 @@ pub struct Put {
     /// Whether it is paused: nothing is posted until it is put without.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+    /// Where, at most 10 groups: the robot's own, and others that the caller owns, now and whenever
+    /// it is posted. The robot's own if there are none. Each is told what its digest says of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = SCHEDULE_PLACES_MAX))]
+    pub convs: Vec<ConvId>,
 }
 
 /// What a schedule posts.
@@ -106,8 +113,6 @@ pub enum Ready {
 pub struct Schedule {
     /// Who posts it.
     pub robot: RobotId,
-    /// Where.
-    pub conv: ConvId,
     /// What it is called among the robot's schedules.
     pub schedule: String,
     /// What it is about.
@@ -130,16 +135,53 @@ pub struct Schedule {
     /// The time that was last posted for, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
-    /// Why it posts nothing any more, until it is put again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<Stopped>,
+    /// Where, 1 to 10.
+    pub places: Vec<Place>,
 }
 
-/// Why a schedule stopped.
+/// A conversation that a schedule posts to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// Which.
+    pub conv: ConvId,
+    /// The time that was last posted for there, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<i64>,
+    /// Why nothing is posted there any more, until the schedule is put again. The others go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// What the digest lacked that was posted last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
+/// A part that a digest lacked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Missing {
+    /// The name of the fact, as `chat.messages`.
+    pub fact: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a digest lacked a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Nobody offers the fact on this server.
+    Unknown,
+    /// It took longer than a digest waits, three seconds.
+    Slow,
+    /// The plugin that offers it failed; the server's log says how.
+    Failed,
+}
+
+/// Why a schedule stopped somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopped {
-    /// Whoever put it may no longer see what it asks for, or is no longer in the group.
+    /// Whoever put it may no longer see what it asks for, is no longer in the group, or does not
+    /// own it any more if it is not the robot's own.
     Denied,
     /// The conversation takes nothing from the robot.
     Conversation,
@@ -225,6 +267,8 @@ pub struct Post {
     pub robot: RobotId,
     /// Which.
     pub schedule: String,
+    /// Where: one of its places.
+    pub conv: ConvId,
     /// For which of its times, in milliseconds since the epoch.
     #[serde(deserialize_with = "field::int")]
     pub due: i64,

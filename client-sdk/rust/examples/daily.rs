@@ -10,7 +10,8 @@ pub(crate) async fn main() -> Result<(), Error> {
     let (title, cron) = ("Yesterday in this group".into(), "0 9 * * 1-5".into());
     let says = Says::Digest { digest: Ready::GroupYesterday };
     let (robot, schedule) = (robot.parse().expect("a robot's id"), "daily".into());
-    let planned = owner.call(&Put { robot, schedule, title, cron, says, paused: false }).await?;
+    let (paused, convs) = (false, Vec::new());
+    let planned = owner.call(&Put { robot, schedule, title, cron, says, paused, convs }).await?;
     println!("next: {}", planned.next[0]);
     Ok(())
 }

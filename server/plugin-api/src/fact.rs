@@ -31,6 +31,8 @@ pub(crate) struct Offer {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) about: About,
+    /// So long after the end of a period it is known, in milliseconds.
+    pub(crate) settles: i64,
     pub(crate) handler: Arc<Handler>,
 }
 
@@ -69,6 +71,17 @@ impl Plugin {
         self.offers((name, doc, About::Conversation), handler)
     }
 
+    /// Says that what a fact tells of a period is known only so many milliseconds after its end, as
+    /// what is read within a day: digests ask for a period that has had its time.
+    ///
+    /// # Panics
+    /// If the plugin does not offer it.
+    pub fn settles(mut self, name: &str, ms: i64) -> Plugin {
+        let offer = self.facts.iter_mut().find(|fact| fact.name == name);
+        offer.expect("a fact is offered before it is described").settles = ms;
+        self
+    }
+
     fn offers<F>(
         mut self,
         (name, doc, about): (&'static str, &'static str, About),
@@ -80,7 +93,7 @@ impl Plugin {
         self.assert_own(name);
         assert!(self.facts.iter().all(|fact| fact.name != name), "{name} is offered twice");
         let handler = move |ctx, period| Box::pin(handler(ctx, period)) as BoxFuture<'static, _>;
-        self.facts.push(Offer { name, doc, about, handler: Arc::new(handler) });
+        self.facts.push(Offer { name, doc, about, settles: 0, handler: Arc::new(handler) });
         self
     }
 }
@@ -102,6 +115,15 @@ impl Host {
     pub fn fact_about(&self, name: &str) -> Result<About> {
         let offer = self.offer(name).ok_or_else(|| Error::not_found("fact"))?;
         Ok(offer.0.about)
+    }
+
+    /// So many milliseconds after the end of a period a fact is known.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` if nobody offers it.
+    pub fn fact_settles(&self, name: &str) -> Result<i64> {
+        let offer = self.offer(name).ok_or_else(|| Error::not_found("fact"))?;
+        Ok(offer.0.settles)
     }
 
     /// A fact for a period, whoever asks: who may is decided before.

@@ -131,6 +131,7 @@ pub(super) async fn remove(ctx: Ctx, args: Remove) -> Result<Removed> {
     tx.run("DELETE FROM bot_delivery WHERE robot = $1", [robot.id.into()]);
     // Their timers find nothing any more.
     tx.run("DELETE FROM bot_schedule WHERE robot = $1", [robot.id.into()]);
+    tx.run("DELETE FROM bot_schedule_place WHERE robot = $1", [robot.id.into()]);
     tx.audit(Audited::of("robot", robot.id));
     ctx.commit(tx).await?;
     // The address is worth nothing by now; the name stays, for what it wrote.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carillon_plugin::{Ctx, Error, Result, Row};
+use carillon_plugin::{Caller, Ctx, Error, Result, Row};
 use carillon_protocol::{
     ConvId, ErrorCode, OrgId, RobotId, UserId,
     bot::{self, Rules},
@@ -106,20 +106,18 @@ pub(super) fn author(robot: RobotId) -> UserId {
     UserId(robot.0)
 }
 
-/// Whether the caller owns a conversation; `E_NOT_FOUND` or `E_NOT_MEMBER` if the caller is not in
-/// it.
-async fn owns(ctx: &Ctx, conv: ConvId) -> Result<bool> {
-    let me = ctx.caller().user;
+/// Whether somebody owns a conversation; `E_NOT_FOUND` or `E_NOT_MEMBER` if they are not in it.
+pub(super) async fn owns(ctx: &Ctx, caller: Caller, conv: ConvId) -> Result<bool> {
+    let me = caller.user;
     // The page of one that begins just before the caller.
     let after = me.0.0.checked_sub(1).map(|before| UserId(Ulid(before)));
-    let page =
-        ctx.call_as(ctx.caller(), None, &ListMembers { conv, after, limit: Some(1) }).await?;
+    let page = ctx.call_as(caller, None, &ListMembers { conv, after, limit: Some(1) }).await?;
     Ok(page.members.iter().any(|member| member.user == me && member.role == Role::Owner))
 }
 
 /// Refuses who does not own the conversation.
 pub(super) async fn must_own(ctx: &Ctx, conv: ConvId) -> Result<()> {
-    if owns(ctx, conv).await? {
+    if owns(ctx, ctx.caller(), conv).await? {
         return Ok(());
     }
     Err(Error::denied("only the owner of the group makes and changes its robots"))
@@ -127,7 +125,7 @@ pub(super) async fn must_own(ctx: &Ctx, conv: ConvId) -> Result<()> {
 
 /// `bot.list`.
 pub(super) async fn list(ctx: Ctx, args: bot::List) -> Result<bot::Listed> {
-    let owns = owns(&ctx, args.conv).await?;
+    let owns = owns(&ctx, ctx.caller(), args.conv).await?;
     let robots = of_conv(&ctx, args.conv).await?;
     let users = robots.iter().map(Robot::user).collect();
     let named = ctx.call(&Names { org: ctx.caller().org, users }).await?;

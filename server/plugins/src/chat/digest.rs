@@ -33,6 +33,8 @@ const PAIRS_MAX: usize = 1_000_000;
 const GROUPS_MAX: usize = 100;
 /// So many groups are asked for their last message at once.
 const GROUPS_AT_ONCE: usize = 200;
+/// So many rounds of them, the groups that were made last first: more is no matter of seconds.
+const ROUNDS_MAX: usize = 20;
 
 /// Offers what digests ask for.
 pub(super) fn offered(plugin: Plugin) -> Plugin {
@@ -59,6 +61,9 @@ pub(super) fn offered(plugin: Plugin) -> Plugin {
             "Groups with messages that are unread after a day, without names of people.",
             unread,
         )
+        .settles("chat.read_1h", HOUR_MS)
+        .settles("chat.read_24h", DAY_MS)
+        .settles("chat.unread", DAY_MS)
 }
 
 /// The conversation that a fact is about.
@@ -218,8 +223,8 @@ pub(super) async fn unread(ctx: Ctx, period: Period) -> Result<Fact> {
     let mut found = Vec::new();
     for (conv, title) in lately(&ctx, &period).await? {
         let topic = Topic::Conv(conv);
-        let until = count_before(&ctx, &topic, to).await?;
-        let from = count_before(&ctx, &topic, period.from).await?;
+        let until = count_before(&ctx, &topic, to);
+        let (until, from) = tokio::try_join!(until, count_before(&ctx, &topic, period.from))?;
         let conv = ctx.state::<Chat>().conversation(&ctx, conv).await?;
         let roster = conv.read();
         let missed = |read: u64| until.saturating_sub(read.max(from));
@@ -234,20 +239,21 @@ pub(super) async fn unread(ctx: Ctx, period: Period) -> Result<Fact> {
 }
 
 /// The groups of an organisation in which something was said since a period began, the latest
-/// first.
+/// first; of the 4,000 that were made last.
 async fn lately(ctx: &Ctx, period: &Period) -> Result<Vec<(ConvId, String)>> {
     let sql = "SELECT id, title FROM chat_conversation
-               WHERE org = $1 AND kind = 'group' AND id > $2 ORDER BY id LIMIT $3";
-    let (mut after, mut found) = (String::new(), Vec::new());
-    loop {
-        let row = [period.org.into(), after.as_str().into(), GROUPS_AT_ONCE.into()];
+               WHERE org = $1 AND kind = 'group' AND id < $2 ORDER BY id DESC LIMIT $3";
+    // After every id.
+    let (mut before, mut found) = ("Z".to_owned(), Vec::new());
+    for _ in 0..ROUNDS_MAX {
+        let row = [period.org.into(), before.as_str().into(), GROUPS_AT_ONCE.into()];
         let rows = ctx.query(sql, row).await?;
         let mut groups = Vec::with_capacity(rows.len());
         for row in &rows {
             groups.push((row.get::<ConvId>(0)?, row.get::<String>(1)?));
         }
         let Some((last, _)) = groups.last() else { break };
-        after = last.to_string();
+        before = last.to_string();
         let tail = |&(conv, _): &(ConvId, String)| Tail {
             topic: Topic::Conv(conv),
             window: Window::all(),

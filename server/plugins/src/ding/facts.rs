@@ -55,12 +55,16 @@ async fn confirmed(ctx: Ctx, period: Period) -> Result<Fact> {
     Ok(Fact::Number { value: value as f64, unit: "people".into() })
 }
 
+/// A series without points says that nobody has confirmed.
 async fn median(ctx: Ctx, period: Period) -> Result<Fact> {
     let (which, mut row) = which(&period);
     let sql = format!("SELECT COUNT(*) {CONFIRMED} WHERE {which}");
     let people = number(&ctx, sql, row.clone()).await?;
+    if people == 0 {
+        return Ok(Fact::Series { points: Vec::new(), unit: "ms".into() });
+    }
     let middle = format!("LIMIT 1 OFFSET ${}", row.len() + 1);
-    row.push((people.saturating_sub(1) / 2).into());
+    row.push(((people - 1) / 2).into());
     let sql = format!(
         "SELECT r.at - a.begins_at AS took {CONFIRMED} WHERE {which} ORDER BY took {middle}"
     );

@@ -32,7 +32,8 @@ async fn a_digest_says_what_happened_yesterday_and_who_waits() {
         "**Messages** (yesterday): 2 (before: 0)",
         "**Active people** (yesterday): 1 (before: 0)",
         "**Read within 1 hour** (yesterday): 50 %",
-        "**Read within 24 hours** (yesterday): nothing to report",
+        // Of yesterday it is not known in the morning: those messages have not had their day.
+        "**Read within 24 hours** (2026-09-21): none",
         "- Amy → Bob: 21 h",
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
@@ -42,7 +43,12 @@ async fn a_digest_says_what_happened_yesterday_and_who_waits() {
     world.say(world.bob, "at three", Vec::new()).await;
     let waiting = template("chat.waiting", Show::List);
     let text = world.preview(world.amy, waiting).await.unwrap();
-    assert!(text.contains("nobody, nothing"), "{text}");
+    assert!(text.contains("(yesterday): none"), "{text}");
+    // A day later the messages have had theirs.
+    world.at(moment("2026-09-24T09:00:00+08:00")).await;
+    let day = template("chat.read_24h", Show::Number);
+    let text = world.preview(world.amy, day).await.unwrap();
+    assert!(text.contains("**Read within 24 hours** (2026-09-22): 50 %"), "{text}");
 }
 
 #[tokio::test]
@@ -115,7 +121,7 @@ async fn whoever_left_the_group_is_asked_for_no_more_and_the_schedule_says_so() 
     assert_eq!(*at, next[0]);
     assert!(text.contains("has stopped"), "{text}");
     let stopped = world.call(world.bob, &get(&world)).await.unwrap();
-    assert_eq!((stopped.stopped, &stopped.next[..]), (Some(Stopped::Denied), &[][..]));
+    assert_eq!((stopped.places[0].stopped, &stopped.next[..]), (Some(Stopped::Denied), &[][..]));
     // Who owns the group now puts it again, and it goes on.
     let says = Says::Digest { digest: Ready::GroupYesterday };
     let put = schedule::Put { says, ..world.put("0 9 * * *") };

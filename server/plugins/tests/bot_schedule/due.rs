@@ -121,7 +121,8 @@ async fn a_message_that_was_written_before_a_crash_is_not_written_again() {
     let world = World::in_zone("Asia/Hong_Kong").await;
     let due = world.plan("0 9 * * *").await.next[0];
     let robot = Caller::for_plugin(UserId(world.robot.0), world.org);
-    let post = schedule::Post { robot: world.robot, schedule: "daily".into(), due };
+    let (conv, schedule) = (world.conv, "daily".into());
+    let post = schedule::Post { robot: world.robot, schedule, conv, due };
     // The other one writes the message, and notes it, before this one does.
     let (host, same) = (world.kit.host().clone(), post.clone());
     world.kit.before_next_commit(async move {

@@ -5,6 +5,8 @@
 
 mod digests;
 mod due;
+mod lacking;
+mod places;
 
 use carillon_plugin::{
     Caller, Clock as _, Error, Look, Plugin, Window,
@@ -25,7 +27,12 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 fn plugins() -> Vec<Plugin> {
-    vec![directory::plugin(<_>::default()), chat::plugin(<_>::default()), robots::plugin()]
+    vec![
+        directory::plugin(<_>::default()),
+        chat::plugin(<_>::default()),
+        robots::plugin(),
+        lacking::plugin(),
+    ]
 }
 
 /// A group of `amy`, who administers, and `bob`, with a robot.
@@ -73,6 +80,7 @@ impl World {
             cron: cron.into(),
             says: Says::Text { text: "Good **morning**".into() },
             paused: false,
+            convs: Vec::new(),
         }
     }
 
@@ -90,9 +98,20 @@ impl World {
         self.kit.settle().await;
     }
 
-    /// What the robot wrote: when, and what.
+    /// A group of somebody's own.
+    async fn group(&self, owner: Caller, title: &str, members: &[UserId]) -> ConvId {
+        let members = members.to_vec();
+        let group = conv::Create { title: title.into(), members, history: History::All };
+        self.call(owner, &group).await.unwrap().conv
+    }
+
+    /// What the robot wrote into its own group: when, and what.
     async fn posts(&self) -> Vec<(i64, Body)> {
-        let topic = Topic::Conv(self.conv);
+        self.posts_in(self.conv).await
+    }
+
+    async fn posts_in(&self, conv: ConvId) -> Vec<(i64, Body)> {
+        let topic = Topic::Conv(conv);
         let look = Look::After(0);
         let store = carillon_plugin::Storage::events;
         let events = store(self.kit.store(), topic, Window::all(), look, true, 200).await.unwrap();
@@ -102,7 +121,7 @@ impl World {
 
     async fn say(&self, who: Caller, text: &str, mentions: Vec<UserId>) -> u64 {
         let body = Body::Text { text: text.into(), mentions };
-        let send = msg::Send { conv: self.conv, body, reply_to: None };
+        let send = msg::Send { conv: self.conv, body, reply_to: None, everybody: false };
         self.call(who, &send).await.unwrap().seq
     }
 
@@ -142,7 +161,7 @@ fn code<T>(outcome: Result<T, Error>) -> ErrorCode {
 
 fn template(fact: &str, show: Show) -> Says {
     let section = Section { title: None, fact: fact.into(), period: Span::Yesterday, show };
-    Says::Template { template: Template { sections: vec![section] } }
+    Says::Template { template: Template { intro: None, sections: vec![section] } }
 }
 
 fn moment(text: &str) -> i64 {

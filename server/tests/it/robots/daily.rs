@@ -138,7 +138,7 @@ async fn a_picture_is_read_with_a_token_by_whoever_may_and_kept_by_the_browser()
         period: Span::Last7Days,
         show: Show::Chart,
     };
-    let says = Says::Template { template: Template { sections: vec![section] } };
+    let says = Says::Template { template: Template { intro: None, sections: vec![section] } };
     let preview = Preview { robot: shop.id(), title: "T".into(), says };
     let body = shop.call(&shop.amy, &preview).await.unwrap().body;
     let Body::Markdown { text, .. } = body else { panic!("{body:?}") };

@@ -12,7 +12,7 @@ use plotters_backend::{
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
 const WEIGHT: FontWeight = FontWeight::Regular;
-const TEXT: RasterHeight = RasterHeight::Size20;
+const TEXT: RasterHeight = RasterHeight::Size32;
 
 /// Red, green and blue of each pixel.
 pub(super) struct Canvas<'a> {
@@ -47,7 +47,7 @@ pub(super) fn png(
     Ok(file)
 }
 
-fn width_of(text: &str) -> i32 {
+pub(super) fn width_of(text: &str) -> i32 {
     (text.chars().count() * get_raster_width(WEIGHT, TEXT)) as i32
 }
 

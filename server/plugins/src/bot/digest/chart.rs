@@ -19,13 +19,18 @@ use super::{
     numbers::tick,
 };
 
-/// The size of a picture, in pixels: twice as wide as it stands on a phone.
-const WIDTH: u32 = 800;
-const HEIGHT: u32 = 360;
+/// The size of a picture, in pixels: about twice as wide as it stands on a phone of 390, so its
+/// letters of 32 are as high there as small print is.
+const WIDTH: u32 = 720;
+const HEIGHT: u32 = 400;
+/// Around it, and what the labels of the axes take.
+const MARGIN: u32 = 16;
+const BELOW: u32 = 44;
+const BESIDE: u32 = 112;
+/// Between two labels, at least.
+const GAP: usize = 18;
 /// The most bars that are told apart: a month of days.
 pub(super) const BARS_MAX: usize = 31;
-/// So many bars have a label: more of them would run into each other.
-const LABELLED_MAX: usize = 13;
 
 /// The largest and the smallest number that is drawn: of others an axis has no sensible marks.
 const VALUE_MAX: f64 = 1e12;
@@ -76,12 +81,15 @@ fn plot(pixels: &mut [u8], bars: &[Bar], unit: &str) -> std::result::Result<(), 
     let top = bars.iter().map(height).fold(0.0, f64::max);
     let (count, top) = (bars.len().max(1), if top < VALUE_MIN { 1.0 } else { top * 1.1 });
     let mut chart = ChartBuilder::on(&area)
-        .margin(16)
-        .x_label_area_size(32)
-        .y_label_area_size(76)
+        .margin(MARGIN)
+        .x_label_area_size(BELOW)
+        .y_label_area_size(BESIDE)
         .build_cartesian_2d((0..count).into_segmented(), 0.0..top)
         .map_err(|error| error.to_string())?;
-    let every = count.div_ceil(LABELLED_MAX);
+    // More labels would run into each other.
+    let widest = bars.iter().map(|bar| canvas::width_of(&bar.label)).max().unwrap_or(0);
+    let room = (WIDTH - 2 * MARGIN - BESIDE) as usize;
+    let every = (count * (widest.unsigned_abs() as usize + GAP)).div_ceil(room).max(1);
     let label = |at: &SegmentValue<usize>| match at {
         SegmentValue::CenterOf(nth) if nth % every == 0 => {
             bars.get(*nth).map(|bar| bar.label.clone()).unwrap_or_default()
@@ -89,7 +97,7 @@ fn plot(pixels: &mut [u8], bars: &[Bar], unit: &str) -> std::result::Result<(), 
         _ => String::new(),
     };
     // The canvas has one font, and takes of this the colour and where it stands.
-    let words = ("monospace", 20).into_font().color(&TEXT).into_text_style(&area);
+    let words = ("monospace", 32).into_font().color(&TEXT).into_text_style(&area);
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -142,7 +150,9 @@ mod tests {
         let png = drawn(bars([0.0, 10.0, 20.0]), "messages".to_owned()).await.unwrap();
         let pixels = read(&png);
         let columns: Vec<usize> = (0..WIDTH as usize)
-            .map(|x| (0..HEIGHT as usize).filter(|y| pixels[y * 800 + x] == of(BAR)).count())
+            .map(|x| {
+                (0..HEIGHT as usize).filter(|y| pixels[y * WIDTH as usize + x] == of(BAR)).count()
+            })
             .collect();
         let mut heights: Vec<usize> = columns.into_iter().filter(|&height| height > 0).collect();
         heights.dedup();

@@ -24,8 +24,9 @@ use carillon_protocol::{
     id::Ulid,
     limits::TEXT_LEN_MAX,
     msg::Body,
-    schedule::Says,
+    schedule::{Missing, Says},
 };
+use futures_util::future::try_join_all;
 
 use self::{permit::Permit, words::Words};
 use super::{region::Region, robot::Robot, schedule::put};
@@ -48,20 +49,22 @@ pub(super) struct Asked<'a> {
 }
 
 /// The message that a template makes; its pictures are on disk. What nobody offers says so, and the
-/// rest appears.
+/// rest appears; what it lacks is told beside it.
 pub(super) async fn compose(
     ctx: &Ctx,
     asked: &Asked<'_>,
     (template, permit): (&Template, Permit),
     (region, picture): (&Region, &(dyn Fn(usize) -> Ulid + Sync)),
-) -> Result<Body> {
+) -> Result<(Body, Vec<Missing>)> {
     template::permitted(ctx, template, permit)?;
     let words = Words::of(&region.locale);
-    let mut parts = Vec::with_capacity(template.sections.len());
-    let mut charts = Vec::new();
-    for section in &template.sections {
-        let found = ask::section(ctx, asked, section, &region.tz).await?;
-        let link = match found.chart() {
+    let mut parts = Vec::with_capacity(template.sections.len() + 1);
+    parts.extend(template.intro.clone());
+    let (mut charts, mut missing) = (Vec::new(), Vec::new());
+    let ask = |section| ask::section(ctx, asked, section, &region.tz);
+    let found = try_join_all(template.sections.iter().map(ask)).await?;
+    for (section, part) in template.sections.iter().zip(found) {
+        let link = match part.found.chart() {
             Some((bars, unit)) => {
                 let png = chart::drawn(bars.to_vec(), unit.to_owned()).await?;
                 let id = picture(charts.len());
@@ -70,14 +73,18 @@ pub(super) async fn compose(
             }
             None => None,
         };
-        parts.push(render::section(section, &found, words, link));
+        if let ask::Found::Missing(why) = part.found {
+            missing.push(Missing { fact: section.fact.clone(), why });
+        }
+        parts.push(render::section(section, &part, words, link));
     }
     picture::keep(ctx, asked, charts).await?;
     let text = parts.join("\n\n");
     if text.len() > TEXT_LEN_MAX {
         return Err(Error::too_large("says", "this digest is longer than a message"));
     }
-    Ok(Body::Markdown { title: Some(asked.title.to_owned()), text, mentions: Vec::new() })
+    let title = Some(asked.title.to_owned());
+    Ok((Body::Markdown { title, text, mentions: Vec::new() }, missing))
 }
 
 /// `bot.digest.list`.
@@ -102,16 +109,17 @@ async fn preview(ctx: Ctx, args: Preview) -> Result<Previewed> {
     let permit = Permit::of_caller(&ctx, robot.conv).await?;
     let title = put::title(&args.title)?;
     put::check(&ctx, &args.says, permit)?;
+    let by = ctx.caller().user;
+    let region = Region::of(&ctx, (by, robot.org)).await?;
+    let locale = region.locale.clone();
     let template = match args.says {
         Says::Text { text } => {
             let body = Body::Markdown { title: Some(title), text, mentions: Vec::new() };
-            return Ok(Previewed { body });
+            return Ok(Previewed { body, locale });
         }
         Says::Digest { digest } => ready::template(digest),
         Says::Template { template } => template,
     };
-    let by = ctx.caller().user;
-    let region = Region::of(&ctx, (by, robot.org)).await?;
     let asked = Asked {
         org: robot.org,
         conv: robot.conv,
@@ -120,8 +128,8 @@ async fn preview(ctx: Ctx, args: Preview) -> Result<Previewed> {
         preview_of: Some(by),
     };
     let picture = |_| ctx.new_id();
-    let body = compose(&ctx, &asked, (&template, permit), (&region, &picture)).await?;
-    Ok(Previewed { body })
+    let (body, _) = compose(&ctx, &asked, (&template, permit), (&region, &picture)).await?;
+    Ok(Previewed { body, locale })
 }
 
 impl Permit {

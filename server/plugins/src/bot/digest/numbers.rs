@@ -18,14 +18,16 @@ pub(super) fn shown(value: f64, unit: &str) -> String {
     }
 }
 
-/// The same on an axis: short, and of ASCII alone.
+/// The same on an axis: at most five characters, for six digits and more, and of ASCII alone.
 pub(super) fn tick(value: f64, unit: &str) -> String {
-    match unit {
-        SHARE => format!("{:.0}%", value * 100.0),
-        MS => duration(value).replace(' ', ""),
-        _ if value.abs() >= 10_000.0 => format!("{:.0}k", value / 1_000.0),
-        _ => counted(value),
-    }
+    // From which value on, how much a mark is worth, and what it is called.
+    let steps: &[(f64, f64, &str)] = match unit {
+        SHARE => return format!("{:.0}%", value * 100.0),
+        MS => &[(864e5, 864e5, "d"), (36e5, 36e5, "h"), (6e4, 6e4, "m"), (0.0, 1e3, "s")],
+        _ => &[(1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"), (0.0, 1.0, "")],
+    };
+    let step = steps.iter().find(|(from, ..)| value.abs() >= *from);
+    step.map_or_else(String::new, |(_, size, name)| format!("{}{name}", counted(value / size)))
 }
 
 /// By how much a value differs from the one before it; none if there is nothing to compare.
@@ -90,7 +92,9 @@ mod tests {
             assert_eq!(shown(value, unit), text);
         }
         assert_eq!(tick(25_000.0, "messages"), "25k");
-        assert_eq!(tick(200_000.0, MS), "3min20s");
+        assert_eq!(tick(5_400_000.0, MS), "1.5h");
+        assert_eq!(tick(30_000.0, MS), "30s");
+        assert_eq!(tick(2_500_000.0, "messages"), "2.5M");
     }
 
     #[test]

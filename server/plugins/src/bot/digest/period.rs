@@ -60,6 +60,17 @@ pub(super) fn before(span: Span, now: i64, tz: &TimeZone) -> Result<Stretch> {
     stretch((earlier.map_err(Error::internal)?, from), tz)
 }
 
+/// The days of a period, as people of every language read them: `2026-09-21`, or the first and the
+/// last.
+pub(super) fn dates(Stretch { from, to }: Stretch, tz: &TimeZone) -> String {
+    let date = |at: i64| {
+        let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        at.to_zoned(tz.clone()).date()
+    };
+    let (first, last) = (date(from), date(to - 1));
+    if first == last { first.to_string() } else { format!("{first} – {last}") }
+}
+
 /// The hours of a day, or the days of a longer period.
 pub(super) fn cells(span: Span, now: i64, tz: &TimeZone) -> Result<Vec<Stretch>> {
     let (from, to) = days(span, today(now, tz)?)?;

@@ -13,6 +13,10 @@ use super::Asked;
 /// A picture of a preview is kept so long, in milliseconds: an hour is longer than anybody looks.
 const PREVIEW_MS: i64 = 3_600_000;
 
+/// So many pictures of a conversation are kept, the newest: a chart each day for more than two
+/// years. The numbers of an older one stand in its place in the message.
+const KEPT: usize = 1_000;
+
 /// Where a picture is, as a message names it.
 pub(super) fn path(picture: Ulid) -> String {
     format!("/v1/bot/pictures/{picture}")
@@ -48,6 +52,14 @@ pub(super) async fn keep(
          ON CONFLICT (id) DO NOTHING",
         pictures.into_iter().map(row).collect(),
     );
+    if asked.preview_of.is_none() {
+        tx.run(
+            "DELETE FROM bot_picture WHERE conv = $1 AND user_id IS NULL AND id < (
+                 SELECT id FROM bot_picture WHERE conv = $1 AND user_id IS NULL
+                 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+            [asked.conv.into(), (KEPT - 1).into()],
+        );
+    }
     ctx.commit(tx).await.map(drop)
 }
 

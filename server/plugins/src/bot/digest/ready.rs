@@ -46,7 +46,7 @@ pub(in crate::bot) fn template(ready: Ready) -> Template {
         let fact = fact.to_owned();
         Section { title: None, fact, period, show }
     };
-    Template { sections: parts.iter().map(section).collect() }
+    Template { intro: None, sections: parts.iter().map(section).collect() }
 }
 
 /// Refuses one that asks for what somebody may not see. What nobody offers it may ask for: then it

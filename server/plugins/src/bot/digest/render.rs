@@ -1,18 +1,20 @@
 //! A part of a digest as Markdown. Pure. Whatever somebody named stays a text: no name becomes a
 //! link, a picture or a mention.
 
-use carillon_protocol::{
-    digest::{Section, Show},
-    id::Ulid,
-};
+use carillon_protocol::{digest::Section, id::Ulid};
 
-use super::{ask::Found, chart::Bar, numbers, picture, words::Words};
+use super::{
+    ask::{Found, Part},
+    chart::Bar,
+    numbers, picture,
+    words::Words,
+};
 use crate::bot::{attention::escaped, post::one_line};
 
 /// A part of a digest, with its picture if it has one.
 pub(super) fn section(
     section: &Section,
-    found: &Found,
+    part: &Part,
     words: &Words,
     picture: Option<Ulid>,
 ) -> String {
@@ -20,12 +22,10 @@ pub(super) fn section(
         Some(title) => text(title),
         None => text(&words.fact(&section.fact)),
     };
-    let span = words.span(section.period);
-    let head = format!("**{title}** ({span})");
-    match found {
-        Found::Nobody => format!("{head}: {}", words.nobody),
-        Found::Failed => format!("{head}: {}", words.failed),
-        Found::Nothing if section.show == Show::List => format!("{head}: {}", words.nobody_here),
+    let when = part.when.as_deref().unwrap_or_else(|| words.span(section.period));
+    let head = format!("**{title}** ({when})");
+    match &part.found {
+        Found::Missing(why) => format!("{head}: {}", words.missing(*why)),
         Found::Nothing => format!("{head}: {}", words.nothing),
         Found::Number { value, before, unit } => {
             format!("{head}: {}", number(*value, *before, unit, words))

@@ -3,7 +3,7 @@
 use carillon_plugin::{Ctx, Error, Result};
 use carillon_protocol::{
     digest::{Section, Show, Template},
-    limits::{CARD_TITLE_LEN_MAX, DIGEST_CHARTS_MAX, DIGEST_SECTIONS_MAX},
+    limits::{CARD_TITLE_LEN_MAX, DIGEST_CHARTS_MAX, DIGEST_INTRO_LEN_MAX, DIGEST_SECTIONS_MAX},
 };
 
 use super::permit::Permit;
@@ -12,6 +12,15 @@ use crate::bot::post::one_line;
 /// Refuses a template that cannot be kept: one that is too long, or asks for what nobody offers or
 /// its author may not see.
 pub(in crate::bot) fn check(ctx: &Ctx, template: &Template, permit: Permit) -> Result<()> {
+    if let Some(intro) = &template.intro {
+        if intro.trim().is_empty() {
+            return Err(Error::bad_arg("says.template.intro", "say something, or leave it out"));
+        }
+        if intro.len() > DIGEST_INTRO_LEN_MAX {
+            let msg = format!("at most {DIGEST_INTRO_LEN_MAX} bytes");
+            return Err(Error::too_large("says.template.intro", msg));
+        }
+    }
     let sections = &template.sections;
     if sections.is_empty() {
         return Err(Error::bad_arg("says.template.sections", "a digest has parts"));
@@ -34,7 +43,8 @@ pub(in crate::bot) fn check(ctx: &Ctx, template: &Template, permit: Permit) -> R
             return Err(Error::bad_arg(&at("title"), msg));
         }
         let about = ctx.host().fact_about(&section.fact);
-        let about = about.map_err(|error| error.field(&at("fact")))?;
+        let unknown = "no plugin offers this fact; `bot.digest.list` has those that one may use";
+        let about = about.map_err(|_| Error::bad_arg(&at("fact"), unknown))?;
         if !permit.sees(about) {
             return Err(hidden(section).field(&at("fact")));
         }

@@ -2,28 +2,28 @@
 
 use std::borrow::Cow;
 
-use carillon_protocol::{digest::Span, schedule::Stopped};
+use carillon_protocol::{
+    digest::Span,
+    schedule::{Stopped, Why},
+};
 
 /// The words of a language.
 #[derive(Debug)]
 pub(in crate::bot) struct Words {
-    /// Of a fact: nobody offers it.
-    pub(super) nobody: &'static str,
-    /// Of a fact: it could not be found out.
-    pub(super) failed: &'static str,
-    /// There is nothing to say about the period.
+    /// Nothing happened in the period.
     pub(super) nothing: &'static str,
-    /// The list is empty.
-    pub(super) nobody_here: &'static str,
+    /// To whoever put a schedule: it has stopped in another group.
+    pub(in crate::bot) elsewhere: &'static str,
     /// Before the number of the period before.
     pub(super) before: &'static str,
+    missing: [&'static str; 3],
     spans: [&'static str; 4],
     stopped: [&'static str; 3],
-    facts: [&'static str; 14],
+    facts: [&'static str; 17],
 }
 
 /// The facts that have a name in each language, in the order of [`Words::facts`].
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 17] = [
     "chat.messages",
     "chat.active",
     "chat.read_1h",
@@ -38,6 +38,9 @@ const FACTS: [&str; 14] = [
     "room.all_meetings",
     "room.all_minutes",
     "org.people",
+    "chat.conversations",
+    "ding.sent_about",
+    "ding.confirmed_about",
 ];
 
 impl Words {
@@ -69,6 +72,16 @@ impl Words {
         }
     }
 
+    /// Why a part is missing.
+    pub(super) fn missing(&self, why: Why) -> &'static str {
+        let [unknown, slow, failed] = self.missing;
+        match why {
+            Why::Unknown => unknown,
+            Why::Slow => slow,
+            Why::Failed => failed,
+        }
+    }
+
     /// Why a schedule posts nothing any more.
     pub(in crate::bot) fn stopped(&self, why: Stopped) -> &'static str {
         let [denied, conversation, refused] = self.stopped;
@@ -81,11 +94,15 @@ impl Words {
 }
 
 static EN: Words = Words {
-    nobody: "not available on this server",
-    failed: "could not be found out this time",
-    nothing: "nothing to report",
-    nobody_here: "nobody, nothing",
+    nothing: "none",
+    elsewhere: "This schedule has stopped in one of its other groups. Its list of groups says where \
+                and why; set it up again to go on.",
     before: "before: ",
+    missing: [
+        "not available on this server",
+        "missing this time: finding it out took too long",
+        "missing this time: it could not be found out",
+    ],
     spans: ["yesterday", "last 7 days", "last week", "last month"],
     stopped: [
         "This schedule has stopped: whoever set it up may no longer see what it reports. Set it up \
@@ -108,15 +125,17 @@ static EN: Words = Words {
         "Meetings of the organisation",
         "Minutes in meetings of the organisation",
         "People",
+        "Conversations",
+        "DINGs about messages here",
+        "Confirmed DINGs about messages here",
     ],
 };
 
 static ZH_HK: Words = Words {
-    nobody: "此伺服器未提供這項資料",
-    failed: "今次未能取得",
-    nothing: "沒有資料",
-    nobody_here: "沒有",
+    nothing: "沒有",
+    elsewhere: "此排程已在另一個群組停止。排程的群組清單列明是哪一個及原因；重新設定即可繼續。",
     before: "之前：",
+    missing: ["此伺服器未提供這項資料", "今次欠缺：取得資料需時太長", "今次欠缺：未能取得資料"],
     spans: ["昨日", "過去 7 日", "上星期", "上個月"],
     stopped: [
         "此排程已停止：設定者已無權查看所匯報的資料。重新設定即可繼續。",
@@ -138,15 +157,17 @@ static ZH_HK: Words = Words {
         "全機構會議",
         "全機構會議分鐘",
         "人數",
+        "對話",
+        "關於此群組訊息的 DING",
+        "關於此群組訊息、已確認的 DING",
     ],
 };
 
 static ZH_CN: Words = Words {
-    nobody: "此服务器未提供这项数据",
-    failed: "本次未能获取",
-    nothing: "没有数据",
-    nobody_here: "没有",
+    nothing: "没有",
+    elsewhere: "此定时任务已在另一个群组停止。任务的群组列表写明是哪一个及原因；重新设置即可继续。",
     before: "之前：",
+    missing: ["此服务器未提供这项数据", "本次缺少：获取数据用时过长", "本次缺少：未能获取数据"],
     spans: ["昨天", "过去 7 天", "上周", "上个月"],
     stopped: [
         "此定时任务已停止：设置者已无权查看所汇报的数据。重新设置即可继续。",
@@ -168,5 +189,8 @@ static ZH_CN: Words = Words {
         "全组织会议",
         "全组织会议分钟",
         "人数",
+        "对话",
+        "关于本群消息的 DING",
+        "关于本群消息、已确认的 DING",
     ],
 };

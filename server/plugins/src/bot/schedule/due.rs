@@ -2,28 +2,27 @@
 
 use carillon_plugin::{Caller, Ctx, Error, Result, Tx};
 use carillon_protocol::{
-    Cid, ErrorCode, Event, UserId,
+    Cid, ConvId, ErrorCode, Event, UserId,
     id::Ulid,
     msg::{self, Body},
     org::Names,
-    schedule::{Fire, Fired, Post, Posted, Says, Shift, Shifted, Stopped},
+    schedule::{Fire, Fired, Missing, Place, Post, Posted, Says, Shift, Shifted, Stopped},
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    row::{Planned, json},
-    times::Times,
-};
+use super::{place, row::Planned, times::Times};
 use crate::bot::{
+    attention,
     digest::{self, permit::Permit, words::Words},
+    post,
     region::Region,
-    robot::{Robot, author},
+    robot::{Robot, author, owns},
 };
 
 /// So many robots are planned anew at once when an organisation's clock changes.
 const SHIFTED: usize = 50;
 
-/// `bot.schedule.fire`: has the newest time that is due posted, and plans the one after it. What
+/// `bot.schedule.fire`: has the newest time that is due posted everywhere, and plans the one after it. What
 /// was due before the newest, while no server ran, is left out.
 pub(super) async fn fire(ctx: Ctx, args: Fire) -> Result<Fired> {
     let planned = Planned::find(&ctx, args.robot, &args.schedule).await?;
@@ -40,10 +39,24 @@ pub(super) async fn fire(ctx: Ctx, args: Fire) -> Result<Fired> {
         [planned.robot.into(), planned.name.as_str().into(), args.due.into(), planned.due.into()],
     );
     planned.arm(&mut tx);
-    let key = format!("post:{}:{}:{due}", planned.robot, planned.name);
-    tx.after(0, &key, &Post { robot: planned.robot, schedule: planned.name, due });
+    for place in place::of_schedule(&ctx, planned.robot, &planned.name).await? {
+        if place.stopped.is_none() {
+            let (conv, schedule) = (place.conv, planned.name.clone());
+            let key = format!("post:{}:{schedule}:{conv}:{due}", planned.robot);
+            tx.after(0, &key, &Post { robot: planned.robot, schedule, conv, due });
+        }
+    }
     ctx.commit(tx).await?;
     Ok(Fired {})
+}
+
+/// A message of a schedule: in one conversation, for one time.
+struct Turn<'a> {
+    planned: &'a Planned,
+    robot: &'a Robot,
+    region: &'a Region,
+    conv: ConvId,
+    due: i64,
 }
 
 /// `bot.schedule.post`.
@@ -57,33 +70,34 @@ pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Posted> {
     if has_left(&ctx, &planned, robot.user()).await? {
         return Ok(nothing);
     }
-    if planned.paused || planned.stopped.is_some() || planned.last == Some(args.due) {
+    let places = place::of_schedule(&ctx, args.robot, &args.schedule).await?;
+    let is_open =
+        |it: &Place| it.conv == args.conv && it.stopped.is_none() && it.last != Some(args.due);
+    if planned.paused || !places.iter().any(is_open) {
         return Ok(nothing);
     }
     let region = Region::of(&ctx, (robot.user(), planned.org)).await?;
-    let body = match says(&ctx, &planned, &region, args.due).await {
-        Ok(body) => body,
+    let (planned, region) = (&planned, &region);
+    let turn = Turn { planned, robot: &robot, region, conv: args.conv, due: args.due };
+    let (body, missing) = match turn.says(&ctx).await {
+        Ok(says) => says,
         Err(error) if is_final(error.code()) => {
-            return stop(&ctx, (&planned, &region), args.due, Stopped::Denied).await;
+            return turn.stop(&ctx, Stopped::Denied).await;
         }
         Err(error) => return Err(error),
     };
-    match write(&ctx, &planned, (args.due, "post"), body).await {
+    match turn.write(&ctx, args.conv, "post", body).await {
         Ok(()) => {}
         Err(error) if is_final(error.code()) => {
-            return stop(&ctx, (&planned, &region), args.due, Stopped::Conversation).await;
+            return turn.stop(&ctx, Stopped::Conversation).await;
         }
         Err(error) if matches!(error.code(), ErrorCode::BadArg | ErrorCode::TooLarge) => {
-            return stop(&ctx, (&planned, &region), args.due, Stopped::Refused).await;
+            return turn.stop(&ctx, Stopped::Refused).await;
         }
         Err(error) => return Err(error),
     }
     let mut tx = ctx.tx();
-    tx.run(
-        "UPDATE bot_schedule SET last = $3
-         WHERE robot = $1 AND name = $2 AND (last IS NULL OR last < $3)",
-        [planned.robot.into(), planned.name.into(), args.due.into()],
-    );
+    place::posted(&mut tx, planned, (args.conv, args.due), &missing);
     ctx.commit(tx).await?;
     Ok(Posted { posted: true })
 }
@@ -99,40 +113,6 @@ async fn has_left(ctx: &Ctx, planned: &Planned, user: UserId) -> Result<bool> {
     Ok(named.left.contains(&user))
 }
 
-/// What is posted at a time.
-async fn says(ctx: &Ctx, planned: &Planned, region: &Region, due: i64) -> Result<Body> {
-    let template = match &planned.says {
-        Says::Text { text } => {
-            return Ok(Body::Markdown {
-                title: Some(planned.title.clone()),
-                text: text.clone(),
-                mentions: Vec::new(),
-            });
-        }
-        Says::Digest { digest } => digest::ready::template(*digest),
-        Says::Template { template } => template.clone(),
-    };
-    if has_left(ctx, planned, planned.by).await? {
-        return Err(Error::denied("whoever put it has left"));
-    }
-    let permit = Permit::of_person(ctx, planned.conv, (planned.by, planned.org)).await?;
-    let permit = if planned.own { permit.of_program() } else { permit };
-    let picture = |nth: usize| picture_id(planned, due, nth);
-    let asked = digest::Asked {
-        org: planned.org,
-        conv: planned.conv,
-        title: &planned.title,
-        now: due,
-        preview_of: None,
-    };
-    digest::compose(ctx, &asked, (&template, permit), (region, &picture)).await
-}
-
-/// The picture of a digest: the same again if it is made again.
-fn picture_id(planned: &Planned, due: i64, nth: usize) -> Ulid {
-    derived(due, &format!("picture {} {} {due} {nth}", planned.robot, planned.name))
-}
-
 /// An id that follows from what it is for. It begins with a time, as ids do.
 fn derived(at: i64, what: &str) -> Ulid {
     let digest = Sha256::digest(what.as_bytes());
@@ -141,43 +121,86 @@ fn derived(at: i64, what: &str) -> Ulid {
     Ulid::from_parts(at.unsigned_abs(), u128::from_be_bytes(random))
 }
 
-/// Writes a message of a schedule once: the same intent again is the same message, also if the
-/// numbers have changed since.
-async fn write(ctx: &Ctx, planned: &Planned, (due, what): (i64, &str), body: Body) -> Result<()> {
-    let cid = Cid(derived(due, &format!("{what} {} {} {due}", planned.robot, planned.name)));
-    let caller = Caller::for_plugin(author(planned.robot), planned.org);
-    let post = msg::Post { conv: planned.conv, body, everybody: false };
-    match ctx.call_as(caller, Some(cid), &post).await {
-        Err(error) if error.code() == ErrorCode::IdempotencyConflict => Ok(()),
-        posted => posted.map(drop),
+impl Turn<'_> {
+    /// What is posted, and what it lacks.
+    async fn says(&self, ctx: &Ctx) -> Result<(Body, Vec<Missing>)> {
+        let Turn { planned, region, conv, due, .. } = *self;
+        let elsewhere = conv != self.robot.conv;
+        let is_text = matches!(planned.says, Says::Text { .. });
+        if (elsewhere || !is_text) && has_left(ctx, planned, planned.by).await? {
+            return Err(Error::denied("whoever put it has left"));
+        }
+        let person = Caller::on_behalf_of(planned.by, planned.org);
+        if elsewhere && !owns(ctx, person, conv).await? {
+            return Err(Error::denied("whoever put it does not own the group"));
+        }
+        let template = match &planned.says {
+            Says::Text { text } => {
+                let (title, text) = (Some(planned.title.clone()), text.clone());
+                return Ok((Body::Markdown { title, text, mentions: Vec::new() }, Vec::new()));
+            }
+            Says::Digest { digest } => digest::ready::template(*digest),
+            Says::Template { template } => template.clone(),
+        };
+        let permit = Permit::of_person(ctx, conv, (planned.by, planned.org)).await?;
+        let permit = if planned.own { permit.of_program() } else { permit };
+        let asked = digest::Asked {
+            org: planned.org,
+            conv,
+            title: &planned.title,
+            now: due,
+            preview_of: None,
+        };
+        // Made again, it is the same picture.
+        let picture = |nth: usize| self.id(&format!("picture {nth}"), conv);
+        digest::compose(ctx, &asked, (&template, permit), (region, &picture)).await
     }
-}
 
-/// Stops a schedule until somebody puts it again, and says so where it would have posted.
-async fn stop(
-    ctx: &Ctx,
-    (planned, region): (&Planned, &Region),
-    due: i64,
-    why: Stopped,
-) -> Result<Posted> {
-    if why != Stopped::Conversation {
-        let text = Words::of(&region.locale).stopped(why).to_owned();
-        let title = Some(planned.title.clone());
-        let body = Body::Markdown { title, text, mentions: Vec::new() };
-        match write(ctx, planned, (due, "stop"), body).await {
-            // Nobody is there who could be told.
-            Err(error) if is_final(error.code()) => {}
-            told => told?,
+    /// An id that follows from the schedule, the conversation and the time.
+    fn id(&self, what: &str, conv: ConvId) -> Ulid {
+        let Planned { robot, name, .. } = self.planned;
+        derived(self.due, &format!("{what} {robot} {name} {} {conv} {}", self.conv, self.due))
+    }
+
+    /// Writes a message once: the same intent again is the same message, also if the numbers have
+    /// changed since.
+    async fn write(&self, ctx: &Ctx, conv: ConvId, what: &str, body: Body) -> Result<()> {
+        let caller = Caller::for_plugin(author(self.planned.robot), self.planned.org);
+        let post = msg::Post { conv, body, everybody: false };
+        match ctx.call_as(caller, Some(Cid(self.id(what, conv))), &post).await {
+            Err(error) if error.code() == ErrorCode::IdempotencyConflict => Ok(()),
+            posted => posted.map(drop),
         }
     }
-    let mut tx = ctx.tx();
-    tx.run(
-        "UPDATE bot_schedule SET due = NULL, stopped = $3 WHERE robot = $1 AND name = $2",
-        [planned.robot.into(), planned.name.as_str().into(), json(&why).into()],
-    );
-    Planned { due: None, ..planned.clone() }.arm(&mut tx);
-    ctx.commit(tx).await?;
-    Ok(Posted { posted: false })
+
+    /// Posts nothing more here until somebody puts the schedule again, and says so: here, and to
+    /// whoever put it in the robot's own group.
+    async fn stop(&self, ctx: &Ctx, why: Stopped) -> Result<Posted> {
+        let words = Words::of(&self.region.locale);
+        if why != Stopped::Conversation {
+            self.tell(ctx, self.conv, words.stopped(why), Vec::new()).await?;
+        }
+        if self.conv != self.robot.conv {
+            let whom = vec![self.planned.by.to_string()];
+            self.tell(ctx, self.robot.conv, words.elsewhere, whom).await?;
+        }
+        let mut tx = ctx.tx();
+        place::stop(&mut tx, self.planned, self.conv, why);
+        ctx.commit(tx).await?;
+        Ok(Posted { posted: false })
+    }
+
+    /// Says something about the schedule, if anybody is there who could be told.
+    async fn tell(&self, ctx: &Ctx, conv: ConvId, text: &str, people: Vec<String>) -> Result<()> {
+        let (title, text) = (Some(self.planned.title.clone()), text.to_owned());
+        let body = Body::Markdown { title, text, mentions: Vec::new() };
+        let mut post = post::Post { body, at: post::At { people, everybody: false } };
+        attention::call(ctx, self.planned.org, &mut post).await?;
+        match self.write(ctx, conv, "stop", post.body).await {
+            Err(error) if is_final(error.code()) => Ok(()),
+            told => told,
+        }
+    }
 }
 
 /// An organisation changed: perhaps its time zone.

@@ -2,12 +2,14 @@
 
 use carillon_plugin::{Audited, Ctx, Error, Result};
 use carillon_protocol::{
-    UserId,
+    ConvId, UserId,
     limits::{CARD_KEY_LEN_MAX, CARD_TITLE_LEN_MAX, SCHEDULES_PER_ROBOT_MAX, TEXT_LEN_MAX},
-    schedule::{Get, List, Listed, Preview, Previewed, Put, Remove, Removed, Says, Schedule},
+    schedule::{
+        Get, List, Listed, Place, Preview, Previewed, Put, Remove, Removed, Says, Schedule,
+    },
 };
 
-use super::{row::Planned, times::Times};
+use super::{place, row::Planned, times::Times};
 use crate::bot::{
     digest::{self, permit::Permit},
     post::one_line,
@@ -33,6 +35,7 @@ pub(super) async fn keep(
     let name = named(&args.schedule)?;
     let title = title(&args.title)?;
     check(ctx, &args.says, permit)?;
+    let convs = place::chosen(ctx, (robot, own), &args.convs).await?;
     let region = Region::of(ctx, (by, robot.org)).await?;
     let times = Times::checked(&args.cron, &region.tz, ctx.now())?;
     let mine = Planned::of_robot(ctx, robot.id).await?;
@@ -43,6 +46,11 @@ pub(super) async fn keep(
             format!("a robot has at most {SCHEDULES_PER_ROBOT_MAX} schedules; remove one first");
         return Err(Error::conflict(msg));
     }
+    let known = place::of_schedule(ctx, robot.id, &name).await?;
+    let fresh = |conv: ConvId| {
+        let last = known.iter().find(|place| place.conv == conv).and_then(|place| place.last);
+        Place { conv, last, stopped: None, missing: Vec::new() }
+    };
     // A clock that was set back posts nothing twice.
     let last = before.and_then(|before| before.last);
     let after = last.map_or(ctx.now(), |last| last.max(ctx.now()));
@@ -50,7 +58,6 @@ pub(super) async fn keep(
         robot: robot.id,
         name,
         org: robot.org,
-        conv: robot.conv,
         title,
         cron: args.cron.trim().to_owned(),
         says: args.says,
@@ -60,14 +67,15 @@ pub(super) async fn keep(
         put_at: ctx.now(),
         due: if args.paused { None } else { times.next(after) },
         last,
-        stopped: None,
     };
+    let places: Vec<Place> = convs.into_iter().map(fresh).collect();
     let mut tx = ctx.tx().on_behalf_of(by, robot.org);
     planned.write(&mut tx);
+    place::write(&mut tx, &planned, &places);
     planned.arm(&mut tx);
     tx.audit(Audited::of("robot", robot.id).after(&planned.name));
     ctx.commit(tx).await?;
-    planned.shown(&region, ctx.now())
+    planned.shown(&region, ctx.now(), places)
 }
 
 /// A name that programs read.
@@ -113,7 +121,9 @@ pub(super) async fn get(ctx: Ctx, args: Get) -> Result<Schedule> {
     let robot = Robot::own(&ctx, args.robot).await?;
     let region = Region::of(&ctx, (ctx.caller().user, robot.org)).await?;
     let planned = Planned::find(&ctx, robot.id, &args.schedule).await?;
-    planned.ok_or_else(|| Error::not_found("schedule"))?.shown(&region, ctx.now())
+    let planned = planned.ok_or_else(|| Error::not_found("schedule"))?;
+    let places = place::of_schedule(&ctx, robot.id, &planned.name).await?;
+    planned.shown(&region, ctx.now(), places)
 }
 
 /// `bot.schedule.list`.
@@ -126,7 +136,12 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
 pub(super) async fn all(ctx: &Ctx, robot: &Robot, by: UserId) -> Result<Listed> {
     let region = Region::of(ctx, (by, robot.org)).await?;
     let planned = Planned::of_robot(ctx, robot.id).await?.into_iter();
-    let schedules = planned.map(|it| it.shown(&region, ctx.now())).collect::<Result<_>>()?;
+    let mut places = place::of_robot(ctx, robot.id).await?;
+    let shown = |it: Planned| {
+        let places = places.remove(&it.name).unwrap_or_default();
+        it.shown(&region, ctx.now(), places)
+    };
+    let schedules = planned.map(shown).collect::<Result<_>>()?;
     Ok(Listed { schedules })
 }
 
@@ -148,6 +163,7 @@ pub(super) async fn take_away(
         "DELETE FROM bot_schedule WHERE robot = $1 AND name = $2",
         [robot.id.into(), name.into()],
     );
+    place::remove(&mut tx, robot.id, name);
     Planned { due: None, ..planned }.arm(&mut tx);
     tx.audit(Audited::of("robot", robot.id).before(&name));
     ctx.commit(tx).await?;

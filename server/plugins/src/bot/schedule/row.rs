@@ -2,17 +2,17 @@
 
 use carillon_plugin::{Ctx, Error, Result, Row, Tx, Value};
 use carillon_protocol::{
-    ConvId, OrgId, RobotId, UserId,
+    OrgId, RobotId, UserId,
     limits::SCHEDULES_PER_ROBOT_MAX,
-    schedule::{Fire, Says, Schedule, Stopped},
+    schedule::{Fire, Place, Says, Schedule},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::times::Times;
 use crate::bot::region::Region;
 
-const COLUMNS: &str = "robot, name, org, conv, title, cron, says, paused, user_id, own, put_at, \
-                       due, last, stopped";
+const COLUMNS: &str =
+    "robot, name, org, title, cron, says, paused, user_id, own, put_at, due, last";
 
 /// A row of `bot_schedule`.
 #[derive(Debug, Clone)]
@@ -20,7 +20,6 @@ pub(super) struct Planned {
     pub(super) robot: RobotId,
     pub(super) name: String,
     pub(super) org: OrgId,
-    pub(super) conv: ConvId,
     pub(super) title: String,
     pub(super) cron: String,
     pub(super) says: Says,
@@ -32,27 +31,23 @@ pub(super) struct Planned {
     pub(super) put_at: i64,
     pub(super) due: Option<i64>,
     pub(super) last: Option<i64>,
-    pub(super) stopped: Option<Stopped>,
 }
 
 impl Planned {
     fn of(row: &Row) -> Result<Planned> {
-        let stopped: Option<String> = row.get(13)?;
         Ok(Planned {
             robot: row.get(0)?,
             name: row.get(1)?,
             org: row.get(2)?,
-            conv: row.get(3)?,
-            title: row.get(4)?,
-            cron: row.get(5)?,
-            says: read(&row.get::<String>(6)?)?,
-            paused: row.get(7)?,
-            by: row.get(8)?,
-            own: row.get(9)?,
-            put_at: row.get(10)?,
-            due: row.get(11)?,
-            last: row.get(12)?,
-            stopped: stopped.as_deref().map(read).transpose()?,
+            title: row.get(3)?,
+            cron: row.get(4)?,
+            says: read(&row.get::<String>(5)?)?,
+            paused: row.get(6)?,
+            by: row.get(7)?,
+            own: row.get(8)?,
+            put_at: row.get(9)?,
+            due: row.get(10)?,
+            last: row.get(11)?,
         })
     }
 
@@ -91,11 +86,10 @@ impl Planned {
 
     /// The row as it is to be, whatever it was.
     pub(super) fn write(&self, tx: &mut Tx) {
-        let row: [Value; 14] = [
+        let row: [Value; 12] = [
             self.robot.into(),
             self.name.as_str().into(),
             self.org.into(),
-            self.conv.into(),
             self.title.as_str().into(),
             self.cron.as_str().into(),
             json(&self.says).into(),
@@ -105,15 +99,13 @@ impl Planned {
             self.put_at.into(),
             self.due.into(),
             self.last.into(),
-            self.stopped.as_ref().map(json).into(),
         ];
         let sql = format!(
             "INSERT INTO bot_schedule ({COLUMNS})
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              ON CONFLICT (robot, name) DO UPDATE SET title = excluded.title, cron = excluded.cron,
                  says = excluded.says, paused = excluded.paused, user_id = excluded.user_id,
-                 own = excluded.own, put_at = excluded.put_at, due = excluded.due,
-                 stopped = excluded.stopped"
+                 own = excluded.own, put_at = excluded.put_at, due = excluded.due"
         );
         tx.run(sql, row);
     }
@@ -131,7 +123,7 @@ impl Planned {
     }
 
     /// As it is told.
-    pub(super) fn shown(self, region: &Region, now: i64) -> Result<Schedule> {
+    pub(super) fn shown(self, region: &Region, now: i64, places: Vec<Place>) -> Result<Schedule> {
         let next = match self.due {
             // The one that the timer waits for, also if it is overdue.
             Some(due) => {
@@ -145,7 +137,6 @@ impl Planned {
         };
         Ok(Schedule {
             robot: self.robot,
-            conv: self.conv,
             schedule: self.name,
             title: self.title,
             cron: self.cron,
@@ -156,12 +147,12 @@ impl Planned {
             put_at: self.put_at,
             next,
             last: self.last,
-            stopped: self.stopped,
+            places,
         })
     }
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(Error::internal)
 }
 
