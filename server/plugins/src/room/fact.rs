@@ -20,7 +20,7 @@ pub(super) async fn minutes(ctx: Ctx, period: Period) -> Result<Fact> {
              CASE WHEN COALESCE(ended_at, {now}) < $4 THEN COALESCE(ended_at, {now}) ELSE $4 END
              - CASE WHEN started_at > $3 THEN started_at ELSE $3 END), 0) AS BIGINT)
          FROM room_meeting WHERE org = $1 AND ($2 = '' OR conv = $2)
-             AND started_at < $4 AND COALESCE(ended_at, {now}) > $3"
+             AND started_at < $4 AND (ended_at > $3 OR (ended_at IS NULL AND {now} > $3))"
     );
     let ms = ask(&ctx, &sql, &period).await?;
     Ok(Fact::Number { value: (ms / 60_000.0).round(), unit: "minutes".into() })

@@ -50,6 +50,7 @@ pub fn plugin(media: Arc<dyn Media>) -> Plugin {
         .state(Arc::new(Rooms { media, present }))
         .migration(1, include_str!("1_tables.sql"))
         .migration(2, include_str!("2_guests.sql"))
+        .migration(3, include_str!("3_times.sql"))
         .fact_of_conversation("room.meetings", "Meetings that began.", fact::meetings)
         .fact_of_conversation("room.minutes", "Minutes in which rooms were open.", fact::minutes)
         .fact("room.all_meetings", "Meetings that began, in all conversations.", fact::meetings)
