@@ -1,28 +1,28 @@
-import type { BotRobot } from '@carillon/client'
-import { Fetched } from '../app/Fetched.tsx'
+import { type BotRobot, CarillonError } from '@carillon/client'
+import { useDebounced } from '../app/debounced.ts'
+import { Failed } from '../app/Fetched.tsx'
 import { useLoad } from '../app/load.ts'
 import { useClient, useMe } from '../app/workspace.ts'
 import { Markdown } from '../card/Markdown.tsx'
 import '../card/card.css'
-import { useText } from '../texts/language.tsx'
+import { NAMES, useLanguage, useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
+import { Banner } from '../ui/Notice.tsx'
+import { Skeleton } from '../ui/Spinner.tsx'
+import { placeOf } from './facts.ts'
 import type { Schedule } from './Schedules.tsx'
 
-/** What the robot would post now, as the group would see it; nothing is posted. */
-export function DigestPreview(props: {
+interface Previewed {
   robot: BotRobot
   title: string
   says: Schedule['says']
-  onClose: () => void
-}) {
-  const { robot, title, says, onClose } = props
+}
+
+/** What the robot would post now, in a dialog of its own. */
+export function DigestPreview({ onClose, ...of }: Previewed & { onClose: () => void }) {
   const t = useText()
-  const client = useClient()
-  const me = useMe()
-  const asked = { robot: robot.robot, title, says }
-  const loaded = useLoad(() => client.call('bot.digest.preview', asked), JSON.stringify(asked))
   return (
     <Dialog
       title={t('schedules.preview')}
@@ -30,18 +30,45 @@ export function DigestPreview(props: {
       actions={<Button onClick={onClose}>{t('close')}</Button>}
     >
       <p className="soft">{t('schedules.preview.words')}</p>
-      <Fetched loaded={loaded}>
-        {({ body }) => (
-          <article className="schedule-preview">
-            <header className="robot">
-              <Avatar id={robot.user} name={robot.name} />
-              <bdi className="robot-name">{robot.name}</bdi>
-            </header>
-            {'title' in body && <p className="card-title">{body.title}</p>}
-            {'text' in body && <Markdown text={body.text} me={me.user} />}
-          </article>
-        )}
-      </Fetched>
+      <PreviewOf {...of} />
     </Dialog>
+  )
+}
+
+/** What the robot would post now, as the group would see it; nothing is posted. */
+export function PreviewOf({ robot, title, says }: Previewed) {
+  const t = useText()
+  const language = useLanguage()
+  const client = useClient()
+  const me = useMe()
+  const asked = { robot: robot.robot, title, says }
+  const key = useDebounced(JSON.stringify(asked))
+  const loaded = useLoad(
+    () => client.call('bot.digest.preview', JSON.parse(key) as typeof asked),
+    key,
+  )
+  if (loaded.state === 'loading') return <Skeleton />
+  if (loaded.state === 'failed') {
+    const { error, again } = loaded
+    const place = error instanceof CarillonError ? placeOf(error.field) : undefined
+    if (place === undefined) return <Failed error={error} again={again} />
+    return <Banner tone="danger">{t('digest.part.wrong', { number: place + 1 })}</Banner>
+  }
+  const { body, locale } = loaded.value
+  const spoken = Object.entries(NAMES).find(([code]) => code === locale)?.[1] ?? NAMES.en
+  return (
+    <>
+      {spoken !== NAMES[language] && (
+        <p className="soft">{t('schedules.preview.language', { language: spoken })}</p>
+      )}
+      <article className="schedule-preview" lang={locale}>
+        <header className="robot">
+          <Avatar id={robot.user} name={robot.name} />
+          <bdi className="robot-name">{robot.name}</bdi>
+        </header>
+        {'title' in body && <p className="card-title">{body.title}</p>}
+        {'text' in body && <Markdown text={body.text} me={me.user} />}
+      </article>
+    </>
   )
 }

@@ -146,7 +146,8 @@ function Done({
   }
   const { robot, what } = doing
   const { name } = robot
-  if (what === 'schedules') return <Schedules robot={robot} onClose={() => onDo(undefined)} />
+  if (what === 'schedules')
+    return <Schedules conv={conv.id} robot={robot} onClose={() => onDo(undefined)} />
   if (what === 'calls') return <Calls robot={robot} onClose={() => onDo(undefined)} />
   if (what === 'change') {
     return (

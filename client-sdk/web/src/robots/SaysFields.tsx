@@ -4,6 +4,7 @@ import { type Key, useText } from '../texts/language.tsx'
 import '../ui/choice.css'
 import { Check, TextArea } from '../ui/Field.tsx'
 import type { Schedule } from './Schedules.tsx'
+import { FIRST, TemplateFields } from './TemplateFields.tsx'
 
 type Says = Schedule['says']
 type Ready = Extract<Says, { kind: 'digest' }>['digest']
@@ -16,7 +17,7 @@ const READY: Readonly<Record<Ready, { name: Key; hint: Key }>> = {
   bottlenecks: { name: 'digest.bottlenecks', hint: 'digest.bottlenecks.hint' },
 }
 
-/** What is posted: one of the digests, or a text. */
+/** What is posted: one of the digests, one of one's own, or a text. */
 export function SaysFields(props: {
   robot: string
   says: Says
@@ -25,7 +26,7 @@ export function SaysFields(props: {
 }) {
   const { robot, says, error, onChange } = props
   const t = useText()
-  const denied = useDenied(robot)
+  const { denied, facts } = useOffered(robot)
   return (
     <fieldset className="choice">
       <legend>{t('schedules.says')}</legend>
@@ -44,12 +45,31 @@ export function SaysFields(props: {
       <Check
         type="radio"
         name="says"
+        label={t('schedules.template')}
+        hint={t('schedules.template.hint')}
+        checked={says.kind === 'template'}
+        onChange={() => onChange({ kind: 'template', template: FIRST })}
+      />
+      <Check
+        type="radio"
+        name="says"
         label={t('schedules.text')}
         checked={says.kind === 'text'}
         onChange={() => onChange({ kind: 'text', text: '' })}
       />
       {says.kind === 'template' && (
-        <Check type="radio" name="says" label={t('schedules.template')} checked readOnly />
+        <>
+          {error && (
+            <p className="field-error" role="alert">
+              {error}
+            </p>
+          )}
+          <TemplateFields
+            template={says.template}
+            facts={facts}
+            onChange={template => onChange({ kind: 'template', template })}
+          />
+        </>
       )}
       {says.kind === 'text' && (
         <TextArea
@@ -65,10 +85,11 @@ export function SaysFields(props: {
   )
 }
 
-/** The digests that ask for what the person may not see. */
-function useDenied(robot: string): readonly Ready[] {
+/** The digests that ask for what the person may not see, and the facts that they may. */
+function useOffered(robot: string) {
   const client = useClient()
   const loaded = useLoad(() => client.call('bot.digest.list', { robot }), robot)
-  if (loaded.state !== 'there') return []
-  return loaded.value.ready.filter(({ allowed }) => !allowed).map(({ digest }) => digest)
+  if (loaded.state !== 'there') return { denied: [], facts: [] }
+  const { ready, facts } = loaded.value
+  return { denied: ready.filter(({ allowed }) => !allowed).map(({ digest }) => digest), facts }
 }

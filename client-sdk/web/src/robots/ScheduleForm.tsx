@@ -13,7 +13,9 @@ import { Button } from '../ui/Button.tsx'
 import { Check, Field } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 import { cronOf, planOf, USUAL } from './cron.ts'
-import { DigestPreview } from './DigestPreview.tsx'
+import { DigestPreview, PreviewOf } from './DigestPreview.tsx'
+import { placeOf } from './facts.ts'
+import { PlacesFields } from './PlacesFields.tsx'
 import { PlanFields } from './PlanFields.tsx'
 import { SaysFields } from './SaysFields.tsx'
 import type { Schedule } from './Schedules.tsx'
@@ -23,31 +25,41 @@ const GROUP: Schedule['says'] = { kind: 'digest', digest: 'group_yesterday' }
 const meaning: Meaning = ({ field }) => {
   if (field === 'cron') return { field: 'cron', key: 'schedules.cron.wrong' }
   if (field === 'title') return { field: 'title', key: 'schedules.title.wrong' }
+  if (field?.startsWith('convs')) return { field: 'convs', key: 'schedules.place.wrong' }
+  if (placeOf(field) !== undefined) return { field: 'says', key: 'schedules.part.wrong' }
   if (field?.startsWith('says')) return { field: 'says', key: 'schedules.says.wrong' }
   return undefined
 }
 
 /** What a robot posts, and when: made, or changed. */
-export function ScheduleForm(props: { robot: BotRobot; schedule?: Schedule; onDone: () => void }) {
-  const { robot, schedule, onDone } = props
+export function ScheduleForm(props: {
+  robot: BotRobot
+  /** The robot's own group. */
+  conv: string
+  schedule?: Schedule
+  onDone: () => void
+}) {
+  const { robot, conv, schedule, onDone } = props
   const t = useText()
   const client = useClient()
-  const form = useForm(['title', 'cron', 'says'], meaning)
+  const form = useForm(['title', 'cron', 'says', 'convs'], meaning)
   const [title, setTitle] = useState(schedule?.title ?? '')
   const [plan, setPlan] = useState(schedule ? planOf(schedule.cron) : USUAL)
   const [says, setSays] = useState(schedule?.says ?? GROUP)
+  const [convs, setConvs] = useState(schedule?.places.map(place => place.conv) ?? [conv])
   const [isOn, setIsOn] = useState(!schedule?.paused)
   const [previewing, setPreviewing] = useState(false)
   // Nobody has to think of a name: the title is what people know it by.
   const name = useRef(schedule?.schedule ?? newId().toLowerCase())
   const cron = cronOf(plan)
+  const shownTitle = title.trim() || t('schedules.untitled')
   const submit = async () => {
     if (title.trim() === '') throw new Refused('title', 'schedules.title.wrong')
     if (says.kind === 'text' && says.text.trim() === '') {
       throw new Refused('says', 'schedules.says.wrong')
     }
     const put = { robot: robot.robot, schedule: name.current, title: title.trim(), cron, says }
-    await client.call('bot.schedule.put', { ...put, paused: !isOn })
+    await client.call('bot.schedule.put', { ...put, convs, paused: !isOn })
     toast('good', t('saved'))
     onDone()
   }
@@ -74,6 +86,13 @@ export function ScheduleForm(props: { robot: BotRobot; schedule?: Schedule; onDo
         onChange={event => setTitle(event.target.value)}
       />
       <SaysFields robot={robot.robot} says={says} error={form.at('says')} onChange={setSays} />
+      {says.kind === 'template' && (
+        <section aria-label={t('schedules.preview')}>
+          <h3 className="preview-head">{t('schedules.preview')}</h3>
+          <PreviewOf robot={robot} title={shownTitle} says={says} />
+        </section>
+      )}
+      <PlacesFields convs={convs} error={form.at('convs')} onChange={setConvs} />
       <PlanFields plan={plan} error={form.at('cron')} onChange={setPlan} />
       <NextTimes cron={cron} />
       <Check
@@ -84,7 +103,7 @@ export function ScheduleForm(props: { robot: BotRobot; schedule?: Schedule; onDo
       {previewing && (
         <DigestPreview
           robot={robot}
-          title={title.trim() || t('schedules.untitled')}
+          title={shownTitle}
           says={says}
           onClose={() => setPreviewing(false)}
         />

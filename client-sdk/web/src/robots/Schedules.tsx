@@ -7,12 +7,14 @@ import { useTask } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { useWhenIn } from '../app/when.ts'
 import { useClient } from '../app/workspace.ts'
+import { useConversation } from '../model/hooks.ts'
 import { failure } from '../texts/failure.ts'
 import { type Key, useLanguage, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
 import { Menu } from '../ui/Menu.tsx'
 import { Banner, Empty } from '../ui/Notice.tsx'
+import { FACTS } from './facts.ts'
 import { planWords } from './planWords.ts'
 import { ScheduleForm } from './ScheduleForm.tsx'
 
@@ -20,14 +22,23 @@ export type Schedule = Reply<'bot.schedule.list'>['schedules'][number]
 
 type Doing = { what: 'add' } | { what: 'change' | 'remove'; schedule: Schedule } | undefined
 
-const STOPPED: Readonly<Record<NonNullable<Schedule['stopped']>, Key>> = {
+type Place = Schedule['places'][number]
+
+const MISSING: Readonly<Record<NonNullable<Place['missing']>[number]['why'], Key>> = {
+  unknown: 'schedules.missing.unknown',
+  slow: 'schedules.missing.slow',
+  failed: 'schedules.missing.failed',
+}
+
+const STOPPED: Readonly<Record<NonNullable<Place['stopped']>, Key>> = {
   denied: 'schedules.stopped.denied',
   conversation: 'schedules.stopped.conversation',
   refused: 'schedules.stopped.refused',
 }
 
 /** What a robot posts by itself, and when. */
-export function Schedules({ robot, onClose }: { robot: BotRobot; onClose: () => void }) {
+export function Schedules(props: { robot: BotRobot; conv: string; onClose: () => void }) {
+  const { robot, conv, onClose } = props
   const t = useText()
   const client = useClient()
   const task = useTask()
@@ -38,8 +49,9 @@ export function Schedules({ robot, onClose }: { robot: BotRobot; onClose: () => 
     setDoing(undefined)
     loaded.again()
   }
-  const pause = async ({ schedule, title, cron, says, paused }: Schedule) => {
-    const put = { ...of, schedule, title, cron, says, paused: !paused }
+  const pause = async ({ schedule, title, cron, says, paused, places }: Schedule) => {
+    const convs = places.map(place => place.conv)
+    const put = { ...of, schedule, title, cron, says, convs, paused: !paused }
     await task.run(() => client.call('bot.schedule.put', put))
     loaded.again()
   }
@@ -76,6 +88,7 @@ export function Schedules({ robot, onClose }: { robot: BotRobot; onClose: () => 
       {(doing?.what === 'add' || doing?.what === 'change') && (
         <ScheduleForm
           robot={robot}
+          conv={conv}
           {...(doing.what === 'change' && { schedule: doing.schedule })}
           onDone={done}
         />
@@ -96,12 +109,34 @@ export function Schedules({ robot, onClose }: { robot: BotRobot; onClose: () => 
   )
 }
 
+/** A group that it is posted to, and what is wrong there. */
+function PlaceOf({ place, alone }: { place: Place; alone: boolean }) {
+  const t = useText()
+  const conv = useConversation(place.conv)
+  const { stopped, missing = [] } = place
+  const fact = ({ fact }: { fact: string }) => {
+    const told = FACTS[fact]
+    return told ? t(told.name) : fact
+  }
+  return (
+    <>
+      {!alone && <bdi className="soft">{conv?.title ?? t('schedules.place.unknown')}</bdi>}
+      {stopped && <span className="schedule-stopped">{t(STOPPED[stopped])}</span>}
+      {missing.map(part => (
+        <span key={part.fact} className="schedule-stopped">
+          {t(MISSING[part.why], { fact: fact(part) })}
+        </span>
+      ))}
+    </>
+  )
+}
+
 function Row(props: { schedule: Schedule; onDo: (doing: Doing) => void; onPause: () => void }) {
   const { schedule, onDo, onPause } = props
   const t = useText()
   const language = useLanguage()
   const when = useWhenIn(schedule.tz)
-  const { title, cron, paused, stopped } = schedule
+  const { title, cron, paused, places } = schedule
   const [next] = schedule.next
   return (
     <li className="robot">
@@ -109,7 +144,9 @@ function Row(props: { schedule: Schedule; onDo: (doing: Doing) => void; onPause:
       <span className="robot-call grow">
         <bdi className="robot-name">{title}</bdi>
         <span>{planWords(t, language, cron)}</span>
-        {stopped && <span className="schedule-stopped">{t(STOPPED[stopped])}</span>}
+        {places.map(place => (
+          <PlaceOf key={place.conv} place={place} alone={places.length === 1} />
+        ))}
         {next !== undefined && (
           <span className="soft">{t('schedules.next', { when: when.moment(next) })}</span>
         )}
