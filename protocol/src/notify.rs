@@ -36,6 +36,9 @@ operations! {
     "notify.sweep": Sweep => Done, State, Access::System;
     /// The delivery log, the newest first; needs `organisation`.
     "notify.log": ListLog => Log, Read, ADMIN;
+    /// The part of it that is about the caller: what was sent to them, through what, and what
+    /// became of it, the newest first.
+    "notify.log.mine": ListMine => Log, Read, READ;
     /// One's own phone number and e-mail address for alerts; with `people`, anybody's.
     "notify.contact.get": GetContact => Contacts, Read, READ;
     /// Gives the phone number or e-mail address at which one is alerted; a code is sent there. With
@@ -315,7 +318,19 @@ pub struct ListLog {
     pub limit: Option<u32>,
 }
 
-/// The answer of `notify.log`.
+/// `notify.log.mine`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ListMine {
+    /// Only those older than this one: the `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// At most so many, 1 to 200; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = ATTEMPTS_PER_PAGE_MAX))]
+    pub limit: Option<u32>,
+}
+
+/// The answer of `notify.log` and `notify.log.mine`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
     /// The newest first.
@@ -339,7 +354,7 @@ pub struct Logged {
     /// What became of it; absent, it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Why, in the words of whoever carries it.
+    /// Why, in the words of whoever carries it, without anybody's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// How whoever carries it names it.
@@ -350,4 +365,7 @@ pub struct Logged {
     /// When the outcome was known, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<i64>,
+    /// The title of what was sent; in `notify.log.mine` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }

@@ -36,6 +36,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The tasks of all plugins. They end when this is dropped.
 #[derive(Debug)]
 pub struct Runner {
+    host: Host,
     down: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -50,12 +51,13 @@ impl Runner {
             let work = Work { host: host.clone(), plugin, lease, down: going_down.clone() };
             tokio::spawn(work.run())
         });
-        Runner { tasks: tasks.collect(), down }
+        Runner { tasks: tasks.collect(), host: host.clone(), down }
     }
 
     /// Lets steps under way end, and gives the leases back, so that another node goes on at once.
     pub async fn stop(mut self) {
         self.down.send_replace(true);
+        self.host.rest();
         let ended = join_all(self.tasks.iter_mut());
         if timeout(STOP_TIMEOUT, ended).await.is_err() {
             tracing::warn!("plugins still had something to do: it is done after the next start");

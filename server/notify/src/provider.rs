@@ -16,7 +16,10 @@ mod tencent;
 mod twilio;
 mod vonage;
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -199,13 +202,14 @@ pub trait Provider: Send + Sync {
         0
     }
 
-    /// The request that asks whether the vendor has a message that was begun at `since`; none if
-    /// it cannot be asked.
+    /// The request that asks whether the vendor has a message that was begun at `since`, by our
+    /// clock; none if it cannot be asked.
     fn lookup(&self, _message: &Message<'_>, _since: i64) -> Option<Request<Bytes>> {
         None
     }
 
-    /// Whether the answer to [`Provider::lookup`] holds the message.
+    /// What in the answer to [`Provider::lookup`] may be the message, by the vendor's names. `since`
+    /// is by the vendor's clock.
     ///
     /// # Errors
     /// [`Refused::Unclear`], when it says nothing of it.
@@ -214,7 +218,7 @@ pub trait Provider: Send + Sync {
         _message: &Message<'_>,
         _since: i64,
         _body: &[u8],
-    ) -> Result<Option<Accepted>, Refused> {
+    ) -> Result<Vec<String>, Refused> {
         Err(Refused::Unclear("the provider cannot be asked".to_owned()))
     }
 
@@ -265,7 +269,16 @@ pub async fn send(
     }
 }
 
-/// Sends a message that was begun at `since`, unless the vendor has it. With the same key and turn.
+/// A message of which nobody knows whether the vendor took it.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun<'a> {
+    /// When it was handed over first, in milliseconds since 1970.
+    pub at: i64,
+    /// The vendor's names of other messages, which this one is not.
+    pub others: &'a HashSet<String>,
+}
+
+/// Sends a message that was begun, unless the vendor has it. With the same key and turn.
 ///
 /// Vendors show what they have after a moment: some seconds must have passed.
 ///
@@ -276,24 +289,38 @@ pub async fn recover(
     egress: &Egress,
     provider: &dyn Provider,
     message: &Message<'_>,
-    since: i64,
+    begun: Begun<'_>,
     now: i64,
 ) -> Result<Accepted, Refused> {
-    if now - since < provider.remembers_ms() {
-        return send(egress, provider, message, now).await;
-    }
     let unclear = |why: String| Refused::Unclear(why);
-    let request = provider.lookup(message, since);
+    if (now - begun.at).abs() < provider.remembers_ms() {
+        return match send(egress, provider, message, now).await {
+            taken @ (Ok(_) | Err(Refused::Repeated)) => taken,
+            // That this one was not taken says nothing of the one before.
+            Err(refused) => Err(unclear(refused.to_string())),
+        };
+    }
+    let request = provider.lookup(message, begun.at);
     let request = request.ok_or_else(|| unclear("the provider cannot be asked".to_owned()))?;
     let terms = Terms { within: LOOKUP_WITHIN, repeatable: true, ..Terms::default() };
     let answer = egress.send(request, &terms).await.map_err(|why| unclear(why.to_string()))?;
     if !answer.status().is_success() {
         return Err(unclear(format!("asked for it, the provider answered {}", answer.status())));
     }
-    match provider.found(message, since, answer.body())? {
-        Some(accepted) => Ok(accepted),
+    let since = begun.at + ahead(answer.headers(), now);
+    let found = provider.found(message, since, answer.body())?;
+    match found.into_iter().find(|reference| !begun.others.contains(reference)) {
+        Some(reference) => Ok(Accepted { reference }),
         None => send(egress, provider, message, now).await,
     }
+}
+
+/// How far the other end's clock is ahead of ours, in milliseconds, by the header `Date`.
+fn ahead(headers: &HeaderMap, now: i64) -> i64 {
+    let date = header(headers, "date").and_then(|text| httpdate::parse_http_date(text).ok());
+    let since_then = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+    let at = since_then.and_then(|it| i64::try_from(it.as_millis()).ok());
+    at.map_or(0, |at| at - now)
 }
 
 /// The answer to a callback: one without a body says so.

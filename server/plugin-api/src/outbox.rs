@@ -1,10 +1,11 @@
 //! The outbox: effects on the world outside, which happen at least once. Each try is written down
 //! before it is made, so that what cannot be written down afterwards is not repeated for ever.
 
+mod lanes;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use carillon_protocol::{ErrorCode, Json, OrgId, UserId, id::Ulid};
-use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -17,10 +18,6 @@ use crate::{
     tx::Owed,
 };
 
-/// Effects that one step takes.
-const DUE_MAX: usize = 64;
-/// Effects of a plugin that are under way at the same time.
-const AT_ONCE: usize = 8;
 /// For so long nobody else tries an effect: until then its handler was cut off.
 const CLAIM_MS: i64 = CALL_TIMEOUT.as_millis() as i64;
 
@@ -210,36 +207,19 @@ impl Waiting {
 }
 
 impl Host {
-    /// Carries out what is due of a plugin's outbox, at most 64 effects, eight at a time.
+    /// Carries out what is due of a plugin's outbox, and what becomes due meanwhile.
     ///
     /// # Errors
     /// If the database cannot answer: nothing is lost, and the next step tries again.
     pub async fn outbox_step(&self, plugin: &str) -> Result<Next> {
         let Some(duties) = self.duties(plugin) else { return Ok(Next::Idle) };
-        let sql = format!(
-            "SELECT kind, key, payload, org, intent, failures FROM plugin_outbox
-             WHERE plugin = $1 AND (retry_at <= $2 OR retry_at > $3)
-             ORDER BY retry_at, kind, key LIMIT {DUE_MAX}"
-        );
-        // A pause that is longer than the longest was begun before the clock was set back.
-        let (now, longest) = (self.now(), longest_pause(&duties.outlets));
-        let row = vec![plugin.into(), now.into(), now.saturating_add(longest).into()];
-        let rows = self.storage().query(&sql, row).await?;
-        if rows.is_empty() {
-            let sql =
-                "SELECT retry_at FROM plugin_outbox WHERE plugin = $1 ORDER BY retry_at LIMIT 1";
-            let first = self.storage().query(sql, vec![plugin.into()]).await?;
-            let due = first.first().map(|row| row.get(0)).transpose()?;
-            return Ok(due.map_or(Next::Idle, Next::At));
+        if self.carry_out(duties).await? {
+            return Ok(Next::Now);
         }
-        let waiting = rows.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
-        let tries = stream::iter(waiting).map(|waiting| {
-            let outlet = duties.outlets.get(waiting.kind.as_str());
-            self.deliver(&duties.owner, outlet, waiting)
-        });
-        let done: Vec<_> = tries.buffer_unordered(AT_ONCE).collect().await;
-        done.into_iter().collect::<Result<Vec<()>>>()?;
-        Ok(Next::Now)
+        let sql = "SELECT retry_at FROM plugin_outbox WHERE plugin = $1 ORDER BY retry_at LIMIT 1";
+        let first = self.storage().query(sql, vec![plugin.into()]).await?;
+        let due = first.first().map(|row| row.get(0)).transpose()?;
+        Ok(due.map_or(Next::Idle, Next::At))
     }
 
     async fn deliver(

@@ -2,7 +2,10 @@
 //! outbox is emptied. Each step is bounded and says when to look again, so that tests drive them
 //! by hand and the node by wake-ups.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::Notify;
 
@@ -97,6 +100,15 @@ impl Host {
         }
     }
 
+    /// Lets the steps under way come to their end: no more effects begin.
+    pub fn rest(&self) {
+        for duties in self.all_duties() {
+            let wakes = &duties.owner.wakes;
+            wakes.resting.store(true, Ordering::Release);
+            wakes.outbox.notify_one();
+        }
+    }
+
     /// Waits until something was committed through this host that concerns a plugin's duty; events
     /// also of other nodes. What other nodes put in is found by looking.
     pub async fn woken(&self, plugin: &str, duty: Duty) {
@@ -119,6 +131,14 @@ pub(crate) struct Wakes {
     pub(crate) timers: Notify,
     /// Something was put into the outbox.
     pub(crate) outbox: Notify,
+    resting: AtomicBool,
+}
+
+impl Wakes {
+    /// Whether no effect begins any more.
+    pub(crate) fn are_resting(&self) -> bool {
+        self.resting.load(Ordering::Acquire)
+    }
 }
 
 /// Which steps a transaction wakes once it is committed.

@@ -141,9 +141,12 @@ impl Provider for Twilio {
         form.append_pair(if service { "MessagingServiceSid" } else { "From" }, &self.from);
         match message.channel {
             Channel::Sms => form.append_pair("Body", &cut(message.text, TEXT_LEN_MAX)),
-            Channel::Call => {
-                form.append_pair("Twiml", &self.markup(message)).append_pair("Timeout", RING_S)
-            }
+            Channel::Call => form
+                .append_pair("Twiml", &self.markup(message))
+                .append_pair("Timeout", RING_S)
+                // The first report comes at once, with our key: then it is known that there is one.
+                .append_pair("StatusCallbackEvent", "initiated")
+                .append_pair("StatusCallbackEvent", "completed"),
         };
         Request::post(self.resource(resource(message.channel)))
             .header(header::AUTHORIZATION, self.login())
@@ -184,7 +187,7 @@ impl Provider for Twilio {
         message: &Message<'_>,
         since: i64,
         body: &[u8],
-    ) -> Result<Option<Accepted>, Refused> {
+    ) -> Result<Vec<String>, Refused> {
         lookup::found(message, since, body)
     }
 

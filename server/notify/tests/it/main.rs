@@ -10,4 +10,5 @@ mod providers;
 mod receiver;
 mod smtp;
 mod urls;
+mod vendors;
 mod webpush;

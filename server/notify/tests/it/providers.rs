@@ -6,22 +6,26 @@ mod tencent;
 mod twilio;
 mod vonage;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use carillon_notify::{
     egress::{Egress, Guard, Terms, tls},
     provider::{
-        Accepted, Callback, Channel, Fact, Forged, Message, Number, Provider, Refused, Report,
-        Settings, read, recover, send,
+        Accepted, Begun, Callback, Channel, Fact, Forged, Message, Number, Provider, Refused,
+        Report, Settings, read, recover, send,
     },
 };
 use http::{Request, Response};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::listener::{Listener, Script, answer, local};
+pub use crate::vendors::NOW;
+use crate::{
+    listener::{Listener, Script, answer, local},
+    vendors,
+};
 
-/// When these tests happen, in milliseconds since 1970: 2026-09-21T14:13:20Z.
-pub const NOW: i64 = 1_790_000_000_000;
 /// What identifies a message: what a DING makes of itself, a person, a step and a number.
 pub const KEY: &str = "01JABCDEF:01JXYZ:2:1";
 
@@ -77,11 +81,22 @@ pub async fn recover_from(
     settings: &Value,
     message: &Message<'_>,
 ) -> (Result<Accepted, Refused>, usize) {
+    recover_among(&[], stub, settings, message).await
+}
+
+/// The same, where the vendor's names of other messages are known.
+pub async fn recover_among(
+    others: &[&str],
+    stub: fn(&Request<Bytes>) -> Response<Bytes>,
+    settings: &Value,
+    message: &Message<'_>,
+) -> (Result<Accepted, Refused>, usize) {
     let listener = Listener::plain(stub).await;
     let provider = open(&at(&listener, settings));
     let egress = local(listener.port(), None);
-    let later = NOW + 10_000;
-    let recovered = recover(&egress, provider.as_ref(), message, NOW, later).await;
+    let others: HashSet<String> = others.iter().map(|&it| it.to_owned()).collect();
+    let begun = Begun { at: NOW, others: &others };
+    let recovered = recover(&egress, provider.as_ref(), message, begun, NOW + 10_000).await;
     (recovered, listener.seen().len())
 }
 
@@ -133,9 +148,12 @@ fn settings_that_cannot_work_are_refused_by_name() {
 
 #[test]
 fn answers_that_mean_the_same_with_every_vendor_are_read_the_same() {
-    for settings in
-        [twilio::settings(), vonage::settings(), alibaba::settings(), tencent::settings()]
-    {
+    for settings in [
+        twilio::settings(),
+        vendors::vonage::settings(),
+        vendors::alibaba::settings(),
+        vendors::tencent::settings(),
+    ] {
         let provider = open(&settings);
         let read = |status: u16, body: &'static str| {
             read(provider.as_ref(), &answer(status, body), NOW).unwrap_err()
@@ -179,6 +197,35 @@ async fn only_what_certainly_was_not_sent_may_be_sent_again() {
     assert!(matches!(refused, Err(Refused::Unclear(_))), "{refused:?}");
 }
 
+#[tokio::test]
+async fn that_the_question_was_not_taken_says_nothing_of_the_message() {
+    let to = number("+85291234567");
+    let settings = vendors::alibaba::settings();
+    let message = message(Channel::Sms, &to);
+    // The vendor takes no more, does not know us any more, or this number: the message before may
+    // have been taken.
+    for (status, code) in [
+        (429, "Throttling"),
+        (200, "isv.BUSINESS_LIMIT_CONTROL"),
+        (403, "InvalidAccessKeyId.NotFound"),
+        (200, "isv.MOBILE_NUMBER_ILLEGAL"),
+    ] {
+        let listener = Listener::plain(move |_| {
+            answer(status, json!({"Code": code, "Message": code}).to_string())
+        });
+        let listener = listener.await;
+        let provider = open(&at(&listener, &settings));
+        let (egress, others) = (local(listener.port(), None), HashSet::new());
+        let begun = Begun { at: NOW, others: &others };
+        let refused = recover(&egress, provider.as_ref(), &message, begun, NOW + 10_000).await;
+        assert!(matches!(refused, Err(Refused::Unclear(_))), "{code}: {refused:?}");
+        // The network refuses: this one never left.
+        drop(listener);
+        let refused = recover(&egress, provider.as_ref(), &message, begun, NOW + 10_000).await;
+        assert!(matches!(refused, Err(Refused::Unclear(_))), "{refused:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn junk_is_an_answer_or_a_callback_of_nobody(
@@ -192,7 +239,7 @@ proptest! {
         ],
         status in 200u16..500,
     ) {
-        for settings in [twilio::settings(), alibaba::settings(), tencent::settings()] {
+        for settings in [twilio::settings(), vendors::alibaba::settings(), vendors::tencent::settings()] {
             let provider = open(&settings);
             let path = settings["callback"].as_str().unwrap().replace("https://chat.example", "");
             let request = Request::post(path).body(Bytes::from(body.clone())).unwrap();

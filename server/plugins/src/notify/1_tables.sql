@@ -45,6 +45,8 @@ CREATE INDEX notify_attempt_about ON notify_attempt (org, plugin, subject, user_
 
 CREATE INDEX notify_attempt_log ON notify_attempt (org, made_at, key);
 
+CREATE INDEX notify_attempt_mine ON notify_attempt (org, user_id, made_at, key);
+
 CREATE INDEX notify_attempt_reference ON notify_attempt (reference);
 
 CREATE INDEX notify_attempt_address ON notify_attempt (address, made_at);
@@ -74,7 +76,9 @@ CREATE TABLE notify_code (
 
 CREATE INDEX notify_code_of ON notify_code (org, user_id);
 
-CREATE INDEX notify_code_to ON notify_code (org, address);
+CREATE INDEX notify_code_to ON notify_code (address, sent_at);
+
+CREATE INDEX notify_code_by ON notify_code (org, sent_at);
 
 CREATE TABLE notify_device (
     id TEXT PRIMARY KEY,

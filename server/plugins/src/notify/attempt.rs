@@ -8,9 +8,9 @@ use carillon_plugin::{
     },
 };
 
-use super::topic;
+use super::{private, topic};
 
-/// The longest reason that is kept, in characters.
+/// The longest text of others that is kept, in characters.
 const WHY_LEN_MAX: usize = 300;
 /// It was not handed over yet.
 pub(super) const WAITING: &str = "waiting";
@@ -120,7 +120,7 @@ impl Attempt {
              WHERE org = $5 AND key = $6 AND state = $7",
             [
                 name(end.outcome).into(),
-                end.why.as_deref().map(short).into(),
+                end.why.as_deref().map(reason).into(),
                 now.into(),
                 end.reference.clone().into(),
                 self.org.into(),
@@ -134,7 +134,7 @@ impl Attempt {
 
     /// What is told of it.
     pub(super) fn told(&self, outcome: Outcome, why: Option<&str>) -> Attempted {
-        Attempted { key: self.key.clone(), user: self.user, outcome, why: why.map(short) }
+        Attempted { key: self.key.clone(), user: self.user, outcome, why: why.map(reason) }
     }
 }
 
@@ -167,7 +167,13 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// A reason, as long as it is kept. PostgreSQL keeps no NUL in a text.
+/// Why, as whoever carries it says it, without the addresses of people: those who see the outcome
+/// may see no numbers. As long as it is kept.
+pub(super) fn reason(why: &str) -> String {
+    short(&private::masked(why))
+}
+
+/// A text, as long as it is kept. PostgreSQL keeps no NUL in a text.
 pub(super) fn short(why: &str) -> String {
     why.chars().filter(|&c| c != '\0').take(WHY_LEN_MAX).collect()
 }

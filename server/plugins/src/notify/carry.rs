@@ -4,9 +4,11 @@
 //! noted as begun first. Whoever finds it begun does not know whether the provider has it, asks
 //! them, and sends it only if they say that they do not: nobody is called twice under one key.
 
+use std::collections::HashSet;
+
 use carillon_notify::{
     mail::Letter,
-    provider::{self, Accepted, Message, Number, Refused},
+    provider::{self, Accepted, Begun, Message, Number, Refused},
 };
 use carillon_plugin::{
     Ctx, Delivery, Error, Result, Retries, Tx,
@@ -19,16 +21,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Notify,
-    attempt::{self, Attempt, BEGUN, End, WAITING, short},
+    attempt::{self, Attempt, BEGUN, End, WAITING, reason},
     contact,
     settings::{self, Stored},
 };
 
-pub(super) const EFFECT: &str = "carry";
+/// An effect for each channel, so that a mail server that does not answer delays no call.
+pub(super) const EFFECTS: [&str; 3] = ["email", "sms", "call"];
 /// Ten tries within some minutes: longer than a restart, shorter than anybody waits for a call.
 pub(super) const RETRIES: Retries = Retries { tries: 10, first_ms: 1_000, longest_ms: 60_000 };
 /// Vendors show what they have after a moment: then they are asked.
 const UNCLEAR_MS: u64 = 10_000;
+/// So many other attempts at a number are told apart from one that may have been made: more than
+/// a vendor lists.
+const OTHERS_MAX: usize = 200;
 
 /// One attempt.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,7 +85,7 @@ impl Again {
 
     /// Writes down what is known, and makes the error that says when it is tried again.
     async fn put_off(self, ctx: &Ctx, attempt: &Attempt) -> Result<Error> {
-        let away = |why: &str| Error::new(ErrorCode::Unavailable, short(why));
+        let away = |why: &str| Error::new(ErrorCode::Unavailable, reason(why));
         let at = match self {
             Again::Unclear(why) => return Ok(away(&why).retry_ms(UNCLEAR_MS)),
             Again::Later(at) => at,
@@ -235,10 +241,24 @@ async fn hand_over(
     };
     let (state, now) = (ctx.state::<Notify>(), ctx.now());
     let egress = &state.ways.egress;
-    Ok(meaning(match since {
-        None => provider::send(egress, provider.as_ref(), &message, now).await,
-        Some(since) => provider::recover(egress, provider.as_ref(), &message, since, now).await,
-    }))
+    let Some(at) = since else {
+        return Ok(meaning(provider::send(egress, provider.as_ref(), &message, now).await));
+    };
+    let others = others(ctx, attempt).await?;
+    let begun = Begun { at, others: &others };
+    Ok(meaning(provider::recover(egress, provider.as_ref(), &message, begun, now).await))
+}
+
+/// What the vendor calls the newest other attempts at the same number.
+async fn others(ctx: &Ctx, attempt: &Attempt) -> Result<HashSet<String>> {
+    let sql = format!(
+        "SELECT reference FROM notify_attempt
+         WHERE address = $1 AND org = $2 AND key <> $3 AND reference IS NOT NULL
+         ORDER BY made_at DESC LIMIT {OTHERS_MAX}"
+    );
+    let address = attempt.address.as_deref();
+    let args = [address.into(), attempt.org.into(), attempt.key.as_str().into()];
+    ctx.query(&sql, args).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Hands in a letter.

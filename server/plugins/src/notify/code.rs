@@ -1,8 +1,9 @@
 //! Codes that prove that an address is somebody's own: six digits, a quarter of an hour, five
-//! guesses. How many are sent is bounded by person and by address: nobody is pestered by them.
+//! guesses. How many are sent is bounded by person, by organisation, and by address whoever asks:
+//! nobody is pestered by them, and nobody runs up a bill.
 
 use carillon_plugin::{
-    Ctx, Error, Result, Tx,
+    Ctx, Error, Result, Tx, Value,
     protocol::{ErrorCode, UserId, notify::ContactKind},
 };
 use sha2::{Digest, Sha256};
@@ -17,6 +18,8 @@ pub(super) const TRIES_MAX: u64 = 5;
 const PAUSE_MS: i64 = 60_000;
 /// How many codes are sent in a day for one person, and how many to one address.
 const A_DAY_MAX: u64 = 5;
+/// How many are sent in a day for one organisation: some thousand people who all begin at once.
+const A_DAY_OF_ORG_MAX: u64 = 2_000;
 pub(super) const DAY_MS: i64 = 24 * 3_600_000;
 const DIGITS: u64 = 1_000_000;
 
@@ -36,9 +39,10 @@ pub(super) fn digest(user: UserId, kind: ContactKind, address: &str, code: &str)
 /// Counts a code that is sent, or refuses it.
 pub(super) async fn count(ctx: &Ctx, tx: &mut Tx, user: UserId, address: &str) -> Result<()> {
     let (org, now) = (ctx.caller().org, ctx.now());
+    let since = now - DAY_MS;
     let sql = "SELECT COUNT(*), MAX(sent_at) FROM notify_code
                WHERE org = $1 AND user_id = $2 AND sent_at > $3";
-    let row = ctx.query_one(sql, [org.into(), user.into(), (now - DAY_MS).into()]).await?;
+    let row = ctx.query_one(sql, [org.into(), user.into(), since.into()]).await?;
     let row = row.ok_or_else(|| Error::not_found("count"))?;
     let (sent, last) = (row.get::<u64>(0)?, row.get::<Option<i64>>(1)?);
     let wait = last.map_or(0, |last| last + PAUSE_MS - now);
@@ -48,10 +52,12 @@ pub(super) async fn count(ctx: &Ctx, tx: &mut Tx, user: UserId, address: &str) -
     if wait > 0 {
         return rate("a code was sent a moment ago: wait a minute for the next one", wait);
     }
-    let sql = "SELECT COUNT(*) FROM notify_code WHERE org = $1 AND address = $2 AND sent_at > $3";
-    let row = ctx.query_one(sql, [org.into(), address.into(), (now - DAY_MS).into()]).await?;
-    let there = row.ok_or_else(|| Error::not_found("count"))?.get::<u64>(0)?;
-    if sent.max(there) >= A_DAY_MAX {
+    // An address is pestered by all organisations together, so it is counted in all of them.
+    let there = "SELECT COUNT(*) FROM notify_code WHERE address = $1 AND sent_at > $2";
+    let there = counted(ctx, there, [address.into(), since.into()]).await?;
+    let all = "SELECT COUNT(*) FROM notify_code WHERE org = $1 AND sent_at > $2";
+    let all = counted(ctx, all, [org.into(), since.into()]).await?;
+    if sent.max(there) >= A_DAY_MAX || all >= A_DAY_OF_ORG_MAX {
         return rate("enough codes were sent today: try again tomorrow", DAY_MS);
     }
     // Of two at once, the second one looks again.
@@ -60,18 +66,21 @@ pub(super) async fn count(ctx: &Ctx, tx: &mut Tx, user: UserId, address: &str) -
          SELECT $1, $2, $3, $4, CAST($5 AS BIGINT)
          WHERE (SELECT COUNT(*) FROM notify_code WHERE org = $2 AND user_id = $3 AND sent_at > $6)
              = $7
-           AND (SELECT COUNT(*) FROM notify_code WHERE org = $2 AND address = $4 AND sent_at > $6)
-             = $8",
+           AND (SELECT COUNT(*) FROM notify_code WHERE address = $4 AND sent_at > $6) = $8",
         [
             ctx.new_id().to_string().into(),
             org.into(),
             user.into(),
             address.into(),
             now.into(),
-            (now - DAY_MS).into(),
+            since.into(),
             sent.into(),
             there.into(),
         ],
     );
     Ok(())
+}
+
+async fn counted(ctx: &Ctx, sql: &str, of: [Value; 2]) -> Result<u64> {
+    ctx.query_one(sql, of).await?.ok_or_else(|| Error::not_found("count"))?.get(0)
 }

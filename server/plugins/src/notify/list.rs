@@ -3,8 +3,9 @@
 use carillon_plugin::{
     Ctx, Error, Result, Row, Value,
     protocol::{
+        UserId,
         limits::ATTEMPTS_PER_PAGE_MAX,
-        notify::{Done, ListLog, Log, Logged, Outcome, Subject, Sweep},
+        notify::{Alert, Done, ListLog, ListMine, Log, Logged, Outcome, Subject, Sweep},
         role::ORGANISATION,
     },
 };
@@ -12,7 +13,7 @@ use carillon_plugin::{
 use super::{
     attempt::{self, Attempt, BEGUN, COLUMNS, End, WAITING},
     code::DAY_MS,
-    contact, permit,
+    contact, permit, person,
 };
 
 /// How long attempts are kept: a quarter, in which people ask why they were not called.
@@ -26,26 +27,49 @@ const PAGE: u32 = 50;
 
 pub(super) async fn list(ctx: Ctx, args: ListLog) -> Result<Log> {
     permit(&ctx, ORGANISATION).await?;
-    let limit = args.limit.unwrap_or(PAGE);
+    let ListLog { user, before, limit } = args;
+    if let Some(user) = user {
+        contact::member(&ctx, user).await?;
+    }
+    let mut log = page(&ctx, user, before.as_deref(), limit).await?;
+    // What people are told is not the administrators' to read.
+    log.attempts.iter_mut().for_each(|attempt| attempt.title = None);
+    Ok(log)
+}
+
+pub(super) async fn mine(ctx: Ctx, args: ListMine) -> Result<Log> {
+    let user = person(&ctx)?.user;
+    page(&ctx, Some(user), args.before.as_deref(), args.limit).await
+}
+
+/// A page of the log, of everybody or of one person.
+async fn page(
+    ctx: &Ctx,
+    user: Option<UserId>,
+    before: Option<&str>,
+    limit: Option<u32>,
+) -> Result<Log> {
+    let limit = limit.unwrap_or(PAGE);
     if !(1..=ATTEMPTS_PER_PAGE_MAX).contains(&limit) {
         return Err(Error::bad_arg("limit", format!("1 to {ATTEMPTS_PER_PAGE_MAX}")));
     }
-    let mut sql = "SELECT key, plugin, subject, channel, user_id, state, why, reference, made_at,
-                       done_at FROM notify_attempt WHERE org = $1"
+    let mut sql = "SELECT key, plugin, subject, channel, user_id, state, why, reference,
+                       notify_attempt.made_at, done_at, alert
+                   FROM notify_attempt LEFT JOIN notify_message ON notify_message.id = message
+                   WHERE notify_attempt.org = $1"
         .to_owned();
     let mut values: Vec<Value> = vec![ctx.caller().org.into()];
-    if let Some(user) = args.user {
-        contact::member(&ctx, user).await?;
+    if let Some(user) = user {
         values.push(user.into());
         sql += &format!(" AND user_id = ${}", values.len());
     }
-    if let Some(before) = &args.before {
+    if let Some(before) = before {
         let (at, key) = cursor(before)?;
         values.extend([at.into(), key.into()]);
         let (at, key) = (values.len() - 1, values.len());
-        sql += &format!(" AND (made_at < ${at} OR made_at = ${at} AND key < ${key})");
+        sql += &format!(" AND (notify_attempt.made_at, key) < (${at}, ${key})");
     }
-    sql += &format!(" ORDER BY made_at DESC, key DESC LIMIT {}", limit + 1);
+    sql += &format!(" ORDER BY notify_attempt.made_at DESC, key DESC LIMIT {}", limit + 1);
     let rows = ctx.query(&sql, values).await?;
     let mut attempts = rows.iter().map(logged).collect::<Result<Vec<_>>>()?;
     let more = attempts.len() > limit as usize;
@@ -60,6 +84,8 @@ fn cursor(text: &str) -> Result<(i64, &str)> {
 }
 
 fn logged(row: &Row) -> Result<Logged> {
+    let alert: Option<String> = row.get(10)?;
+    let alert = alert.map(|text| serde_json::from_str::<Alert>(&text)).transpose();
     Ok(Logged {
         key: row.get(0)?,
         subject: Subject { plugin: row.get(1)?, id: row.get(2)? },
@@ -70,6 +96,7 @@ fn logged(row: &Row) -> Result<Logged> {
         reference: row.get(7)?,
         at: row.get(8)?,
         done_at: row.get(9)?,
+        title: alert.map_err(Error::internal)?.map(|alert| alert.title),
     })
 }
 

@@ -13,9 +13,11 @@ mod contact;
 mod device;
 mod hidden;
 mod list;
+mod private;
 mod push;
 mod reach;
 mod report;
+mod rest;
 mod send;
 mod settings;
 mod trial;
@@ -66,6 +68,7 @@ struct Notify {
     keys: OnceCell<Arc<Keys>>,
     /// By organisation, with the settings that they were made of.
     mailers: Mutex<HashMap<OrgId, (String, Arc<Mailer>)>>,
+    services: Mutex<push::Services>,
 }
 
 impl Notify {
@@ -93,15 +96,18 @@ impl Notify {
 
 /// The plugin.
 pub fn plugin(ways: Ways) -> Plugin {
-    let (keys, mailers) = (OnceCell::new(), Mutex::default());
-    Plugin::new("notify")
-        .state(Arc::new(Notify { ways, keys, mailers }))
+    let (keys, mailers, services) = (OnceCell::new(), Mutex::default(), Mutex::default());
+    let plugin = Plugin::new("notify").state(Arc::new(Notify { ways, keys, mailers, services }));
+    let carriers = carry::EFFECTS.into_iter();
+    carriers
+        .fold(plugin, |plugin, effect| plugin.effect_with(effect, carry::RETRIES, carry::carry))
         .migration(1, include_str!("1_tables.sql"))
         .command(send::send)
         .command(send::cancel)
         .command(reach::reach)
         .command(report::report)
         .command(list::list)
+        .command(list::mine)
         .command(list::sweep)
         .command(contact::get)
         .command(contact::set)
@@ -115,7 +121,6 @@ pub fn plugin(ways: Ways) -> Plugin {
         .command(trial::test)
         .effect_with(push::EFFECT, push::RETRIES, push::push)
         .effect_with(withdraw::EFFECT, withdraw::RETRIES, withdraw::withdraw)
-        .effect_with(carry::EFFECT, carry::RETRIES, carry::carry)
         .on(carillon_plugin::protocol::session::kind::ENDED, device::signed_out)
         .on(org::kind::MEMBER_LEFT, contact::left)
 }

@@ -2,8 +2,8 @@
 //! have the same tag, so a batch may be repeated after a crash.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,14 +22,17 @@ use tokio::time::timeout;
 
 use super::{
     Notify,
-    attempt::{self, Attempt, COLUMNS, WAITING, name, short, tell},
+    attempt::{self, Attempt, COLUMNS, WAITING, name, reason, tell},
     device::{Device, forget},
-    withdraw,
+    rest, withdraw,
 };
 
 pub(super) const EFFECT: &str = "push";
-/// A push service that is overloaded is asked again for some minutes.
-pub(super) const RETRIES: Retries = Retries { tries: 8, first_ms: 1_000, longest_ms: 60_000 };
+/// A push service that is overloaded is asked again for some minutes, or when it says, within an
+/// hour.
+pub(super) const RETRIES: Retries = Retries { tries: 8, first_ms: 1_000, longest_ms: 3_600_000 };
+/// So many push services are remembered that asked to be left alone.
+const SERVICES_MAX: usize = 256;
 /// How long a batch may take: shorter than an effect, so that those who answered are known.
 const WITHIN: Duration = Duration::from_secs(8);
 
@@ -37,7 +40,14 @@ const WITHIN: Duration = Duration::from_secs(8);
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Push {
     pub(super) message: String,
+    /// Only these devices, of people whom another of theirs has reached already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rest: Option<Vec<String>>,
 }
+
+/// Until when a push service wants to be left alone, in milliseconds since the epoch, by its
+/// origin. What a restart forgets costs one more request.
+pub(super) type Services = HashMap<String, i64>;
 
 /// What became of one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +56,23 @@ pub(super) enum Sent {
     Accepted,
     /// There is no such subscription any more.
     Gone,
-    /// Not now.
-    Later(String),
+    /// Not now; not before this time, in milliseconds since the epoch, if the push service says so.
+    Later(String, Option<i64>),
     /// Not at all.
     Failed(String),
 }
 
 pub(super) async fn push(ctx: Ctx, it: Delivery<Push>) -> Result<Tx> {
-    let message = it.payload.message;
-    let Some(alert) = attempt::alert(&ctx, &message).await? else { return Ok(ctx.tx()) };
-    let waiting = of_message(&ctx, &message, WAITING).await?;
-    let sent = reach(&ctx, &alert, &waiting, &payload(&alert, "alert")).await?;
     let last = it.tries + 1 >= RETRIES.tries;
+    let Push { message, rest: devices } = it.payload;
+    let Some(alert) = attempt::alert(&ctx, &message).await? else { return Ok(ctx.tx()) };
+    if let Some(devices) = devices {
+        return rest::reach(&ctx, &message, &alert, &devices, last).await;
+    }
+    let waiting = of_message(&ctx, &message, WAITING).await?;
+    let sent = reach(&ctx, &alert, &waiting, None).await?;
     let (ends, again) = ends(&waiting, &sent, last);
-    settle(&ctx, &waiting, &ends, &sent).await?;
+    settle(&ctx, &message, &waiting, &ends, &sent).await?;
     // Whoever was taken off the list meanwhile has got it: also before a crash of this very batch.
     let mut tx = ctx.tx();
     let gone = of_message(&ctx, &message, name(Outcome::Cancelled)).await?;
@@ -71,7 +84,8 @@ pub(super) async fn push(ctx: Ctx, it: Delivery<Push>) -> Result<Tx> {
         None => Ok(tx),
         Some(why) => {
             ctx.commit(tx).await?;
-            Err(Error::new(ErrorCode::Unavailable, short(&why)))
+            Err(Error::new(ErrorCode::Unavailable, reason(&why))
+                .retry_ms(rest::wait_ms(&ctx, &sent)))
         }
     }
 }
@@ -85,20 +99,30 @@ async fn of_message(ctx: &Ctx, message: &str, state: &str) -> Result<Vec<Attempt
     rows.iter().map(Attempt::read).collect()
 }
 
-type ByUser = HashMap<UserId, Vec<(Device, Sent)>>;
+pub(super) type ByUser = HashMap<UserId, Vec<(Device, Sent)>>;
 
-/// Sends to every device of these people.
-async fn reach(ctx: &Ctx, alert: &Alert, to: &[Attempt], text: &[u8]) -> Result<ByUser> {
+/// Sends to every device of these people, or to some of them.
+pub(super) async fn reach(
+    ctx: &Ctx,
+    alert: &Alert,
+    to: &[Attempt],
+    only: Option<&[String]>,
+) -> Result<ByUser> {
     let users: Vec<UserId> = to.iter().map(|attempt| attempt.user).collect();
-    let devices = Device::of(ctx, &users).await?;
+    let mut devices = Device::of(ctx, &users).await?;
+    if let Some(only) = only {
+        let only: HashSet<&String> = only.iter().collect();
+        devices.retain(|device| only.contains(&device.id));
+    }
     let made_at = to.iter().map(|attempt| attempt.made_at).min().unwrap_or_default();
     let left_s = i64::from(alert.ttl_s) - (ctx.now() - made_at) / 1_000;
     if left_s < 0 {
         let late = || Sent::Failed("it was too late".to_owned());
         return Ok(grouped(devices.into_iter().map(|device| (device, late()))));
     }
+    let text = payload(alert, "alert");
     let message = Message {
-        text,
+        text: &text,
         ttl_s: u32::try_from(left_s).unwrap_or(0),
         urgency: Urgency::High,
         tag: Some(&alert.tag),
@@ -132,7 +156,7 @@ pub(super) async fn to_devices(
             let (state, keys) = (Arc::clone(&state), Arc::clone(&keys));
             async move {
                 let sent = timeout(WITHIN, one(&state, &keys, &device, message, now)).await;
-                let late = |_| Sent::Later("the push service took too long".to_owned());
+                let late = |_| Sent::Later("the push service took too long".to_owned(), None);
                 (device, sent.unwrap_or_else(late))
             }
         })
@@ -149,11 +173,21 @@ async fn one(
 ) -> Sent {
     let egress = &state.ways.egress;
     let to = Subscription::read(egress, &device.endpoint, &device.p256dh, &device.auth);
-    let request = match to.map(|to| webpush::request(&to, message, keys, now)) {
-        Ok(Ok(request)) => request,
-        Ok(Err(too_long)) => return Sent::Failed(too_long.to_string()),
+    let to = match to {
+        Ok(to) => to,
         // It was good when the browser subscribed: the operator allows less by now.
         Err(bad) => return Sent::Failed(bad.to_string()),
+    };
+    let full = |at| Sent::Later("the push service takes no more".to_owned(), at);
+    let service = to.service();
+    if let Some(&at) = state.services().get(&service)
+        && at > now
+    {
+        return full(Some(at));
+    }
+    let request = match webpush::request(&to, message, keys, now) {
+        Ok(request) => request,
+        Err(too_long) => return Sent::Failed(too_long.to_string()),
     };
     match webpush::send(egress, request, now).await {
         Ok(webpush::Outcome::Accepted) => Sent::Accepted,
@@ -162,10 +196,32 @@ async fn one(
         Ok(webpush::Outcome::TooLarge) => {
             Sent::Failed("the push service takes shorter ones".to_owned())
         }
-        Ok(webpush::Outcome::Later(_)) => Sent::Later("the push service takes no more".to_owned()),
+        Ok(webpush::Outcome::Later(at)) => {
+            if let Some(at) = at {
+                state.leave_alone(service, at, now);
+            }
+            full(at)
+        }
         Ok(webpush::Outcome::Refused { status, why }) => Sent::Failed(format!("{status} {why}")),
-        Err(error) if error.may_pass() => Sent::Later(error.to_string()),
+        Err(error) if error.may_pass() => Sent::Later(error.to_string(), None),
         Err(error) => Sent::Failed(error.to_string()),
+    }
+}
+
+impl Notify {
+    fn services(&self) -> MutexGuard<'_, Services> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks nothing of a push service before this time.
+    fn leave_alone(&self, service: String, at: i64, now: i64) {
+        let mut services = self.services();
+        if services.len() >= SERVICES_MAX {
+            services.retain(|_, at| *at > now);
+        }
+        if services.len() < SERVICES_MAX {
+            services.insert(service, at);
+        }
     }
 }
 
@@ -178,7 +234,7 @@ fn ends(waiting: &[Attempt], sent: &ByUser, last: bool) -> (Ends, Option<String>
         let devices = sent.get(&attempt.user).map(Vec::as_slice).unwrap_or_default();
         let all = || devices.iter().map(|(_, sent)| sent);
         let later = all().find_map(|sent| match sent {
-            Sent::Later(why) => Some(why.clone()),
+            Sent::Later(why, _) => Some(why.clone()),
             _ => None,
         });
         let failed = all().find_map(|sent| match sent {
@@ -200,8 +256,15 @@ fn ends(waiting: &[Attempt], sent: &ByUser, last: bool) -> (Ends, Option<String>
 }
 
 /// Writes down what became of attempts that still wait, and forgets devices that are gone.
-async fn settle(ctx: &Ctx, waiting: &[Attempt], ends: &Ends, sent: &ByUser) -> Result<()> {
+async fn settle(
+    ctx: &Ctx,
+    message: &str,
+    waiting: &[Attempt],
+    ends: &Ends,
+    sent: &ByUser,
+) -> Result<()> {
     let mut tx = ctx.tx();
+    let mut unreached = Vec::new();
     let mut by_end = BTreeMap::<(&str, Option<&str>), Vec<Vec<Value>>>::new();
     let mut results = Vec::<Attempted>::new();
     for attempt in waiting {
@@ -209,6 +272,12 @@ async fn settle(ctx: &Ctx, waiting: &[Attempt], ends: &Ends, sent: &ByUser) -> R
         let row = vec![attempt.org.into(), attempt.key.as_str().into()];
         by_end.entry((name(*outcome), why.as_deref())).or_default().push(row);
         results.push(attempt.told(*outcome, why.as_deref()));
+        if *outcome == Outcome::Accepted {
+            unreached.extend(rest::later(sent.get(&attempt.user).into_iter().flatten()));
+        }
+    }
+    if !unreached.is_empty() {
+        rest::put(ctx, &mut tx, message, unreached);
     }
     for ((state, why), rows) in by_end {
         let keys = rows.iter().flatten().cloned();
@@ -219,7 +288,7 @@ async fn settle(ctx: &Ctx, waiting: &[Attempt], ends: &Ends, sent: &ByUser) -> R
              WHERE state = '{WAITING}' AND (org, key) IN (VALUES {})",
             list.join(", ")
         );
-        let head = [state.into(), why.map(short).into(), ctx.now().into()];
+        let head = [state.into(), why.map(reason).into(), ctx.now().into()];
         tx.run(sql, head.into_iter().chain(keys).collect::<Vec<_>>());
     }
     let gone = sent.values().flatten().filter(|(_, sent)| *sent == Sent::Gone);

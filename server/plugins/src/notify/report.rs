@@ -70,18 +70,21 @@ fn heard(answer: &Response<Bytes>) -> Heard {
 
 /// Does what a report says; once, however often it comes.
 async fn apply(ctx: &Ctx, org: OrgId, vendor: &str, report: &provider::Report) -> Result<()> {
-    if report.fact == Fact::Underway {
-        return Ok(());
-    }
     // A vendor's own name for something that is not ours, or not any more.
     let Some(attempt) = find(ctx, org, vendor, report).await? else { return Ok(()) };
-    let open = attempt.state == BEGUN
-        || matches!(outcome(&attempt.state), Some(Outcome::Accepted | Outcome::Unknown));
+    let unclear = attempt.state == BEGUN || outcome(&attempt.state) == Some(Outcome::Unknown);
+    // That it is on its way says that they have it, to whoever does not know.
+    let open = unclear
+        || report.fact != Fact::Underway && outcome(&attempt.state) == Some(Outcome::Accepted);
     let mut tx = ctx.tx().on_behalf_of(UserId(Ulid::nil()), org);
-    let end = match &report.fact {
-        Fact::Missed(why) | Fact::Failed(why) => End::of(Outcome::Failed, why),
-        _ => End { outcome: Outcome::Delivered, why: None, reference: None },
+    let (outcome, why) = match &report.fact {
+        Fact::Missed(why) | Fact::Failed(why) => (Outcome::Failed, Some(why.clone())),
+        Fact::Underway => (Outcome::Accepted, None),
+        Fact::Delivered | Fact::Answered(_) => (Outcome::Delivered, None),
     };
+    // A reply has a name of its own.
+    let reference = report.reference.clone().filter(|_| report.key.is_some());
+    let end = End { outcome, why, reference };
     let mut news = open;
     if open {
         attempt.settle(&mut tx, ctx.now(), &end)?;

@@ -16,7 +16,7 @@ use carillon_plugin::{
 
 use super::{
     attempt::{Attempt, COLUMNS, WAITING, name, tell, text},
-    carry::{self, Carry},
+    carry::Carry,
     list, places,
     push::{self, Push},
     withdraw,
@@ -38,7 +38,6 @@ pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Done> {
     }
     let mut tx = ctx.tx();
     put(&ctx, &mut tx, &args.subject, args.channel, &args.alert, &new, None);
-    tx.at(list::next_sweep(ctx.now()), &format!("sweep:{org}"), &Sweep {});
     ctx.commit(tx).await?;
     Ok(Done {})
 }
@@ -54,6 +53,7 @@ pub(super) fn put(
     address: Option<&str>,
 ) {
     let (org, message) = (ctx.caller().org, ctx.new_id().to_string());
+    tx.at(list::next_sweep(ctx.now()), &format!("sweep:{org}"), &Sweep {});
     let alert_text = serde_json::to_string(alert).expect("texts and numbers become JSON");
     tx.run(
         "INSERT INTO notify_message (id, org, alert, made_at) VALUES ($1, $2, $3, $4)",
@@ -83,12 +83,12 @@ pub(super) fn put(
         to.iter().map(row).collect(),
     );
     if channel == Channel::Push {
-        tx.outbox(push::EFFECT, &message, &Push { message: message.clone() });
+        tx.outbox(push::EFFECT, &message, &Push { message: message.clone(), rest: None });
         return;
     }
     for to in to {
         let carry = Carry { key: to.key.clone() };
-        tx.outbox(carry::EFFECT, &format!("{org}:{}", to.key), &carry);
+        tx.outbox(text(channel), &format!("{org}:{}", to.key), &carry);
     }
 }
 

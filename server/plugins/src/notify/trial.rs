@@ -60,7 +60,7 @@ async fn push(ctx: &Ctx, alert: &Alert) -> Result<Tested> {
         return Ok(Tested { outcome: Outcome::Accepted, why: None });
     }
     let why = sent.into_iter().find_map(|(_, sent)| match sent {
-        Sent::Later(why) | Sent::Failed(why) => Some(why),
+        Sent::Later(why, _) | Sent::Failed(why) => Some(why),
         Sent::Accepted | Sent::Gone => None,
     });
     let none = || "none of your devices has subscribed".to_owned();

@@ -53,7 +53,7 @@ pub(super) async fn withdraw(ctx: Ctx, it: Delivery<Withdraw>) -> Result<Tx> {
     let gone = sent.iter().filter(|(_, sent)| *sent == Sent::Gone);
     forget(&mut tx, gone.map(|(device, _)| device));
     let later = sent.iter().find_map(|(_, sent)| match sent {
-        Sent::Later(why) => Some(why.clone()),
+        Sent::Later(why, _) => Some(why.clone()),
         _ => None,
     });
     match later.filter(|_| it.tries + 1 < RETRIES.tries) {

@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be read fails the test")]
 
+mod carriers;
 mod contacts;
 mod crashes;
+mod fairness;
 #[path = "../../../notify/tests/it/listener.rs"]
 #[allow(dead_code, reason = "the ways out are tested with the rest of it")]
 mod listener;
+mod own_log;
 mod pushing;
 #[path = "../../../notify/tests/it/receiver.rs"]
 #[allow(dead_code, reason = "the ways out are tested with the rest of it")]
@@ -21,4 +24,7 @@ mod texting;
 mod twilio;
 #[path = "../../../notify/tests/it/urls.rs"]
 mod urls;
+#[path = "../../../notify/tests/it/vendors/mod.rs"]
+#[allow(dead_code, reason = "the ways out are tested with the rest of it")]
+mod vendors;
 mod world;

@@ -115,10 +115,11 @@ fn respond(request: &Request<Bytes>, taken: &mut Vec<Taken>, elapsed_s: i64) -> 
         };
         let of = taken.iter().filter(|it| it.to == to && it.is_call == is_call);
         let list: Vec<_> = of.map(entry).collect();
-        return answer(
-            200,
-            json!({ if is_call { "calls" } else { "messages" }: list }).to_string(),
-        );
+        let name = if is_call { "calls" } else { "messages" };
+        let mut listed = answer(200, json!({ name: list }).to_string());
+        let date = written(elapsed_s).replace("+0000", "GMT");
+        listed.headers_mut().insert("date", date.parse().unwrap());
+        return listed;
     }
     let form: Vec<(String, String)> = form_urlencoded::parse(request.body()).into_owned().collect();
     let get = |name: &str| {

@@ -5,12 +5,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 
 use crate::provider::{
-    Accepted, Channel, Message, Refused, TEXT_LEN_MAX, cut,
+    Channel, Message, Refused, TEXT_LEN_MAX, cut,
     signing::{encoded, rfc3339},
 };
 
-/// How far the vendor's clock may be behind ours, in milliseconds.
-const SKEW_MS: i64 = 5_000;
+/// How much earlier than it was begun a message may have been made, in milliseconds: so far the
+/// clocks of our nodes may differ. The vendor's own is known from its answer.
+const SKEW_MS: i64 = 60_000;
+/// The vendor lists by whole days, of its own clock: one more is asked for.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// The most entries that are looked at: to one person, since a moment.
 const ENTRIES: u8 = 50;
 
@@ -29,9 +32,9 @@ struct Entry {
     body: Option<String>,
 }
 
-/// The query for what went to somebody since the day of `since`, the newest first.
+/// The query for what went to somebody since the day before `since`, the newest first.
 pub(super) fn query(message: &Message<'_>, since: i64) -> String {
-    let day = &rfc3339(since - SKEW_MS)[..10];
+    let day = &rfc3339(since - DAY_MS)[..10];
     let field = match message.channel {
         Channel::Sms => "DateSent",
         Channel::Call => "StartTime",
@@ -40,12 +43,14 @@ pub(super) fn query(message: &Message<'_>, since: i64) -> String {
     format!("To={to}&{field}%3E={day}&PageSize={ENTRIES}")
 }
 
-/// The entry of this message: for a text message the same text, for a call any that we made.
+/// The entries that may be this message: for a text message those with the same text, for a call
+/// any that we made. The list has no place for our key: which of them other messages of ours are,
+/// the caller knows.
 pub(super) fn found(
     message: &Message<'_>,
     since: i64,
     body: &[u8],
-) -> Result<Option<Accepted>, Refused> {
+) -> Result<Vec<String>, Refused> {
     let listed: Listed = serde_json::from_slice(body)
         .map_err(|_| Refused::Unclear("the list of the provider cannot be read".to_owned()))?;
     let text = cut(message.text, TEXT_LEN_MAX);
@@ -55,8 +60,7 @@ pub(super) fn found(
         // A time that cannot be read is taken for now: rather one too few than one too many.
         ours && said && created(entry).is_none_or(|at| at >= since - SKEW_MS)
     };
-    let entry = listed.entries.iter().find(is_it);
-    Ok(entry.map(|entry| Accepted { reference: entry.sid.clone() }))
+    Ok(listed.entries.iter().filter(is_it).map(|entry| entry.sid.clone()).collect())
 }
 
 /// When an entry was made: `Mon, 21 Sep 2026 14:13:20 +0000`.

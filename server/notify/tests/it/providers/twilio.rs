@@ -7,7 +7,9 @@ use carillon_notify::provider::{Answer, Channel, Fact, Forged, Message, Number, 
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::{KEY, NOW, fact, message, number, only, open, posted, recover_from, sent};
+use super::{
+    KEY, NOW, fact, message, number, only, open, posted, recover_among, recover_from, sent,
+};
 use crate::listener::answer;
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -42,7 +44,9 @@ fn stub(request: &Request<Bytes>) -> Response<Bytes> {
     let Some(resource) = path.strip_prefix(&account) else { return refuse(404, 20404, path) };
     let known: &[&str] = match resource {
         "Messages.json" => &["To", "From", "MessagingServiceSid", "Body", "StatusCallback"],
-        "Calls.json" => &["To", "From", "Twiml", "Timeout", "StatusCallback"],
+        "Calls.json" => {
+            &["To", "From", "Twiml", "Timeout", "StatusCallback", "StatusCallbackEvent"]
+        }
         _ => return refuse(404, 20404, path),
     };
     if let Some((name, _)) = form.iter().find(|(name, _)| !known.contains(&name.as_str())) {
@@ -84,19 +88,54 @@ fn memory(request: &Request<Bytes>) -> Response<Bytes> {
     };
     let (messages, calls) = ("Messages.json", "Calls.json");
     let path = request.uri().path();
-    if path.ends_with(messages) && query == "To=%2B85291234567&DateSent%3E=2026-09-21&PageSize=50" {
+    if path.ends_with(messages) && query == "To=%2B85291234567&DateSent%3E=2026-09-20&PageSize=50" {
         let list = json!({"messages": [
             entry("SM9", "Mon, 21 Sep 2026 14:13:30 +0000", "something else"),
             entry("SM8", "Mon, 21 Sep 2026 14:13:21 +0000", "begun just now"),
             entry("SM7", "Mon, 21 Sep 2026 09:00:00 +0000", "said this morning"),
         ]});
-        return answer(200, list.to_string());
+        return listed(list, "14:13:30");
     }
-    if path.ends_with(calls) && query == "To=%2B85291234567&StartTime%3E=2026-09-21&PageSize=50" {
+    if path.ends_with(calls) && query == "To=%2B85291234567&StartTime%3E=2026-09-20&PageSize=50" {
         let list = json!({"calls": [entry("CA7", "Mon, 21 Sep 2026 09:00:00 +0000", "")]});
-        return answer(200, list.to_string());
+        return listed(list, "14:13:30");
     }
     refuse(400, 20001, query)
+}
+
+/// What the vendor lists when its clock shows this.
+fn listed(list: Value, clock: &str) -> Response<Bytes> {
+    let mut answer = answer(200, list.to_string());
+    let date = format!("Mon, 21 Sep 2026 {clock} GMT");
+    answer.headers_mut().insert("date", date.parse().unwrap());
+    answer
+}
+
+/// A vendor whose clock is an hour behind, with two calls to one number.
+fn behind(request: &Request<Bytes>) -> Response<Bytes> {
+    if request.method() == "POST" {
+        return stub(request);
+    }
+    let entry = |sid: &str, at: &str| json!({"sid": sid, "to": "+85291234567", "date_created": at, "direction": "outbound-api"});
+    let calls = [
+        entry("CA9", "Mon, 21 Sep 2026 13:13:22 +0000"),
+        entry("CA8", "Mon, 21 Sep 2026 13:13:21 +0000"),
+        entry("CA7", "Mon, 21 Sep 2026 13:01:00 +0000"),
+    ];
+    listed(json!({ "calls": calls }), "13:13:30")
+}
+
+#[tokio::test]
+async fn a_call_is_found_by_the_vendors_own_clock_and_another_attempts_call_is_not_it() {
+    let to = number("+85291234567");
+    let message = message(Channel::Call, &to);
+    let found = async |others: &[&str]| {
+        let (accepted, seen) = recover_among(others, behind, &settings(), &message).await;
+        (accepted.unwrap().reference, seen)
+    };
+    assert_eq!(found(&["CA9"]).await, ("CA8".to_owned(), 1));
+    // Both are calls of other attempts: this one was never made.
+    assert_eq!(found(&["CA9", "CA8"]).await, ("CA1".to_owned(), 2));
 }
 
 #[tokio::test]
