@@ -49,7 +49,14 @@ impl Alerts {
         let (after_s, channel, whom) = (0, Channel::App, Whom::Recipient);
         let steps = vec![Step { after_s, channel, whom, times: 1, every_s: 60 }];
         let name = "Fire".to_owned();
-        let rules = Rules { name, steps, overrides_quiet: false, quiet: Vec::new(), overriders: Vec::new(), cost_max: 0 };
+        let rules = Rules {
+            name,
+            steps,
+            overrides_quiet: false,
+            quiet: Vec::new(),
+            overriders: Vec::new(),
+            cost_max: 0,
+        };
         let create = CreatePolicy { rules };
         let made = host.call_typed(administering(owner), Some(cid()), &create).await.unwrap();
         let rota = Rota { name: "Desk".into(), turns: Vec::new() };
@@ -75,7 +82,12 @@ impl Alerts {
             "ding.simulate" => once(&mut args["ding"]),
             "ding.confirm" | "ding.decline" if is_own => {
                 args["ding"] = json!(self.received);
-                args.as_object_mut().map(|args| args.remove("instead_of"));
+                remove(args, &["instead_of", "others"]);
+            }
+            "ding.deputy.set" => {
+                remove(&mut args["deputy"], &["from", "until"]);
+                // Nobody stands in for themselves: the caller's colleague does for the caller.
+                remove(args, if is_own { &["user"] } else { &[] });
             }
             "ding.policy.create" | "ding.policy.update" => args["rules"]["steps"] = first,
             "ding.settings.set" => args["quiet"]["until_min"] = json!(0),
@@ -90,8 +102,12 @@ impl Alerts {
 
 /// Now, once, and without a deadline.
 fn once(send: &mut Value) {
-    for name in ["at", "repeat", "within_ms"] {
-        send.as_object_mut().map(|send| send.remove(name));
+    remove(send, &["at", "repeat", "within_ms"]);
+}
+
+fn remove(args: &mut Value, names: &[&str]) {
+    for name in names {
+        args.as_object_mut().map(|args| args.remove(*name));
     }
 }
 

@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { expect, PICTURES, test } from './kit.ts'
+import { barriers, overflowing, small } from './places/measure.ts'
+
+const PHONE = { viewport: { width: 390, height: 844 } } as const
+
+test('who stands in for somebody is named with the days, and can be taken back', async ({
+  open,
+}) => {
+  const page = await open('frank', { ...PHONE, path: '/settings' })
+  const section = page.getByRole('region', { name: 'Who stands in for me' })
+  await section.getByRole('combobox', { name: 'Stands in' }).fill('gigi')
+  await section.getByRole('option', { name: /Gigi Ng/ }).click()
+  const picked = section.getByRole('group', { name: 'Stands in' })
+  const name = (await picked.locator('.grow').textContent()) ?? ''
+  const [first, last] = [days(1), days(5)]
+  await section.getByLabel('First day').fill(first)
+  await section.getByLabel('Last day').fill(last)
+  await section.getByRole('button', { name: 'Save who stands in' }).click()
+  // What is saved is what a page shows that is opened anew.
+  await expect(section.getByLabel('Last day')).toHaveValue(last)
+  await page.reload()
+  await expect(picked).toContainText(name)
+  await expect(section.getByLabel('First day')).toHaveValue(first)
+  await expect(section.getByLabel('Last day')).toHaveValue(last)
+  await section.scrollIntoViewIfNeeded()
+  await page.screenshot({ path: join(PICTURES, 'standin-390.png'), fullPage: true })
+  const faults = [...(await barriers(page)), ...(await overflowing(page)), ...(await small(page))]
+  expect(faults).toEqual([])
+  await page.setViewportSize({ width: 1280, height: 900 })
+  await page.screenshot({ path: join(PICTURES, 'standin-1280.png'), fullPage: true })
+  await picked.getByRole('button').click()
+  await section.getByRole('button', { name: 'Save who stands in' }).click()
+  await expect(section.getByRole('button', { name: 'Save who stands in' })).toHaveCount(0)
+})
+
+/** The day after so many others, as a field of dates has it. */
+function days(later: number): string {
+  const at = new Date()
+  at.setDate(at.getDate() + later)
+  const two = (number: number) => String(number).padStart(2, '0')
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+}
