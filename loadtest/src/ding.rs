@@ -49,6 +49,9 @@ pub struct DingArgs {
     /// crash: for how long servers are killed, in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(10..=600))]
     time_s: u64,
+    /// crash: how long a server that was killed is away, in seconds.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
+    away_s: u64,
     /// crash: what decides when; another one each time if absent.
     #[arg(long)]
     seed: Option<u64>,

@@ -14,7 +14,7 @@ use carillon_protocol::{
 use super::{
     DingArgs,
     crowd::{self, Crowd, Member},
-    judge::{self, Confirmation, Ladder},
+    judge::{self, Confirmation, Judgement, Ladder},
     vendor::{ACCOUNT, Vendor},
 };
 use crate::{
@@ -34,8 +34,11 @@ const STEPS: [(i64, Channel); 4] =
     [(2, Channel::Sms), (14, Channel::Call), (26, Channel::Sms), (38, Channel::Call)];
 /// How many people one alert is for.
 const PEOPLE_EACH: usize = 50;
-/// Of a hundred people, so many confirm while they are alerted.
-const CONFIRM: u64 = 30;
+/// Of a hundred people, so many confirm …
+const CONFIRM: u64 = 50;
+/// … at some time until so long after everything must have been made: some are to be spared steps,
+/// others have had all of them.
+const CONFIRM_PAST_MS: u64 = 10_000;
 /// A server lives for so long, and for up to so much longer.
 const LIFE_MS: (u64, u64) = (500, 4_000);
 /// How long an answer may take, before somebody asks again.
@@ -49,7 +52,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 enum Act {
     Alert(usize),
     Confirm(usize),
-    Kill,
+    Kill(usize),
+    Start(usize),
 }
 
 struct Run {
@@ -71,26 +75,24 @@ struct Run {
 pub fn crash(program: &Path, args: &DingArgs) -> Result<Vec<Verdict>, Failed> {
     let seed = args.seed.unwrap_or_else(now_ns);
     let mut run = Run::start(program, args, seed)?;
-    let acts = run.plan(args.time_s * 1_000);
+    let acts = run.plan(args.time_s * 1_000, args.away_s * 1_000);
     run.go(&acts)?;
-    let ladders = run.ladders();
-    let asked = run.vendor.asked();
-    let wrong = judge::judge(&ladders, &due(), &asked);
-    wrong.iter().take(20).for_each(|wrong| println!("wrong: {wrong}"));
-    let (nodes, kills) = (args.nodes, run.kills);
+    let found = run.judge();
+    found.wrong.iter().take(20).for_each(|wrong| println!("wrong: {wrong}"));
+    let (nodes, kills, away_s) = (args.nodes, run.kills, args.away_s);
     let confirmed = run.confirmed.iter().flatten().count();
+    let (ladders, calls) = (run.ladders().len(), found.late_ms.len());
     println!(
-        "{} ladders of {} steps on {nodes} node(s), {confirmed} confirmed, {} calls of the \
-         provider, {kills} times kill -9 (--seed {seed})",
-        ladders.len(),
+        "{ladders} ladders of {} steps on {nodes} node(s), {confirmed} confirmed, {calls} calls of \
+         the provider, {kills} times kill -9 and {away_s} s away (--seed {seed})",
         STEPS.len(),
-        asked.len(),
     );
+    println!("{found}");
     Ok(vec![Verdict {
         matter: format!("steps doubled, missing, late or after a confirmation, {nodes} node(s)"),
-        figure: wrong.len() as f64,
+        figure: found.wrong.len() as f64,
         bar: Bar::AtMost(0.0),
-        from: format!("{} calls, {kills} kills", asked.len()),
+        from: format!("{calls} calls, {} steps judged, {kills} kills", found.must + found.must_not),
     }])
 }
 
@@ -133,28 +135,29 @@ impl Run {
         })
     }
 
-    /// What happens, and after how many milliseconds: by time.
-    fn plan(&mut self, time_ms: u64) -> Vec<(u64, Act)> {
-        let dice = &mut self.dice;
+    /// What happens, and after how many milliseconds: by time. A node that is killed is away for
+    /// so long, and the others are left alone until it is back.
+    fn plan(&mut self, time_ms: u64, away_ms: u64) -> Vec<(u64, Act)> {
+        let (dice, nodes) = (&mut self.dice, self.site.len() as u64);
         let mut acts = Vec::new();
         // The last alert has time for its ladder.
-        let last_step = STEPS.iter().map(|(after_s, _)| *after_s as u64 * 1_000).max();
-        let begin_max = time_ms.saturating_sub(last_step.unwrap_or_default()).max(1);
+        let begin_max = time_ms.saturating_sub(ladder_ms()).max(1);
+        let confirm_max = ladder_ms() + judge::LATE_MS.unsigned_abs() + CONFIRM_PAST_MS;
         for alert in 0..self.sent.len() {
             let at = dice.below(begin_max);
             acts.push((at, Act::Alert(alert)));
             let first = alert * PEOPLE_EACH;
             for person in first..(first + PEOPLE_EACH).min(self.confirmed.len()) {
                 if dice.percent(CONFIRM) {
-                    let after = dice.below(last_step.unwrap_or_default());
-                    acts.push((at + 1 + after, Act::Confirm(person)));
+                    acts.push((at + 1 + dice.below(confirm_max), Act::Confirm(person)));
                 }
             }
         }
         let mut at = LIFE_MS.0;
         while at < time_ms {
-            acts.push((at, Act::Kill));
-            at += LIFE_MS.0 + dice.below(LIFE_MS.1);
+            let node = dice.below(nodes) as usize;
+            acts.extend([(at, Act::Kill(node)), (at + away_ms, Act::Start(node))]);
+            at += away_ms + LIFE_MS.0 + dice.below(LIFE_MS.1);
         }
         acts.sort_by_key(|(at, _)| *at);
         acts
@@ -168,14 +171,17 @@ impl Run {
             match act {
                 Act::Alert(alert) => self.alert(*alert)?,
                 Act::Confirm(person) => self.confirm(*person)?,
-                Act::Kill => self.kill()?,
+                Act::Kill(node) => {
+                    self.site.kill(*node);
+                    self.kills += 1;
+                }
+                Act::Start(node) => self.site.start(*node, self.logs.path())?,
             }
         }
-        // Whatever is due by now may be so late, and not later.
-        let last = STEPS.iter().map(|(after_s, _)| *after_s).max().unwrap_or_default();
-        thread::sleep(Duration::from_secs(last.unsigned_abs()));
-        let deadline = Deadline::after(Duration::from_millis(judge::LATE_MS.unsigned_abs()));
-        while !deadline.is_over() && !self.is_whole() {
+        // Whatever is due by then may be so late, and not later.
+        let begun = self.sent.iter().flatten().map(|(_, began_at)| *began_at).max();
+        let over = begun.unwrap_or_default() + ladder_ms() as i64 + judge::LATE_MS;
+        while now_ms() < over && self.judge().is_missing_some() {
             thread::sleep(PAUSE);
         }
         // What would be made twice comes soon.
@@ -183,17 +189,8 @@ impl Run {
         Ok(())
     }
 
-    /// Whether nothing is missing any more.
-    fn is_whole(&self) -> bool {
-        let wrong = judge::judge(&self.ladders(), &due(), &self.vendor.asked());
-        !wrong.iter().any(|wrong| wrong.ends_with("missing"))
-    }
-
-    fn kill(&mut self) -> Result<(), Failed> {
-        let node = self.dice.below(self.site.len() as u64) as usize;
-        self.site.kill(node);
-        self.kills += 1;
-        self.site.start(node, self.logs.path())
+    fn judge(&self) -> Judgement {
+        judge::judge(&self.ladders(), &due(), &self.vendor.asked())
     }
 
     fn alert(&mut self, number: usize) -> Result<(), Failed> {
@@ -213,7 +210,7 @@ impl Run {
     fn confirm(&mut self, person: usize) -> Result<(), Failed> {
         let Some((ding, _)) = self.sent[person / PEOPLE_EACH] else { return Ok(()) };
         let since = now_ms();
-        let confirm = ding::Confirm { ding, reply: None, instead_of: None };
+        let confirm = ding::Confirm { ding, reply: None, instead_of: None, others: false };
         surely(&self.targets(), &self.crowd.people[person].token, &confirm)?;
         self.confirmed[person] = Some(Confirmation { since, acked: now_ms() });
         Ok(())
@@ -234,6 +231,11 @@ impl Run {
         };
         self.crowd.people.iter().enumerate().filter_map(ladder).collect()
     }
+}
+
+/// How long a ladder is, in milliseconds.
+fn ladder_ms() -> u64 {
+    STEPS.iter().map(|(after_s, _)| after_s.unsigned_abs() * 1_000).max().unwrap_or_default()
 }
 
 /// The numbers of the steps, and when they are due.

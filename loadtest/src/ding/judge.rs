@@ -1,6 +1,9 @@
 //! What was promised of ladders, compared with the calls that a provider was asked to make.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 /// What somebody confirmed may still be followed by calls that had begun, for so long.
 pub const AFTER_MS: i64 = 5_000;
@@ -36,47 +39,112 @@ pub struct Asked {
     pub at: i64,
 }
 
-/// What is wrong; nothing, if all was kept. Steps are their numbers and how many seconds after the
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// What is wrong; nothing, if all was kept.
+    pub wrong: Vec<String>,
+    /// How many steps had to be made: nobody confirmed within a minute after they were due.
+    pub must: usize,
+    /// How many steps must not be made: they were due after a confirmation.
+    pub must_not: usize,
+    /// How many steps might be made or spared, and were only judged for doubles and times.
+    pub may: usize,
+    /// How many ladders have a step that had to be made.
+    pub ladders: usize,
+    /// How many milliseconds after it was due each step was made, the least first.
+    pub late_ms: Vec<i64>,
+}
+
+/// What is expected of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Made,
+    NotMade,
+    Either,
+}
+
+impl Expected {
+    fn of(due: i64, confirmed: Option<Confirmation>) -> Expected {
+        match confirmed {
+            None => Expected::Made,
+            Some(Confirmation { since, .. }) if since > due + LATE_MS => Expected::Made,
+            Some(Confirmation { acked, .. }) if due > acked + AFTER_MS => Expected::NotMade,
+            // Whoever confirms while a step is due may be spared it.
+            Some(_) => Expected::Either,
+        }
+    }
+}
+
+/// Judges what a provider was asked for. Steps are their numbers and how many seconds after the
 /// beginning they are due, each tried once.
-pub fn judge(ladders: &[Ladder], steps: &[(usize, i64)], asked: &[Asked]) -> Vec<String> {
-    let mut wrong = Vec::new();
+pub fn judge(ladders: &[Ladder], steps: &[(usize, i64)], asked: &[Asked]) -> Judgement {
+    let mut found = Judgement::default();
     let mut at: HashMap<&str, i64> = HashMap::new();
     for asked in asked {
         if at.insert(&asked.key, asked.at).is_some() {
-            wrong.push(format!("{} was made twice", asked.key));
+            found.wrong.push(format!("{} was made twice", asked.key));
         }
     }
     let mut due_keys = HashSet::new();
     for ladder in ladders {
+        let before = found.must;
         for (step, after_s) in steps {
             let key = format!("{}:{step}:0", ladder.name);
             let due = ladder.began_at + after_s * 1_000;
-            wrong.extend(judge_step(&key, due, ladder.confirmed, at.get(key.as_str()).copied()));
+            found.step(&key, due, ladder.confirmed, at.get(key.as_str()).copied());
             due_keys.insert(key);
         }
+        found.ladders += usize::from(found.must > before);
     }
     let unknown = at.keys().filter(|key| !due_keys.contains(**key));
-    wrong.extend(unknown.map(|key| format!("{key} was not asked for by any ladder")));
-    wrong.sort();
-    wrong
+    found.wrong.extend(unknown.map(|key| format!("{key} was not asked for by any ladder")));
+    found.wrong.sort();
+    found.late_ms.sort_unstable();
+    found
 }
 
-fn judge_step(
-    key: &str,
-    due: i64,
-    confirmed: Option<Confirmation>,
-    at: Option<i64>,
-) -> Option<String> {
-    match (at, confirmed) {
-        (Some(at), _) if at < due => Some(format!("{key} came {} ms early", due - at)),
-        (Some(at), Some(Confirmation { acked, .. })) if at > acked + AFTER_MS => {
-            Some(format!("{key} came {} ms after it was confirmed", at - acked))
-        }
-        (Some(at), _) if at > due + LATE_MS => Some(format!("{key} came {} ms late", at - due)),
-        (Some(_), _) => None,
-        // Whoever confirms while a step is due may be spared it.
-        (None, Some(Confirmation { since, .. })) if since <= due + LATE_MS => None,
-        (None, _) => Some(format!("{key} is missing")),
+impl Judgement {
+    fn step(&mut self, key: &str, due: i64, confirmed: Option<Confirmation>, at: Option<i64>) {
+        let expected = Expected::of(due, confirmed);
+        *match expected {
+            Expected::Made => &mut self.must,
+            Expected::NotMade => &mut self.must_not,
+            Expected::Either => &mut self.may,
+        } += 1;
+        self.late_ms.extend(at.map(|at| at - due));
+        self.wrong.extend(match (at, confirmed) {
+            (Some(at), _) if at < due => Some(format!("{key} came {} ms early", due - at)),
+            (Some(at), Some(Confirmation { acked, .. })) if at > acked + AFTER_MS => {
+                Some(format!("{key} came {} ms after it was confirmed", at - acked))
+            }
+            (Some(at), _) if at > due + LATE_MS => Some(format!("{key} came {} ms late", at - due)),
+            (None, _) if expected == Expected::Made => Some(format!("{key} is missing")),
+            _ => None,
+        });
+    }
+
+    /// Whether a step is missing so far.
+    pub fn is_missing_some(&self) -> bool {
+        self.wrong.iter().any(|wrong| wrong.ends_with("missing"))
+    }
+
+    /// The delay that so many of a thousand steps do not exceed, in milliseconds.
+    fn late(&self, permille: usize) -> i64 {
+        let place = (self.late_ms.len() * permille / 1_000).min(self.late_ms.len().max(1) - 1);
+        self.late_ms.get(place).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Judgement { must, must_not, may, ladders, .. } = self;
+        let [half, most, all] = [500, 990, 1_000].map(|permille| self.late(permille));
+        write!(
+            f,
+            "{must} steps of {ladders} ladders had to be made, {must_not} must not be made, {may} \
+             might be; half came within {half} ms, 99 % within {most} ms, all within {all} ms"
+        )
     }
 }
 
@@ -99,8 +167,12 @@ mod tests {
         calls.iter().map(asked).collect()
     }
 
+    fn found(confirmed: Option<(i64, i64)>, calls: &[(&str, i64)]) -> Judgement {
+        judge(&ladder(confirmed), &STEPS, &asked(calls))
+    }
+
     fn wrong(confirmed: Option<(i64, i64)>, calls: &[(&str, i64)]) -> String {
-        judge(&ladder(confirmed), &STEPS, &asked(calls)).join(", ")
+        found(confirmed, calls).wrong.join(", ")
     }
 
     #[test]
@@ -116,19 +188,53 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_found() {
+    fn every_fault_is_found_and_nothing_else() {
         let first = ("d:u:0:0", 1_200);
-        let cases: [Case<'_>; 6] = [
-            (None, &[first, ("d:u:1:0", 10_100), ("d:u:1:0", 10_200)], "twice"),
+        let second = ("d:u:1:0", 10_100);
+        let cases: [Case<'_>; 8] = [
+            (None, &[first, second, ("d:u:1:0", 10_200)], "d:u:1:0 was made twice"),
             (None, &[first], "d:u:1:0 is missing"),
-            (None, &[first, ("d:u:1:0", 70_001)], "late"),
-            (None, &[("d:u:0:0", 900), ("d:u:1:0", 10_100)], "early"),
-            (None, &[first, ("d:u:1:0", 10_100), ("d:x:0:0", 1_000)], "not asked for"),
-            (Some((1_002_000, 1_004_000)), &[first, ("d:u:1:0", 10_100)], "after it was confirmed"),
+            // A confirmation that came later than the last moment for a step excuses nothing.
+            (Some((1_070_001, 1_070_100)), &[first], "d:u:1:0 is missing"),
+            (None, &[first, ("d:u:1:0", 70_001)], "d:u:1:0 came 60001 ms late"),
+            (None, &[("d:u:0:0", 900), second], "d:u:0:0 came 100 ms early"),
+            (None, &[first, second, ("d:x:0:0", 1_000)], "d:x:0:0 was not asked for by any ladder"),
+            (
+                None,
+                &[first, second, ("d:u:1:1", 10_300)],
+                "d:u:1:1 was not asked for by any ladder",
+            ),
+            (
+                Some((1_002_000, 1_004_000)),
+                &[first, second],
+                "d:u:1:0 came 6100 ms after it was confirmed",
+            ),
         ];
         for (confirmed, calls, fault) in cases {
-            let wrong = wrong(confirmed, calls);
-            assert!(wrong.contains(fault), "{fault}: {wrong:?}");
+            assert_eq!(wrong(confirmed, calls), fault);
         }
+    }
+
+    #[test]
+    fn what_was_judged_is_counted_by_what_was_expected_of_it() {
+        let counts = |confirmed| {
+            let found = found(confirmed, &[("d:u:0:0", 1_200)]);
+            (found.must, found.must_not, found.may, found.ladders)
+        };
+        assert_eq!(counts(None), (2, 0, 0, 1));
+        assert_eq!(counts(Some((1_002_000, 1_003_000))), (0, 1, 1, 0));
+        assert_eq!(counts(Some((1_002_000, 1_006_000))), (0, 0, 2, 0));
+        assert_eq!(counts(Some((1_062_000, 1_063_000))), (1, 0, 1, 1));
+    }
+
+    #[test]
+    fn delays_are_shown_by_their_rank() {
+        let ladders: Vec<Ladder> = (0..100)
+            .map(|n| Ladder { name: format!("d:{n}"), began_at: 0, confirmed: None })
+            .collect();
+        let calls = (0..100).map(|n| Asked { key: format!("d:{n}:0:0"), at: 1_000 + n });
+        let found = judge(&ladders, &[(0, 1)], &calls.collect::<Vec<_>>());
+        assert!(found.to_string().ends_with("within 50 ms, 99 % within 99 ms, all within 99 ms"));
+        assert!(judge(&[], &[], &[]).to_string().ends_with("all within 0 ms"));
     }
 }
