@@ -6,6 +6,7 @@ import { useLanguage, useText } from '../texts/language.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Select } from '../ui/Field.tsx'
 import { AFTER_S, APART_S, withChosen } from './moments.ts'
+import { NAMES } from './outcomes.ts'
 import type { Rules } from './Policies.tsx'
 import type { Duty } from './useNames.ts'
 
@@ -107,15 +108,6 @@ export function StepFields(props: {
     </fieldset>
   )
 }
-
-/** The channels as a list has them. */
-export const NAMES = {
-  app: 'policy.channel.app',
-  push: 'policy.channel.push',
-  email: 'policy.channel.email',
-  sms: 'policy.channel.sms',
-  call: 'policy.channel.call',
-} as const
 
 /** Whom a step reaches. */
 function WhomFields(props: {

@@ -8,8 +8,7 @@ import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Banner } from '../ui/Notice.tsx'
-import { OUTCOMES } from './outcomes.ts'
-import { NAMES } from './StepFields.tsx'
+import { NAMES, OUTCOMES } from './outcomes.ts'
 
 const CHANNELS = [
   { channel: 'push', icon: <Bell /> },

@@ -12,3 +12,12 @@ export const OUTCOMES: Readonly<Record<Outcome, Key>> = {
   cancelled: 'outcome.cancelled',
   unknown: 'outcome.unknown',
 }
+
+/** The channels as a list has them. */
+export const NAMES = {
+  app: 'policy.channel.app',
+  push: 'policy.channel.push',
+  email: 'policy.channel.email',
+  sms: 'policy.channel.sms',
+  call: 'policy.channel.call',
+} as const

@@ -1,6 +1,7 @@
 import { Page } from '../app/Page.tsx'
 import { useText } from '../texts/language.tsx'
 import { Contacts } from './Contacts.tsx'
+import { Delivered } from './Delivered.tsx'
 import { Devices } from './Devices.tsx'
 import { Leaving } from './Leaving.tsx'
 import { Look } from './Look.tsx'
@@ -19,6 +20,7 @@ export default function Settings() {
       <Profile />
       <Reached />
       <Contacts />
+      <Delivered />
       <StandIn />
       <Region />
       <Look />
