@@ -5,7 +5,7 @@ use carillon_plugin::{
     protocol::{
         Channel::{App, Call, Sms},
         DingId,
-        ding::{Advance, Simulate, Skip, Whom::Recipient},
+        ding::{Advance, Remind, Simulate, Skip, Whom::Recipient},
     },
 };
 
@@ -89,6 +89,47 @@ async fn two_alerts_at_once_do_not_both_spend_what_is_left() {
     assert_eq!(one.0 + other.0, 30);
     assert_eq!([one.1, other.1].concat(), [Skip::Budget]);
     assert_eq!(world.carried(0).len(), 1);
+}
+
+#[tokio::test]
+async fn two_alerts_at_once_give_nobody_more_texts_than_a_day_allows() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob]);
+    let policy = world.policy(&[(0, App, Recipient), (60, Sms, Recipient)]).await;
+    world.settle_on(|it| it.paid_a_day = 1).await;
+    let one = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    let other = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    world.kit.clock().advance(MINUTE);
+    let (host, advance) = (world.kit.host().clone(), Advance { ding: other });
+    let by = Caller::for_plugin(world.amy.user, world.org);
+    world.kit.before_next_commit(async move {
+        host.call_typed(by, None, &advance).await.unwrap();
+    });
+    world.kit.settle().await;
+    let skips = [world.spent(one).await.1, world.spent(other).await.1].concat();
+    assert_eq!(skips, [Skip::Quota]);
+    assert_eq!(world.carried(0).len(), 1);
+}
+
+#[tokio::test]
+async fn reminders_count_as_what_they_are() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob]);
+    let policy = world.policy(&[(0, App, Recipient)]).await;
+    world.settle_on(|it| (it.paid_a_day, it.cost_a_day) = (2, Some(70))).await;
+    let ding = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    for reason in [None, None, Some(Skip::Quota)] {
+        let remind = Remind { ding, users: Vec::new(), channels: vec![Sms] };
+        world.call(world.amy, remind).await.unwrap();
+        world.pass(5 * MINUTE).await;
+        assert_eq!(world.on_board(ding, world.bob).await.tries[0].what.skip, reason);
+    }
+    assert_eq!(world.board(ding).await.cost, 60);
+    world.settle_on(|it| it.paid_a_day = 9).await;
+    let remind = Remind { ding, users: Vec::new(), channels: vec![Sms] };
+    world.call(world.amy, remind).await.unwrap();
+    world.pass(MINUTE).await;
+    assert_eq!(world.spent(ding).await, (60, vec![Skip::Budget, Skip::Quota]));
 }
 
 #[tokio::test]
