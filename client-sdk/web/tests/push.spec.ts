@@ -235,6 +235,25 @@ test('whoever confirms in a notification has confirmed, without opening anything
   await expect(page).toHaveURL(/\/settings/)
 })
 
+test('an alert that a notification shows has come, also where the app is closed', async ({
+  open,
+  company,
+}) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0] ?? '', PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  await page.goto('about:blank')
+  const { ding } = await send(company, of)
+  const state = async () => {
+    const { recipients } = await company.as(of.manager, 'ding.status', { ding })
+    return recipients[0]?.state
+  }
+  expect(await state()).toBe('queued')
+  await deliver({ ...ALERT, link: `/ding/${ding}` })
+  await expect.poll(state).toBe('delivered')
+})
+
 test('whoever is called instead of somebody confirms for them in the notification', async ({
   open,
   company,

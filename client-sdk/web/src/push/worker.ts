@@ -100,6 +100,9 @@ async function show(payload: Payload, wrong?: string) {
     ...(confirm && { actions: [{ action: CONFIRM, title: words(verb(link)) }] }),
   }
   await worker.registration.showNotification(title, options)
+  const ding = wrong === undefined ? called(link)?.ding : undefined
+  // Whoever sent it sees that it has come: a device shows it, whatever the push service said.
+  if (ding !== undefined) await ask('ding.received', { dings: [ding] })
 }
 
 /** What confirming is called: of whoever is called instead of somebody, that they see to it. */
