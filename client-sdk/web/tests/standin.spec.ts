@@ -8,7 +8,8 @@ test('who stands in for somebody is named with the days, and can be taken back',
   open,
 }) => {
   const page = await open('frank', { ...PHONE, path: '/settings' })
-  const section = page.getByRole('region', { name: 'Who stands in for me' })
+  const heading = page.getByRole('heading', { name: 'Who stands in for me' })
+  const section = page.locator('section').filter({ has: heading })
   await section.getByRole('combobox', { name: 'Stands in' }).fill('gigi')
   await section.getByRole('option', { name: /Gigi Ng/ }).click()
   const picked = section.getByRole('group', { name: 'Stands in' })
