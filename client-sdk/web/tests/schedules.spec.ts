@@ -158,3 +158,34 @@ test('a person writes a digest of their own on a phone, for two of their groups'
   await again.getByLabel('Text above').scrollIntoViewIfNeeded()
   await look(page, 'digest-editor-1440')
 })
+
+test('the chart of a busy group is read on a phone, by day and by night', async ({
+  open,
+  company,
+}) => {
+  const title = '中環店 Central'
+  const { convs } = await company.as('amy', 'conv.list', {})
+  const conv = convs.find(it => it.title === title)?.conv ?? ''
+  await company.as('amy', 'bot.create', { conv, name: 'Gull' })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const page = await open('amy', { ...PHONE, colorScheme })
+    await enter(page, title)
+    const list = await schedules(page, 'Gull')
+    await list.getByRole('button', { name: 'Add a scheduled post' }).click()
+    const form = page.getByRole('dialog', { name: 'Add a scheduled post' })
+    await form.getByRole('button', { name: 'Preview' }).click()
+    const preview = page.getByRole('dialog', { name: 'Preview' })
+    const picture = preview.locator('.picture')
+    await expect
+      .poll(() => picture.evaluate(image => (image as HTMLImageElement).naturalWidth))
+      .toBeGreaterThan(100)
+    // Letters of 32 stand as high as small print: at least 12.
+    const scale = await picture.evaluate(
+      it => it.clientWidth / (it as HTMLImageElement).naturalWidth,
+    )
+    expect(32 * scale).toBeGreaterThanOrEqual(12)
+    expect(await faultsOf(page)).toEqual([])
+    await picture.scrollIntoViewIfNeeded()
+    await look(page, `digest-chart-${colorScheme}-390`)
+  }
+})

@@ -61,7 +61,8 @@ export function PreviewOf({ robot, title, says }: Previewed) {
       {spoken !== NAMES[language] && (
         <p className="soft">{t('schedules.preview.language', { language: spoken })}</p>
       )}
-      <article className="schedule-preview" lang={locale}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who has no mouse scrolls it by the keyboard */}
+      <article className="schedule-preview" lang={locale} tabIndex={0}>
         <header className="robot">
           <Avatar id={robot.user} name={robot.name} />
           <bdi className="robot-name">{robot.name}</bdi>
