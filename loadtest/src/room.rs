@@ -160,7 +160,7 @@ pub fn send(id: u64, conv: ConvId, text: String) -> Vec<u8> {
 /// A message of text.
 pub fn message(conv: ConvId, text: String) -> msg::Send {
     let body = msg::Body::Text { text, mentions: Vec::new() };
-    msg::Send { conv, body, reply_to: None }
+    msg::Send { conv, body, reply_to: None, everybody: false }
 }
 
 /// What a connection says first; `sync` is what the one before was told last.

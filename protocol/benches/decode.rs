@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn call_of(len: usize, codec: Codec) -> Vec<u8> {
     let written = |text: String| {
         let body = Body::Text { text, mentions: Vec::new() };
-        let send = Send { conv: ConvId(Ulid(1 << 100)), body, reply_to: None };
+        let send = Send { conv: ConvId(Ulid(1 << 100)), body, reply_to: None, everybody: false };
         let cid = Some(Cid(Ulid(3 << 99)));
         client::call(codec, 7, "msg.send", cid, None, &send)
     };

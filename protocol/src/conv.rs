@@ -1,14 +1,17 @@
 //! Conversations: direct ones between two people, groups, and who is in them.
 
+mod rules;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::rules::*;
 use crate::{
     ConvId, Event, UserId,
     event::{ephemerals, events},
     field,
     limits::{CONVS_PER_PAGE_MAX, NAME_LEN_MAX, PEOPLE_PER_PAGE_MAX, USERS_PER_CALL_MAX},
-    operation::{Access, READ, WRITE, operations},
+    operation::{ADMIN, Access, READ, WRITE, operations},
 };
 
 operations! {
@@ -22,6 +25,13 @@ operations! {
     "conv.list": List => Listed, Read, READ;
     /// Renames a group; its owner may.
     "conv.update": Update => Changed, Once, WRITE;
+    /// Settles who calls everybody of a group at once; its owner may.
+    "conv.rules.set": SetRules => Changed, Once, WRITE;
+    /// What the organisation allows in its groups.
+    "conv.limits.get": GetLimits => Rules, Read, READ;
+    /// Limits what groups may allow; needs `organisation`. Groups keep their own rules, and they
+    /// hold again when the limit is lifted.
+    "conv.limits.set": SetLimits => LimitsSet, State, ADMIN;
     /// Adds people to a group.
     "conv.member.add": AddMembers => Changed, Once, WRITE;
     /// Removes people from a group; oneself to leave it.
@@ -137,6 +147,9 @@ pub struct Summary {
     pub unread: u64,
     /// How many members there are now.
     pub members: u64,
+    /// Who may call everybody, as the group and its organisation allow it; absent, every member.
+    #[serde(default, skip_serializing_if = "Rules::is_open")]
+    pub rules: Rules,
     /// The newest message that the caller may see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Event>,
@@ -182,7 +195,7 @@ pub struct RemoveMembers {
     pub users: Vec<UserId>,
 }
 
-/// The answer of `conv.update`, `conv.member.add` and `conv.member.remove`.
+/// The answer of `conv.update`, `conv.rules.set`, `conv.member.add` and `conv.member.remove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// The position of the one event.
@@ -324,6 +337,10 @@ events! {
     CREATED = "conv.created": CreatedData;
     /// The title changed.
     UPDATED = "conv.updated": UpdatedData;
+    /// The owner settled who calls everybody.
+    RULES_CHANGED = "conv.rules_changed": RulesChangedData;
+    /// The organisation limits what groups allow: ask again for their rules.
+    LIMITS_CHANGED = "conv.limits_changed": RulesChangedData;
     /// People came or went.
     MEMBERS_CHANGED = "conv.members_changed": MembersChangedData;
 }

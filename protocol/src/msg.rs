@@ -91,6 +91,15 @@ pub struct Send {
     /// The message that this one answers.
     #[serde(default, deserialize_with = "field::int", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
+    /// Whether everybody in the conversation is mentioned, where the caller may
+    /// (`conv.rules.set`); `E_FORBIDDEN` where not.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    #[schemars(with = "Option<bool>")]
+    pub everybody: bool,
 }
 
 /// The answer of `msg.send`.
@@ -157,6 +166,14 @@ pub struct SentData {
     /// The message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
+    /// Whether everybody is mentioned who was there. In a conversation with more people than one
+    /// message may mention nobody's own log says so.
+    #[serde(
+        default,
+        deserialize_with = "field::or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub everybody: bool,
     /// The `seq` of the last change; written by the log. To whoever may see the message but not
     /// that change the log says `withheld` as the kind, and the message's own `seq` here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -224,7 +224,12 @@ impl<'a> Seeding<'a> {
             return Ok(head);
         };
         let (text, mentions) = self.mentions(said)?;
-        let send = msg::Send { conv, body: msg::Body::Text { text, mentions }, reply_to: None };
+        let send = msg::Send {
+            conv,
+            body: msg::Body::Text { text, mentions },
+            reply_to: None,
+            everybody: false,
+        };
         let sent = host.call_typed(caller, Step::Moment(index).cid(), &send).await?;
         Ok(sent.seq)
     }

@@ -94,7 +94,7 @@ impl Client {
     /// As [`Client::send`].
     pub async fn send_card(&self, conv: ConvId, card: Card) -> Result<msg::Sent, Error> {
         let body = msg::Body::Card { owner: None, card: Box::new(card) };
-        self.queue(msg::Send { conv, body, reply_to: None }).await?.sent().await
+        self.queue(msg::Send { conv, body, reply_to: None, everybody: false }).await?.sent().await
     }
 
     /// Puts another card in place of one that this program has sent, for everybody.

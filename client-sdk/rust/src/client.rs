@@ -190,7 +190,12 @@ impl Client {
 }
 
 fn message(conv: ConvId, text: String, reply_to: Option<u64>) -> msg::Send {
-    msg::Send { conv, body: msg::Body::Text { text, mentions: Vec::new() }, reply_to }
+    msg::Send {
+        conv,
+        body: msg::Body::Text { text, mentions: Vec::new() },
+        reply_to,
+        everybody: false,
+    }
 }
 
 /// A different id for each message and each one who answers: both are mixed by operations that can

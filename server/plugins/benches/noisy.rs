@@ -188,7 +188,7 @@ impl Talk {
                 for _ in 0..TURN / AT_ONCE {
                     let text = "a message of the usual length, more or less".into();
                     let body = Body::Text { text, mentions: Vec::new() };
-                    let send = Send { conv, body, reply_to: None };
+                    let send = Send { conv, body, reply_to: None, everybody: false };
                     host.call_typed(amy, Some(Cid(host.new_id())), &send).await.unwrap();
                 }
             })

@@ -74,7 +74,7 @@ async fn full_group(host: &Host) -> (Vec<Caller>, ConvId, u64) {
     let first = once(host, people[0], Get { conv }).await.head + 1;
     for turn in 0..RECEIPT_SEQS_MAX {
         let body = Body::Text { text: format!("notice {turn}"), mentions: Vec::new() };
-        once(host, people[turn % 7], Send { conv, body, reply_to: None }).await;
+        once(host, people[turn % 7], Send { conv, body, reply_to: None, everybody: false }).await;
     }
     (people, conv, first)
 }

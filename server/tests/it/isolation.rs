@@ -267,6 +267,7 @@ async fn leak(ctx: Ctx, args: conv::Get) -> carillon_plugin::Result<conv::Summar
         read_seq: 0,
         unread: 0,
         members: 0,
+        rules: conv::Rules::default(),
         last: None,
     })
 }

@@ -226,7 +226,7 @@ async fn what_people_do_with_a_programs_card_goes_to_the_program() {
     let card = Card::titled("Umbrella?").button(Button::act("Yes", "yes"));
     let body = Body::Card { owner: None, card: Box::new(card) };
     let sent_as = cid();
-    let send = msg::Send { conv, body, reply_to: None };
+    let send = msg::Send { conv, body, reply_to: None, everybody: false };
     let sent = program.call_as(Some(sent_as), None, &send).await.unwrap();
 
     let mut client = TestClient::connect(&server, &amy).await;

@@ -217,7 +217,8 @@ impl Chat {
         let open = self.open.as_ref().ok_or("open a conversation first: /open N")?;
         let conv = open.conv;
         let body = msg::Body::Text { text: line.to_owned(), mentions: vec![] };
-        let queued: Receipt = self.client.queue(msg::Send { conv, body, reply_to: None }).await?;
+        let queued: Receipt =
+            self.client.queue(msg::Send { conv, body, reply_to: None, everybody: false }).await?;
         println!("  · queued");
         self.sending.spawn(async move { (conv, queued.sent().await) });
         Ok(())

@@ -8,7 +8,7 @@ use super::*;
 fn entry(cid: u128) -> Entry {
     let text = format!("message {cid}\n\u{1f514}");
     let body = msg::Body::Text { text, mentions: vec![] };
-    let send = msg::Send { conv: ConvId(Ulid(9)), body, reply_to: None };
+    let send = msg::Send { conv: ConvId(Ulid(9)), body, reply_to: None, everybody: false };
     Entry { cid: Cid(Ulid(cid)), send }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 fn entry(cid: u128, conv: u128) -> Entry {
     let body = msg::Body::Text { text: cid.to_string(), mentions: vec![] };
-    let send = msg::Send { conv: ConvId(Ulid(conv)), body, reply_to: None };
+    let send = msg::Send { conv: ConvId(Ulid(conv)), body, reply_to: None, everybody: false };
     Entry { cid: Cid(Ulid(cid)), send }
 }
 

@@ -64,7 +64,7 @@ async fn after_a_failed_write_the_folder_is_put_right_though_nothing_else_is_to_
     fs::create_dir(&blocked).unwrap();
     let mut task = offline(dir.path()).await;
     let body = msg::Body::Text { text: "hi".into(), mentions: vec![] };
-    let send = msg::Send { conv: ConvId(Ulid(9)), body, reply_to: None };
+    let send = msg::Send { conv: ConvId(Ulid(9)), body, reply_to: None, everybody: false };
     let (taken, receipt) = oneshot::channel();
     task.queue(Entry { cid: Cid(Ulid(5)), send }, taken);
     task.save(0);

@@ -44,7 +44,7 @@ async fn run(seed: u64) {
     let mut writer = connect(&stored).await;
     for number in 1..=MESSAGES {
         let body = msg::Body::Text { text: number.to_string(), mentions: vec![] };
-        let send = msg::Send { conv: CONV, body, reply_to: None };
+        let send = msg::Send { conv: CONV, body, reply_to: None, everybody: false };
         receipts.push((writer.queue(send).await.unwrap(), number));
         if number == MESSAGES / 2 {
             // The program ends with messages on their way, and starts again.

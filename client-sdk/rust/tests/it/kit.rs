@@ -229,7 +229,7 @@ pub fn message(by: UserId, seq: u64, cid: Option<Cid>, text: &str) -> Event {
         by,
         at: 0,
         cid,
-        data: Json::of(&msg::SentData { body, reply_to: None, rev: Some(seq) }),
+        data: Json::of(&msg::SentData { body, reply_to: None, everybody: false, rev: Some(seq) }),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::kit::{CONV, Server, YOU, event, sent, until};
 
 fn text(text: &str) -> msg::Send {
     let body = msg::Body::Text { text: text.into(), mentions: vec![] };
-    msg::Send { conv: CONV, body, reply_to: None }
+    msg::Send { conv: CONV, body, reply_to: None, everybody: false }
 }
 
 #[tokio::test]

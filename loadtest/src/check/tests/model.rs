@@ -210,7 +210,7 @@ impl World {
         }
         let text = format!("message {cid}");
         let body = msg::Body::Text { text, mentions: Vec::new() };
-        let data = msg::SentData { body, reply_to: None, rev: None };
+        let data = msg::SentData { body, reply_to: None, everybody: false, rev: None };
         let mut event = self.commit(&topic, user, Some(cid), msg::kind::SENT, &data, 1);
         self.deliver(&event, &[]);
         if outcome == 2 {

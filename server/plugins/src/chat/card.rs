@@ -23,7 +23,9 @@ pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Decision<Sent>> {
     bodies::key("key", &args.key)?;
     bodies::card("card", &args.card)?;
     let body = Body::Card { owner: Some(args.owner.clone()), card: Box::new(args.card) };
-    let mut tx = written(&ctx, msg::Send { conv: args.conv, body, reply_to: None }).await?;
+    let mut tx =
+        written(&ctx, msg::Send { conv: args.conv, body, reply_to: None, everybody: false })
+            .await?;
     tx.run(
         "INSERT INTO chat_card (owner, key, conv, seq) VALUES ($1, $2, $3, $4)",
         [args.owner.into(), args.key.into(), args.conv.into(), Value::Seq(0)],

@@ -153,6 +153,7 @@ async fn summaries(ctx: &Ctx, seats: Vec<Seat>) -> Result<Vec<Summary>> {
         read_seq: seat.cursor.0,
         unread: seat.head.n.saturating_sub(seat.cursor.1),
         members: seat.members,
+        rules: seat.rules,
         last: last.pop(),
     };
     Ok(seats.into_iter().zip(tails).map(summary).collect())

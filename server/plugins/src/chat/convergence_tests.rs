@@ -106,7 +106,7 @@ async fn act(host: &Host, me: Caller, conv: ConvId, users: &[UserId], dice: &mut
         1 => once(host, me, AddMembers { conv, users: users.to_vec() }).await.err(),
         2..6 => {
             let body = Body::Text { text: "x".into(), mentions: Vec::new() };
-            once(host, me, Send { conv, body, reply_to: None }).await.err()
+            once(host, me, Send { conv, body, reply_to: None, everybody: false }).await.err()
         }
         6 => host.call_typed(me, None, &Get { conv }).await.err(),
         7 => {

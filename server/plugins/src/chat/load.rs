@@ -3,7 +3,7 @@
 use carillon_plugin::{Ctx, Error, Head, Result, Row, Window};
 use carillon_protocol::{
     ConvId, OrgId, Topic, UserId,
-    conv::{History, Kind, Role},
+    conv::{Callers, History, Kind, Role, Rules},
     id::Ulid,
 };
 use smallvec::SmallVec;
@@ -17,7 +17,8 @@ use super::{
     who,
 };
 
-const CONVERSATION: &str = "SELECT org, kind, history, changed_seq, settled_seq, settled_n
+const CONVERSATION: &str = "SELECT org, kind, history, changed_seq, settled_seq, settled_n,
+         mention_all, ding_all
      FROM chat_conversation WHERE id = $1";
 
 /// A row a person and span.
@@ -33,11 +34,14 @@ const DAYS: &str = "SELECT user_id, day, spans FROM chat_seen WHERE conv = $1 OR
 fn seat_rows(which: &str) -> String {
     format!(
         "SELECT m.conv, c.kind, c.title, c.history, c.pair, c.members, c.settled_seq,
-             c.settled_n, k.read_seq, k.read_n, k.changed_pos, s.from_seq, s.to_seq
+             c.settled_n, k.read_seq, k.read_n, k.changed_pos, s.from_seq, s.to_seq,
+             c.mention_all, c.ding_all, COALESCE(o.mention_all, 'members'),
+             COALESCE(o.ding_all, 'members')
          FROM ({which}) m
          JOIN chat_conversation c ON c.id = m.conv AND c.org = $2
          JOIN chat_cursor k ON k.conv = m.conv AND k.user_id = m.user_id
          JOIN chat_span s ON s.conv = m.conv AND s.user_id = m.user_id
+         LEFT JOIN chat_limit o ON o.org = c.org
          ORDER BY m.conv, s.from_seq"
     )
 }
@@ -86,6 +90,20 @@ fn role(text: &str) -> Result<Role> {
     }
 }
 
+fn callers(text: &str) -> Result<Callers> {
+    match text {
+        "members" => Ok(Callers::Members),
+        "owners" => Ok(Callers::Owners),
+        _ => Err(corrupt("who may call everybody", text)),
+    }
+}
+
+/// Who may call everybody, from this column and the next one.
+pub(crate) fn rules(row: &Row, column: usize) -> Result<Rules> {
+    let at = |column| callers(&row.get::<String>(column)?);
+    Ok(Rules { mention_all: at(column)?, ding_all: at(column + 1)? })
+}
+
 fn span(row: &Row, column: usize) -> Result<(u64, u64)> {
     Ok((row.get(column)?, row.get::<Option<u64>>(column + 1)?.unwrap_or(OPEN)))
 }
@@ -107,6 +125,7 @@ pub(crate) async fn conversation(ctx: &Ctx, chat: &Chat, id: ConvId) -> Result<C
     let Head { head, n, .. } = ctx.head(&Topic::Conv(id)).await?;
     let own = chat.unsettled.known(ctx, vec![(id, settled, n)], None).await?;
     let mut roster = Roster::new(people, changed_seq, head, n);
+    roster.rules = rules(&row, 6)?;
     own.into_values().flatten().for_each(|(user, cursor)| roster.read_to(user, cursor));
     Ok(Conversation::new((id, org), (kind, history), roster))
 }
@@ -167,6 +186,8 @@ pub(crate) struct Seat {
     /// The other person of a direct conversation; oneself, if it is with oneself.
     pub(crate) peer: Option<UserId>,
     pub(crate) members: u64,
+    /// As the group and its organisation allow it.
+    pub(crate) rules: Rules,
     history: History,
     spans: SmallVec<[(u64, u64); 1]>,
     pub(crate) cursor: (u64, u64),
@@ -242,6 +263,7 @@ async fn seated(ctx: &Ctx, chat: &Chat, rows: Vec<Row>) -> Result<Vec<Seat>> {
             history: history(&row.get::<String>(3)?)?,
             peer: row.get::<Option<String>>(4)?.and_then(|pair| peer(&pair, user)),
             members: row.get(5)?,
+            rules: rules(&row, 13)?.and(rules(&row, 15)?),
             spans: SmallVec::from_buf([span]),
             cursor: (row.get(8)?, row.get(9)?),
             changed_pos: row.get(10)?,

@@ -14,6 +14,7 @@ mod conv;
 mod convergence_tests;
 mod digest;
 mod fact;
+mod limits;
 mod lists;
 mod load;
 mod member;
@@ -93,12 +94,16 @@ fn of(chat: Arc<Chat>) -> Plugin {
         .migration(2, include_str!("chat_2.sql"))
         .migration(3, include_str!("chat_3.sql"))
         .migration(4, include_str!("chat_4.sql"))
+        .migration(5, include_str!("chat_5.sql"))
         .fact("chat.conversations", "Conversations begun on each day.", fact::conversations)
         .once(conv::open, conv::opened)
         .once(conv::create, conv::opened)
         .command(conv::get)
         .command(conv::list)
         .once(conv::update, member::changed)
+        .once(limits::set_rules, member::changed)
+        .command(limits::get)
+        .command(limits::set)
         .once(member::add, member::changed)
         .once(member::remove, member::changed)
         .command(member::list)

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use carillon_plugin::{Committed, Ctx, Decision, Error, Look, Result, Tx, Window};
 use carillon_protocol::{
     ErrorCode, Topic, UserId,
+    conv::Rules,
     limits::{EVENTS_PER_PAGE_MAX, INT_MAX},
     msg::{Body, List, Listed, MentionedData, Send, Sent, SentData, kind},
 };
 
 use super::{
-    Chat, card,
+    Chat, card, limits,
     roster::{Conversation, Message},
     rules,
     unsettled::Pressure,
@@ -32,11 +33,21 @@ pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Decision<Sent>> {
 pub(super) async fn written(ctx: &Ctx, args: Send) -> Result<Tx> {
     let chat = ctx.state::<Chat>();
     let conv = chat.conversation(ctx, args.conv).await?;
+    let limit = if args.everybody { limits::of(ctx, conv.org).await? } else { Rules::default() };
     let (mentioned, window) = {
         let roster = conv.read();
         let person = rules::member((&conv, &roster), who(ctx))?;
         rules::may_write((&conv, &roster))?;
-        (rules::mentioned(&roster, &args.body)?, person.window(conv.history))
+        let mut mentioned = rules::mentioned(&roster, &args.body)?;
+        if args.everybody {
+            let callers = roster.rules.and(limit).mention_all;
+            if !rules::may_call((&conv, &roster), person, callers) {
+                let msg = "only the owner mentions everybody in this group; mention people by name";
+                return Err(Error::denied(msg).field("everybody"));
+            }
+            mentioned = rules::everybody(&roster, person.user);
+        }
+        (mentioned, person.window(conv.history))
     };
     if let Some(seq) = args.reply_to {
         let is_message = messages(ctx, &conv, &[seq]).await?.contains_key(&seq);
@@ -44,7 +55,8 @@ pub(super) async fn written(ctx: &Ctx, args: Send) -> Result<Tx> {
             return Err(Error::bad_arg("reply_to", "there is no such message to answer"));
         }
     }
-    let data = SentData { body: args.body, reply_to: args.reply_to, rev: None };
+    let Send { body, reply_to, everybody, .. } = args;
+    let data = SentData { body, reply_to, everybody, rev: None };
     append(ctx, &conv, &data, mentioned)
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn post(ctx: Ctx, args: Post) -> Result<Decision<Sent>> {
         mention(&roster, &mut body, args.everybody);
         rules::mentioned(&roster, &body)?
     };
-    let data = SentData { body, reply_to: None, rev: None };
+    let data = SentData { body, reply_to: None, everybody: false, rev: None };
     Ok(msg::append(&ctx, &conv, &data, mentioned)?.into())
 }
 

@@ -8,7 +8,7 @@ use std::{
 use carillon_plugin::{Error, Result, Window};
 use carillon_protocol::{
     ConvId, Event, OrgId, Topic, UserId, conv,
-    conv::{History, Kind, MembersChangedData, Role},
+    conv::{History, Kind, MembersChangedData, Role, Rules, RulesChangedData},
     msg,
 };
 use smallvec::SmallVec;
@@ -154,6 +154,8 @@ pub(crate) struct Roster {
     pub(crate) changed_seq: u64,
     pub(crate) head: u64,
     pub(crate) n: u64,
+    /// What the owner settled; the organisation may allow less.
+    pub(crate) rules: Rules,
     recent: VecDeque<Message>,
     /// How many spans of what was seen there are.
     spans: usize,
@@ -165,7 +167,8 @@ impl Roster {
         people.sort_unstable_by_key(|person| person.user);
         let active = people.iter().filter(|person| person.is_active()).count();
         let spans = people.iter().map(|person| person.seen.count()).sum();
-        Roster { people, active, changed_seq, head, n, recent: VecDeque::new(), spans }
+        let (rules, recent) = Default::default();
+        Roster { people, active, changed_seq, head, n, rules, recent, spans }
     }
 
     /// How much memory it takes, about.
@@ -274,6 +277,10 @@ impl Roster {
                 self.changed_seq = event.seq;
                 self.add(&data.added, event.seq, event.n);
                 self.remove(&data.removed, event.seq);
+            }
+            if &*event.k == conv::kind::RULES_CHANGED {
+                let data: RulesChangedData = event.data.to().map_err(Error::internal)?;
+                self.rules = data.rules;
             }
             // Nor does such an event leave a hole in what people saw: it has no readers.
             let reaches = |person: &&mut Person| person.seen.end() + 1 == event.seq;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use carillon_plugin::{Error, Result, Window};
 use carillon_protocol::{
     ErrorCode, OrgId, UserId,
-    conv::{History, Kind, Role},
+    conv::{Callers, History, Kind, Role},
     limits::{MEMBERS_MAX, MENTIONS_MAX, NAME_LEN_MAX, USERS_PER_CALL_MAX},
     msg::Body,
 };
@@ -138,6 +138,26 @@ pub(crate) fn may_rename((conv, roster): (&Conversation, &Roster), caller: &Pers
     Ok(())
 }
 
+/// Whether somebody may settle who calls everybody.
+pub(crate) fn may_rule((conv, roster): (&Conversation, &Roster), caller: &Person) -> Result<()> {
+    if conv.kind == Kind::Direct {
+        return Err(Error::denied("in a direct conversation both may call each other"));
+    }
+    if !owns(conv, roster, caller) {
+        return Err(Error::denied("only the owner of the group settles who calls everybody"));
+    }
+    Ok(())
+}
+
+/// Whether somebody is among those who may call everybody.
+pub(crate) fn may_call(
+    (conv, roster): (&Conversation, &Roster),
+    caller: &Person,
+    callers: Callers,
+) -> bool {
+    callers == Callers::Members || conv.kind == Kind::Direct || owns(conv, roster, caller)
+}
+
 /// Who comes, of those who are named.
 pub(crate) fn newcomers(
     (conv, roster): (&Conversation, &Roster),
@@ -208,6 +228,13 @@ pub(crate) fn mentioned(roster: &Roster, body: &Body) -> Result<Vec<UserId>> {
         return Err(Error::not_found("member of the conversation").field(&field));
     }
     Ok(BTreeSet::from_iter(mentions.iter().copied()).into_iter().collect())
+}
+
+/// Everybody but the author, as far as a message may mention so many: who is in a larger
+/// conversation learns it there and nowhere else.
+pub(crate) fn everybody(roster: &Roster, author: UserId) -> Vec<UserId> {
+    let others = || roster.present().map(|person| person.user).filter(|&user| user != author);
+    if others().nth(MENTIONS_MAX).is_some() { Vec::new() } else { others().collect() }
 }
 
 /// A `conv.read`, clamped to the head: `n` is the count of messages up to `seq`.

@@ -149,7 +149,7 @@ async fn group(host: &Host) -> (Caller, Caller, ConvId) {
 
 async fn says(host: &Host, caller: Caller, conv: ConvId) -> Result<u64> {
     let body = Body::Text { text: "x".into(), mentions: Vec::new() };
-    Ok(once(host, caller, Send { conv, body, reply_to: None }).await?.seq)
+    Ok(once(host, caller, Send { conv, body, reply_to: None, everybody: false }).await?.seq)
 }
 
 #[tokio::test]

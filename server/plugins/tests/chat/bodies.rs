@@ -117,6 +117,7 @@ async fn markdown_is_a_text_with_a_title() {
         conv,
         body: Body::Markdown { title: title.map(Into::into), text: text.into(), mentions },
         reply_to: None,
+        everybody: false,
     };
     let bob = vec![world.bob.user];
     assert!(world.call(world.amy, markdown(Some("天氣"), "# 24°\n<b>", bob)).await.is_ok());

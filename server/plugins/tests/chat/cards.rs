@@ -62,7 +62,12 @@ pub fn act(conv: ConvId, seq: u64, act: &str) -> Act {
 }
 
 pub fn card_message(conv: ConvId, card: Card) -> Send {
-    Send { conv, body: Body::Card { owner: None, card: card.into() }, reply_to: None }
+    Send {
+        conv,
+        body: Body::Card { owner: None, card: card.into() },
+        reply_to: None,
+        everybody: false,
+    }
 }
 
 impl World {
@@ -328,7 +333,7 @@ async fn only_programs_send_cards_and_each_changes_its_own() {
     assert_eq!(code(person), ErrorCode::Forbidden);
     let seq = world.call(program, card_message(conv, asking())).await.unwrap().seq;
     let pretends = Body::Card { owner: Some("quiz".into()), card: asking().into() };
-    let pretends = Send { conv, body: pretends, reply_to: None };
+    let pretends = Send { conv, body: pretends, reply_to: None, everybody: false };
     let refused = field(world.call(program, pretends).await);
     assert_eq!(refused, (ErrorCode::BadArg, "body.owner".into()));
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod calling;
 mod cards;
 mod conversations;
 mod facts;
@@ -164,7 +165,12 @@ fn users(callers: &[Caller]) -> Vec<UserId> {
 }
 
 fn message(conv: ConvId, text: &str) -> Send {
-    Send { conv, body: Body::Text { text: text.into(), mentions: Vec::new() }, reply_to: None }
+    Send {
+        conv,
+        body: Body::Text { text: text.into(), mentions: Vec::new() },
+        reply_to: None,
+        everybody: false,
+    }
 }
 
 fn topic(conv: ConvId) -> Topic {

@@ -93,6 +93,7 @@ async fn who_is_mentioned_hears_it_in_the_own_log() {
         conv,
         body: Body::Text { text: "@bob 睇下".into(), mentions: users(who) },
         reply_to: None,
+        everybody: false,
     };
     let once = cid();
     world.call_as(world.amy, once, &mention(&[world.bob, world.bob])).await.unwrap();

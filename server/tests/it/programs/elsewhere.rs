@@ -154,7 +154,7 @@ async fn a_button_that_is_pressed_at_another_node_is_told_to_the_program() {
     let mut program = answering(east, weather, Codec::MsgPack, &["app.weather.act"]).await;
     let card = Card::titled("Umbrella?").button(Button::act("Yes", "yes"));
     let body = Body::Card { owner: None, card: Box::new(card) };
-    let send = msg::Send { conv, body, reply_to: None };
+    let send = msg::Send { conv, body, reply_to: None, everybody: false };
     let seq = program.call_as(Some(cid()), None, &send).await.unwrap().seq;
 
     let mut client = TestClient::connect(west, amy).await;
