@@ -289,5 +289,5 @@ pub async fn exchange(
 /// A text message.
 pub fn text_message(conv: ConvId, text: &str) -> msg::Send {
     let body = msg::Body::Text { text: text.into(), mentions: Vec::new() };
-    msg::Send { conv, body, reply_to: None }
+    msg::Send { conv, body, reply_to: None, everybody: false }
 }
