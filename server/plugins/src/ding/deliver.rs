@@ -54,15 +54,18 @@ pub(super) async fn deliver(ctx: Ctx, args: Deliver) -> Result<Done> {
         let Some(person) = people.get(&to.user) else { continue };
         groups.entry((channel, Words::of(&person.locale).lang)).or_default().push(to);
     }
+    // What one channel does not take keeps no other one waiting.
+    let mut taken = Ok(());
     for ((channel, lang), all) in groups {
         for to in all.chunks(ATTEMPTS_PER_CALL_MAX) {
             let (tag, link) = (alert.ding.to_string(), format!("/ding/{}", alert.ding));
             let told = Told { channel, by, first: None, words: Words::of(lang), tag, link };
-            hand_over(&ctx, &alert, told, (subject(alert.ding), to.to_vec(), at)).await?;
+            let to = (subject(alert.ding), to.to_vec(), at);
+            taken = taken.and(hand_over(&ctx, &alert, told, to).await);
         }
     }
     stop_answered(&ctx, &alert, args.turn).await?;
-    Ok(Done {})
+    taken.map(|()| Done {})
 }
 
 /// Takes back what was handed over while somebody answered.
@@ -110,7 +113,7 @@ pub(super) async fn hand_over(
         Err(error) => error,
     };
     if ctx.now() - at < PATIENCE_MS {
-        // Tried again, however often; nothing else waits for it.
+        // That it was not taken is no fault of the call: it is not put aside.
         return Err(Error::new(ErrorCode::Busy, error.body().msg.clone()));
     }
     tracing::error!(ding = %alert.ding, %error, "what an alert tells was not taken");

@@ -155,14 +155,15 @@ async fn tell(ctx: &Ctx, alert: &Alert, user: UserId, waiting: &Waiting) -> Resu
     let name = |user: &UserId| found.get(user).map_or("?", |person: &Person| &person.name);
     let names: Vec<&str> = waiting.first.iter().map(|it| name(&it.0)).collect();
     let first = words.instead(&names, waiting.people);
+    let mut taken = Ok(());
     for ((channel, key), at) in owed.tries {
         let (by, first) = (name(&alert.by), Some(&*first));
         let (tag, link) = (format!("{}:instead", alert.ding), link(alert, waiting));
         let told = Told { channel, by, first, words, tag, link };
         let (subject, to) = (subject_instead(alert.ding, user), vec![To { key, user }]);
-        deliver::hand_over(ctx, alert, told, (subject, to, at)).await?;
+        taken = taken.and(deliver::hand_over(ctx, alert, told, (subject, to, at)).await);
     }
-    Ok(())
+    taken
 }
 
 /// Whoever confirms from there does so for those of whom they were told.

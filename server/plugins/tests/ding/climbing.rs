@@ -228,6 +228,21 @@ async fn what_cannot_be_handed_over_is_handed_over_later_unless_somebody_has_ans
 }
 
 #[tokio::test]
+async fn what_one_channel_does_not_take_keeps_no_other_waiting() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob]);
+    let steps = [(0, App, Recipient), (0, Email, Recipient), (0, Sms, Recipient)];
+    let policy = world.policy(&steps).await;
+    // Of the two calls the first is refused.
+    world.carrier.refuses(1);
+    let start = world.now();
+    world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    assert_eq!(world.carried(start).len(), 1);
+    world.pass(2_000).await;
+    assert_eq!(world.carried(start).len(), 1);
+}
+
+#[tokio::test]
 async fn the_deadline_ends_ladders_and_a_late_answer_is_taken_as_late() {
     let world = World::new().await;
     world.reach_all(&[world.bob]);
