@@ -1,4 +1,5 @@
-import { open as enter, message, row, say } from './chatting.ts'
+import { box, open as enter, message, row, say } from './chatting.ts'
+import { look, PHONE } from './dinging.ts'
 import { expect, type Page, test } from './kit.ts'
 
 /** The panel beside the messages. */
@@ -109,4 +110,48 @@ test('the owner renames the group, everywhere at once; others cannot', async ({
     await expect(page).toHaveTitle(new RegExp(after))
   }
   await expect(bob.getByText(`陳美怡 Amy Chan renamed the group to “${after}”`)).toBeVisible()
+})
+
+test('the owner keeps @everyone and alerts to all for herself, and others are told so', async ({
+  open,
+  company,
+}) => {
+  const title = 'Announcements'
+  const conv = await company.group(title, 'amy', 'bob', 'carol')
+  const [amy, bob, carol] = [await open('amy'), await open('bob', PHONE), await open('carol')]
+  await enter(bob, title)
+  await box(bob).pressSequentially('@')
+  const offered = bob.getByRole('listbox', { name: 'Mention somebody' })
+  await offered.getByRole('option', { name: /Everyone/ }).click()
+  await box(bob).pressSequentially('the lift is out of order')
+  await bob.getByRole('button', { name: 'Send' }).click()
+  await expect(row(carol, title).getByRole('img', { name: '@ you' })).toBeVisible()
+  await enter(carol, title)
+  const said = message(carol, 'the lift is out of order')
+  await expect(said.getByText('@Everyone')).toHaveClass(/mention-me/)
+
+  await enter(amy, title)
+  await (await details(amy)).getByRole('button', { name: 'Who may call everyone' }).click()
+  const form = amy.getByRole('dialog', { name: 'Who may call everyone' })
+  const [mention, alert] = [
+    'Who may mention everyone in a message',
+    'Who may alert the whole group',
+  ]
+  await form.getByLabel(mention).selectOption({ label: 'Only the owner' })
+  await form.getByLabel(alert).selectOption({ label: 'Only the owner' })
+  await look(amy, 'rules')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form).toBeHidden()
+
+  await expect(bob.getByText('陳美怡 Amy Chan changed who may call everyone')).toBeVisible()
+  await box(bob).pressSequentially('@')
+  await expect(offered.getByRole('option')).toHaveCount(2)
+  await expect(offered.getByRole('option', { name: /Everyone/ })).toHaveCount(0)
+  await look(bob, 'member')
+  const refused = company.as('bob', 'ding.send', { text: 'Now', to: { convs: [conv] } })
+  await expect(refused).rejects.toThrow('only the owner alerts everybody')
+  await box(amy).pressSequentially('@Every')
+  await expect(
+    amy.getByRole('listbox', { name: 'Mention somebody' }).getByRole('option'),
+  ).toHaveText(/Everyone/)
 })

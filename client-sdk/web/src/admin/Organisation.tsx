@@ -1,19 +1,21 @@
-import type { Reply } from '@carillon/client'
+import type { ConvRules, Reply } from '@carillon/client'
 import { useEffect, useState } from 'react'
 import type { Language } from '../../texts/plugin.ts'
 import { useChanges } from '../app/changes.ts'
 import { Fetched } from '../app/Fetched.tsx'
 import { Form, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
-import { Page } from '../app/Page.tsx'
+import { Page, Section } from '../app/Page.tsx'
 import { TimeZones } from '../app/TimeZones.tsx'
 import { useClient } from '../app/workspace.ts'
+import { RulesFields } from '../chat/RulesFields.tsx'
 import { NAMES, preferred, useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Field, Select } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 
 const CHANGES = ['org.updated'] as const
+const LIMITS = ['conv.limits_changed'] as const
 
 /** The organisation's name, and what new people start with. */
 export function Organisation() {
@@ -24,7 +26,45 @@ export function Organisation() {
   return (
     <Page title={t('admin.organisation')} phoneBack="/admin">
       <Fetched loaded={loaded}>{org => <Settings org={org} />}</Fetched>
+      <Groups />
     </Page>
+  )
+}
+
+/** What groups may allow. */
+function Groups() {
+  const t = useText()
+  const client = useClient()
+  const loaded = useLoad(() => client.call('conv.limits.get', {}), 'limits')
+  useChanges(LIMITS, loaded.again)
+  return (
+    <Section title={t('org.groups')}>
+      <p className="soft">{t('org.groups.hint')}</p>
+      <Fetched loaded={loaded}>{limit => <Limits limit={limit} />}</Fetched>
+    </Section>
+  )
+}
+
+function Limits({ limit }: { limit: ConvRules }) {
+  const t = useText()
+  const client = useClient()
+  const form = useForm([])
+  const [rules, setRules] = useState(limit)
+  useEffect(() => setRules(limit), [limit])
+  const same = rules.mention_all === limit.mention_all && rules.ding_all === limit.ding_all
+  const save = async () => {
+    await client.call('conv.limits.set', { rules })
+    toast('good', t('saved'))
+  }
+  return (
+    <Form task={form} onSubmit={save}>
+      <RulesFields rules={rules} onChange={setRules} />
+      <div className="form-actions">
+        <Button look="primary" type="submit" busy={form.busy} disabled={same}>
+          {t('save')}
+        </Button>
+      </div>
+    </Form>
   )
 }
 

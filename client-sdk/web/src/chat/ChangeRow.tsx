@@ -63,6 +63,7 @@ function sentence(t: Text, event: Event, name: string, names: string): string {
   if (is(event, 'conv.updated')) {
     return t('chat.change.renamed', { name, title: event.data.title })
   }
+  if (is(event, 'conv.rules_changed')) return t('chat.change.rules', { name })
   if (!is(event, 'conv.members_changed')) return ''
   const { added = [], removed = [] } = event.data
   if (added.length > 0) return t('chat.change.added', { name, names })

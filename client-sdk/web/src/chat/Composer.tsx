@@ -3,7 +3,7 @@ import { AtSign, SendHorizontal, Smile, Vote } from 'lucide-react'
 import { type KeyboardEvent, lazy, memo, Suspense, useId, useState } from 'react'
 import { useClient } from '../app/workspace.ts'
 import type { Draft } from '../model/drafts.ts'
-import { completed, mentionsIn } from '../model/mention.ts'
+import { callsEverybody, completed, mentionsIn } from '../model/mention.ts'
 import type { Sheet } from '../model/sheet.ts'
 import type { Talk } from '../model/talk.ts'
 import { inserted, isComposing, onEnter, room, sendable, sendKey } from '../model/writing.ts'
@@ -34,7 +34,7 @@ export const Composer = memo(function Composer({ id, talk, title }: ComposerProp
   const { draft, write: setDraft, hand } = useDraft(id, talk)
   const box = useTextBox(draft.text, !phone)
   const [emoji, setEmoji] = useState(false)
-  const mentioning = useMentioning({ talk, draft, box })
+  const mentioning = useMentioning({ conv: id, talk, draft, box })
   const { send, error, clearError } = useSending({ id, talk, hand })
   const left = room(draft.text)
   const canSend = sendable(draft.text) !== '' && (left ?? 0) >= 0
@@ -198,7 +198,8 @@ function useSending({ id, talk, hand }: { id: ConvId; talk: Talk; hand: Sheet['h
     const text = sendable(draft.text)
     const mentions = mentionsIn(text, draft.picks)
     const body = { kind: 'text' as const, text, ...(mentions.length > 0 ? { mentions } : {}) }
-    const { sent } = await client.queue({ conv: id, body })
+    const everybody = callsEverybody(text, draft.picks)
+    const { sent } = await client.queue({ conv: id, body, ...(everybody && { everybody }) })
     // If the server refuses it, the message itself says so.
     sent.catch(() => {})
   }

@@ -1,5 +1,5 @@
 import type { ConvMember } from '@carillon/client'
-import { Bot, LogOut, Pencil, UserPlus } from 'lucide-react'
+import { Bot, LogOut, Megaphone, Pencil, UserPlus } from 'lucide-react'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { useLocation } from 'wouter'
 import { useStore } from 'zustand'
@@ -22,9 +22,10 @@ import { Panel } from './Panel.tsx'
 import { Rename } from './Rename.tsx'
 import { useTitleOf } from './titles.ts'
 
+const GroupRules = lazy(() => import('./GroupRules.tsx'))
 const Robots = lazy(() => import('../robots/Robots.tsx'))
 
-type Doing = 'rename' | 'add' | 'robots' | 'meetings' | 'leave' | undefined
+type Doing = 'rename' | 'add' | 'rules' | 'robots' | 'meetings' | 'leave' | undefined
 
 /** What a conversation is, who is in it, and what can be done about that. */
 export default function Details({
@@ -69,6 +70,11 @@ export default function Details({
               {t('chat.member.add')}
             </Button>
           )}
+          {isOwner && (
+            <Button icon={<Megaphone />} onClick={() => setDoing('rules')}>
+              {t('chat.rules')}
+            </Button>
+          )}
           <Button icon={<Bot />} onClick={() => setDoing('robots')}>
             {t('robots')}
           </Button>
@@ -88,6 +94,7 @@ export default function Details({
       {doing === 'rename' && <Rename conv={conv} onClose={done} />}
       {doing === 'add' && <AddMembers conv={conv} members={here} onClose={done} />}
       <Suspense>
+        {doing === 'rules' && <GroupRules conv={conv} onClose={done} />}
         {doing === 'robots' && <Robots conv={conv} owner={isOwner} onClose={done} />}
       </Suspense>
       {doing === 'leave' && <Leave conv={conv} owner={isOwner} onClose={done} />}

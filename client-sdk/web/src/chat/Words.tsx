@@ -9,8 +9,12 @@ import { instead } from './useLine.ts'
 /** A message's text: what can be clicked is, who is mentioned stands out, nothing else is done. */
 export const Words = memo(function Words({ message, me }: { message: Message; me: UserId }) {
   const t = useText()
-  const { text, mentions } = message
-  const people = usePeople(mentions)
+  const { text, mentions, everybody } = message
+  const named = usePeople(mentions)
+  const people = useMemo(
+    () => (everybody ? [...named, { user: me, name: t('chat.everybody') }] : named),
+    [named, everybody, me, t],
+  )
   const parts = useMemo(() => partsOf(text ?? '', people), [text, people])
   if (text === undefined) return <p className="words words-unknown">{t(instead(message))}</p>
   return (

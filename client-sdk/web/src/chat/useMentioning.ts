@@ -1,9 +1,11 @@
+import type { ConvId } from '@carillon/client'
 import { type KeyboardEvent, useEffect, useId, useMemo, useState } from 'react'
 import { useStore } from 'zustand'
 import type { Draft } from '../model/drafts.ts'
-import { useChats, usePeople } from '../model/hooks.ts'
-import { type Asking, askingAt, type Mentionable, offered } from '../model/mention.ts'
+import { useChats, useChatsState, usePeople } from '../model/hooks.ts'
+import { type Asking, askingAt, EVERYBODY, type Mentionable, offered } from '../model/mention.ts'
 import type { Talk } from '../model/talk.ts'
+import { useText } from '../texts/language.tsx'
 import type { TextBox } from './useTextBox.ts'
 
 type OnPick = (name: string, user: string) => void
@@ -27,10 +29,12 @@ export interface Mentioning {
 
 /** Who is offered while somebody writes an `@`. */
 export function useMentioning({
+  conv,
   talk,
   draft,
   box,
 }: {
+  conv: ConvId
   talk: Talk
   draft: Draft
   box: TextBox
@@ -44,8 +48,13 @@ export function useMentioning({
     [draft.text, cursor],
   )
   const all = useMentionable(talk, asking !== undefined)
+  const everybody = useEverybody(conv, talk)
   const query = asking?.query
-  const people = useMemo(() => (query === undefined ? [] : offered(all, query)), [all, query])
+  // Last, so that who is too quick with Enter calls one person and not all of them.
+  const people = useMemo(
+    () => (query === undefined ? [] : [...offered(all, query), ...offered(everybody, query)]),
+    [all, everybody, query],
+  )
   // biome-ignore lint/correctness/useExhaustiveDependencies: other people, the first one again
   useEffect(() => setChosen(0), [query])
   const open = people.length > 0 && shutAt !== asking?.at
@@ -77,6 +86,24 @@ export function useMentioning({
     choose: setChosen,
     onKey,
   }
+}
+
+/** Everybody in a group at once, for those who may call all of them. */
+function useEverybody(conv: ConvId, talk: Talk): Mentionable[] {
+  const t = useText()
+  const { me } = useChats()
+  const group = useChatsState(({ byId }) => byId.get(conv))
+  const role = useStore(
+    talk.members.list,
+    ({ members }) => members.find(it => it.user === me)?.role,
+  )
+  const isGroup = group?.kind === 'group'
+  const may = isGroup && (group.rules?.mention_all !== 'owners' || role === 'owner')
+  return useMemo(
+    () =>
+      may ? [{ user: EVERYBODY, name: t('chat.everybody'), login: t('chat.everybody.hint') }] : [],
+    [may, t],
+  )
 }
 
 /** The others in the conversation; fetched when the first `@` is written. */

@@ -173,7 +173,8 @@ export class Chats {
       }
     } else if (is(event, 'org.member_left') || is(event, 'org.member_returned')) {
       for (const talk of this.#talks.values()) talk.movedOn(event.data.user)
-    } else if (is(event, 'org.imported')) this.#renewal.in(spread(event, this.me))
+    } else if (is(event, 'org.imported') || is(event, 'conv.limits_changed'))
+      this.#renewal.in(spread(event, this.me))
   }
 
   /** Anybody may have another name, and be in other conversations. */

@@ -67,7 +67,14 @@ describe('a conversation', () => {
 describe('a conversation, later,', () => {
   test('has an own message once: it waits no longer when the log has it', () => {
     const server = new PlayedServer()
-    const common = { conv: CONV, mentions: [], replyTo: undefined, at: NINE, refused: undefined }
+    const common = {
+      conv: CONV,
+      mentions: [],
+      everybody: false,
+      replyTo: undefined,
+      at: NINE,
+      refused: undefined,
+    }
     const first = { ...common, cid: 'first', text: 'one', landing: true }
     const second = { ...common, cid: 'second', text: 'two', landing: false }
     const before = { ...summarised(server.summary(), undefined), pending: [first, second] }

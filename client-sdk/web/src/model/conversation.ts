@@ -4,12 +4,13 @@ import type {
   ConvId,
   ConvKind,
   ConvReadData,
+  ConvRules,
   ConvSummary,
   Event,
   TopicPage,
   UserId,
 } from '@carillon/client'
-import { is, mentionsOf } from './event.ts'
+import { is, isMentioned } from './event.ts'
 import type { Pending } from './pending.ts'
 import { rewritten } from './rewritten.ts'
 
@@ -21,6 +22,8 @@ export interface Conversation {
   /** The other person of a direct conversation. */
   readonly peer: UserId | undefined
   readonly members: number
+  /** Who may call everybody; absent, every member. */
+  readonly rules?: ConvRules | undefined
   /** The newest position that is known of. */
   readonly head: number
   /** The count of messages up to there. */
@@ -76,6 +79,7 @@ export function summarised(summary: ConvSummary, known: Conversation | undefined
     title: summary.title,
     peer: summary.peer,
     members: summary.members,
+    rules: summary.rules,
     head: summary.head,
     n: summary.n,
     readSeq: summary.read_seq,
@@ -108,7 +112,7 @@ export function heard(conv: Conversation, event: Event, me: UserId): Conversatio
   const next = { ...known, told: event.seq }
   if (isMessage) {
     next.last = newest(conv.last, event)
-    if (!mine && mentionsOf(event.data).includes(me)) next.mention = event.seq
+    if (!mine && isMentioned(event.data, me)) next.mention = event.seq
   } else if (is(event, 'card.updated')) {
     next.last = conv.last && rewritten(conv.last, event)
   } else if (is(event, 'conv.members_changed')) {
@@ -116,6 +120,8 @@ export function heard(conv: Conversation, event: Event, me: UserId): Conversatio
     next.members += added.length - removed.length
   } else if (is(event, 'conv.updated')) {
     next.title = event.data.title
+  } else if (is(event, 'conv.rules_changed')) {
+    next.rules = event.data.rules
   }
   return next
 }

@@ -21,6 +21,11 @@ export function mentionsOf(body: MsgBody): readonly UserId[] {
   return body.kind === 'card' ? [] : (body.mentions ?? [])
 }
 
+/** Whether a message mentions somebody who is there, by name or with everybody. */
+export function isMentioned(body: MsgBody & { everybody?: boolean }, user: UserId): boolean {
+  return body.everybody === true || mentionsOf(body).includes(user)
+}
+
 /** The conversation that a topic is of. */
 export function convOf(topic: Topic): ConvId | undefined {
   return topic.startsWith('c:') ? topic.slice(2) : undefined
@@ -40,6 +45,7 @@ export function isShown(event: Event): boolean {
     is(event, 'msg.sent') ||
     is(event, 'conv.created') ||
     is(event, 'conv.members_changed') ||
-    is(event, 'conv.updated')
+    is(event, 'conv.updated') ||
+    is(event, 'conv.rules_changed')
   )
 }

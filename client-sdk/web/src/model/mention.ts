@@ -61,8 +61,17 @@ export function completed(text: string, asking: Asking, cursor: number, name: st
   return { text: head + text.slice(cursor).replace(/^ /, ''), cursor: head.length }
 }
 
+/** Stands for everybody among those who were picked. */
+export const EVERYBODY: UserId = 'everybody'
+
+/** Whether everybody was picked and still stands in the text. */
+export function callsEverybody(text: string, picks: readonly Pick[]): boolean {
+  return picks.some(({ user, name }) => user === EVERYBODY && text.includes(`@${name}`))
+}
+
 /** Whom the finished text mentions: those who were picked and still stand in it. */
 export function mentionsIn(text: string, picks: readonly Pick[]): UserId[] {
-  const there = picks.filter(({ name }) => text.includes(`@${name}`))
+  const people = picks.filter(({ user }) => user !== EVERYBODY)
+  const there = people.filter(({ name }) => text.includes(`@${name}`))
   return [...new Set(there.map(({ user }) => user))].slice(0, LIMITS.MENTIONS_MAX)
 }

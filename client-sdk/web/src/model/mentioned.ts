@@ -3,7 +3,7 @@
 import { CarillonError, type ConvId, LIMITS, type UserId } from '@carillon/client'
 import { type Conversation, unread } from './conversation.ts'
 import type { Door } from './door.ts'
-import { convOf, is, mentionsOf } from './event.ts'
+import { convOf, is, isMentioned } from './event.ts'
 
 /** So many mentions are looked at, and so many conversations: older ones are found by reading. */
 const MENTIONS_LOOKED_AT = 100
@@ -47,7 +47,7 @@ async function look(
   const limit = Math.min(unread(conv), LIMITS.EVENTS_PER_PAGE_MAX)
   const { events } = await door.call('msg.list', { conv: conv.id, after: conv.readSeq, limit })
   const mention = events.findLast(
-    event => is(event, 'msg.sent') && event.by !== me && mentionsOf(event.data).includes(me),
+    event => is(event, 'msg.sent') && event.by !== me && isMentioned(event.data, me),
   )
   if (mention) found(conv.id, mention.seq)
 }

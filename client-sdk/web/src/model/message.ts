@@ -11,6 +11,7 @@ interface Said {
   readonly text?: unknown
   readonly alt?: unknown
   readonly mentions?: unknown
+  readonly everybody?: unknown
   readonly card?: unknown
   readonly owner?: unknown
 }
@@ -37,6 +38,8 @@ export interface Message {
   /** Absent of a text. */
   readonly rich: Rich | undefined
   readonly mentions: readonly UserId[]
+  /** Whether it mentions everybody who is there. */
+  readonly everybody: boolean
   /** Its position; absent while the log does not have it. */
   readonly seq: number | undefined
   /** Set while it is in the outbox. */
@@ -67,6 +70,7 @@ export function messageOf(event: Event, me: UserId): Message | undefined {
     withheld: data.kind === 'withheld',
     rich,
     mentions: Array.isArray(data.mentions) ? data.mentions : [],
+    everybody: data.everybody === true,
     seq: event.seq,
     cid: undefined,
     state: 'sent',
@@ -117,7 +121,7 @@ export function lineOf({ text, rich }: Message): Line | undefined {
 export function messageOfPending(pending: Pending, me: UserId): Message {
   const known = OF_PENDING.get(pending)
   if (known) return known
-  const { cid, text, mentions, at, refused, landing } = pending
+  const { cid, text, mentions, everybody, at, refused, landing } = pending
   const state = refused ? 'refused' : landing ? 'landing' : 'queued'
   const message: Message = {
     key: cid,
@@ -127,6 +131,7 @@ export function messageOfPending(pending: Pending, me: UserId): Message {
     withheld: false,
     rich: undefined,
     mentions,
+    everybody,
     seq: undefined,
     cid,
     state,

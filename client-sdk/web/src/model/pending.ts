@@ -8,6 +8,7 @@ export interface Pending {
   readonly conv: ConvId
   readonly text: string
   readonly mentions: readonly UserId[]
+  readonly everybody: boolean
   readonly replyTo: number | undefined
   /** When it was written. */
   readonly at: number
@@ -70,8 +71,8 @@ function same(before: Pending | undefined, entry: Queued): Pending | undefined {
 
 function pendingOf({ cid, conv, message, queuedAt, refused }: Queued): Pending {
   // People write texts here; what a program would put into this outbox is not a person's.
-  const { body, reply_to: replyTo } = message
+  const { body, reply_to: replyTo, everybody = false } = message
   const text = body.kind === 'card' ? '' : body.text
   const mentions = mentionsOf(body)
-  return { cid, conv, text, mentions, replyTo, at: queuedAt, refused, landing: false }
+  return { cid, conv, text, mentions, everybody, replyTo, at: queuedAt, refused, landing: false }
 }

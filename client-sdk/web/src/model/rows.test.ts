@@ -82,6 +82,7 @@ describe('rows of messages', () => {
       conv: CONV,
       text: 'hello',
       mentions: [],
+      everybody: false,
       replyTo: undefined,
       at: NINE,
       refused: undefined,

@@ -4,14 +4,16 @@ import type { Event, UserId } from '@carillon/client'
 import { is } from './event.ts'
 
 /**
- * An import changes everybody's people, titles and departments, and everybody hears of it at the
- * same moment: each asks at a moment of its own within so long, or all would ask at once.
+ * An import changes everybody's people, titles and departments, a limit what their groups allow, and
+ * everybody hears of it at the same moment: each asks at a moment of its own within so long, or all
+ * would ask at once.
  */
 export const SPREAD_MS = 4_000
 
-/** How long to wait before asking what an event has changed. Whoever imported looks at it now. */
+/** How long to wait before asking what an event has changed. Whoever did it looks at it now. */
 export function spread(event: Event, me: UserId, random = Math.random): number {
-  return is(event, 'org.imported') && event.by !== me ? random() * SPREAD_MS : 0
+  const isForAll = is(event, 'org.imported') || is(event, 'conv.limits_changed')
+  return isForAll && event.by !== me ? random() * SPREAD_MS : 0
 }
 
 /** Does something once for all who ask, at the earliest of the moments that they asked for. */

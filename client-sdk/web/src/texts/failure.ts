@@ -30,6 +30,7 @@ export function fieldOf(error: unknown): string | undefined {
 function wrongField(error: CarillonError): Key | undefined {
   if (!error.field) return undefined
   if (error.code === 'E_CONFLICT') return TAKEN[error.field]
+  if (error.code === 'E_FORBIDDEN') return OWNERS[error.field.replace(/\[\d+\]$/, '')]
   return error.code === 'E_BAD_ARG' ? FIELDS[error.field] : undefined
 }
 
@@ -53,6 +54,13 @@ const FIELDS: Record<string, Key> = {
 const TAKEN: Record<string, Key> = {
   login: 'wrong.login.taken',
   name: 'wrong.name.taken',
+}
+
+/** What only the owner of a group does with everybody in it. */
+const OWNERS: Record<string, Key> = {
+  everybody: 'wrong.everybody',
+  'to.convs': 'wrong.dingAll',
+  'to.unread_of': 'wrong.dingAll',
 }
 
 const KNOWN: Partial<Record<CarillonError['code'], Key>> = {
