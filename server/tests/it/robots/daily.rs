@@ -6,16 +6,20 @@ use std::{
     process::Command,
 };
 
+use carillon_plugin::Plugin;
 use carillon_protocol::{
+    ConvId,
     bot::Rules,
     digest::{Preview, Section, Show, Span, Template},
+    fact::Fact,
+    id::Ulid,
     msg::Body,
     schedule::{List, Says, Schedule},
 };
 use serde_json::{Value, json};
 
 use super::Shop;
-use crate::kit::http;
+use crate::kit::{TestServer, http};
 
 #[path = "../../../../client-sdk/rust/examples/daily.rs"]
 mod program;
@@ -120,6 +124,11 @@ async fn a_robots_address_plans_for_that_robot_and_sees_nothing_of_the_organisat
         let (answered, error) = shop.asks(verb, token, body).await;
         assert_eq!((answered, &error["code"]), (status, &json!(code)), "{verb}");
     }
+    // Nor does it post into another group than the robot's, even its owner's.
+    let mut elsewhere = plan.clone();
+    elsewhere["convs"] = json!([shop.conv, ConvId(Ulid(1))]);
+    let (status, error) = shop.asks("put", &token, elsewhere).await;
+    assert_eq!((status, &error["field"]), (403, &json!("convs[1]")));
     let of_all = json!({ "kind": "digest", "digest": "bottlenecks" });
     let mut more = plan;
     more["says"] = of_all;
@@ -131,10 +140,15 @@ async fn a_robots_address_plans_for_that_robot_and_sees_nothing_of_the_organisat
 
 #[tokio::test]
 async fn a_picture_is_read_with_a_token_by_whoever_may_and_kept_by_the_browser() {
-    let shop = Shop::open(Rules::default()).await;
+    // Of nothing there is no picture, and nothing has happened yet.
+    let steady = || {
+        let seven = |_, _| async { Ok(Fact::Number { value: 7.0, unit: "boats".into() }) };
+        Plugin::new("pier").fact_of_conversation("pier.boats", "Boats at the pier.", seven)
+    };
+    let shop = Shop::on(TestServer::with_plugins(vec![steady]).await, Rules::default()).await;
     let section = Section {
         title: None,
-        fact: "chat.messages".into(),
+        fact: "pier.boats".into(),
         period: Span::Last7Days,
         show: Show::Chart,
     };
