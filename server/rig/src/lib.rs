@@ -1,6 +1,6 @@
 //! Real PostgreSQL and Redis servers for tests and load tests.
 //!
-//! Tests that do nothing to a server share one of each: [`database`] makes an empty database there.
+//! Tests that do nothing to a server share one of each: [`database`] lends an empty database there.
 //! The program of this crate runs a command with both beside it.
 //!
 //! Each stands in a temporary folder of its own, listens on loopback on a port that was free, and
@@ -16,7 +16,7 @@ mod redis_sentinel;
 
 pub use child::Child;
 pub use port::free_port;
-pub use postgres::{POSTGRES_VARIABLE, Postgres, Stalled, database};
+pub use postgres::{POSTGRES_VARIABLE, Postgres, Stalled, TempDatabase, database};
 pub use redis::{REDIS_VARIABLE, Redis, Tls, shared as shared_redis};
 pub use redis_cluster::RedisCluster;
 pub use redis_sentinel::RedisSentinel;

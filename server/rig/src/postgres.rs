@@ -1,10 +1,10 @@
 //! A PostgreSQL server.
 
 use std::{
-    env, fs,
+    env, fs, io,
     os::unix::fs::chown,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -41,12 +41,21 @@ impl Postgres {
         Postgres::with(&[])
     }
 
-    /// One that forgets everything in a power cut, for tests that cut no power.
+    /// One that forgets everything in a power cut, for tests that cut no power, and that keeps no
+    /// more of its journal than it must.
     ///
     /// # Panics
     /// If PostgreSQL is not installed, or does not start.
     pub fn hasty() -> Postgres {
-        Postgres::with(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"])
+        Postgres::with(&[
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "wal_level=minimal",
+            "max_wal_senders=0",
+            "min_wal_size=32MB",
+            "max_wal_size=128MB",
+        ])
     }
 
     /// One with these settings too: `["fsync=off"]`.
@@ -185,11 +194,34 @@ impl Drop for Postgres {
     }
 }
 
-/// Makes an empty database on the server that all tests share, and answers its address.
+/// A database on the server that all tests share. It goes when this is dropped, whoever is still
+/// connected to it.
+#[derive(Debug)]
+pub struct TempDatabase {
+    server: String,
+    name: String,
+}
+
+impl TempDatabase {
+    /// Its address: `postgres://carillon@127.0.0.1:PORT/NAME`.
+    pub fn url(&self) -> String {
+        let (server, _) = self.server.rsplit_once('/').expect("an address ends with a database");
+        format!("{server}/{}", self.name)
+    }
+}
+
+impl Drop for TempDatabase {
+    fn drop(&mut self) {
+        // What cannot be dropped goes with the server, and a test that fails says something else.
+        drop(asked(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name)));
+    }
+}
+
+/// Makes an empty database on the server that all tests share.
 ///
 /// # Panics
 /// If there is no such server: it stands beside what `carillon-rig` runs.
-pub fn database() -> String {
+pub fn database() -> TempDatabase {
     let server = env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
         panic!("run the tests with `cargo run -p carillon-rig -- cargo nextest run …`")
     });
@@ -198,19 +230,22 @@ pub fn database() -> String {
     // Processes that share a server must not choose the same name.
     let name = format!("carillon_{}_{number}", std::process::id());
     psql(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
-    let (server, _) = server.rsplit_once('/').expect("an address ends with a database");
-    format!("{server}/{name}")
+    TempDatabase { server, name }
 }
 
 /// Runs a statement and answers what it printed.
 fn psql(url: &str, sql: &str) -> String {
-    let done = Command::new(program("psql"))
+    let done = asked(url, sql).expect("psql can be run: `make services` installs it");
+    assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// What came of a statement.
+fn asked(url: &str, sql: &str) -> io::Result<Output> {
+    Command::new(program("psql"))
         .args(["--no-psqlrc", "--tuples-only", "--no-align", "--quiet"])
         .args(["--set=ON_ERROR_STOP=1", "--command", sql, url])
         .output()
-        .expect("psql can be run: `make services` installs it");
-    assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
 fn run(folder: &Path, port: u16, settings: &[String]) -> Child {

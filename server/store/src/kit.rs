@@ -186,22 +186,28 @@ pub struct Kit {
     place: Place,
 }
 
-/// Where a kit's database is.
+/// Where a kit's database is; gone when this is dropped.
 struct Place {
     database: Database,
-    /// Of a file; gone when this is dropped.
+    /// Of a file.
     folder: tempfile::TempDir,
+    /// On the server that tests share.
+    _shared: Option<carillon_rig::TempDatabase>,
 }
 
 impl Place {
     fn make() -> Place {
         let folder = tempfile::tempdir().expect("the folder for temporary files is writable");
-        let database = match env::var(ENGINE_VARIABLE).as_deref() {
-            Ok("postgres") => Database::Postgres(carillon_rig::database()),
+        let shared = match env::var(ENGINE_VARIABLE).as_deref() {
+            Ok("postgres") => Some(carillon_rig::database()),
             Ok(other) if other != "sqlite" => panic!("{ENGINE_VARIABLE} is sqlite or postgres"),
-            _ => Database::Sqlite(folder.path().join("kit.db")),
+            _ => None,
         };
-        Place { database, folder }
+        let database = match &shared {
+            Some(shared) => Database::Postgres(shared.url()),
+            None => Database::Sqlite(folder.path().join("kit.db")),
+        };
+        Place { database, folder, _shared: shared }
     }
 }
 

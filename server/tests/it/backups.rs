@@ -224,7 +224,7 @@ async fn a_company_that_has_grown_moves_to_postgresql_with_its_tokens_and_its_lo
     let (database, other) = (carillon_rig::database(), folder.path().join("other"));
     let beside = |args: &[&str]| {
         let mut command = carillon();
-        command.arg("--data").arg(&other).args(args).env("CARILLON_DATABASE", &database);
+        command.arg("--data").arg(&other).args(args).env("CARILLON_DATABASE", database.url());
         let output = tokio::task::block_in_place(|| command.output()).unwrap();
         let why = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &why)
@@ -236,7 +236,7 @@ async fn a_company_that_has_grown_moves_to_postgresql_with_its_tokens_and_its_lo
 
     let mut serve = carillon();
     serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&other);
-    serve.env("CARILLON_DATABASE", &database);
+    serve.env("CARILLON_DATABASE", database.url());
     let server = Process::start(serve).await;
     let mut amys = connect(&server.url, &amy).await;
     let log = read_log(&mut amys, conv).await;

@@ -1,6 +1,6 @@
 //! A real server on a free port, and people who use it through its sockets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use carillon::{
     clock::SystemClock,
@@ -10,6 +10,7 @@ use carillon::{
 };
 use carillon_plugin::{Caller, Clock as _, Host, Plugin};
 use carillon_protocol::{Cid, Command, ConvId, DeviceId, OrgId, UserId, conv, msg, org, session};
+use carillon_rig::TempDatabase;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -46,6 +47,8 @@ pub struct TestServer {
     config: Config,
     url: String,
     folder: TempDir,
+    /// What it stands on if that is not in its folder.
+    database: Option<Arc<TempDatabase>>,
 }
 
 /// A person, or a program, with a token.
@@ -91,7 +94,10 @@ impl TestServer {
         let is_shared = std::env::var(ENGINE_VARIABLE).is_ok_and(|engine| engine == "postgres");
         // A node with an authority of its own is the only one.
         if is_shared && config.database.is_none() && config.tls != Some(Tls::Own) {
-            share(&mut config, &carillon_rig::database(), Some(carillon_rig::shared_redis()));
+            let database = carillon_rig::database();
+            share(&mut config, &database.url(), Some(carillon_rig::shared_redis()));
+            let server = TestServer::run(config, folder, start).await;
+            return TestServer { database: Some(Arc::new(database)), ..server };
         }
         TestServer::run(config, folder, start).await
     }
@@ -103,14 +109,23 @@ impl TestServer {
 
     /// The same, whose configuration is changed first.
     pub async fn cluster_with(nodes: usize, change: impl Fn(&mut Config)) -> Vec<TestServer> {
-        let database = carillon_rig::database();
+        TestServer::several(nodes, Some(carillon_rig::shared_redis()), change).await
+    }
+
+    async fn several(
+        nodes: usize,
+        redis: Option<String>,
+        change: impl Fn(&mut Config),
+    ) -> Vec<TestServer> {
+        let database = Arc::new(carillon_rig::database());
         let mut servers = Vec::new();
         for _ in 0..nodes {
             let change = |config: &mut Config| {
-                share(config, &database, Some(carillon_rig::shared_redis()));
+                share(config, &database.url(), redis.clone());
                 change(config);
             };
-            servers.push(TestServer::with(change).await);
+            let server = TestServer::with(change).await;
+            servers.push(TestServer { database: Some(database.clone()), ..server });
         }
         servers
     }
@@ -123,9 +138,8 @@ impl TestServer {
 
     /// Two servers that share a database, and this Redis if there is one.
     pub async fn pair_on(redis: Option<String>) -> [TestServer; 2] {
-        let database = carillon_rig::database();
-        let start = || TestServer::with(|config| share(config, &database, redis.clone()));
-        [start().await, start().await]
+        let mut servers = TestServer::several(2, redis, |_| ()).await.into_iter();
+        std::array::from_fn(|_| servers.next().expect("there are two"))
     }
 
     async fn run(config: Config, folder: TempDir, start: Start) -> TestServer {
@@ -136,14 +150,15 @@ impl TestServer {
         if let Some(page) = server.tls.as_ref().and_then(|tls| tls.page()) {
             stream::trust(page.der());
         }
-        TestServer { server, config, url, folder }
+        TestServer { server, config, url, folder, database: None }
     }
 
     /// Stops it in order, and starts another one on the same data.
     pub async fn restart(self) -> TestServer {
-        let TestServer { server, config, folder, .. } = self;
+        let TestServer { server, config, folder, database, .. } = self;
         server.stop().await;
-        TestServer::run(config, folder, Start::default()).await
+        let server = TestServer::run(config, folder, Start::default()).await;
+        TestServer { database, ..server }
     }
 
     /// Where it listens, as `http://127.0.0.1:…`, or `https://…` if it speaks TLS.

@@ -15,6 +15,7 @@ use carillon_protocol::{
     limits::ROOM_PARTICIPANTS_MAX,
     room::{self, Create, Get, Join, Kick, Offer, Sent, Source, ephemeral, kind},
 };
+use carillon_rig::TempDatabase;
 use rustix::process::Signal;
 use tokio::{
     net::{TcpListener, UdpSocket},
@@ -156,20 +157,23 @@ struct Across {
     meeting: Meeting,
     room: RoomId,
     people: [Attendee; 2],
+    /// What both stand on.
+    _database: TempDatabase,
 }
 
 impl Across {
     async fn meet() -> Across {
         let folder = tempfile::tempdir().unwrap();
         let database = carillon_rig::database();
-        let east = process(folder.path(), &database).await;
-        let west = TestServer::on(&database).await;
+        let east = process(folder.path(), &database.url()).await;
+        let west = TestServer::on(&database.url()).await;
         let meeting = Meeting::at(&west).await;
         let mut calls = connect(&east.url, &meeting.amy).await;
         let room = open(&mut calls, meeting.conv).await;
         let amy = Attendee::join(calls, "amy", room).await;
         let bob = Attendee::join(at(&west, &meeting.bob).await, "bob", room).await;
-        Across { _folder: folder, east, west, meeting, room, people: [amy, bob] }
+        let people = [amy, bob];
+        Across { _folder: folder, east, west, meeting, room, people, _database: database }
     }
 }
 
@@ -181,7 +185,7 @@ async fn roster(calls: &mut TestClient, room: RoomId) -> Vec<ParticipantId> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_node_of_a_room_is_killed_everybody_goes_on_in_their_places() {
-    let Across { _folder, east, west, meeting, room, mut people } = Across::meet().await;
+    let Across { _folder, east, west, meeting, room, mut people, _database } = Across::meet().await;
     see_each_other(&mut people).await;
     let [mut amy, mut bob] = people;
     let before = roster(&mut bob.calls, room).await;
@@ -207,7 +211,8 @@ async fn when_the_node_of_a_room_is_killed_everybody_goes_on_in_their_places() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_cut_off_ends_the_rooms_that_another_one_took() {
-    let Across { _folder, east, west, people: [_amy, mut bob], .. } = Across::meet().await;
+    let Across { _folder, east, west, people: [_amy, mut bob], _database, .. } =
+        Across::meet().await;
     assert_eq!(rooms_of(&east.url).await, 1.0);
 
     east.signal(Signal::STOP);

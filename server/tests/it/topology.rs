@@ -76,8 +76,8 @@ async fn until_ready(url: &str) {
 async fn a_node_goes_down_behind_the_proxy_and_everybody_talks_on_through_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let database = carillon_rig::database();
-    let east = node(folder.path(), "east", &database).await;
-    let west = node(folder.path(), "west", &database).await;
+    let east = node(folder.path(), "east", &database.url()).await;
+    let west = node(folder.path(), "west", &database.url()).await;
     let (_proxy, url) = proxy(folder.path(), [&east, &west]);
     until_ready(&url).await;
 

@@ -1,6 +1,7 @@
 //! Backups: from either engine into either, and what is wrong with a database is found.
 
 use std::{
+    any::Any,
     collections::BTreeSet,
     io::{Cursor, Read as _},
 };
@@ -52,14 +53,16 @@ fn lines(file: &[u8]) -> BTreeSet<String> {
     lines.into_iter().map(str::to_owned).collect()
 }
 
-fn places() -> Vec<(Database, Option<Sqlite>)> {
-    let (one, other) = (Sqlite::make(), Sqlite::make());
-    vec![
-        (one.path().into(), Some(one)),
-        (other.path().into(), Some(other)),
-        (Postgres::make().0, None),
-        (Postgres::make().0, None),
-    ]
+fn places() -> Vec<(Database, Box<dyn Any>)> {
+    let file = || {
+        let bed = Sqlite::make();
+        (bed.path().into(), Box::new(bed) as Box<dyn Any>)
+    };
+    let shared = || {
+        let Postgres(database, lent) = Postgres::make();
+        (database, Box::new(lent) as Box<dyn Any>)
+    };
+    vec![file(), file(), shared(), shared()]
 }
 
 #[tokio::test]
@@ -258,7 +261,7 @@ async fn counters_of_postgresql_that_do_not_fit_the_log_are_found() {
         "UPDATE meta SET topics = topics - 1",
         "UPDATE meta SET authors = authors - 1",
     ] {
-        let database = Postgres::make().0;
+        let Postgres(database, _lent) = Postgres::make();
         let store = open(&database, TABLES).await;
         fill_with_life(&store).await;
         store.close().await;
@@ -271,7 +274,7 @@ async fn counters_of_postgresql_that_do_not_fit_the_log_are_found() {
 
 #[tokio::test]
 async fn a_database_is_not_filled_while_nodes_run() {
-    let (from, to) = (Sqlite::make(), Postgres::make().0);
+    let (from, Postgres(to, _lent)) = (Sqlite::make(), Postgres::make());
     let store = open(&from.path().into(), TABLES).await;
     fill_with_life(&store).await;
     let (file, ..) = write(&from.path().into()).await;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use carillon_plugin::{Committed, Emit, Error, Expect, Migration, Statement, Transaction, Value};
 use carillon_protocol::{Cid, ConvId, ErrorCode, EventId, Json, OrgId, Topic, UserId, id::Ulid};
+use carillon_rig::TempDatabase;
 use carillon_store::{Database, Durability, Options, Store};
 use tempfile::TempDir;
 
@@ -35,12 +36,13 @@ impl Sqlite {
     }
 }
 
-/// An empty database on the PostgreSQL that all tests share.
-pub struct Postgres(pub Database);
+/// A database on the PostgreSQL that all tests share, which goes when the second is dropped.
+pub struct Postgres(pub Database, pub TempDatabase);
 
 impl Bed for Postgres {
     fn make() -> Postgres {
-        Postgres(carillon_rig::database().parse().unwrap())
+        let lent = carillon_rig::database();
+        Postgres(lent.url().parse().unwrap(), lent)
     }
 
     async fn open(&self) -> Store {

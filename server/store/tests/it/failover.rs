@@ -78,7 +78,7 @@ async fn nodes_end_when_commits_were_lost_and_the_log_has_another_epoch_then() {
 
 #[tokio::test]
 async fn a_log_that_has_something_else_in_its_place_is_another_log_however_long_it_is() {
-    let Postgres(database) = Postgres::make();
+    let Postgres(database, _lent) = Postgres::make();
     let a = node(&database).await;
     send(&a, 1..=8).await;
     set_back_to_7(&database).await;
@@ -95,7 +95,7 @@ async fn set_back_to_7(database: &Database) {
 
 #[tokio::test]
 async fn what_others_commit_on_a_log_that_was_set_back_hides_nothing() {
-    let Postgres(database) = Postgres::make();
+    let Postgres(database, _lent) = Postgres::make();
     let a = node(&database).await;
     send(&a, 1..=8).await;
     let seen = Seen::of(&a);
@@ -112,7 +112,7 @@ async fn what_others_commit_on_a_log_that_was_set_back_hides_nothing() {
 async fn what_a_node_commits_itself_on_a_log_that_was_set_back_hides_nothing() {
     let with_statement = message(9, &conv(1)).run(VOTE, vote("x"));
     for tx in [message(9, &conv(1)), with_statement] {
-        let Postgres(database) = Postgres::make();
+        let Postgres(database, _lent) = Postgres::make();
         let (a, b) = (node(&database).await, node(&database).await);
         send(&b, 1..=8).await;
         sees(&a, 8).await;
@@ -128,7 +128,7 @@ async fn what_a_node_commits_itself_on_a_log_that_was_set_back_hides_nothing() {
 
 #[tokio::test]
 async fn what_waits_of_a_log_that_is_no_more_is_told_to_nobody() {
-    let Postgres(database) = Postgres::make();
+    let Postgres(database, _lent) = Postgres::make();
     let (a, b) = (node(&database).await, node(&database).await);
     let seen = Seen::of(&a);
     let lost = b.commit(message(1, &conv(2)).quiet(&conv(2)).quiet(&conv(2))).await.unwrap().events;

@@ -232,7 +232,7 @@ async fn a_server_that_stops_and_starts_again_is_used_again() {
 
 #[tokio::test]
 async fn a_standby_is_neither_read_nor_followed() {
-    let mut server = carillon_rig::Postgres::hasty();
+    let mut server = carillon_rig::Postgres::start();
     let database: Database = server.url("postgres").parse().unwrap();
     let open = || Store::open(&database, TABLES, Options::default());
     let store = open().await.unwrap();
