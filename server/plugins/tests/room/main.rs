@@ -6,6 +6,7 @@
 mod cards;
 mod carrier;
 mod coming;
+mod facts;
 mod following;
 mod guests;
 mod moderating;
