@@ -61,8 +61,8 @@ pub(super) struct Part {
     pub(super) when: Option<String>,
 }
 
-/// What a part shows. That a plugin fails, or takes too long, takes nothing from the other parts; if
-/// it is the database, nothing can be posted either, and all of it is asked again.
+/// What a part shows. That a plugin fails, or takes too long, takes nothing from the other parts;
+/// if it is the database, nothing can be posted either, and all of it is asked again.
 pub(super) async fn section(
     ctx: &Ctx,
     asked: &Asked<'_>,

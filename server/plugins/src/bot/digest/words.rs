@@ -95,8 +95,8 @@ impl Words {
 
 static EN: Words = Words {
     nothing: "none",
-    elsewhere: "This schedule has stopped in one of its other groups. Its list of groups says where \
-                and why; set it up again to go on.",
+    elsewhere: "This schedule has stopped in one of its other groups. Its list of groups says \
+                where and why; set it up again to go on.",
     before: "before: ",
     missing: [
         "not available on this server",

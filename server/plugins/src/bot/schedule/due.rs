@@ -22,8 +22,8 @@ use crate::bot::{
 /// So many robots are planned anew at once when an organisation's clock changes.
 const SHIFTED: usize = 50;
 
-/// `bot.schedule.fire`: has the newest time that is due posted everywhere, and plans the one after it. What
-/// was due before the newest, while no server ran, is left out.
+/// `bot.schedule.fire`: has the newest time that is due posted everywhere, and plans the one after
+/// it. What was due before the newest, while no server ran, is left out.
 pub(super) async fn fire(ctx: Ctx, args: Fire) -> Result<Fired> {
     let planned = Planned::find(&ctx, args.robot, &args.schedule).await?;
     let Some(mut planned) = planned.filter(|it| it.due == Some(args.due)) else {

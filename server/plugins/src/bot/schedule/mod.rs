@@ -2,10 +2,10 @@
 //!
 //! A schedule that is neither paused nor stopped has one timer, at the time in its row. When that
 //! is due, the next one is planned in the transaction that has the messages posted
-//! (`bot.schedule.fire`): so whatever becomes of them, the schedule goes on. Each conversation has a
-//! call of its own (`bot.schedule.post`), which asks again who may, so one that refuses holds up no
-//! other. Its message has an intent that follows from the schedule, the conversation and the time,
-//! so it is written once, by whatever node and after whatever crash.
+//! (`bot.schedule.fire`): so whatever becomes of them, the schedule goes on. Each conversation has
+//! a call of its own (`bot.schedule.post`), which asks again who may, so one that refuses holds up
+//! no other. Its message has an intent that follows from the schedule, the conversation and the
+//! time, so it is written once, by whatever node and after whatever crash.
 
 mod due;
 mod place;
