@@ -40,6 +40,7 @@ mod presence;
 mod process;
 mod programs;
 mod receipts;
+mod reports;
 mod resume;
 mod robots;
 mod rooms;
