@@ -313,7 +313,7 @@ async fn what_is_taken_back_or_declined_during_a_step_calls_nobody() {
                 _ => {
                     let reason = "I am ill".into();
                     let decline = carillon_plugin::protocol::ding::Decline { ding, reason };
-                    drop(host.call_typed(bob, None, &decline).await.unwrap());
+                    host.call_typed(bob, None, &decline).await.unwrap();
                 }
             }
         });
