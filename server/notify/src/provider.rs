@@ -208,8 +208,8 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What in the answer to [`Provider::lookup`] may be the message, by the vendor's names. `since`
-    /// is by the vendor's clock.
+    /// What in the answer to [`Provider::lookup`] may be the message, by the vendor's names.
+    /// `since` is by the vendor's clock.
     ///
     /// # Errors
     /// [`Refused::Unclear`], when it says nothing of it.

@@ -27,7 +27,7 @@ async fn crowd(world: &World, count: usize) -> Vec<(String, UserId)> {
 async fn however_often_it_dies_each_phone_rings_once_for_each_key() {
     let twilio = Twilio::open().await;
     let world = World::with_twilio(twilio.port()).await;
-    let crowd = crowd(&world, 40).await;
+    let crowd = crowd(&world, 60).await;
     for (i, to) in crowd.chunks(10).enumerate() {
         let channel = if i % 2 == 0 { Channel::Sms } else { Channel::Call };
         let to: Vec<_> = to.iter().map(|(key, user)| (key.as_str(), *user)).collect();
@@ -45,7 +45,8 @@ async fn however_often_it_dies_each_phone_rings_once_for_each_key() {
         world.kit.clock().advance(20_000);
         twilio.sets_clock(world.kit.clock().now());
     }
-    assert!(deaths >= 5, "{deaths}");
+    // Sixteen are under way at once.
+    assert!(deaths >= 3, "{deaths}");
     for _ in 0..10 {
         world.kit.settle().await;
         world.kit.clock().advance(20_000);

@@ -116,7 +116,10 @@ fn behind(request: &Request<Bytes>) -> Response<Bytes> {
     if request.method() == "POST" {
         return stub(request);
     }
-    let entry = |sid: &str, at: &str| json!({"sid": sid, "to": "+85291234567", "date_created": at, "direction": "outbound-api"});
+    let entry = |sid: &str, at: &str| {
+        let (to, direction) = ("+85291234567", "outbound-api");
+        json!({"sid": sid, "to": to, "date_created": at, "direction": direction})
+    };
     let calls = [
         entry("CA9", "Mon, 21 Sep 2026 13:13:22 +0000"),
         entry("CA8", "Mon, 21 Sep 2026 13:13:21 +0000"),
