@@ -90,7 +90,10 @@ impl Alerts {
                 remove(args, if is_own { &["user"] } else { &[] });
             }
             "ding.policy.create" | "ding.policy.update" => args["rules"]["steps"] = first,
-            "ding.settings.set" => args["quiet"]["until_min"] = json!(0),
+            "ding.settings.set" => {
+                args["quiet"]["until_min"] = json!(0);
+                args["currency"] = json!("HKD");
+            }
             "ding.duty.create" | "ding.duty.update" => {
                 args["rota"]["turns"][0]["user"] = json!(user);
                 args["rota"]["turns"][0]["until_min"] = json!(0);
