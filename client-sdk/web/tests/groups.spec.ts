@@ -131,8 +131,8 @@ test('the owner keeps @everyone and alerts to all for herself, and others are to
   await expect(said.getByText('@Everyone')).toHaveClass(/mention-me/)
 
   await enter(amy, title)
-  await (await details(amy)).getByRole('button', { name: 'Who may call everyone' }).click()
-  const form = amy.getByRole('dialog', { name: 'Who may call everyone' })
+  await (await details(amy)).getByRole('button', { name: 'Calling everyone' }).click()
+  const form = amy.getByRole('dialog', { name: 'Calling everyone' })
   const [mention, alert] = [
     'Who may mention everyone in a message',
     'Who may alert the whole group',

@@ -100,8 +100,7 @@ function useEverybody(conv: ConvId, talk: Talk): Mentionable[] {
   const isGroup = group?.kind === 'group'
   const may = isGroup && (group.rules?.mention_all !== 'owners' || role === 'owner')
   return useMemo(
-    () =>
-      may ? [{ user: EVERYBODY, name: t('chat.everybody'), login: t('chat.everybody.hint') }] : [],
+    () => (may ? [{ user: EVERYBODY, name: t('chat.everybody'), login: '' }] : []),
     [may, t],
   )
 }
