@@ -4,6 +4,7 @@ mod crash;
 mod crowd;
 mod judge;
 mod many;
+mod open_board;
 mod vendor;
 
 use std::path::PathBuf;

@@ -1,11 +1,18 @@
 //! One alert for thousands of people who are all connected: how soon it is accepted, how soon the
 //! last has it, how soon the sender sees the board, and what chat costs meanwhile.
 
-use std::{path::Path, thread};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use carillon_protocol::{Codec, Command, ConvId, DingId, ding, frame::client};
 
-use super::crowd::{self, Crowd};
+use super::{
+    crowd::{self, Crowd},
+    open_board::{self, Seen},
+};
 use crate::{
     bars::{Bar, Verdict, median},
     clock::now_ns,
@@ -58,6 +65,13 @@ struct Took {
     out_ms: f64,
 }
 
+/// What it took until everybody had confirmed while the sender watched, in milliseconds.
+struct Answered {
+    acked_ms: f64,
+    shown_ms: f64,
+    pages_ms: Vec<f64>,
+}
+
 /// Measures one alert after the other.
 pub fn many(program: &Path, len: usize, repetitions: u16) -> Result<Vec<Verdict>, Failed> {
     let mut site = Site::start(program, len)?;
@@ -72,6 +86,7 @@ pub fn many(program: &Path, len: usize, repetitions: u16) -> Result<Vec<Verdict>
         took.extend([one, other]);
     }
     println!("one alert for {len} people who are connected, {} times", took.len());
+    let answers = site.answers(repetitions)?;
     let accepted = median(took.iter().map(|took| took.accepted_ms));
     let out = took.iter().map(|took| took.out_ms).fold(0.0, f64::max);
     let worst = boards.iter().copied().fold(0.0, f64::max);
@@ -83,7 +98,7 @@ pub fn many(program: &Path, len: usize, repetitions: u16) -> Result<Vec<Verdict>
     };
     let ratio = median(ratios.iter().copied());
     let rounds = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect::<Vec<_>>().join(" ");
-    Ok(vec![
+    let mut verdicts = vec![
         verdict("accepted (ms)", accepted, 1_000.0, "median".into()),
         verdict("the last has it (ms)", out, 5_000.0, "the slowest alert".into()),
         verdict(
@@ -93,7 +108,9 @@ pub fn many(program: &Path, len: usize, repetitions: u16) -> Result<Vec<Verdict>
             format!("median of {LOOKS} looks a round, the slowest {worst:.1} ms"),
         ),
         verdict("chat's processor time a message, meanwhile ÷ alone", ratio, 1.2, rounds),
-    ])
+    ];
+    verdicts.extend(answers);
+    Ok(verdicts)
 }
 
 impl Site {
@@ -143,6 +160,66 @@ impl Site {
         })
     }
 
+    /// Everybody confirms while the sender has the board open, without chat and with it.
+    fn answers(&mut self, repetitions: u16) -> Result<Vec<Verdict>, Failed> {
+        let (mut ratios, mut all) = (Vec::new(), Vec::new());
+        for _ in 0..repetitions {
+            let (chat_us, ()) = self.cpu_us(|site| site.chat.talk())?;
+            let ding = self.call()?.ding;
+            let (answers_us, one) = self.cpu_us(|site| site.answer(ding, false))?;
+            let ding = self.call()?.ding;
+            let (both_us, other) = self.cpu_us(|site| site.answer(ding, true))?;
+            println!("chat {chat_us:.0} us, answers {answers_us:.0} us, both {both_us:.0} us");
+            ratios.push((both_us - answers_us) / chat_us);
+            all.extend([one, other]);
+        }
+        let len = self.crowd.people.len();
+        let acked: Vec<f64> = all.iter().map(|it| it.acked_ms).collect();
+        let shown = all.iter().map(|it| it.shown_ms - it.acked_ms).fold(0.0, f64::max);
+        let pages: Vec<f64> = all.into_iter().flat_map(|it| it.pages_ms).collect();
+        let worst = pages.iter().copied().fold(0.0, f64::max);
+        let looks = pages.len();
+        println!(
+            "{len} people confirmed with the board open: acknowledged in {:.0} ms (median), shown \
+             at most {shown:.0} ms later; {looks} pages of it in {:.1} ms (median), the slowest \
+             in {worst:.1} ms",
+            median(acked),
+            median(pages),
+        );
+        let rounds = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect::<Vec<_>>().join(" ");
+        Ok(vec![Verdict {
+            matter: format!("chat's processor time while all confirm ÷ alone, {len} people"),
+            figure: median(ratios),
+            bar: Bar::AtMost(1.2),
+            from: rounds,
+        }])
+    }
+
+    /// An alert that everybody has.
+    fn call(&mut self) -> Result<Took, Failed> {
+        call(&self.sender, &self.crowd, &mut self.alerted)
+    }
+
+    /// Everybody confirms, all at once.
+    fn answer(&mut self, ding: DingId, talking: bool) -> Result<Answered, Failed> {
+        let Site { sender, crowd, alerted, chat, .. } = self;
+        let (link, people, answered) =
+            (sender.link()?, crowd.people.len() as u32, AtomicBool::new(false));
+        thread::scope(|scope| {
+            let board = scope.spawn(|| open_board::watch(link, ding, people, &answered));
+            let talk = talking.then(|| scope.spawn(|| chat.talk()));
+            let since = now_ns();
+            let acked = confirm(alerted, ding).map(|()| now_ns());
+            // Also if they could not: then the board gives up.
+            answered.store(true, Ordering::Release);
+            let seen = board.join().expect("a board does not panic");
+            talk.map_or(Ok(()), |talk| talk.join().expect("who chats does not panic"))?;
+            let (acked, Seen { pages_ms, whole_at }) = (acked?, seen?);
+            let ms = |at: u64| at.saturating_sub(since) as f64 / 1e6;
+            Ok(Answered { acked_ms: ms(acked), shown_ms: ms(whole_at), pages_ms })
+        })
+    }
+
     /// How long the first page takes, in milliseconds, time after time.
     fn boards(&mut self, ding: DingId) -> Result<Vec<f64>, Failed> {
         let look = ding::Status { ding, states: Vec::new(), after: None, limit: None };
@@ -158,6 +235,26 @@ impl Site {
 
 /// An alert that all devices say they have, and that nobody keeps.
 fn alert(sender: &Sender, crowd: &Crowd, alerted: &mut Fleet) -> Result<Took, Failed> {
+    let took = call(sender, crowd, alerted)?;
+    sender.link()?.calls(vec![ding::Recall { ding: took.ding }])?;
+    alerted.wait(0..alerted.len(), Awaited::Text("\"ding.ended\""), 1)?;
+    Ok(took)
+}
+
+/// Everybody confirms at once; it is over when all are acknowledged.
+fn confirm(alerted: &mut Fleet, ding: DingId) -> Result<(), Failed> {
+    let confirm = ding::Confirm { ding, reply: None, instead_of: None, others: false };
+    let call = client::call(Codec::Json, 2, ding::Confirm::OP, None, None, &confirm);
+    let mut frame = Vec::new();
+    wire::append_masked(&mut frame, &call);
+    for number in 0..alerted.len() {
+        alerted.write(number, &frame)?;
+    }
+    alerted.wait(0..alerted.len(), Awaited::Text("\"t\":\"ok\""), 1)
+}
+
+/// An alert that all devices say they have.
+fn call(sender: &Sender, crowd: &Crowd, alerted: &mut Fleet) -> Result<Took, Failed> {
     let mut link = sender.link()?;
     let since = now_ns();
     let sent = link.calls(vec![crowd.alert("Please come to the shop floor")])?.remove(0);
@@ -172,8 +269,6 @@ fn alert(sender: &Sender, crowd: &Crowd, alerted: &mut Fleet) -> Result<Took, Fa
         alerted.write(number, &frame)?;
     }
     alerted.wait(0..alerted.len(), Awaited::Text("\"t\":\"ok\""), 1)?;
-    sender.link()?.calls(vec![ding::Recall { ding: sent.ding }])?;
-    alerted.wait(0..alerted.len(), Awaited::Text("\"ding.ended\""), 1)?;
     Ok(Took { ding: sent.ding, accepted_ms, out_ms })
 }
 
