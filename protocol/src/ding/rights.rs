@@ -66,15 +66,15 @@ pub struct Settings {
     pub cost_a_month: Option<u64>,
     /// What prices and costs are in: a code of ISO 4217, as `HKD`. All amounts are in hundredths
     /// of it, also where it has no smaller coins.
-    #[serde(default = "dollars")]
+    #[serde(default = "hong_kong_dollar")]
     #[schemars(length(equal = 3))]
     pub currency: String,
     /// What is chosen where the sender chooses none.
     pub first: PolicyId,
 }
 
-fn dollars() -> String {
-    "USD".into()
+fn hong_kong_dollar() -> String {
+    "HKD".into()
 }
 
 /// A turn of a rota: who is on duty, each week.

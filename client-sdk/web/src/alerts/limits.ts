@@ -26,7 +26,7 @@ export function limitSentences(
 }
 
 /** What prices and limits are in, by ISO 4217. */
-export function currencyOf({ currency = 'USD' }: DingSettings): string {
+export function currencyOf({ currency = 'HKD' }: DingSettings): string {
   return currency
 }
 

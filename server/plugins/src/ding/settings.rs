@@ -27,7 +27,7 @@ fn usual() -> Settings {
         paid_a_day: 10,
         cost_a_day: None,
         cost_a_month: None,
-        currency: "USD".into(),
+        currency: "HKD".into(),
         first: policy::USUAL,
     }
 }

@@ -136,7 +136,7 @@ async fn reminders_count_as_what_they_are() {
 async fn a_board_says_what_its_costs_are_in() {
     let world = World::new().await;
     let ding = world.alert(&[world.bob], |_| {}).await;
-    assert_eq!(world.board(ding).await.currency, "USD");
+    assert_eq!(world.board(ding).await.currency, "HKD");
     world.settle_on(|it| it.currency = "HKD".into()).await;
     assert_eq!(world.board(ding).await.currency, "HKD");
     let ding = alert_to([world.bob.user].into_iter());
