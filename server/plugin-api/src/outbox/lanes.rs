@@ -2,7 +2,7 @@
 //! not answer one organisation holds up no other.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     pin::pin,
     time::Duration,
 };
@@ -115,7 +115,7 @@ impl Waiting {
 #[derive(Default)]
 struct Lanes {
     busy: HashMap<Lane, usize>,
-    waiting: HashMap<Lane, VecDeque<Waiting>>,
+    waiting: BTreeMap<Lane, VecDeque<Waiting>>,
     under_way: HashSet<Id>,
 }
 
@@ -142,12 +142,16 @@ impl Lanes {
         }
     }
 
-    /// The next effect that has room, as its lane has.
+    /// The next effect that has room, as its lane has: of the lane with the fewest under way.
     fn begin(&mut self) -> Option<Waiting> {
         if !self.have_room() {
             return None;
         }
-        let lane = self.waiting.keys().find(|lane| !self.is_full(lane))?.clone();
+        let busy = |lane: &Lane| self.busy.get(lane).copied().unwrap_or_default();
+        let lane = self.waiting.keys().min_by_key(|lane| busy(lane))?.clone();
+        if self.is_full(&lane) {
+            return None;
+        }
         let waiting = self.waiting.get_mut(&lane)?;
         let it = waiting.pop_front()?;
         if waiting.is_empty() {

@@ -125,9 +125,16 @@ fn apart_keys(actions: Vec<Action>) -> Vec<Action> {
     actions.into_iter().map(keyed).collect()
 }
 
+/// A topic is its first writer's organisation's, and who is first among timers and effects may
+/// differ: it is settled before.
+async fn begin(kit: &Kit) {
+    call_until_done(kit, Note { text: "the first".into() }).await;
+}
+
 async fn in_the_node(actions: &[Action]) -> End {
     let plugins: Vec<Plugin> = vec![ledger::plugin(Arc::default())];
     let kit = Kit::new(plugins).await;
+    begin(&kit).await;
     for (step, action) in actions.iter().enumerate() {
         act(&kit, step, action).await;
     }
@@ -136,6 +143,7 @@ async fn in_the_node(actions: &[Action]) -> End {
 
 async fn apart(actions: &[Action], breaks: &[(usize, Break)]) -> End {
     let (kit, wire, world) = ledger_apart().await;
+    begin(&kit).await;
     for &(well, at) in breaks {
         wire.breaks(std::iter::repeat_n(None, well).chain([Some(at)]));
     }
