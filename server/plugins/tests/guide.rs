@@ -16,6 +16,8 @@ use std::{
 const PARTS: [&str; 6] =
     ["Cargo.toml", "Cargo.lock", "protocol", "server", "client-sdk/rust", "loadtest"];
 const SKIPPED: [&str; 3] = ["target", "node_modules", "dist"];
+/// Nothing runs long enough here to earn the time of an optimised build, nor is it debugged.
+const QUICK: &[u8] = b"[profile.dev]\ndebug = false\n[profile.dev.package.\"*\"]\nopt-level = 0\n";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -89,6 +91,7 @@ fn who_follows_the_guide_has_a_plugin_whose_test_passes() {
     for part in PARTS {
         copy(&root.join(part), &tree.join(part));
     }
+    put(&tree.join(".cargo/config.toml"), QUICK);
     assert_eq!(follow(guide, &tree), 5, "three files and two lines");
     let (_, run) = guide.split_once("```sh\n").unwrap();
     let mut words = run.lines().next().unwrap().split(' ');
