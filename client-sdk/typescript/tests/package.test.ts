@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 import { expect, it } from 'vitest'
 
-/** Of a first page's 180 kB. */
-const BROWSER_GZIP_MAX = 15_000
+/** Of a first page's 180 kB; the names of operations and bounds grow with the protocol. */
+const BROWSER_GZIP_MAX = 16_000
 /** Of the 120 kB of a meeting's page; a tenth of it is calls over HTTP, which its client has too. */
 const ROOMS_GZIP_MAX = 14_000
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
