@@ -39,7 +39,7 @@ const LISTED: usize = 3;
 /// as DingTalk's robots do: nobody is shown those to choose from.
 static BUILTIN: LazyLock<[Policy; 5]> = LazyLock::new(|| {
     use Channel::{App, Call, Push, Sms};
-    use Whom::{Manager, ManagerAbove, Recipient};
+    use Whom::{Deputy, ManagerAbove, Recipient};
     let policy =
         |policy, name: &str, (overrides_quiet, cost_max), steps: &[(u32, Channel, Whom)]| {
             let step =
@@ -49,14 +49,15 @@ static BUILTIN: LazyLock<[Policy; 5]> = LazyLock::new(|| {
             let rules = Ladder { name, steps, overrides_quiet, quiet, overriders, cost_max };
             Policy { policy, builtin: Some(rules.name.clone()), rules }
         };
+    // A deputy is whoever stands in for the recipient, or else their manager.
     let usual = [
         (0, App, Recipient),
         (0, Push, Recipient),
         (120, Push, Recipient),
         (300, Sms, Recipient),
         (600, Call, Recipient),
-        (900, App, Manager),
-        (900, Push, Manager),
+        (900, App, Deputy),
+        (900, Push, Deputy),
     ];
     let calm = [(0, App, Recipient), (0, Push, Recipient), (1_800, Push, Recipient)];
     let at_once = |channel| [(0, App, Recipient), (0, Push, Recipient), (0, channel, Recipient)];
@@ -66,9 +67,9 @@ static BUILTIN: LazyLock<[Policy; 5]> = LazyLock::new(|| {
         (30, Push, Recipient),
         (60, Sms, Recipient),
         (120, Call, Recipient),
-        (300, App, Manager),
-        (300, Push, Manager),
-        (420, Call, Manager),
+        (300, App, Deputy),
+        (300, Push, Deputy),
+        (420, Call, Deputy),
         (600, App, ManagerAbove),
         (600, Push, ManagerAbove),
     ];
