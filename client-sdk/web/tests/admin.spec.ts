@@ -265,7 +265,7 @@ test('the organisation is renamed for everybody', async ({ open, company, faults
   const before = (await company.as('frank', 'org.get', {})).name
   const frank = await open('frank', { path: '/admin/organisation' })
   await frank.getByLabel('Name of the organisation').fill('Harbour & Sons 港灣父子')
-  await frank.getByRole('button', { name: 'Save' }).click()
+  await frank.getByRole('button', { name: 'Save' }).first().click()
   await expect(frank.getByText('Saved')).toBeVisible()
   const guest = await open(undefined)
   await expect(guest.getByText('Harbour & Sons 港灣父子')).toBeVisible()
