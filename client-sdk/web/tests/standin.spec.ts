@@ -35,6 +35,29 @@ test('who stands in for somebody is named with the days, and can be taken back',
   await expect(section.getByRole('button', { name: 'Save who stands in' })).toHaveCount(0)
 })
 
+test('who administers names who stands in for somebody, who sees it', async ({ open, company }) => {
+  const user = await company.user('bob')
+  const page = await open('frank', { ...PHONE, path: `/admin/people/${user}` })
+  const heading = page.getByRole('heading', { name: 'Who stands in', exact: true })
+  const section = page.locator('section').filter({ has: heading })
+  await section.getByRole('combobox', { name: 'Stands in' }).fill('gigi')
+  await section.getByRole('option', { name: /Gigi Ng/ }).click()
+  await section.getByLabel('Last day').fill(days(3))
+  await section.getByRole('button', { name: 'Save who stands in' }).click()
+  await expect(section.getByLabel('Last day')).toHaveValue(days(3))
+  await section.scrollIntoViewIfNeeded()
+  await page.screenshot({ path: join(PICTURES, 'standin-of-390.png') })
+  const faults = [...(await barriers(page)), ...(await overflowing(page)), ...(await small(page))]
+  expect(faults).toEqual([])
+  const bob = await open('bob', { path: '/settings' })
+  const own = bob.getByRole('heading', { name: 'Who stands in for me' })
+  const seen = bob.locator('section').filter({ has: own })
+  await expect(seen.getByRole('group', { name: 'Stands in' })).toContainText('Gigi Ng')
+  await page.goto(`/admin/people/${await company.user('gigi')}`)
+  await expect(page.getByText(/^Stands in for .*Bob Wong/)).toBeVisible()
+  await company.as('frank', 'ding.deputy.set', { user })
+})
+
 /** The day after so many others, as a field of dates has it. */
 function days(later: number): string {
   const at = new Date()

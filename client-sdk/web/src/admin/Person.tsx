@@ -10,6 +10,7 @@ import { useClient, useMay, useMe } from '../app/workspace.ts'
 import { CHANGES_OF_ONE } from '../people/members.ts'
 import { useDepartments } from '../people/useDepartments.ts'
 import { Contacts } from '../settings/Contacts.tsx'
+import { StandIn } from '../settings/StandIn.tsx'
 import { failure } from '../texts/failure.ts'
 import { useText } from '../texts/language.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -26,6 +27,7 @@ export function Person({ user }: { user: UserId }) {
   const loaded = useLoad(() => client.call('org.member.get', { users: [user] }), user)
   useChanges(CHANGES_OF_ONE, loaded.again)
   const maySignOut = useMay('sessions')
+  const mayName = useMay('organisation')
   const name = loaded.state === 'there' ? loaded.value.members[0]?.name : undefined
   return (
     <Page title={name ?? t('admin.people')} back="/admin/people">
@@ -38,6 +40,7 @@ export function Person({ user }: { user: UserId }) {
               {member.active && <Profile member={member} />}
               {member.active && !member.app && <Entry member={member} />}
               {member.active && !member.app && <Contacts user={member.user} />}
+              {mayName && member.active && !member.app && <StandIn user={member.user} />}
               {maySignOut && member.active && !member.app && <SignedIn member={member} />}
               <Employment member={member} />
             </>

@@ -1,6 +1,6 @@
-import type { Reply, Role, RoleId } from '@carillon/client'
+import type { Reply } from '@carillon/client'
 import { useState } from 'react'
-import { roleName, useRoles } from '../admin/roles.ts'
+import { useRoles } from '../admin/roles.ts'
 import { Fetched } from '../app/Fetched.tsx'
 import { Form, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
@@ -14,7 +14,9 @@ import { Check, Field, Select } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 import './alerts.css'
 import { amount, currencyOf, hundredths } from './limits.ts'
-import { clockOf, minuteOf } from './moments.ts'
+import { QuietFields } from './QuietFields.tsx'
+import { NIGHT } from './quiet.ts'
+import { RoleChecks } from './RoleChecks.tsx'
 import { Rotas } from './Rotas.tsx'
 
 type Settings = Reply<'ding.settings.get'>
@@ -26,8 +28,6 @@ const REACHES: Readonly<Record<Settings['reach'], Key>> = {
   managed: 'dingRules.reach.managed',
   nobody: 'dingRules.reach.nobody',
 }
-/** A beginning for quiet hours, in minutes of the day. */
-const NIGHT = { from_min: 22 * 60, until_min: 8 * 60 }
 /** Those that are chosen here most, first; then all others. */
 const NEAR = ['HKD', 'CNY', 'MOP', 'TWD', 'USD', 'EUR', 'GBP', 'SGD', 'JPY']
 const CURRENCIES = [...new Set([...NEAR, ...Intl.supportedValuesOf('currency')])]
@@ -208,36 +208,6 @@ function WithRoles(props: { values: Settings; onChange: (part: Partial<Settings>
   )
 }
 
-function RoleChecks(props: {
-  label: string
-  roles: readonly Role[]
-  chosen: readonly RoleId[]
-  onChange: (chosen: RoleId[]) => void
-}) {
-  const { label, roles, chosen, onChange } = props
-  const t = useText()
-  return (
-    <fieldset className="choice">
-      <legend>{label}</legend>
-      <p className="field-hint">{t('dingRules.admins')}</p>
-      {roles.map(role => (
-        <Check
-          key={role.role}
-          label={roleName(t, role)}
-          checked={chosen.includes(role.role)}
-          onChange={event =>
-            onChange(
-              event.target.checked
-                ? [...chosen, role.role]
-                : chosen.filter(other => other !== role.role),
-            )
-          }
-        />
-      ))}
-    </fieldset>
-  )
-}
-
 /** When what makes a noise waits. */
 function QuietHours(props: {
   quiet: Settings['quiet']
@@ -245,7 +215,6 @@ function QuietHours(props: {
 }) {
   const { quiet, onChange } = props
   const t = useText()
-  const change = (part: Partial<typeof NIGHT>) => quiet && onChange({ ...quiet, ...part })
   return (
     <fieldset className="choice">
       <legend>{t('dingRules.quiet')}</legend>
@@ -255,28 +224,7 @@ function QuietHours(props: {
         checked={quiet !== undefined}
         onChange={event => onChange(event.target.checked ? NIGHT : undefined)}
       />
-      {quiet && (
-        <div className="times">
-          <Field
-            label={t('rotas.from')}
-            type="time"
-            value={clockOf(quiet.from_min)}
-            onChange={event => {
-              const from_min = minuteOf(event.target.value)
-              if (from_min !== undefined) change({ from_min })
-            }}
-          />
-          <Field
-            label={t('rotas.until')}
-            type="time"
-            value={clockOf(quiet.until_min)}
-            onChange={event => {
-              const until_min = minuteOf(event.target.value)
-              if (until_min !== undefined) change({ until_min })
-            }}
-          />
-        </div>
-      )}
+      {quiet && <QuietFields quiet={quiet} onChange={onChange} />}
     </fieldset>
   )
 }

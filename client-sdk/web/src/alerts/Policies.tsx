@@ -1,6 +1,7 @@
-import type { Reply } from '@carillon/client'
+import type { Reply, Role } from '@carillon/client'
 import { Copy, Pencil, Plus, Star, Trash2 } from 'lucide-react'
 import { useState } from 'react'
+import { useRoles } from '../admin/roles.ts'
 import { Confirm } from '../app/Confirm.tsx'
 import { Fetched } from '../app/Fetched.tsx'
 import { useTask } from '../app/form.tsx'
@@ -81,6 +82,7 @@ function List(props: {
   const client = useClient()
   const task = useTask()
   const speech = useSpeechOf(peopleIn(listed.policies), duties)
+  const roles = useRoles()
   const choose = async ({ policy }: Policy) => {
     await task.run(async () => {
       const settings = await client.call('ding.settings.get', {})
@@ -99,6 +101,7 @@ function List(props: {
             first={policy.policy === listed.first}
             speech={speech}
             currency={currency}
+            roles={roles}
             onDo={onDo}
             onFirst={() => void choose(policy)}
           />
@@ -113,10 +116,11 @@ function Card(props: {
   first: boolean
   speech: Speech
   currency: string
+  roles: readonly Role[]
   onDo: (doing: Doing) => void
   onFirst: () => void
 }) {
-  const { policy, first, speech, currency, onDo, onFirst } = props
+  const { policy, first, speech, currency, roles, onDo, onFirst } = props
   const t = useText()
   const name = policyName(t, policy)
   const of = { name }
@@ -132,7 +136,7 @@ function Card(props: {
           <li key={sentence}>{sentence}</li>
         ))}
       </ol>
-      <p className="soft">{limitSentences(speech, policy.rules, currency).join(' ')}</p>
+      <p className="soft">{limitSentences(speech, policy.rules, currency, roles).join(' ')}</p>
       <div className="form-actions">
         {!policy.builtin && (
           <Button

@@ -1,6 +1,7 @@
-import { LIMITS, newId } from '@carillon/client'
+import { LIMITS, newId, type Role } from '@carillon/client'
 import { Plus } from 'lucide-react'
 import { useRef, useState } from 'react'
+import { useRoles } from '../admin/roles.ts'
 import { FormDialog } from '../app/FormDialog.tsx'
 import { type Meaning, useForm } from '../app/form.tsx'
 import { useClient } from '../app/workspace.ts'
@@ -11,8 +12,10 @@ import { Button } from '../ui/Button.tsx'
 import { Check, Field } from '../ui/Field.tsx'
 import { toast } from '../ui/Toast.tsx'
 import './alerts.css'
-import { amount, hundredths, isPaid } from './limits.ts'
+import { amount, hundredths, isPaid, quietSentences } from './limits.ts'
+import { OwnQuiet } from './OwnQuiet.tsx'
 import { peopleIn, type Rules } from './Policies.tsx'
+import { RoleChecks } from './RoleChecks.tsx'
 import { StepFields } from './StepFields.tsx'
 import { type Duty, useSpeechOf } from './useNames.ts'
 
@@ -22,6 +25,7 @@ const meaning: Meaning = ({ code, field }) => {
   if (field?.endsWith('name')) {
     return { field: 'name', key: code === 'E_CONFLICT' ? 'wrong.name.taken' : 'wrong.name' }
   }
+  if (field === 'rules.quiet') return { key: 'policies.quiet.never' }
   return undefined
 }
 
@@ -37,6 +41,7 @@ export function PolicyForm(props: {
   const t = useText()
   const client = useClient()
   const form = useForm(['name', 'cost'], meaning)
+  const roles = useRoles()
   const [values, setValues] = useState(rules)
   const [cost, setCost] = useState(amount(rules.cost_max))
   // Who presses again after an answer that was lost means the same policy.
@@ -76,7 +81,7 @@ export function PolicyForm(props: {
         onChange={event => change({ name: event.target.value })}
       />
       <Steps steps={values.steps} duties={duties} onChange={steps => change({ steps })} />
-      <Meaningful rules={values} duties={duties} />
+      <Meaningful rules={values} duties={duties} roles={roles} />
       {values.steps.some(({ channel }) => isPaid(channel)) && (
         <Field
           label={t('policies.cost')}
@@ -93,6 +98,10 @@ export function PolicyForm(props: {
         checked={values.overrides_quiet ?? false}
         onChange={event => change({ overrides_quiet: event.target.checked })}
       />
+      {!values.overrides_quiet && (
+        <OwnQuiet quiet={values.quiet ?? []} onChange={quiet => change({ quiet })} />
+      )}
+      <Overriders rules={values} roles={roles} onChange={change} />
     </FormDialog>
   )
 }
@@ -136,8 +145,29 @@ function Steps(props: {
   )
 }
 
+/** Who may pass over quiet hours under this policy, besides those who may under all. */
+function Overriders(props: {
+  rules: Rules
+  roles: readonly Role[]
+  onChange: (part: Partial<Rules>) => void
+}) {
+  const { rules, onChange } = props
+  const t = useText()
+  const roles = props.roles.filter(({ administrator }) => !administrator)
+  if (roles.length === 0) return null
+  return (
+    <RoleChecks
+      label={t('policies.overriders')}
+      roles={roles}
+      chosen={rules.overriders ?? []}
+      onChange={overriders => onChange({ overriders })}
+    />
+  )
+}
+
 /** What the policy says, in sentences. */
-function Meaningful({ rules, duties }: { rules: Rules; duties: readonly Duty[] }) {
+function Meaningful(props: { rules: Rules; duties: readonly Duty[]; roles: readonly Role[] }) {
+  const { rules, duties, roles } = props
   const t = useText()
   const speech = useSpeechOf(peopleIn([{ rules }]), duties)
   return (
@@ -148,6 +178,7 @@ function Meaningful({ rules, duties }: { rules: Rules; duties: readonly Duty[] }
           <li key={sentence}>{sentence}</li>
         ))}
       </ol>
+      <p>{quietSentences(speech, rules, roles).join(' ')}</p>
     </section>
   )
 }

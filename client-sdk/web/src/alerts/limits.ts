@@ -1,5 +1,6 @@
-import type { DingSettings, Reply } from '@carillon/client'
-import type { Speech } from '../ding/sentences.ts'
+import type { DingSettings, Reply, Role } from '@carillon/client'
+import { roleName } from '../admin/roles.ts'
+import { ownQuiet, type Speech } from '../ding/sentences.ts'
 import { money } from '../ding/spell.ts'
 
 type Rules = Reply<'ding.policy.list'>['policies'][number]['rules']
@@ -9,12 +10,15 @@ export function isPaid(channel: string): boolean {
   return channel === 'sms' || channel === 'call'
 }
 
-/** What an alert under a policy may cost, and whether it passes over quiet hours. */
+type Told = Pick<Speech, 't' | 'language'>
+
+/** What an alert under a policy may cost, and what it does in quiet hours. */
 export function limitSentences(
-  speech: Pick<Speech, 't' | 'language'>,
+  speech: Told,
   rules: Rules,
   currency: string,
-) {
+  roles: readonly Role[],
+): string[] {
   const { t, language } = speech
   const pays = rules.steps.some(({ channel }) => isPaid(channel))
   const { cost_max } = rules
@@ -22,7 +26,18 @@ export function limitSentences(
     cost_max === 0
       ? t('policy.cost.none')
       : t('policy.cost', { cost: money(cost_max, currency, language) })
-  return [...(pays ? [cost] : []), t(rules.overrides_quiet ? 'policy.loud' : 'policy.quiet')]
+  return [...(pays ? [cost] : []), ...quietSentences(speech, rules, roles)]
+}
+
+/** Which quiet hours a policy keeps, and who may pass over them besides those who always may. */
+export function quietSentences(speech: Told, rules: Rules, roles: readonly Role[]): string[] {
+  const { t, language } = speech
+  const { overrides_quiet, overriders = [] } = rules
+  const quiet = overrides_quiet ? t('policy.loud') : (ownQuiet(speech, rules) ?? t('policy.quiet'))
+  const named = roles.filter(({ role }) => overriders.includes(role)).map(role => roleName(t, role))
+  if (named.length === 0) return [quiet]
+  const list = new Intl.ListFormat(language).format(named)
+  return [quiet, t('policy.overriders', { roles: list })]
 }
 
 /** What prices and limits are in, by ISO 4217. */

@@ -3,7 +3,7 @@ import { useClient } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Check } from '../ui/Field.tsx'
 import { useDraft } from './draft.ts'
-import { policyName, policySentences } from './sentences.ts'
+import { ownQuiet, policyName, policySentences } from './sentences.ts'
 import { useSpeech } from './useSpeech.ts'
 
 /** The ways to reach people, each in sentences. */
@@ -29,7 +29,9 @@ export function Policies({ error }: { error: string | undefined }) {
           type="radio"
           name="ding-policy"
           label={policyName(t, one)}
-          hint={policySentences(speech, one.rules).join(t('ding.then'))}
+          hint={[...policySentences(speech, one.rules), ownQuiet(speech, one.rules)]
+            .filter(Boolean)
+            .join(t('ding.then'))}
           checked={one.policy === chosen}
           onChange={() =>
             useDraft.setState({ policy: one.policy === first ? undefined : one.policy })

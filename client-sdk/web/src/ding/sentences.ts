@@ -10,6 +10,7 @@ import type {
   DingStepPlan,
   Policy,
 } from '@carillon/client'
+import { quietWords } from '../alerts/quiet.ts'
 import type { Key, Text } from '../texts/language.tsx'
 import { money, spell } from './spell.ts'
 
@@ -57,6 +58,16 @@ export function policySentences(speech: Speech, { steps }: DingPolicyRules): str
     moments.set(moment, [...(moments.get(moment) ?? []), step])
   }
   return [...moments.values()].map(together => stepSentence(speech, together))
+}
+
+/** The quiet hours of its own that a policy keeps; nothing if it has none, or passes over all. */
+export function ownQuiet(
+  { t, language }: Pick<Speech, 't' | 'language'>,
+  { quiet = [], overrides_quiet }: DingPolicyRules,
+): string | undefined {
+  if (overrides_quiet || quiet.length === 0) return undefined
+  const hours = quiet.map(it => quietWords(language, it)).join(t('ding.then'))
+  return t('policy.quiet.own', { hours })
 }
 
 function stepSentence(speech: Speech, together: readonly DingPolicyStep[]): string {

@@ -13,20 +13,30 @@ import { Button } from '../ui/Button.tsx'
 import { Field } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { beginning, dayOf } from './days.ts'
+import './settings.css'
 
-/** Who is called instead of the person while they are away, and for whom the person is. */
-export function StandIn() {
+const OWN = { title: 'deputy', hint: 'deputy.hint', for: 'deputy.for' } as const
+const OTHERS = { title: 'deputy.of', hint: 'deputy.of.hint', for: 'deputy.of.for' } as const
+type Words = typeof OWN | typeof OTHERS
+
+/**
+ * Who is called instead of a person while they are away, and for whom that person is: of oneself,
+ * or of somebody else by who administers.
+ */
+export function StandIn({ user }: { user?: UserId }) {
   const t = useText()
   const client = useClient()
-  const loaded = useLoad(() => client.call('ding.deputy.get', {}), 'deputy')
+  const of = user === undefined ? {} : { user }
+  const words = user === undefined ? OWN : OTHERS
+  const loaded = useLoad(() => client.call('ding.deputy.get', of), user ?? '')
   return (
-    <Section title={t('deputy')} hint={t('deputy.hint')}>
+    <Section title={t(words.title)} hint={t(words.hint)}>
       <Fetched loaded={loaded}>
         {found => (
           <>
-            <Form key={JSON.stringify(found)} found={found} onSaved={loaded.again} />
-            {found.stands_in_for.map(user => (
-              <For key={user} user={user} />
+            <Form key={JSON.stringify(found)} of={of} found={found} onSaved={loaded.again} />
+            {found.stands_in_for.map(other => (
+              <For key={other} user={other} text={words.for} />
             ))}
           </>
         )}
@@ -35,13 +45,14 @@ export function StandIn() {
   )
 }
 
-function For({ user }: { user: UserId }) {
+function For({ user, text }: { user: UserId; text: Words['for'] }) {
   const t = useText()
   const person = usePerson(user)
-  return <p>{t('deputy.for', { name: person?.name ?? t('chat.someone') })}</p>
+  return <p>{t(text, { name: person?.name ?? t('chat.someone') })}</p>
 }
 
-function Form({ found, onSaved }: { found: DingDeputyFound; onSaved: () => void }) {
+function Form(props: { of: { user?: UserId }; found: DingDeputyFound; onSaved: () => void }) {
+  const { of, found, onSaved } = props
   const t = useText()
   const client = useClient()
   const task = useTask()
@@ -56,7 +67,8 @@ function Form({ found, onSaved }: { found: DingDeputyFound; onSaved: () => void 
         ...(begins === undefined ? {} : { from: begins }),
         ...(ends === undefined ? {} : { until: ends }),
       }
-      await client.call('ding.deputy.set', who ? { deputy: { deputy: who, ...period } } : {})
+      const named = who ? { deputy: { deputy: who, ...period } } : {}
+      await client.call('ding.deputy.set', { ...of, ...named })
       onSaved()
     })
   return (
