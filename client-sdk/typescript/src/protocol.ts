@@ -1549,8 +1549,8 @@ export interface DingPolicyRules {
 
 /**
  * A step of a policy. Whoever is called instead of the recipient is not replaced by others in turn,
- * so an escalation ends; and who is called for several recipients within a minute is called once
- * for all of them.
+ * so an escalation ends; and who is called for several recipients within 45 s is called once for
+ * all of them.
  */
 export interface DingPolicyStep {
   /** How long after the alert began, in seconds: 0 to 604,800 (a week). */

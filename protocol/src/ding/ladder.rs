@@ -35,7 +35,7 @@ pub enum Whom {
 }
 
 /// A step of a policy. Whoever is called instead of the recipient is not replaced by others in
-/// turn, so an escalation ends; and who is called for several recipients within a minute is called
+/// turn, so an escalation ends; and who is called for several recipients within 45 s is called
 /// once for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {

@@ -35,7 +35,8 @@ export function Answer(props: AnswerProps) {
   const key = keyOf(ding)
   const [writing, setWriting] = useState(() => {
     const written = answers.get(key)
-    return written?.words ? written.what : undefined
+    // A reason waits behind its button: nobody declines where they mean to confirm.
+    return written?.words && written.what === 'reply' ? written.what : undefined
   })
   const busy = answering?.state === 'sending'
   const write = (what: 'reply' | 'reason') => {

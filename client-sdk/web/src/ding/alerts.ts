@@ -221,8 +221,8 @@ export class Alerts {
   /** It is over for the person, or for the one whom they were called for. */
   #ended({ ding, instead_of }: DingEndedData): void {
     const key = keyOf({ ding, mine: { instead_of } })
-    // The person may have been called for others too, of whom the list has named one only.
-    if (this.#heard || instead_of !== undefined) this.#again.in(TOGETHER_MS)
+    // The person may have been called for others too, whom the list names only after their own.
+    this.#again.in(TOGETHER_MS)
     this.#heard?.add(ding)
     this.#loud.delete(key)
     this.answers.forget(key)

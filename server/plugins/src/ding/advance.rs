@@ -9,8 +9,8 @@ use carillon_plugin::{Caller, Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
     DingId, ErrorCode, Topic, UserId,
     ding::{
-        Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, Policy, ReachedData, Whom,
-        kind,
+        Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, Policy, ReachedData, State,
+        Whom, kind,
     },
 };
 
@@ -22,7 +22,7 @@ use super::{
     recall,
     revision::json,
     rights,
-    rows::{self, Alert, RECIPIENT, Recipient, topic, word},
+    rows::{self, Alert, RECIPIENT, Recipient, place, topic, word},
     settings,
     simulate::LAST,
 };
@@ -107,8 +107,9 @@ async fn refused(ctx: &Ctx, alert: &Alert) -> Result<Option<Error>> {
     if alert.turn > 0 || alert.begins_at - sent_at < PLANNED_MS {
         return Ok(None);
     }
-    let sql = "SELECT user_id FROM ding_recipient WHERE ding = $1";
-    let rows = ctx.query(sql, [alert.ding.into()]).await?;
+    // Who left meanwhile is out of everybody's reach, and no reason to keep it from the others.
+    let sql = "SELECT user_id FROM ding_recipient WHERE ding = $1 AND state < $2";
+    let rows = ctx.query(sql, [alert.ding.into(), place(State::Confirmed)]).await?;
     let to: Vec<UserId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
     let by = Caller::on_behalf_of(alert.by, alert.org);
     let settings = settings::load(ctx, alert.org).await?;

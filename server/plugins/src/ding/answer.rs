@@ -102,15 +102,18 @@ async fn others(ctx: &Ctx, alert: &Alert, reply: Option<String>) -> Result<Done>
     if !list::was_called(ctx, ding).await? {
         return Err(unknown());
     }
+    if alert.recalled_at.is_some() {
+        return Err(Error::conflict("this alert was taken back"));
+    }
     loop {
         let sql = format!(
             "SELECT {RECIPIENT} FROM ding_stand_in s
              JOIN ding_recipient r ON r.ding = s.ding AND r.user_id = s.instead_of
-             WHERE s.ding = $1 AND s.user_id = $2 AND r.state < $3
+             WHERE s.ding = $1 AND s.user_id = $2 AND (r.state < $3 OR r.state = $4)
              ORDER BY r.user_id LIMIT {PAGE}"
         );
-        let which = [ding.into(), caller.into(), place(State::Confirmed)];
-        let rows = ctx.query(&sql, which).await?;
+        let (open, expired) = (place(State::Confirmed), place(State::Expired));
+        let rows = ctx.query(&sql, [ding.into(), caller.into(), open, expired]).await?;
         let mut tx = ctx.tx();
         for row in &rows {
             let recipient = Recipient::of(row, 0)?;

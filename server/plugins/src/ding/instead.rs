@@ -34,17 +34,23 @@ pub(super) fn owe(tx: &mut Tx, ding: DingId, user: UserId, is_last: bool) {
     tx.after(delay_ms, &format!("instead:{ding}:{user}"), &Instead { ding, user });
 }
 
-/// Who was called instead of recipients a moment ago.
+/// Who was called instead of recipients a moment ago, while somebody of those still waits: else the
+/// call is over.
 pub(super) async fn called(
     ctx: &Ctx,
     ding: DingId,
 ) -> Result<BTreeMap<(UserId, Channel), (i64, Name)>> {
-    let sql = "SELECT reached, channel, at, user_id, step, nth FROM ding_attempt
-               WHERE ding = $1 AND reached <> user_id AND at > $2 AND sent = key
-                   AND outcome <> 'skipped' ORDER BY at";
+    let sql = "SELECT a.reached, a.channel, a.at, a.user_id, a.step, a.nth FROM ding_attempt a
+               WHERE a.ding = $1 AND a.reached <> a.user_id AND a.at > $2 AND a.sent = a.key
+                   AND a.outcome IN ('trying', 'accepted', 'delivered')
+                   AND EXISTS (SELECT 1 FROM ding_attempt b JOIN ding_recipient r
+                                   ON r.ding = b.ding AND r.user_id = b.user_id
+                               WHERE b.ding = a.ding AND b.sent = a.key AND r.state < $3)
+               ORDER BY a.at";
     let since = ctx.now() - TOGETHER_MS;
     let mut called = BTreeMap::new();
-    for row in ctx.query(sql, [ding.into(), since.into()]).await? {
+    let which = [ding.into(), since.into(), place(State::Confirmed)];
+    for row in ctx.query(sql, which).await? {
         let (step, nth): (u64, u64) = (row.get(4)?, row.get(5)?);
         let name = (row.get(3)?, step as u32, nth as u32);
         called.insert((row.get(0)?, choice(row.get(1)?)?), (row.get(2)?, name));

@@ -120,6 +120,9 @@ pub(super) async fn answered(ctx: Ctx, event: Event) -> Result<Tx> {
         return Ok(tx);
     }
     if let Some(by) = by {
+        if alert.recalled_at.is_some() {
+            return Ok(tx);
+        }
         // Whoever is called for many takes care of all of them.
         let mut tx = tx.on_behalf_of(by, alert.org);
         let confirm = Confirm { ding, reply, instead_of: None, others: true };

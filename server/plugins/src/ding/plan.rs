@@ -26,8 +26,9 @@ use super::{
 const NOWHERE: &TimeZone = &TimeZone::UTC;
 
 /// Who is called for several recipients through one channel within this time is called once for
-/// all of them.
-pub(super) const TOGETHER_MS: i64 = 60_000;
+/// all of them. Well below the shortest pause between two tries: a page that is late must not make
+/// one of them.
+pub(super) const TOGETHER_MS: i64 = 45_000;
 
 /// What a plan is made from.
 pub(super) struct Plan {
@@ -181,7 +182,10 @@ impl Plan {
         let (step, nth, channel) = (due.rung.step, due.rung.nth, due.rung.channel);
         let instead = who.filter(|who| *who != recipient).map(|who| (who, channel));
         let last = instead.and_then(|it| spent.called.get(&it));
-        let last = last.filter(|(last, _)| (0..TOGETHER_MS).contains(&(at - last)));
+        // Another try of the same step is meant to be one more.
+        let again = |with: &Name| with.1 == step && with.2 != nth;
+        let last =
+            last.filter(|(last, with)| (0..TOGETHER_MS).contains(&(at - last)) && !again(with));
         let with = last.map_or((recipient, step, nth), |(_, with)| *with);
         // What is made with another try costs nothing more.
         let price = self.prices.get(&channel).copied().filter(|_| last.is_none());

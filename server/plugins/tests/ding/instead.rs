@@ -95,6 +95,42 @@ async fn a_manager_of_three_hundred_is_called_once_for_all_of_them() {
 }
 
 #[tokio::test]
+async fn whoever_answers_for_others_after_the_deadline_is_late_and_not_unheard() {
+    let world = World::new().await;
+    let team = team(&world, 2).await;
+    let policy = world.policy(&[(0, App, Recipient), (60, App, Manager)]).await;
+    let alert = world.alert(&team, |send| {
+        (send.policy, send.within_ms) = (Some(policy), Some(5 * MINUTE));
+    });
+    let ding = alert.await;
+    world.pass(MINUTE).await;
+    world.pass(10 * MINUTE).await;
+    assert_eq!(world.on_board(ding, team[1]).await.state, State::Expired);
+    world.call(world.carol, Confirm { others: true, ..confirm(ding) }).await.unwrap();
+    for member in team {
+        let row = world.on_board(ding, member).await;
+        assert_eq!((row.state, row.late), (State::Confirmed, true));
+        assert_eq!(row.handled_by, Some(world.carol.user));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_is_none_for_whoever_comes_next() {
+    let world = World::new().await;
+    world.reach_all(&[world.carol]);
+    // Carol manages bob, and nobody manages dan.
+    let whom = Whom::User { user: world.carol.user };
+    let policy = world.policy(&[(0, App, Recipient), (60, Sms, Manager), (90, Sms, whom)]).await;
+    let start = world.now();
+    let ding = world.alert(&[world.bob, world.dan], |send| send.policy = Some(policy)).await;
+    world.pass(MINUTE).await;
+    world.call(world.bob, confirm(ding)).await.unwrap();
+    world.pass(MINUTE / 2).await;
+    let carol = world.carol.user;
+    assert_eq!(world.carried(start), [(60_000, Sms, carol), (90_000, Sms, carol)]);
+}
+
+#[tokio::test]
 async fn one_answer_by_text_is_for_all_whom_somebody_was_told_of() {
     let world = World::new().await;
     let team = team(&world, 3).await;
