@@ -33,7 +33,7 @@ export function Answer(props: AnswerProps) {
   const offline = useIsOffline(useClient())
   const { answers } = useAlerts()
   const key = keyOf(ding)
-  const [writing, setWriting] = useState(() => {
+  const [writing, setWriting] = useState<'reply' | 'reason' | undefined>(() => {
     const written = answers.get(key)
     // A reason waits behind its button: nobody declines where they mean to confirm.
     return written?.words && written.what === 'reply' ? written.what : undefined
