@@ -27,6 +27,9 @@ operations! {
     "bot.schedule.get": Get => Schedule, Read, READ;
     /// The schedules of a robot, by name; the owner of its group may look.
     "bot.schedule.list": List => Listed, Read, READ;
+    /// Pauses a schedule, or has it go on as it was put, in the name of whoever put it. The owner of
+    /// the robot's group may, whoever owns the others that it posts to.
+    "bot.schedule.pause": Pause => Schedule, State, WRITE;
     /// Takes a schedule away; what it posted stays. The owner of the robot's group may.
     "bot.schedule.remove": Remove => Removed, State, WRITE;
     /// The next five times of a cron expression, by the same arithmetic that posts.
@@ -61,7 +64,7 @@ pub struct Put {
     /// What is posted.
     #[serde(deserialize_with = "field::named")]
     pub says: Says,
-    /// Whether it is paused: nothing is posted until it is put without.
+    /// Whether it is paused: nothing is posted until it goes on (`bot.schedule.pause`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
     /// Where, at most 10 groups: the robot's own, and others that the caller owns, now and whenever
@@ -211,6 +214,18 @@ pub struct List {
 pub struct Listed {
     /// At most 20, by name.
     pub schedules: Vec<Schedule>,
+}
+
+/// `bot.schedule.pause`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// Whose.
+    pub robot: RobotId,
+    /// Which.
+    #[schemars(length(min = 1, max = CARD_KEY_LEN_MAX))]
+    pub schedule: String,
+    /// Whether nothing is posted from now on; `false` has it go on with the next time after now.
+    pub paused: bool,
 }
 
 /// `bot.schedule.remove`.

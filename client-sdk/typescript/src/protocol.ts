@@ -843,7 +843,17 @@ export interface ConvSetRules {
   /** The group. */
   conv: ConvId
   /** What holds from now on, as far as the organisation allows it. */
-  rules: ConvRules
+  rules: ConvRulesChange
+}
+
+/** What is settled anew of the rules of a group. */
+export interface ConvRulesChange {
+  /**
+   * Who sends alerts to everybody, or to everybody who has not read a message; absent, it stays.
+   */
+  ding_all?: ConvCallers
+  /** Who writes messages that mention everybody; absent, it stays. */
+  mention_all?: ConvCallers
 }
 
 /** `conv.limits.get`. */
@@ -1321,7 +1331,10 @@ export type DingState =
   | 'expired'
   /** The sender took it back. */
   | 'recalled'
-  /** The recipient left the organisation before answering. */
+  /**
+   * The recipient left the organisation before answering, or was out of the sender's reach when a
+   * planned alert began.
+   */
   | 'withdrawn'
 
 /** How an alert stands with all its recipients. */
@@ -1340,7 +1353,7 @@ export interface DingTally {
   recalled: number
   /** It was looked at. */
   seen: number
-  /** Left the organisation. */
+  /** Left the organisation, or was out of the sender's reach when a planned alert began. */
   withdrawn: number
 }
 
@@ -3553,7 +3566,7 @@ export interface BotSchedulePut {
    * organisation's time zone. Due at least once in five years, and at most every five minutes.
    */
   cron: string
-  /** Whether it is paused: nothing is posted until it is put without. */
+  /** Whether it is paused: nothing is posted until it goes on (`bot.schedule.pause`). */
   paused?: boolean | undefined
   /** Who posts it. */
   robot: RobotId
@@ -3655,6 +3668,16 @@ export interface BotScheduleList {
 export interface BotScheduleListed {
   /** At most 20, by name. */
   schedules: Schedule[]
+}
+
+/** `bot.schedule.pause`. */
+export interface BotSchedulePause {
+  /** Whether nothing is posted from now on; `false` has it go on with the next time after now. */
+  paused: boolean
+  /** Whose. */
+  robot: RobotId
+  /** Which. */
+  schedule: string
 }
 
 /** `bot.schedule.remove`. */
@@ -4725,6 +4748,11 @@ export interface Operations {
   'bot.schedule.get': { args: BotScheduleGet; reply: Schedule; effect: 'read' }
   /** The schedules of a robot, by name; the owner of its group may look. */
   'bot.schedule.list': { args: BotScheduleList; reply: BotScheduleListed; effect: 'read' }
+  /**
+   * Pauses a schedule, or has it go on as it was put, in the name of whoever put it. The owner of
+   * the robot's group may, whoever owns the others that it posts to.
+   */
+  'bot.schedule.pause': { args: BotSchedulePause; reply: Schedule; effect: 'state' }
   /** Takes a schedule away; what it posted stays. The owner of the robot's group may. */
   'bot.schedule.remove': { args: BotScheduleRemove; reply: BotScheduleRemoved; effect: 'state' }
   /** The next five times of a cron expression, by the same arithmetic that posts. */
@@ -4894,6 +4922,7 @@ export const EFFECTS: { readonly [O in keyof Operations]: Operations[O]['effect'
   'bot.schedule.put': 'state',
   'bot.schedule.get': 'read',
   'bot.schedule.list': 'read',
+  'bot.schedule.pause': 'state',
   'bot.schedule.remove': 'state',
   'bot.schedule.preview': 'read',
   'session.setup': 'state',

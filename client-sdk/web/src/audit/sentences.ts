@@ -38,6 +38,7 @@ const DONE: Readonly<Record<string, Key>> = {
   'bot.rotate': 'audit.robot.rotate',
   'bot.remove': 'audit.robot.remove',
   'bot.schedule.put': 'audit.schedule.put',
+  'bot.schedule.pause': 'audit.schedule.pause',
   'bot.schedule.remove': 'audit.schedule.remove',
   'conv.update': 'audit.conv.update',
   'conv.rules.set': 'audit.conv.rules',

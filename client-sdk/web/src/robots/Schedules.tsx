@@ -49,10 +49,8 @@ export function Schedules(props: { robot: BotRobot; conv: string; onClose: () =>
     setDoing(undefined)
     loaded.again()
   }
-  const pause = async ({ schedule, title, cron, says, paused, places }: Schedule) => {
-    const convs = places.map(place => place.conv)
-    const put = { ...of, schedule, title, cron, says, convs, paused: !paused }
-    await task.run(() => client.call('bot.schedule.put', put))
+  const pause = async ({ schedule, paused }: Schedule) => {
+    await task.run(() => client.call('bot.schedule.pause', { ...of, schedule, paused: !paused }))
     loaded.again()
   }
   return (

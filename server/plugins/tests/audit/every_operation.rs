@@ -178,6 +178,8 @@ async fn robots(world: &World, conv: &Value, call: &impl AsyncFn(Caller, &str, V
     let args = json!({ "robot": robot, "schedule": "daily", "title": "Morning",
         "cron": "0 9 * * *", "says": says });
     call(world.amy, "bot.schedule.put", args).await;
+    let args = json!({ "robot": robot, "schedule": "daily", "paused": true });
+    call(world.amy, "bot.schedule.pause", args).await;
     let args = json!({ "robot": robot, "schedule": "daily" });
     call(world.amy, "bot.schedule.remove", args).await;
     call(world.amy, "bot.remove", json!({ "robot": robot })).await;

@@ -3,7 +3,7 @@
 use carillon_plugin::{
     Caller,
     protocol::{
-        ConvId, ErrorCode, UserId, conv,
+        Cid, ConvId, ErrorCode, UserId, conv,
         digest::Show,
         msg::Body,
         schedule::{self, Says, Schedule, Stopped},
@@ -108,4 +108,48 @@ async fn nobody_plans_for_a_group_that_is_not_theirs() {
     assert_eq!(code(world.call(world.amy, &many).await), ErrorCode::TooLarge);
     let list = schedule::List { robot: world.robot };
     assert_eq!(world.call(world.amy, &list).await.unwrap().schedules, []);
+}
+
+#[tokio::test]
+async fn who_owns_the_robots_group_pauses_whatever_other_groups_it_posts_to() {
+    let world = World::in_zone("Asia/Hong_Kong").await;
+    let lost = world.group(world.amy, "Lost", &[world.bob.user]).await;
+    let says = Says::Text { text: "Good morning".into() };
+    let planned = world.plan_for(says, &[lost]).await;
+    let leave = conv::RemoveMembers { conv: lost, users: vec![world.amy.user] };
+    world.call(world.amy, &leave).await.unwrap();
+    let to = |paused| schedule::Pause { robot: world.robot, schedule: "daily".into(), paused };
+    assert_eq!(code(world.call(world.bob, &to(true)).await), ErrorCode::Forbidden);
+    let paused = world.call(world.amy, &to(true)).await.unwrap();
+    assert_eq!(paused, Schedule { paused: true, next: Vec::new(), ..planned.clone() });
+    world.at(planned.next[1]).await;
+    assert_eq!(world.counts(&[world.conv, lost]).await, [0, 0], "nothing while it is paused");
+    let on = world.call(world.amy, &to(false)).await.unwrap();
+    assert_eq!((on.paused, on.next[0]), (false, planned.next[2]), "what was left out stays out");
+    world.at(on.next[0]).await;
+    let here = world.posts().await;
+    assert!(here.iter().any(|(_, body)| text(body).0 == "Good morning"), "{here:?}");
+    let places = world.call(world.amy, &get(&world)).await.unwrap().places;
+    let there = places.iter().find(|place| place.conv == lost).unwrap();
+    assert_eq!(there.stopped, Some(Stopped::Denied), "it asks for no rights, and gives none");
+    let unknown = schedule::Pause { schedule: "weekly".into(), ..to(true) };
+    assert_eq!(code(world.call(world.amy, &unknown).await), ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn one_that_is_put_while_it_goes_on_is_posted_at_the_new_times_only() {
+    let world = World::in_zone("Asia/Hong_Kong").await;
+    let put = schedule::Put { paused: true, ..world.put("0 9 * * *") };
+    world.call(world.amy, &put).await.unwrap();
+    let later = schedule::Put { paused: true, ..world.put("0 11 * * *") };
+    world.at(world.now() + 1).await;
+    let (host, amy) = (world.kit.host().clone(), world.amy);
+    world.kit.before_next_commit(async move {
+        let new = Some(Cid(host.new_id()));
+        host.call_typed(amy, new, &later).await.unwrap();
+    });
+    let go_on = schedule::Pause { robot: world.robot, schedule: "daily".into(), paused: false };
+    let on = world.call(world.amy, &go_on).await.unwrap();
+    assert_eq!(on.cron, "0 11 * * *");
+    assert_eq!(on, world.call(world.amy, &get(&world)).await.unwrap());
 }

@@ -24,6 +24,7 @@ pub(super) fn of(plugin: Plugin) -> Plugin {
         .command(put::put)
         .command(put::get)
         .command(put::list)
+        .command(put::pause)
         .command(put::remove)
         .command(put::preview)
         .command(due::fire)

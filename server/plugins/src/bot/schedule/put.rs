@@ -5,7 +5,7 @@ use carillon_protocol::{
     ConvId, UserId,
     limits::{CARD_KEY_LEN_MAX, CARD_TITLE_LEN_MAX, SCHEDULES_PER_ROBOT_MAX, TEXT_LEN_MAX},
     schedule::{
-        Get, List, Listed, Place, Preview, Previewed, Put, Remove, Removed, Says, Schedule,
+        Get, List, Listed, Pause, Place, Preview, Previewed, Put, Remove, Removed, Says, Schedule,
     },
 };
 
@@ -143,6 +143,44 @@ pub(super) async fn all(ctx: &Ctx, robot: &Robot, by: UserId) -> Result<Listed> 
     };
     let schedules = planned.map(shown).collect::<Result<_>>()?;
     Ok(Listed { schedules })
+}
+
+/// `bot.schedule.pause`: what is posted, where and in whose name is as it was put, so nothing of
+/// that is asked for again.
+pub(super) async fn pause(ctx: Ctx, args: Pause) -> Result<Schedule> {
+    let robot = Robot::own(&ctx, args.robot).await?;
+    let region = Region::of(&ctx, (ctx.caller().user, robot.org)).await?;
+    let planned = Planned::find(&ctx, robot.id, &args.schedule).await?;
+    let mut planned = planned.ok_or_else(|| Error::not_found("schedule"))?;
+    let places = place::of_schedule(&ctx, robot.id, &planned.name).await?;
+    if planned.paused == args.paused {
+        return planned.shown(&region, ctx.now(), places);
+    }
+    planned.paused = args.paused;
+    let goes_on = !args.paused && places.iter().any(|place| place.stopped.is_none());
+    let after = planned.last.map_or(ctx.now(), |last| last.max(ctx.now()));
+    let times = Times::read(&planned.cron, &region.tz)?;
+    planned.due = if goes_on { times.next(after) } else { None };
+    let mut tx = ctx.tx();
+    // One that was put anew meanwhile has other times, which are looked at again.
+    tx.run_one(
+        "UPDATE bot_schedule SET paused = $4, due = $5
+         WHERE robot = $1 AND name = $2 AND put_at = $3 AND paused <> $4",
+        [
+            robot.id.into(),
+            planned.name.as_str().into(),
+            planned.put_at.into(),
+            planned.paused.into(),
+            planned.due.into(),
+        ],
+    );
+    planned.arm(&mut tx);
+    let name = &planned.name;
+    tx.audit(
+        Audited::of("robot", robot.id).before(&(name, !args.paused)).after(&(name, args.paused)),
+    );
+    ctx.commit(tx).await?;
+    planned.shown(&region, ctx.now(), places)
 }
 
 /// `bot.schedule.remove`.
