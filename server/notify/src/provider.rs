@@ -276,6 +276,9 @@ pub struct Begun<'a> {
     pub at: i64,
     /// The vendor's names of other messages, which this one is not.
     pub others: &'a HashSet<String>,
+    /// How many other messages may be among what the vendor has since then: those that come before
+    /// this one, in an order that is the same for all of them, and those after it.
+    pub rivals: (usize, usize),
 }
 
 /// Sends a message that was begun, unless the vendor has it. With the same key and turn.
@@ -309,9 +312,16 @@ pub async fn recover(
     }
     let since = begun.at + ahead(answer.headers(), now);
     let found = provider.found(message, since, answer.body())?;
-    match found.into_iter().find(|reference| !begun.others.contains(reference)) {
-        Some(reference) => Ok(Accepted { reference }),
-        None => send(egress, provider, message, now).await,
+    let mut free = found.into_iter().filter(|reference| !begun.others.contains(reference));
+    let (before, after) = begun.rivals;
+    match free.clone().count() {
+        0 => send(egress, provider, message, now).await,
+        // It has all of them: each takes one.
+        count if count > before + after => {
+            let reference = free.nth(before).expect("there are more");
+            Ok(Accepted { reference })
+        }
+        _ => Err(unclear("what the provider has may be another message".to_owned())),
     }
 }
 

@@ -154,8 +154,11 @@ pub enum Outcome {
     Gone,
     /// The push service takes only shorter ones. The same message will not pass.
     TooLarge,
-    /// Not now: again at this time (milliseconds since 1970), or when the caller finds it right.
+    /// Not this device now: again at this time (milliseconds since 1970), or when the caller finds
+    /// it right.
     Later(Option<i64>),
+    /// The push service can do nothing for anybody now. The same time.
+    Away(Option<i64>),
     /// It will not take this, and says why. After a change of the server's keys this is 403, and
     /// the browser has to subscribe again.
     Refused {
@@ -211,7 +214,8 @@ pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], now: i64) -> O
         200..=204 => Outcome::Accepted,
         404 | 410 => Outcome::Gone,
         413 => Outcome::TooLarge,
-        408 | 425 | 429 | 500..=599 => Outcome::Later(retry_at(headers, now)),
+        408 | 425 | 429 => Outcome::Later(retry_at(headers, now)),
+        500..=599 => Outcome::Away(retry_at(headers, now)),
         status => Outcome::Refused { status, why: beginning(body) },
     }
 }

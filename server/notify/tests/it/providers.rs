@@ -81,12 +81,13 @@ pub async fn recover_from(
     settings: &Value,
     message: &Message<'_>,
 ) -> (Result<Accepted, Refused>, usize) {
-    recover_among(&[], stub, settings, message).await
+    recover_among(&[], (0, 0), stub, settings, message).await
 }
 
 /// The same, where the vendor's names of other messages are known.
 pub async fn recover_among(
     others: &[&str],
+    rivals: (usize, usize),
     stub: fn(&Request<Bytes>) -> Response<Bytes>,
     settings: &Value,
     message: &Message<'_>,
@@ -95,7 +96,7 @@ pub async fn recover_among(
     let provider = open(&at(&listener, settings));
     let egress = local(listener.port(), None);
     let others: HashSet<String> = others.iter().map(|&it| it.to_owned()).collect();
-    let begun = Begun { at: NOW, others: &others };
+    let begun = Begun { at: NOW, others: &others, rivals };
     let recovered = recover(&egress, provider.as_ref(), message, begun, NOW + 10_000).await;
     (recovered, listener.seen().len())
 }
@@ -216,7 +217,7 @@ async fn that_the_question_was_not_taken_says_nothing_of_the_message() {
         let listener = listener.await;
         let provider = open(&at(&listener, &settings));
         let (egress, others) = (local(listener.port(), None), HashSet::new());
-        let begun = Begun { at: NOW, others: &others };
+        let begun = Begun { at: NOW, others: &others, rivals: (0, 0) };
         let refused = recover(&egress, provider.as_ref(), &message, begun, NOW + 10_000).await;
         assert!(matches!(refused, Err(Refused::Unclear(_))), "{code}: {refused:?}");
         // The network refuses: this one never left.

@@ -160,11 +160,15 @@ fn every_answer_of_a_push_service_means_one_thing() {
         assert_eq!(means(status, &none), Outcome::Gone);
     }
     assert_eq!(means(413, &none), Outcome::TooLarge);
-    for status in [408, 429, 500, 502, 503] {
+    for status in [408, 425, 429] {
         assert_eq!(means(status, &none), Outcome::Later(None));
+    }
+    for status in [500, 502, 503] {
+        assert_eq!(means(status, &none), Outcome::Away(None));
     }
     let wait = HeaderMap::from_iter([(http::header::RETRY_AFTER, "30".parse().unwrap())]);
     assert_eq!(means(429, &wait), Outcome::Later(Some(NOW + 30_000)));
+    assert_eq!(means(503, &wait), Outcome::Away(Some(NOW + 30_000)));
     for status in [400, 401, 403] {
         let why = "{\"reason\":\"x\"}".to_owned();
         assert_eq!(means(status, &none), Outcome::Refused { status, why });

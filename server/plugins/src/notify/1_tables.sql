@@ -76,8 +76,6 @@ CREATE TABLE notify_code (
 
 CREATE INDEX notify_code_of ON notify_code (org, user_id);
 
-CREATE INDEX notify_code_to ON notify_code (address, sent_at);
-
 CREATE INDEX notify_code_by ON notify_code (org, sent_at);
 
 CREATE TABLE notify_device (

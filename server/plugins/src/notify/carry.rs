@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Notify,
-    attempt::{self, Attempt, BEGUN, End, WAITING, reason},
+    attempt::{self, Attempt, BEGUN, End, WAITING, name, reason, text},
     contact,
     settings::{self, Stored},
 };
@@ -35,6 +35,10 @@ const UNCLEAR_MS: u64 = 10_000;
 /// So many other attempts at a number are told apart from one that may have been made: more than
 /// a vendor lists.
 const OTHERS_MAX: usize = 200;
+
+/// So much earlier than an attempt another one may have begun that what the vendor made about then
+/// may be either: its look-up allows for clocks that differ by half of it.
+const RIVAL_MS: i64 = 120_000;
 
 /// One attempt.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,12 +63,24 @@ pub(super) async fn carry(ctx: Ctx, it: Delivery<Carry>) -> Result<Tx> {
         // Taken back, or a report said already what became of it.
         _ => return Ok(tx),
     };
-    match end {
-        Ok(end) => attempt.settle(&mut tx, ctx.now(), &end)?,
-        Err(again) if last => attempt.settle(&mut tx, ctx.now(), &again.given_up())?,
+    let end = match end {
+        Ok(end) => end,
+        Err(again) if last => again.given_up(),
         Err(again) => return Err(again.put_off(&ctx, &attempt).await?),
+    };
+    attempt.settle(&mut tx, ctx.now(), &end)?;
+    match ctx.commit(tx).await {
+        Err(raced) if raced.is_raced() && !is_settled(&ctx, &attempt).await? => Err(raced),
+        // Or a report came before the answer, and said what became of it.
+        Err(raced) if raced.is_raced() => Ok(ctx.tx()),
+        done => done.map(|_| ctx.tx()),
     }
-    Ok(tx)
+}
+
+/// Whether it is known by now what became of an attempt.
+async fn is_settled(ctx: &Ctx, attempt: &Attempt) -> Result<bool> {
+    let now = Attempt::find(ctx, attempt.org, &attempt.key).await?;
+    Ok(now.is_none_or(|now| attempt::outcome(&now.state).is_some()))
 }
 
 /// It is to be tried again.
@@ -244,21 +260,41 @@ async fn hand_over(
     let Some(at) = since else {
         return Ok(meaning(provider::send(egress, provider.as_ref(), &message, now).await));
     };
-    let others = others(ctx, attempt).await?;
-    let begun = Begun { at, others: &others };
+    let (others, rivals) = others(ctx, attempt, at).await?;
+    let begun = Begun { at, others: &others, rivals };
     Ok(meaning(provider::recover(egress, provider.as_ref(), &message, begun, now).await))
 }
 
-/// What the vendor calls the newest other attempts at the same number.
-async fn others(ctx: &Ctx, attempt: &Attempt) -> Result<HashSet<String>> {
+/// What the vendor calls the newest other attempts at the same number; and those of which nobody
+/// knows either whether it has them, begun about then: how many come before this one, and after it.
+async fn others(
+    ctx: &Ctx,
+    attempt: &Attempt,
+    since: i64,
+) -> Result<(HashSet<String>, (usize, usize))> {
     let sql = format!(
-        "SELECT reference FROM notify_attempt
-         WHERE address = $1 AND org = $2 AND key <> $3 AND reference IS NOT NULL
-         ORDER BY made_at DESC LIMIT {OTHERS_MAX}"
+        "SELECT reference, key FROM notify_attempt
+         WHERE address = $1 AND org = $2 AND key <> $3 AND (reference IS NOT NULL
+             OR channel = $4 AND begun_at > $5 AND state IN ('{BEGUN}', '{}'))
+         ORDER BY made_at DESC LIMIT {OTHERS_MAX}",
+        name(Outcome::Unknown)
     );
-    let address = attempt.address.as_deref();
-    let args = [address.into(), attempt.org.into(), attempt.key.as_str().into()];
-    ctx.query(&sql, args).await?.iter().map(|row| row.get(0)).collect()
+    let args = [
+        attempt.address.as_deref().into(),
+        attempt.org.into(),
+        attempt.key.as_str().into(),
+        text(attempt.channel).into(),
+        (since - RIVAL_MS).into(),
+    ];
+    let (mut known, mut rivals) = (HashSet::new(), (0, 0));
+    for row in ctx.query(&sql, args).await? {
+        match row.get::<Option<String>>(0)? {
+            Some(reference) => drop(known.insert(reference)),
+            None if row.get::<String>(1)? < attempt.key => rivals.0 += 1,
+            None => rivals.1 += 1,
+        }
+    }
+    Ok((known, rivals))
 }
 
 /// Hands in a letter.

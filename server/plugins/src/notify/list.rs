@@ -1,7 +1,7 @@
 //! The delivery log, and how long it is kept.
 
 use carillon_plugin::{
-    Ctx, Error, Result, Row, Value,
+    Ctx, Error, Result, Row, Tx, Value,
     protocol::{
         UserId,
         limits::ATTEMPTS_PER_PAGE_MAX,
@@ -100,9 +100,15 @@ fn logged(row: &Row) -> Result<Logged> {
     })
 }
 
-/// When the log is swept next: at the end of the day, once for all that was sent in it.
-pub(super) fn next_sweep(now: i64) -> i64 {
-    (now.div_euclid(DAY_MS) + 1) * DAY_MS
+/// Lets the log be swept at the end of the day, once for all that was sent in it. Each day's has a
+/// timer of its own, so whoever sends puts off none that is due or between its pages.
+pub(super) fn sweep_daily(ctx: &Ctx, tx: &mut Tx) {
+    let day = ctx.now().div_euclid(DAY_MS) + 1;
+    tx.at(day * DAY_MS, &timer(ctx, day), &Sweep {});
+}
+
+fn timer(ctx: &Ctx, day: i64) -> String {
+    format!("sweep:{}:{day}", ctx.caller().org)
 }
 
 pub(super) async fn sweep(ctx: Ctx, args: Sweep) -> Result<Done> {
@@ -140,8 +146,8 @@ pub(super) async fn sweep(ctx: Ctx, args: Sweep) -> Result<Done> {
     );
     let more = swept as usize == SWEPT_MAX || stuck.len() == STUCK_MAX;
     match more {
-        true => tx.after(0, &format!("sweep:{org}"), &args),
-        false => tx.at(next_sweep(now), &format!("sweep:{org}"), &args),
+        true => tx.after(0, &timer(&ctx, now.div_euclid(DAY_MS)), &args),
+        false => sweep_daily(&ctx, &mut tx),
     }
     ctx.commit(tx).await?;
     Ok(Done {})

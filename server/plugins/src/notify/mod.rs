@@ -7,6 +7,7 @@
 //! second call. Reports of providers come in through [`report`].
 
 mod attempt;
+mod backoff;
 mod carry;
 mod code;
 mod contact;
@@ -68,7 +69,7 @@ struct Notify {
     keys: OnceCell<Arc<Keys>>,
     /// By organisation, with the settings that they were made of.
     mailers: Mutex<HashMap<OrgId, (String, Arc<Mailer>)>>,
-    services: Mutex<push::Services>,
+    backoff: backoff::Backoff,
 }
 
 impl Notify {
@@ -96,8 +97,8 @@ impl Notify {
 
 /// The plugin.
 pub fn plugin(ways: Ways) -> Plugin {
-    let (keys, mailers, services) = (OnceCell::new(), Mutex::default(), Mutex::default());
-    let plugin = Plugin::new("notify").state(Arc::new(Notify { ways, keys, mailers, services }));
+    let (keys, mailers, backoff) = (OnceCell::new(), Mutex::default(), <_>::default());
+    let plugin = Plugin::new("notify").state(Arc::new(Notify { ways, keys, mailers, backoff }));
     let carriers = carry::EFFECTS.into_iter();
     carriers
         .fold(plugin, |plugin, effect| plugin.effect_with(effect, carry::RETRIES, carry::carry))

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,8 +31,6 @@ pub(super) const EFFECT: &str = "push";
 /// A push service that is overloaded is asked again for some minutes, or when it says, within an
 /// hour.
 pub(super) const RETRIES: Retries = Retries { tries: 8, first_ms: 1_000, longest_ms: 3_600_000 };
-/// So many push services are remembered that asked to be left alone.
-const SERVICES_MAX: usize = 256;
 /// How long a batch may take: shorter than an effect, so that those who answered are known.
 const WITHIN: Duration = Duration::from_secs(8);
 
@@ -44,10 +42,6 @@ pub(super) struct Push {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rest: Option<Vec<String>>,
 }
-
-/// Until when a push service wants to be left alone, in milliseconds since the epoch, by its
-/// origin. What a restart forgets costs one more request.
-pub(super) type Services = HashMap<String, i64>;
 
 /// What became of one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +79,7 @@ pub(super) async fn push(ctx: Ctx, it: Delivery<Push>) -> Result<Tx> {
         Some(why) => {
             ctx.commit(tx).await?;
             Err(Error::new(ErrorCode::Unavailable, reason(&why))
-                .retry_ms(rest::wait_ms(&ctx, &sent)))
+                .retry_ms(rest::wait_ms(&ctx, sent.values().flatten())))
         }
     }
 }
@@ -179,49 +173,29 @@ async fn one(
         Err(bad) => return Sent::Failed(bad.to_string()),
     };
     let full = |at| Sent::Later("the push service takes no more".to_owned(), at);
-    let service = to.service();
-    if let Some(&at) = state.services().get(&service)
-        && at > now
-    {
-        return full(Some(at));
-    }
+    let (endpoint, service) = (device.endpoint.as_str(), to.service());
+    let _alone = match state.backoff.admit(endpoint, &service, now).await {
+        Ok(admitted) => admitted,
+        Err(at) => return full(Some(at)),
+    };
     let request = match webpush::request(&to, message, keys, now) {
         Ok(request) => request,
         Err(too_long) => return Sent::Failed(too_long.to_string()),
     };
-    match webpush::send(egress, request, now).await {
+    let answer = webpush::send(egress, request, now).await;
+    let until = answer.as_ref().ok();
+    let until = until.and_then(|it| state.backoff.heard(endpoint, &service, it, now));
+    match answer {
         Ok(webpush::Outcome::Accepted) => Sent::Accepted,
         // Or it belongs to keys that this server does not have any more.
         Ok(webpush::Outcome::Gone | webpush::Outcome::Refused { status: 403, .. }) => Sent::Gone,
         Ok(webpush::Outcome::TooLarge) => {
             Sent::Failed("the push service takes shorter ones".to_owned())
         }
-        Ok(webpush::Outcome::Later(at)) => {
-            if let Some(at) = at {
-                state.leave_alone(service, at, now);
-            }
-            full(at)
-        }
+        Ok(webpush::Outcome::Later(_) | webpush::Outcome::Away(_)) => full(until),
         Ok(webpush::Outcome::Refused { status, why }) => Sent::Failed(format!("{status} {why}")),
         Err(error) if error.may_pass() => Sent::Later(error.to_string(), None),
         Err(error) => Sent::Failed(error.to_string()),
-    }
-}
-
-impl Notify {
-    fn services(&self) -> MutexGuard<'_, Services> {
-        self.services.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks nothing of a push service before this time.
-    fn leave_alone(&self, service: String, at: i64, now: i64) {
-        let mut services = self.services();
-        if services.len() >= SERVICES_MAX {
-            services.retain(|_, at| *at > now);
-        }
-        if services.len() < SERVICES_MAX {
-            services.insert(service, at);
-        }
     }
 }
 

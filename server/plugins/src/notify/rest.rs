@@ -11,7 +11,7 @@ use carillon_plugin::{
 use super::{
     attempt::{Attempt, COLUMNS, name},
     device::{Device, forget},
-    push::{self, ByUser, Push, Sent},
+    push::{self, Push, Sent},
     withdraw,
 };
 
@@ -52,7 +52,7 @@ pub(super) async fn reach(
     }
     ctx.commit(tx).await?;
     let why = "some devices are to be reached yet";
-    Err(Error::new(ErrorCode::Unavailable, why).retry_ms(wait_ms(ctx, &sent)))
+    Err(Error::new(ErrorCode::Unavailable, why).retry_ms(wait_ms(ctx, sent.values().flatten())))
 }
 
 pub(super) fn put(ctx: &Ctx, tx: &mut Tx, message: &str, devices: Vec<String>) {
@@ -68,9 +68,9 @@ pub(super) fn later<'a>(
     sent.filter(move |(_, sent)| is_later(sent)).map(|(device, _)| device.id.clone())
 }
 
-/// How long all push services that are to be asked again want to be left alone.
-pub(super) fn wait_ms(ctx: &Ctx, sent: &ByUser) -> u64 {
-    let at = sent.values().flatten().filter_map(|(_, sent)| match sent {
+/// How long all who are to be asked again want to be left alone.
+pub(super) fn wait_ms<'a>(ctx: &Ctx, sent: impl Iterator<Item = &'a (Device, Sent)>) -> u64 {
+    let at = sent.filter_map(|(_, sent)| match sent {
         Sent::Later(_, at) => Some(at.unwrap_or_default()),
         _ => None,
     });

@@ -10,7 +10,7 @@ use carillon_plugin::{
             ALERT_BODY_LEN_MAX, ALERT_LINK_LEN_MAX, ALERT_TAG_LEN_MAX, ALERT_TITLE_LEN_MAX,
             ATTEMPT_KEY_LEN_MAX, ATTEMPTS_PER_CALL_MAX,
         },
-        notify::{Alert, Cancel, Done, Outcome, Send, Subject, Sweep, To},
+        notify::{Alert, Cancel, Done, Outcome, Send, Subject, To},
     },
 };
 
@@ -53,7 +53,7 @@ pub(super) fn put(
     address: Option<&str>,
 ) {
     let (org, message) = (ctx.caller().org, ctx.new_id().to_string());
-    tx.at(list::next_sweep(ctx.now()), &format!("sweep:{org}"), &Sweep {});
+    list::sweep_daily(ctx, tx);
     let alert_text = serde_json::to_string(alert).expect("texts and numbers become JSON");
     tx.run(
         "INSERT INTO notify_message (id, org, alert, made_at) VALUES ($1, $2, $3, $4)",

@@ -12,55 +12,70 @@ use serde::{Deserialize, Serialize};
 use super::{
     attempt::{self, Attempt},
     device::{Device, forget},
-    push::{Sent, payload, to_devices},
+    push::{self, Sent, payload, to_devices},
+    rest,
 };
 
 pub(super) const EFFECT: &str = "withdraw";
-/// Whoever opens the app sees that it is over anyway.
-pub(super) const RETRIES: Retries = Retries { tries: 4, first_ms: 1_000, longest_ms: 30_000 };
+/// More tries than fit into the day for which a message is of use at most: it ends with that.
+pub(super) const RETRIES: Retries = Retries { tries: 40, ..push::RETRIES };
 
 /// Whose devices take away what.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Withdraw {
     message: String,
     users: Vec<UserId>,
+    /// When the message was sent, in milliseconds since the epoch.
+    made_at: i64,
+    /// Only these devices: the others have taken it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rest: Option<Vec<String>>,
 }
 
 /// Lets the devices of these people take it away.
 pub(super) fn put(ctx: &Ctx, tx: &mut Tx, shown: &[&Attempt]) {
-    let mut by_message = BTreeMap::<&str, Vec<UserId>>::new();
+    let mut by_message = BTreeMap::<(&str, i64), Vec<UserId>>::new();
     for attempt in shown {
-        by_message.entry(&attempt.message).or_default().push(attempt.user);
+        let message = (attempt.message.as_str(), attempt.made_at);
+        by_message.entry(message).or_default().push(attempt.user);
     }
-    for (message, users) in by_message {
+    for ((message, made_at), users) in by_message {
         for users in users.chunks(ATTEMPTS_PER_CALL_MAX) {
-            let key = format!("{message}:{}", ctx.new_id());
-            let withdraw = Withdraw { message: message.to_owned(), users: users.to_vec() };
-            tx.outbox(EFFECT, &key, &withdraw);
+            let (message, users) = (message.to_owned(), users.to_vec());
+            Withdraw { message, users, made_at, rest: None }.put(ctx, tx);
         }
     }
 }
 
+impl Withdraw {
+    fn put(&self, ctx: &Ctx, tx: &mut Tx) {
+        tx.outbox(EFFECT, &format!("{}:{}", self.message, ctx.new_id()), self);
+    }
+}
+
 pub(super) async fn withdraw(ctx: Ctx, it: Delivery<Withdraw>) -> Result<Tx> {
-    let mut tx = ctx.tx();
-    let Withdraw { message, users } = it.payload;
-    let Some(alert) = attempt::alert(&ctx, &message).await? else { return Ok(tx) };
+    let (mut tx, it, last) = (ctx.tx(), it.payload, it.tries + 1 >= RETRIES.tries);
+    let Some(alert) = attempt::alert(&ctx, &it.message).await? else { return Ok(tx) };
     let text = payload(&alert, "withdrawn");
     let message =
         Message { text: &text, ttl_s: alert.ttl_s, urgency: Urgency::High, tag: Some(&alert.tag) };
-    let devices = Device::of(&ctx, &users).await?;
+    let mut devices = Device::of(&ctx, &it.users).await?;
+    if let Some(rest) = &it.rest {
+        devices.retain(|device| rest.contains(&device.id));
+    }
     let sent = to_devices(&ctx, devices, &message).await?;
     let gone = sent.iter().filter(|(_, sent)| *sent == Sent::Gone);
     forget(&mut tx, gone.map(|(device, _)| device));
-    let later = sent.iter().find_map(|(_, sent)| match sent {
-        Sent::Later(why, _) => Some(why.clone()),
-        _ => None,
-    });
-    match later.filter(|_| it.tries + 1 < RETRIES.tries) {
-        None => Ok(tx),
-        Some(why) => {
-            ctx.commit(tx).await?;
-            Err(Error::new(ErrorCode::Unavailable, why))
-        }
+    let later: Vec<String> = rest::later(sent.iter()).collect();
+    let over = ctx.now() - it.made_at > i64::from(alert.ttl_s) * 1_000;
+    if later.is_empty() || over || last {
+        return Ok(tx);
     }
+    if later.len() < sent.len() {
+        Withdraw { rest: Some(later), ..it }.put(&ctx, &mut tx);
+        return Ok(tx);
+    }
+    ctx.commit(tx).await?;
+    let why = "some devices are to take it away yet";
+    Err(Error::new(ErrorCode::Unavailable, why).retry_ms(rest::wait_ms(&ctx, sent.iter())))
 }

@@ -5,12 +5,13 @@ use carillon_plugin::{
     protocol::{
         ErrorCode,
         notify::{Contact, ContactKind, Contacts, GetContact, Outcome, SetContact, VerifyContact},
+        org,
     },
 };
 
 use crate::{
     twilio::Twilio,
-    world::{World, field, ways},
+    world::{World, call, field, person, ways},
 };
 
 const MINUTE: i64 = 60_000;
@@ -109,4 +110,25 @@ async fn addresses_of_others_are_for_those_who_administer_people() {
     // Nobody carries messages yet, so no code can be sent.
     assert_eq!(field(world.gives(world.bob, "+85298765432").await).0, ErrorCode::Conflict);
     assert_eq!(field(world.gives(world.bob, "98765432").await).1, "address");
+}
+
+#[tokio::test]
+async fn what_other_organisations_send_to_a_number_keeps_nobody_from_proving_it() {
+    let twilio = Twilio::open().await;
+    let world = World::with_twilio(twilio.port()).await;
+    let create = org::Create { name: "Peak".into() };
+    let other = call(&world.kit, Caller::SYSTEM, create).await.unwrap().org;
+    let zoe = person(&world.kit, other, "zoe", true).await;
+    world.call(zoe, crate::world::twilio(twilio.port())).await.unwrap();
+    for _ in 0..5 {
+        world.kit.clock().advance(MINUTE);
+        world.gives(zoe, "+85298765432").await.unwrap();
+        world.kit.settle().await;
+    }
+    world.kit.clock().advance(MINUTE);
+    assert_eq!(field(world.gives(zoe, "+85298765432").await).0, ErrorCode::Rate);
+    world.gives(world.bob, "+85298765432").await.unwrap();
+    let code = code(&world, &twilio).await;
+    let contacts = world.proves(world.bob, &code).await.unwrap();
+    assert_eq!(contacts.phone, used("+85298765432"));
 }

@@ -10,6 +10,7 @@ mod fairness;
 #[path = "../../../notify/tests/it/listener.rs"]
 #[allow(dead_code, reason = "the ways out are tested with the rest of it")]
 mod listener;
+mod moody;
 mod own_log;
 mod pushing;
 #[path = "../../../notify/tests/it/receiver.rs"]
@@ -22,6 +23,7 @@ mod settings;
 mod smtp;
 mod texting;
 mod twilio;
+mod unclear;
 #[path = "../../../notify/tests/it/urls.rs"]
 mod urls;
 #[path = "../../../notify/tests/it/vendors/mod.rs"]

@@ -4,7 +4,7 @@ use carillon_plugin::{
     Caller,
     protocol::{
         Channel, ErrorCode,
-        notify::{ContactKind, ListMine, Log, Outcome, SetContact},
+        notify::{ListMine, Log, Outcome},
     },
 };
 use serde_json::json;
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     listener::answer,
     twilio::{Twilio, reports},
-    world::{World, alert, field, subject, twilio},
+    world::{World, alert, field, subject, twilio, ways},
 };
 
 async fn own(world: &World, who: Caller, before: Option<String>, limit: Option<u32>) -> Log {
@@ -35,7 +35,7 @@ async fn everybody_sees_what_was_sent_to_them_and_nothing_of_others() {
 
     let mut keys = Vec::new();
     let mut before = None;
-    loop {
+    for _ in 0..4 {
         let page = own(&world, world.bob, before, Some(2)).await;
         assert!(page.attempts.iter().all(|it| it.user == world.bob.user));
         keys.extend(page.attempts.iter().map(|it| it.key.clone()));
@@ -93,25 +93,23 @@ async fn a_report_that_it_is_on_its_way_is_as_good_as_the_answer_that_never_came
 }
 
 #[tokio::test]
-async fn one_number_gets_five_codes_a_day_whoever_asks_in_however_many_organisations() {
-    let vendor = Twilio::open().await;
-    let world = World::with_twilio(vendor.port()).await;
-    let create = carillon_plugin::protocol::org::Create { name: "Peak".into() };
-    let other = crate::world::call(&world.kit, Caller::SYSTEM, create).await.unwrap().org;
-    let zoe = crate::world::person(&world.kit, other, "zoe", true).await;
-    world.call(zoe, twilio(vendor.port())).await.unwrap();
-    let gives = async |who: Caller| {
-        let address = Some("+85290001111".to_owned());
-        world.call(who, SetContact { user: None, kind: ContactKind::Phone, address }).await
-    };
-    for i in 0..5 {
-        let who = if i % 2 == 0 { world.bob } else { zoe };
-        gives(who).await.unwrap();
-        world.kit.settle().await;
-        world.kit.clock().advance(61_000);
+async fn what_is_old_goes_also_while_more_is_sent() {
+    // More than are removed at once.
+    const OLD: usize = 5_250;
+    let world = World::new(ways(&[], None)).await;
+    let keys: Vec<String> = (0..OLD).map(|i| i.to_string()).collect();
+    for keys in keys.chunks(250) {
+        let to: Vec<_> = keys.iter().map(|key| (key.as_str(), world.bob.user)).collect();
+        world.send(Channel::Push, &to).await.unwrap();
     }
-    for who in [world.bob, zoe, world.amy] {
-        assert_eq!(gives(who).await.unwrap_err().code(), ErrorCode::Rate);
-    }
-    assert_eq!(vendor.taken().len(), 5);
+    world.kit.settle().await;
+    world.kit.clock().advance(93 * 24 * 3_600_000);
+    world.kit.host().timer_step("notify").await.unwrap();
+    let some = own(&world, world.bob, None, None).await;
+    assert!(!some.attempts.is_empty(), "not all at once");
+    world.send(Channel::Push, &[("new", world.bob.user)]).await.unwrap();
+    world.kit.settle().await;
+    let left = own(&world, world.bob, None, None).await;
+    let left: Vec<_> = left.attempts.iter().map(|it| it.key.as_str()).collect();
+    assert_eq!(left, ["new"]);
 }

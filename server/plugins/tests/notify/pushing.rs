@@ -27,11 +27,11 @@ use crate::{
 const BROWSERS: usize = 1_000;
 
 /// A push service that keeps what it was given, by the number in the path.
-struct Service {
-    listener: Listener,
-    authority: String,
-    got: Arc<Mutex<BTreeMap<usize, Vec<Vec<u8>>>>>,
-    count: watch::Receiver<usize>,
+pub struct Service {
+    pub listener: Listener,
+    pub authority: String,
+    pub got: Arc<Mutex<BTreeMap<usize, Vec<Vec<u8>>>>>,
+    pub count: watch::Receiver<usize>,
 }
 
 impl Service {
@@ -53,24 +53,24 @@ impl Service {
         Service { listener: listener.await, authority: identity.authority, got, count }
     }
 
-    async fn world(&self, others: &[u16]) -> World {
+    pub async fn world(&self, others: &[u16]) -> World {
         let ports = [&[self.listener.port()], others].concat();
         World::new(ways(&ports, Some(&self.authority))).await
     }
 
-    fn endpoint(&self, path: &str, number: usize) -> String {
+    pub fn endpoint(&self, path: &str, number: usize) -> String {
         format!("https://push.example:{}/{path}/{number}", self.listener.port())
     }
 
     /// What a browser has got, decrypted.
-    fn read(&self, number: usize, browser: &Receiver) -> Vec<Value> {
+    pub fn read(&self, number: usize, browser: &Receiver) -> Vec<Value> {
         let got = self.got.lock().unwrap();
         let texts = got.get(&number).into_iter().flatten();
         texts.map(|body| serde_json::from_slice(&browser.decrypt(body).unwrap()).unwrap()).collect()
     }
 }
 
-async fn subscribes(
+pub async fn subscribes(
     world: &World,
     who: Caller,
     endpoint: String,
@@ -93,7 +93,7 @@ async fn devices(world: &World, who: Caller) -> Devices {
     world.call(who, ListDevices {}).await.unwrap()
 }
 
-fn alerted() -> Value {
+pub fn alerted() -> Value {
     let alert = crate::world::alert();
     json!({
         "kind": "alert", "title": alert.title, "body": alert.body, "link": alert.link,
@@ -258,92 +258,4 @@ async fn what_is_no_subscription_is_refused_by_name() {
         let refused = world.call(world.bob, subscribe).await;
         assert_eq!(field(refused), (ErrorCode::BadArg, name.to_owned()));
     }
-}
-
-/// A push service that answers each device's requests in this order, and the last for ever.
-async fn moody(answers: fn(path: &str, before: usize) -> Option<(u16, &'static str)>) -> Service {
-    let identity = Identity::of(&["push.example"]);
-    let got = Arc::<Mutex<BTreeMap<usize, Vec<Vec<u8>>>>>::default();
-    let (tell, count) = watch::channel(0);
-    let (kept, asked) = (Arc::clone(&got), Mutex::new(BTreeMap::<String, usize>::new()));
-    let listener = Listener::secure(&identity, move |request| {
-        let path = request.uri().path().to_owned();
-        let mut asked = asked.lock().unwrap();
-        let before = asked.entry(path.clone()).or_default();
-        *before += 1;
-        if let Some((status, wait)) = answers(&path, *before - 1) {
-            let mut refused = answer(status, "");
-            refused.headers_mut().insert("retry-after", wait.parse().unwrap());
-            return refused;
-        }
-        let number = path.rsplit('/').next().unwrap().parse().unwrap();
-        kept.lock().unwrap().entry(number).or_default().push(request.body().to_vec());
-        tell.send_modify(|count| *count += 1);
-        answer(201, "")
-    });
-    Service { listener: listener.await, authority: identity.authority, got, count }
-}
-
-#[tokio::test]
-async fn a_device_that_could_not_be_reached_is_tried_again_and_the_others_get_it_once() {
-    let service = moody(|path, before| (path == "/push/2" && before < 2).then_some((500, "0")));
-    let service = service.await;
-    let world = service.world(&[]).await;
-    let browsers = [Receiver::new(), Receiver::new()];
-    for (i, browser) in browsers.iter().enumerate() {
-        subscribes(&world, world.bob, service.endpoint("push", i + 1), browser).await.unwrap();
-    }
-    world.send(Channel::Push, &[("a", world.bob.user)]).await.unwrap();
-    for _ in 0..4 {
-        world.kit.settle().await;
-        world.kit.clock().advance(5_000);
-    }
-    for (i, browser) in browsers.iter().enumerate() {
-        assert_eq!(service.read(i + 1, browser), [alerted()], "device {}", i + 1);
-    }
-    assert_eq!(world.outcomes(), [("a".to_owned(), Outcome::Accepted)]);
-}
-
-#[tokio::test]
-async fn what_is_over_by_then_is_not_shown_to_the_other_device() {
-    let service = moody(|path, before| (path == "/push/2" && before < 2).then_some((500, "0")));
-    let service = service.await;
-    let world = service.world(&[]).await;
-    let browsers = [Receiver::new(), Receiver::new()];
-    for (i, browser) in browsers.iter().enumerate() {
-        subscribes(&world, world.bob, service.endpoint("push", i + 1), browser).await.unwrap();
-    }
-    world.send(Channel::Push, &[("a", world.bob.user)]).await.unwrap();
-    world.kit.settle().await;
-    world.cancel(&[world.bob.user]).await;
-    for _ in 0..4 {
-        world.kit.settle().await;
-        world.kit.clock().advance(5_000);
-    }
-    let kinds = service.read(2, &browsers[1]).into_iter().map(|it| it["kind"].clone());
-    assert_eq!(kinds.collect::<Vec<_>>(), [json!("withdrawn")]);
-}
-
-#[tokio::test]
-async fn a_push_service_that_says_when_is_left_alone_until_then() {
-    let service = moody(|path, before| match (path, before) {
-        ("/push/1", 0) => Some((429, "300")),
-        _ => None,
-    });
-    let service = service.await;
-    let world = service.world(&[]).await;
-    let browser = Receiver::new();
-    subscribes(&world, world.bob, service.endpoint("push", 1), &browser).await.unwrap();
-    world.send(Channel::Push, &[("a", world.bob.user)]).await.unwrap();
-    for _ in 0..29 {
-        world.kit.settle().await;
-        world.kit.clock().advance(10_000);
-    }
-    world.kit.settle().await;
-    assert_eq!(service.listener.seen().len(), 1, "five minutes are not over");
-    assert!(world.outcomes().is_empty());
-    world.kit.clock().advance(11_000);
-    world.kit.settle().await;
-    assert_eq!(service.read(1, &browser), [alerted()]);
-    assert_eq!(world.outcomes(), [("a".to_owned(), Outcome::Accepted)]);
 }

@@ -50,6 +50,14 @@ impl Twilio {
     pub async fn refusing(
         refuses: impl Fn(usize) -> Option<Response<Bytes>> + Send + Sync + 'static,
     ) -> Twilio {
+        Twilio::answering(refuses, |_| false).await
+    }
+
+    /// One that also breaks down before it answers some that it took.
+    pub async fn answering(
+        refuses: impl Fn(usize) -> Option<Response<Bytes>> + Send + Sync + 'static,
+        breaks: impl Fn(usize) -> bool + Send + Sync + 'static,
+    ) -> Twilio {
         let taken = Arc::<Mutex<Vec<Taken>>>::default();
         let (tell, count) = watch::channel(0);
         let (kept, asked) = (Arc::clone(&taken), Mutex::new(0));
@@ -67,7 +75,7 @@ impl Twilio {
             let mut taken = kept.lock().unwrap();
             let response = respond(request, &mut taken, clock.load(Ordering::SeqCst));
             tell.send_replace(taken.len());
-            response
+            if breaks(before) { answer(500, "") } else { response }
         });
         Twilio { listener: listener.await, elapsed_s, taken, count }
     }

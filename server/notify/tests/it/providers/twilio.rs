@@ -3,7 +3,9 @@
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use carillon_notify::provider::{Answer, Channel, Fact, Forged, Message, Number, Refused};
+use carillon_notify::provider::{
+    Accepted, Answer, Channel, Fact, Forged, Message, Number, Refused,
+};
 use http::{Request, Response};
 use serde_json::{Value, json};
 
@@ -133,12 +135,20 @@ async fn a_call_is_found_by_the_vendors_own_clock_and_another_attempts_call_is_n
     let to = number("+85291234567");
     let message = message(Channel::Call, &to);
     let found = async |others: &[&str]| {
-        let (accepted, seen) = recover_among(others, behind, &settings(), &message).await;
+        let (accepted, seen) = recover_among(others, (0, 0), behind, &settings(), &message).await;
         (accepted.unwrap().reference, seen)
     };
     assert_eq!(found(&["CA9"]).await, ("CA8".to_owned(), 1));
     // Both are calls of other attempts: this one was never made.
     assert_eq!(found(&["CA9", "CA8"]).await, ("CA1".to_owned(), 2));
+    // Of two that are not known either the vendor has both, or one of them.
+    for rivals in [(0, 1), (1, 0)] {
+        let name = if rivals.0 == 0 { "CA9" } else { "CA8" };
+        let both = recover_among(&[], rivals, behind, &settings(), &message).await;
+        assert_eq!(both, (Ok(Accepted { reference: name.to_owned() }), 1));
+        let one = recover_among(&["CA9"], rivals, behind, &settings(), &message).await;
+        assert!(matches!(one, (Err(Refused::Unclear(_)), 1)), "{one:?}");
+    }
 }
 
 #[tokio::test]
