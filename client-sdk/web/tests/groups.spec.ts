@@ -112,6 +112,32 @@ test('the owner renames the group, everywhere at once; others cannot', async ({
   await expect(bob.getByText(`陳美怡 Amy Chan renamed the group to “${after}”`)).toBeVisible()
 })
 
+test('everyone stands below whoever is offered, in sight also in a large group', async ({
+  open,
+  company,
+}) => {
+  const title = 'All hands'
+  const others = ['bob', 'carol', 'dan', 'erin', 'frank', 'gigi', 'henry', 'ivy', 'jack', 'kelly']
+  await company.group(title, 'amy', ...others)
+  const page = await open('amy', PHONE)
+  await enter(page, title)
+  await box(page).pressSequentially('@')
+  const offered = page.getByRole('listbox', { name: 'Mention somebody' })
+  await expect(offered.getByRole('option')).toHaveCount(9)
+  const everyone = offered.getByRole('option', { name: /Everyone/ })
+  await expect(everyone).toBeInViewport({ ratio: 1 })
+  await look(page, 'mention')
+  // The last person is not under it either, once somebody goes there.
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('ArrowUp')
+  const last = await offered.getByRole('option').nth(7).boundingBox()
+  const below = await everyone.boundingBox()
+  expect((last?.y ?? 0) + (last?.height ?? 0)).toBeLessThanOrEqual((below?.y ?? 0) + 1)
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await expect(box(page)).toHaveValue('@Everyone ')
+})
+
 test('the owner keeps @everyone and alerts to all for herself, and others are told so', async ({
   open,
   company,
@@ -133,10 +159,7 @@ test('the owner keeps @everyone and alerts to all for herself, and others are to
   await enter(amy, title)
   await (await details(amy)).getByRole('button', { name: 'Calling everyone' }).click()
   const form = amy.getByRole('dialog', { name: 'Calling everyone' })
-  const [mention, alert] = [
-    'Who may mention everyone in a message',
-    'Who may alert the whole group',
-  ]
+  const [mention, alert] = ['Who may mention everyone in a message', 'Who may DING the whole group']
   await form.getByLabel(mention).selectOption({ label: 'Only the owner' })
   await form.getByLabel(alert).selectOption({ label: 'Only the owner' })
   await look(amy, 'rules')

@@ -139,6 +139,23 @@ test('a person writes a digest of their own on a phone, for two of their groups'
   await look(page, 'digest-editor-390')
   await form.getByRole('button', { name: 'Move part 2 up' }).click()
   await expect(form.getByLabel('Called (optional)').first()).toHaveValue('Day by day')
+  // The button is gone, as nothing is above the first part: who has a keyboard goes on from there.
+  await expect(form.getByRole('heading', { name: 'Part 1' })).toBeFocused()
+  await expect(form.getByText('Moved: now part 1 of 2')).toBeAttached()
+  // An arrow key is a choice: what was written is there again when its own is chosen.
+  await form.getByLabel('A digest of your own').press('ArrowDown')
+  await form.getByLabel('Text', { exact: true }).fill('Good morning')
+  await form.getByLabel('A text of your own').press('ArrowUp')
+  await expect(form.getByLabel('Text above')).toHaveValue('Good **morning**')
+  await expect(form.getByLabel('Called (optional)').first()).toHaveValue('Day by day')
+  await form.getByLabel('A digest of your own').press('ArrowDown')
+  await expect(form.getByLabel('Text', { exact: true })).toHaveValue('Good morning')
+  await form.getByLabel('A text of your own').press('ArrowUp')
+  // As long as the field allows, and too long in bytes: that is said before it is saved.
+  await form.getByLabel('Text above').fill('早'.repeat(2_000))
+  const long = 'The text above is too long. Make it shorter.'
+  await expect(form.getByRole('alert').filter({ hasText: long })).toBeVisible()
+  await form.getByLabel('Text above').fill('Good **morning**')
   const add = form.getByLabel('Add a group')
   await add.selectOption({ label: 'Of Bob' })
   await form.getByRole('button', { name: 'Save' }).click()

@@ -1,3 +1,4 @@
+import { EVERYBODY } from '../model/mention.ts'
 import { useText } from '../texts/language.tsx'
 import { Avatar } from '../ui/Avatar.tsx'
 import type { Mentioning } from './useMentioning.ts'
@@ -24,7 +25,7 @@ export function MentionList({
             <div
               key={user}
               id={`${id}-${index}`}
-              className="mention-option"
+              className={user === EVERYBODY ? 'mention-option mention-everybody' : 'mention-option'}
               role="option"
               tabIndex={-1}
               aria-selected={index === chosen}

@@ -3,7 +3,14 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useState } from 'react'
 import { useStore } from 'zustand'
 import type { Draft } from '../model/drafts.ts'
 import { useChats, useChatsState, usePeople } from '../model/hooks.ts'
-import { type Asking, askingAt, EVERYBODY, type Mentionable, offered } from '../model/mention.ts'
+import {
+  type Asking,
+  askingAt,
+  EVERYBODY,
+  type Mentionable,
+  meansEverybody,
+  offered,
+} from '../model/mention.ts'
 import type { Talk } from '../model/talk.ts'
 import { useText } from '../texts/language.tsx'
 import type { TextBox } from './useTextBox.ts'
@@ -51,10 +58,10 @@ export function useMentioning({
   const everybody = useEverybody(conv, talk)
   const query = asking?.query
   // Last, so that who is too quick with Enter calls one person and not all of them.
-  const people = useMemo(
-    () => (query === undefined ? [] : [...offered(all, query), ...offered(everybody, query)]),
-    [all, everybody, query],
-  )
+  const people = useMemo(() => {
+    if (query === undefined) return []
+    return [...offered(all, query), ...everybody.filter(it => meansEverybody(it.name, query))]
+  }, [all, everybody, query])
   // biome-ignore lint/correctness/useExhaustiveDependencies: other people, the first one again
   useEffect(() => setChosen(0), [query])
   const open = people.length > 0 && shutAt !== asking?.at
@@ -63,8 +70,11 @@ export function useMentioning({
     if (!open) return false
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
     const person = people[chosen]
-    if (step !== 0) setChosen((chosen + step + people.length) % people.length)
-    else if (event.key === 'Escape') setShutAt(asking?.at)
+    if (step !== 0) {
+      const next = (chosen + step + people.length) % people.length
+      setChosen(next)
+      document.getElementById(`${id}-${next}`)?.scrollIntoView({ block: 'nearest' })
+    } else if (event.key === 'Escape') setShutAt(asking?.at)
     else if ((event.key === 'Enter' || event.key === 'Tab') && !event.shiftKey && person) {
       onPick(person.name, person.user)
     } else return false

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { askingAt, completed, mentionsIn, offered } from './mention.ts'
+import { askingAt, completed, meansEverybody, mentionsIn, offered } from './mention.ts'
 
 const AMY = { user: 'amy', name: '陳美怡 Amy Chan', login: 'amy' }
 const BOB = { user: 'bob', name: '黃志明 Bob Wong', login: 'wong.b' }
@@ -45,6 +45,22 @@ describe('who is offered', () => {
     expect(offered(PEOPLE, '')).toHaveLength(3)
     const many = Array.from({ length: 500 }, (_, number) => ({ ...AMY, user: `${number}` }))
     expect(offered(many, 'amy')).toHaveLength(8)
+  })
+})
+
+describe('everybody', () => {
+  test.each([
+    ['所有人', ''],
+    ['所有人', '所'],
+    ['所有人', 'all'],
+    ['所有人', 'Every'],
+    ['Everyone', 'every'],
+  ])('is meant where the app says "%s" and somebody writes "@%s"', (word, query) => {
+    expect(meansEverybody(word, query)).toBe(true)
+  })
+
+  test('is not meant by a name', () => {
+    expect(meansEverybody('所有人', 'amy')).toBe(false)
   })
 })
 

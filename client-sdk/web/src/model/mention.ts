@@ -64,6 +64,15 @@ export function completed(text: string, asking: Asking, cursor: number, name: st
 /** Stands for everybody among those who were picked. */
 export const EVERYBODY: UserId = 'everybody'
 
+/** What everybody is called as well, in whatever language the app speaks. */
+const ALL = ['everyone', 'all']
+
+/** Whether these letters may mean everybody, by the word of the app or by another. */
+export function meansEverybody(word: string, query: string): boolean {
+  const asked = query.toLowerCase()
+  return [word.toLowerCase(), ...ALL].some(name => name.startsWith(asked))
+}
+
 /** Whether everybody was picked and still stands in the text. */
 export function callsEverybody(text: string, picks: readonly Pick[]): boolean {
   return picks.some(({ user, name }) => user === EVERYBODY && text.includes(`@${name}`))

@@ -13,6 +13,7 @@ import { Banner } from '../ui/Notice.tsx'
 import { Skeleton } from '../ui/Spinner.tsx'
 import { placeOf } from './facts.ts'
 import type { Schedule } from './Schedules.tsx'
+import { faultOf } from './says.ts'
 
 interface Previewed {
   robot: BotRobot
@@ -36,7 +37,13 @@ export function DigestPreview({ onClose, ...of }: Previewed & { onClose: () => v
 }
 
 /** What the robot would post now, as the group would see it; nothing is posted. */
-export function PreviewOf({ robot, title, says }: Previewed) {
+export function PreviewOf(of: Previewed) {
+  const t = useText()
+  const fault = faultOf(of.says)
+  return fault ? <Banner tone="danger">{t(fault.key)}</Banner> : <Composed {...of} />
+}
+
+function Composed({ robot, title, says }: Previewed) {
   const t = useText()
   const language = useLanguage()
   const client = useClient()

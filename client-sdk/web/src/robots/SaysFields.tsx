@@ -1,9 +1,11 @@
+import { useState } from 'react'
 import { useLoad } from '../app/load.ts'
 import { useClient } from '../app/workspace.ts'
 import { type Key, useText } from '../texts/language.tsx'
 import '../ui/choice.css'
 import { Check, TextArea } from '../ui/Field.tsx'
 import type { Schedule } from './Schedules.tsx'
+import { faultOf } from './says.ts'
 import { FIRST, TemplateFields } from './TemplateFields.tsx'
 
 type Says = Schedule['says']
@@ -27,6 +29,10 @@ export function SaysFields(props: {
   const { robot, says, error, onChange } = props
   const t = useText()
   const { denied, facts } = useOffered(robot)
+  // What was written waits for its choice to be made again: in a group one arrow key is a choice.
+  const [template, setTemplate] = useState(says.kind === 'template' ? says.template : FIRST)
+  const [text, setText] = useState(says.kind === 'text' ? says.text : '')
+  const fault = faultOf(says)
   return (
     <fieldset className="choice">
       <legend>{t('schedules.says')}</legend>
@@ -48,14 +54,14 @@ export function SaysFields(props: {
         label={t('schedules.template')}
         hint={t('schedules.template.hint')}
         checked={says.kind === 'template'}
-        onChange={() => onChange({ kind: 'template', template: FIRST })}
+        onChange={() => onChange({ kind: 'template', template })}
       />
       <Check
         type="radio"
         name="says"
         label={t('schedules.text')}
         checked={says.kind === 'text'}
-        onChange={() => onChange({ kind: 'text', text: '' })}
+        onChange={() => onChange({ kind: 'text', text })}
       />
       {says.kind === 'template' && (
         <>
@@ -67,7 +73,11 @@ export function SaysFields(props: {
           <TemplateFields
             template={says.template}
             facts={facts}
-            onChange={template => onChange({ kind: 'template', template })}
+            introError={fault?.field === 'intro' ? t(fault.key) : undefined}
+            onChange={next => {
+              setTemplate(next)
+              onChange({ kind: 'template', template: next })
+            }}
           />
         </>
       )}
@@ -78,7 +88,10 @@ export function SaysFields(props: {
           rows={4}
           value={says.text}
           error={error}
-          onChange={event => onChange({ kind: 'text', text: event.target.value })}
+          onChange={event => {
+            setText(event.target.value)
+            onChange({ kind: 'text', text: event.target.value })
+          }}
         />
       )}
     </fieldset>

@@ -19,6 +19,7 @@ import { PlacesFields } from './PlacesFields.tsx'
 import { PlanFields } from './PlanFields.tsx'
 import { SaysFields } from './SaysFields.tsx'
 import type { Schedule } from './Schedules.tsx'
+import { faultOf } from './says.ts'
 
 const GROUP: Schedule['says'] = { kind: 'digest', digest: 'group_yesterday' }
 
@@ -42,7 +43,7 @@ export function ScheduleForm(props: {
   const { robot, conv, schedule, onDone } = props
   const t = useText()
   const client = useClient()
-  const form = useForm(['title', 'cron', 'says', 'convs'], meaning)
+  const form = useForm(['title', 'cron', 'says', 'intro', 'convs'], meaning)
   const [title, setTitle] = useState(schedule?.title ?? '')
   const [plan, setPlan] = useState(schedule ? planOf(schedule.cron) : USUAL)
   const [says, setSays] = useState(schedule?.says ?? GROUP)
@@ -55,9 +56,8 @@ export function ScheduleForm(props: {
   const shownTitle = title.trim() || t('schedules.untitled')
   const submit = async () => {
     if (title.trim() === '') throw new Refused('title', 'schedules.title.wrong')
-    if (says.kind === 'text' && says.text.trim() === '') {
-      throw new Refused('says', 'schedules.says.wrong')
-    }
+    const fault = faultOf(says)
+    if (fault) throw new Refused(fault.field, fault.key)
     const put = { robot: robot.robot, schedule: name.current, title: title.trim(), cron, says }
     await client.call('bot.schedule.put', { ...put, convs, paused: !isOn })
     toast('good', t('saved'))

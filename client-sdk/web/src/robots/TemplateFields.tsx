@@ -7,7 +7,7 @@ import {
   LIMITS,
 } from '@carillon/client'
 import { ArrowDown, ArrowUp, Plus, Trash2 } from 'lucide-react'
-import { useRef } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useText } from '../texts/language.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Field, Select, TextArea } from '../ui/Field.tsx'
@@ -20,16 +20,20 @@ export const FIRST: BotDigestTemplate = { sections: [partOf('chat.messages')] }
 export function TemplateFields(props: {
   template: BotDigestTemplate
   facts: readonly BotDigestOffered[]
+  /** What is wrong with the text above. */
+  introError: string | undefined
   onChange: (template: BotDigestTemplate) => void
 }) {
-  const { template, facts, onChange } = props
+  const { template, facts, introError, onChange } = props
   const { sections } = template
   const t = useText()
   // Parts have no names: each is given a number when it comes, so that fields keep their focus.
   const keys = useRef({ next: sections.length, of: sections.map((_, nth) => nth) })
+  const charts = sections.filter(({ show }) => show === 'chart').length
+  const { list, place, status } = usePlace()
   const put = (next: BotDigestSection[]) => onChange({ ...template, sections: next })
   const write = (intro: string) =>
-    onChange({ ...(intro !== '' && { intro }), sections: template.sections })
+    onChange({ ...(intro.trim() !== '' && { intro }), sections: template.sections })
   const swap = (nth: number, other: number) => {
     const next = [...sections]
     const [one, two] = [sections[nth], sections[other]]
@@ -39,15 +43,19 @@ export function TemplateFields(props: {
     const of = keys.current.of
     ;[of[nth], of[other]] = [of[other] ?? other, of[nth] ?? nth]
     put(next)
+    place(other, t('digest.moved', { number: other + 1, count: sections.length }))
   }
   const remove = (nth: number) => {
     keys.current.of.splice(nth, 1)
-    put(sections.filter((_, place) => place !== nth))
+    put(sections.filter((_, other) => other !== nth))
+    const count = sections.length - 1
+    place(Math.min(nth, count - 1), t('digest.removed', { number: nth + 1, count }))
   }
   const add = () => {
     keys.current.of.push(keys.current.next++)
     const unused = facts.find(({ fact }) => sections.every(part => part.fact !== fact))
     put([...sections, partOf((unused ?? facts[0])?.fact ?? 'chat.messages')])
+    place(sections.length, t('digest.added', { number: sections.length + 1 }))
   }
   return (
     <div className="template">
@@ -57,16 +65,19 @@ export function TemplateFields(props: {
         rows={2}
         maxLength={LIMITS.DIGEST_INTRO_LEN_MAX}
         value={template.intro ?? ''}
+        error={introError}
         onChange={event => write(event.target.value)}
       />
-      <ol className="template-parts">
+      {status}
+      <ol ref={list} className="template-parts">
         {sections.map((part, nth) => (
           <PartFields
             key={keys.current.of[nth]}
             nth={nth}
             part={part}
             facts={facts}
-            onChange={next => put(sections.map((it, place) => (place === nth ? next : it)))}
+            mayChart={part.show === 'chart' || charts < LIMITS.DIGEST_CHARTS_MAX}
+            onChange={next => put(sections.map((it, other) => (other === nth ? next : it)))}
             {...(nth > 0 && { onUp: () => swap(nth, nth - 1) })}
             {...(nth + 1 < sections.length && { onDown: () => swap(nth, nth + 1) })}
             {...(sections.length > 1 && { onRemove: () => remove(nth) })}
@@ -82,16 +93,34 @@ export function TemplateFields(props: {
   )
 }
 
+/** A button that moves or goes takes the focus along: it is given to the part that it was about. */
+function usePlace() {
+  const list = useRef<HTMLOListElement>(null)
+  const [told, setTold] = useState<{ nth: number; words: string }>()
+  useEffect(() => {
+    if (told) list.current?.querySelectorAll<HTMLElement>('.template-head h3')[told.nth]?.focus()
+  }, [told])
+  const place = (nth: number, words: string) => setTold({ nth, words })
+  const status = (
+    <p className="visually-hidden" role="status">
+      {told?.words}
+    </p>
+  )
+  return { list, place, status }
+}
+
 function PartFields(props: {
   nth: number
   part: BotDigestSection
   facts: readonly BotDigestOffered[]
+  /** Whether there is room for its picture. */
+  mayChart: boolean
   onChange: (part: BotDigestSection) => void
   onUp?: () => void
   onDown?: () => void
   onRemove?: () => void
 }) {
-  const { nth, part, facts, onChange, onUp, onDown, onRemove } = props
+  const { nth, part, facts, mayChart, onChange, onUp, onDown, onRemove } = props
   const t = useText()
   const told = FACTS[part.fact]
   const offered = facts.find(({ fact }) => fact === part.fact)
@@ -104,11 +133,13 @@ function PartFields(props: {
     const show = shows.includes(part.show) ? part.show : (shows[0] ?? 'number')
     onChange({ ...part, fact, show })
   }
+  const shows = showsOf(part.fact)
+  const noChart = !mayChart && shows.includes('chart')
   const number = nth + 1
   return (
     <li className="template-part">
       <div className="template-head">
-        <h3>{t('digest.part', { number })}</h3>
+        <h3 tabIndex={-1}>{t('digest.part', { number })}</h3>
         {onUp && (
           <IconButton icon={<ArrowUp />} label={t('digest.up', { number })} onClick={onUp} />
         )}
@@ -151,11 +182,12 @@ function PartFields(props: {
         </Select>
         <Select
           label={t('digest.show')}
+          {...(noChart && { hint: t('digest.charts.most') })}
           value={part.show}
           onChange={event => onChange({ ...part, show: event.target.value as BotDigestShow })}
         >
-          {showsOf(part.fact).map(show => (
-            <option key={show} value={show}>
+          {shows.map(show => (
+            <option key={show} value={show} disabled={noChart && show === 'chart'}>
               {t(SHOWS[show])}
             </option>
           ))}
