@@ -74,7 +74,7 @@ function List({ which }: { which: DingWhich }) {
   )
   const { items, more, loading, error } = useStore(pages.list)
   useEffect(() => void pages.next(), [pages])
-  useDingChanges(() => void pages.again())
+  useDingChanges(() => void pages.again(), undefined, Math.ceil((items?.length || 1) / PAGE))
   if (error !== undefined && !items) {
     return <Failed error={error} again={() => void pages.again()} />
   }

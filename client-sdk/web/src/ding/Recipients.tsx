@@ -61,7 +61,7 @@ function People({ ding, group }: { ding: Ding; group: Group }) {
   )
   const { items, more, loading, error } = useStore(pages.list)
   useEffect(() => void pages.next(), [pages])
-  useDingChanges(() => void pages.again(), id)
+  useDingChanges(() => void pages.again(), id, Math.ceil((items?.length || 1) / PAGE))
   if (error !== undefined && !items) {
     return <Failed error={error} again={() => void pages.again()} />
   }

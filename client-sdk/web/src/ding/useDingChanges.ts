@@ -9,18 +9,20 @@ const TOGETHER_MS = 1_000
 /**
  * Calls `changed` soon after something happened to an alert, or to any; and after an absence.
  * Nobody looks at a page that is hidden: it asks when it is shown again.
+ *
+ * @param pages how many calls `changed` makes, of which there is one a second, however long a list
  */
-export function useDingChanges(changed: () => void, ding?: DingId): void {
+export function useDingChanges(changed: () => void, ding?: DingId, pages = 1): void {
   const client = useClient()
-  const latest = useRef(changed)
+  const latest = useRef({ changed, pages })
   useEffect(() => {
-    latest.current = changed
-  }, [changed])
+    latest.current = { changed, pages }
+  }, [changed, pages])
   useEffect(() => {
     let missed = false
     const look = () => {
       missed = document.hidden
-      if (!missed) latest.current()
+      if (!missed) latest.current.changed()
     }
     const soon = new Soon(look)
     const shown = () => {
@@ -39,7 +41,7 @@ export function useDingChanges(changed: () => void, ding?: DingId): void {
       const { ding: which } = told.data as { ding?: unknown }
       const id = typeof which === 'string' ? which : told.topic?.replace(/^x:ding:/, '')
       // An alert that somebody is called by comes whole.
-      if (ding === undefined || id === ding) soon.in(TOGETHER_MS)
+      if (ding === undefined || id === ding) soon.in(TOGETHER_MS * latest.current.pages)
     })
     return () => {
       document.removeEventListener('visibilitychange', shown)
