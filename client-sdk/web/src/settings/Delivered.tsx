@@ -1,3 +1,4 @@
+import type { Reply } from '@carillon/client'
 import { type Attempt, Attempts } from '../alerts/Attempts.tsx'
 import { Section } from '../app/Page.tsx'
 import { useClient } from '../app/workspace.ts'
@@ -14,12 +15,17 @@ export function Delivered() {
     <Section title={t('delivered')} hint={t('delivered.hint')}>
       <Attempts
         label={t('delivered')}
-        load={below => client.call('notify.log.mine', { limit: PAGE, ...below })}
+        load={async below => told(await client.call('notify.log.mine', { limit: PAGE, ...below }))}
         of="mine"
         useHead={useTitles}
       />
     </Section>
   )
+}
+
+/** Without the vendors' own words, which are for those who set the vendors up. */
+function told(log: Reply<'notify.log.mine'>): Reply<'notify.log.mine'> {
+  return { ...log, attempts: log.attempts.map(({ why: _, ...attempt }) => attempt) }
 }
 
 /** What each said. */
