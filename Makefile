@@ -37,12 +37,12 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # The tests find a PostgreSQL and a Redis beside them.
 RIG := cargo run --quiet $(LOCKED) -p carillon-rig --
 
-# What stands on a file or a process of its own does not differ.
+# What stands on a file or a process of its own does not differ, nor does the guide's plugin.
 SQLITE_ONLY := backups|certificates|cluster|doctor|documents|durable|going_down|import|interposed|tls|topology|web_app
 ifneq ($(shell cargo nextest --version 2>/dev/null),)
 TESTS := cargo nextest run --workspace --no-fail-fast
 TESTS_SHARED := cargo nextest run -p carillon -p carillon-plugins --no-fail-fast \
-	-E '(binary(it) or package(carillon-plugins)) and not test(/^($(SQLITE_ONLY))::/)'
+	-E '(binary(it) or package(carillon-plugins)) and not binary(guide) and not test(/^($(SQLITE_ONLY))::/)'
 else
 TESTS := cargo test --workspace --lib --bins --tests --examples
 TESTS_SHARED := cargo test -p carillon -p carillon-plugins --lib --test it --test bot_schedule --test chat --test ding --test ding_rules \
