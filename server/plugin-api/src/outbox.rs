@@ -20,6 +20,9 @@ use crate::{
 
 /// For so long nobody else tries an effect: until then its handler was cut off.
 const CLAIM_MS: i64 = CALL_TIMEOUT.as_millis() as i64;
+/// So many tries in a row may be cut off, by processes that died or databases that stood still,
+/// before the effect itself is taken for the cause: eight minutes of nothing else.
+const CUT_OFF_MAX: u32 = 50;
 
 /// An effect that is to happen now.
 #[derive(Debug, Clone)]
@@ -28,7 +31,7 @@ pub struct Delivery<P> {
     pub key: String,
     /// What was put into the outbox.
     pub payload: P,
-    /// How often it was tried before.
+    /// How often it failed before.
     pub tries: u32,
 }
 
@@ -49,7 +52,7 @@ const INSERT: &str = "INSERT INTO plugin_outbox
      VALUES ($1, $2, $3, $4, $5, $6, 0, $7, NULL)";
 const OR_REPLACE: &str = " ON CONFLICT (plugin, kind, key) DO UPDATE SET
          payload = excluded.payload, org = excluded.org, intent = excluded.intent, failures = 0,
-         retry_at = excluded.retry_at, error = NULL";
+         cut_off = 0, retry_at = excluded.retry_at, error = NULL";
 
 impl Tx {
     /// Lets an effect on the outside happen after this is committed, by the handler that
@@ -111,7 +114,7 @@ impl Plugin {
     /// Carries out effects of a kind on the outside. What it returns is committed together with
     /// the end of the effect; if the process dies between the two, the effect is tried again with
     /// the same key, ten seconds later. What fails is tried ten times within two minutes, and then
-    /// put aside.
+    /// put aside; so is what fifty times in a row did not come to its end.
     ///
     /// # Panics
     /// If the kind is carried out twice.
@@ -158,7 +161,12 @@ struct Waiting {
     org: OrgId,
     intent: String,
     failures: u32,
+    /// Tries since then of which nobody wrote down the end.
+    cut_off: u32,
 }
+
+/// The columns that [`Waiting::read`] reads, in its order.
+const COLUMNS: &str = "kind, key, payload, org, intent, failures, cut_off";
 
 impl Waiting {
     fn read(row: &Row) -> Result<Waiting> {
@@ -169,6 +177,7 @@ impl Waiting {
             org: row.get(3)?,
             intent: row.get(4)?,
             failures: row.get::<u64>(5)? as u32,
+            cut_off: row.get::<u64>(6)? as u32,
         })
     }
 
@@ -186,21 +195,25 @@ impl Waiting {
         );
     }
 
-    /// Writes down how often it was tried, and when it is tried again, unless something else has
-    /// been put in its place or somebody else tries it.
-    fn tried(&self, tx: &mut Tx, failures: u32, retry_at: i64, error: Option<&Error>) {
+    /// Writes down how it stands and when it is tried again, unless something else has been put in
+    /// its place or somebody else tries it.
+    fn becomes(&self, tx: &mut Tx, next: &Waiting, retry_at: i64, error: Option<&Error>) {
         tx.run_one(
-            "UPDATE plugin_outbox SET retry_at = $1, failures = $2, error = COALESCE($3, error)
-             WHERE plugin = $4 AND kind = $5 AND key = $6 AND intent = $7 AND failures = $8",
+            "UPDATE plugin_outbox
+             SET retry_at = $1, failures = $2, cut_off = $3, error = COALESCE($4, error)
+             WHERE plugin = $5 AND kind = $6 AND key = $7 AND intent = $8 AND failures = $9
+                 AND cut_off = $10",
             [
                 retry_at.into(),
-                failures.into(),
+                next.failures.into(),
+                next.cut_off.into(),
                 error.map(reason).into(),
                 tx.ctx().plugin().into(),
                 self.kind.as_str().into(),
                 self.key.as_str().into(),
                 self.intent.as_str().into(),
                 self.failures.into(),
+                self.cut_off.into(),
             ],
         );
     }
@@ -229,7 +242,7 @@ impl Host {
         it: Waiting,
     ) -> Result<()> {
         let retries = outlet.map_or_else(Retries::default, |outlet| outlet.retries);
-        if it.failures >= retries.tries {
+        if it.cut_off >= CUT_OFF_MAX {
             return self.give_up(owner, &it, &untold()).await;
         }
         let Some(claimed) = self.claim(owner, &it).await? else { return Ok(()) };
@@ -256,9 +269,9 @@ impl Host {
     /// Writes down that it is tried, before it is: until the try must have come to its end, nobody
     /// else tries it. Nothing if somebody else was faster, or it was replaced.
     async fn claim(&self, owner: &Arc<Owner>, it: &Waiting) -> Result<Option<Waiting>> {
-        let claimed = Waiting { failures: it.failures + 1, ..it.clone() };
+        let claimed = Waiting { cut_off: it.cut_off + 1, ..it.clone() };
         let mut tx = self.background(owner, it.org).tx();
-        it.tried(&mut tx, claimed.failures, self.now() + CLAIM_MS, None);
+        it.becomes(&mut tx, &claimed, self.now() + CLAIM_MS, None);
         match self.commit(tx).await {
             Ok(_) => Ok(Some(claimed)),
             Err(error) if error.is_raced() => Ok(None),
@@ -275,19 +288,21 @@ impl Host {
         it: &Waiting,
         error: &Error,
     ) -> Result<()> {
-        let (kind, failures) = (&it.kind, it.failures);
+        let (kind, failures) = (&it.kind, it.failures + 1);
         if error.is_away() {
-            return self.try_then(owner, it, failures - 1, AWAY_PAUSE_MS, error).await;
+            return self.try_then(owner, it, it.failures, AWAY_PAUSE_MS, error).await;
         }
         tracing::warn!(plugin = owner.name, kind, failures, %error, "an effect failed");
         let Some(pause) = retries.pause(failures) else {
-            return self.give_up(owner, it, error).await;
+            let it = Waiting { failures, cut_off: 0, ..it.clone() };
+            return self.give_up(owner, &it, error).await;
         };
         let asked = error.body().retry_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
         let pause = pause.max(asked.min(retries.longest_ms));
         self.try_then(owner, it, failures, pause, error).await
     }
 
+    /// Writes down that a try came to its end, and when the next is made.
     async fn try_then(
         &self,
         owner: &Arc<Owner>,
@@ -297,7 +312,8 @@ impl Host {
         error: &Error,
     ) -> Result<()> {
         let mut tx = self.background(owner, it.org).tx();
-        it.tried(&mut tx, failures, self.now() + pause, Some(error));
+        let next = Waiting { failures, cut_off: 0, ..it.clone() };
+        it.becomes(&mut tx, &next, self.now() + pause, Some(error));
         match self.commit(tx).await {
             Err(error) if !error.is_raced() => Err(error),
             _ => Ok(()),
@@ -310,7 +326,8 @@ impl Host {
         let what = serde_json::json!({
             "kind": it.kind, "key": it.key, "payload": it.payload, "org": it.org,
         });
-        Dead { source: Source::Outbox, what, tries: it.failures, error }.bury(&mut tx);
+        let tries = it.failures + it.cut_off;
+        Dead { source: Source::Outbox, what, tries, error }.bury(&mut tx);
         self.bury(owner, tx).await
     }
 
@@ -331,7 +348,7 @@ fn longest_pause(outlets: &Outlets) -> i64 {
     longest.fold(CLAIM_MS.max(Retries::default().longest_ms), i64::max)
 }
 
-/// What is said of an effect whose last try nobody could write down the end of.
+/// What is said of an effect whose tries nobody could write down the end of.
 fn untold() -> Error {
     let msg = "it may have happened: each try began, and how it ended could not be written down";
     Error::new(ErrorCode::TimeoutUnknown, msg)

@@ -225,11 +225,11 @@ impl Host {
     }
 
     /// Writes down that a call failed; the last time, puts it aside. That the server has too much
-    /// to do, or that the plugin is away, is not the call's fault: it is tried again, and nothing
-    /// is counted. A timer that was
-    /// taken back or set again meanwhile is no longer there to fail.
+    /// to do, that somebody else was faster each time, or that the plugin is away, is not the
+    /// call's fault: it is tried again, and nothing is counted. A timer that was taken back or set
+    /// again meanwhile is no longer there to fail.
     async fn postpone(&self, owner: &Arc<Owner>, timer: &Timer, error: Error) -> Result<()> {
-        let waits = error.code() == ErrorCode::Busy || error.is_away();
+        let waits = error.code() == ErrorCode::Busy || error.is_away() || error.is_raced();
         let failures = timer.failures + u32::from(!waits);
         tracing::warn!(plugin = owner.name, op = timer.op, failures, %error, "a timer failed");
         let mut tx = self.background(owner, timer.org).tx();

@@ -13,17 +13,21 @@ use futures_util::{
     future::{Either, select},
     stream::FuturesUnordered,
 };
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Waiting, longest_pause};
+use super::{COLUMNS, Waiting, longest_pause};
 use crate::{BoxFuture, Host, Result, Value, duties::Duties};
 
-/// Effects that are looked up at once.
-const DUE_MAX: usize = 64;
+/// Effects of a lane that are kept in memory until it has room; the rest stays in the table.
+const WAITING_MAX: usize = 64;
 /// Effects of a plugin that are under way at the same time.
 const AT_ONCE: usize = 128;
 /// Of these, of one kind and one organisation: whoever does not answer them holds up nobody else.
 const AT_ONCE_IN_LANE: usize = 8;
+/// Kept for lanes that have nothing under way, however many others are busy.
+const KEPT: usize = 16;
+/// Effects that are looked up at once: those under way may not be written down as tried yet.
+const DUE_MAX: usize = AT_ONCE + WAITING_MAX;
 /// While some are under way, it is looked so often what has become due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -32,36 +36,41 @@ impl Host {
     pub(super) async fn carry_out(&self, duties: &Duties) -> Result<bool> {
         let (owner, mut lanes) = (&duties.owner, Lanes::default());
         let mut news = FuturesUnordered::<BoxFuture<'_, News>>::new();
+        let mut soon = interval(LOOK_EVERY);
+        soon.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        soon.reset();
         let (mut look, mut looking) = (true, false);
         let (mut any, mut failed) = (false, Ok(()));
         loop {
             let open = failed.is_ok() && !owner.wakes.are_resting();
             while open && let Some(it) = lanes.begin() {
                 any = true;
-                // A lane that is full by now hid what is due in others.
-                look |= lanes.is_full(&it.lane());
                 let (lane, id) = (it.lane(), it.id());
                 let outlet = duties.outlets.get(it.kind.as_str());
                 let deliver = self.deliver(owner, outlet, it);
                 news.push(Box::pin(async move { News::Ended(lane, id, deliver.await) }));
             }
-            if open && look && !looking && lanes.have_room() {
+            look |= lanes.want_more();
+            if open && look && !looking && lanes.can_wait() {
                 (look, looking) = (false, true);
+                lanes.looks();
                 let (sql, args) = self.due(duties, &lanes);
                 news.push(Box::pin(async move {
                     let rows = self.storage().query(&sql, args).await;
                     News::Due(rows.and_then(|rows| rows.iter().map(Waiting::read).collect()))
                 }));
             }
-            let (woken, soon) = (pin!(owner.wakes.outbox.notified()), pin!(sleep(LOOK_EVERY)));
+            let (woken, soon) = (pin!(owner.wakes.outbox.notified()), pin!(soon.tick()));
             match select(news.next(), select(woken, soon)).await {
                 Either::Left((None, _)) => return failed.map(|()| any),
                 Either::Left((Some(News::Ended(lane, id, end)), _)) => {
-                    look |= lanes.end(&lane, &id);
+                    lanes.end(&lane, &id);
                     failed = failed.and(end);
                 }
                 Either::Left((Some(News::Due(due)), _)) => {
                     looking = false;
+                    // What is due first may have hidden what is due in other lanes.
+                    look |= due.as_ref().is_ok_and(|due| due.len() == DUE_MAX);
                     failed = failed.and(due.map(|due| lanes.wait(due)));
                 }
                 Either::Right(_) => look = true,
@@ -75,23 +84,24 @@ impl Host {
         let (now, longest) = (self.now(), longest_pause(&duties.outlets));
         let from = now.saturating_add(longest);
         let mut args: Vec<Value> = vec![duties.owner.name.into(), now.into(), from.into()];
-        let mut sql = "SELECT kind, key, payload, org, intent, failures FROM plugin_outbox
+        let mut sql = format!(
+            "SELECT {COLUMNS} FROM plugin_outbox
              WHERE plugin = $1 AND (retry_at <= $2 OR retry_at > $3)"
-            .to_owned();
-        for (org, kind) in lanes.closed() {
+        );
+        for (org, kind) in &lanes.hidden {
             args.extend([(*org).into(), kind.as_str().into()]);
             sql += &format!(" AND NOT (org = ${} AND kind = ${})", args.len() - 1, args.len());
         }
-        // Those under way may not be written down as tried yet.
-        sql += &format!(" ORDER BY retry_at, kind, key LIMIT {}", DUE_MAX + AT_ONCE);
+        sql += &format!(" ORDER BY retry_at, kind, key LIMIT {DUE_MAX}");
         (sql, args)
     }
 }
 
 /// Whose effects hold up each other only: those of an organisation and of a kind.
 type Lane = (OrgId, String);
-/// What tells an effect in the outbox: its kind, its key, and which one under this key it is.
-type Id = (String, String, String);
+/// What tells an effect in the outbox: its kind and its key. One that takes the place of another
+/// waits until that has come to its end.
+type Id = (String, String);
 
 /// What there is to know while effects are under way.
 enum News {
@@ -107,7 +117,7 @@ impl Waiting {
     }
 
     fn id(&self) -> Id {
-        (self.kind.clone(), self.key.clone(), self.intent.clone())
+        (self.kind.clone(), self.key.clone())
     }
 }
 
@@ -117,39 +127,56 @@ struct Lanes {
     busy: HashMap<Lane, usize>,
     waiting: BTreeMap<Lane, VecDeque<Waiting>>,
     under_way: HashSet<Id>,
+    /// Lanes of which the last look left something out.
+    hidden: HashSet<Lane>,
 }
 
 impl Lanes {
-    fn is_full(&self, lane: &Lane) -> bool {
-        self.busy.get(lane).is_some_and(|&busy| busy >= AT_ONCE_IN_LANE)
+    fn busy(&self, lane: &Lane) -> usize {
+        self.busy.get(lane).copied().unwrap_or_default()
     }
 
-    fn have_room(&self) -> bool {
-        self.under_way.len() < AT_ONCE
+    /// Whether more may be looked up. While there is room, lanes that wait have all something
+    /// under way, so this hides none that has nothing.
+    fn can_wait(&self) -> bool {
+        self.waiting.len() < AT_ONCE
     }
 
-    /// Lanes of which no more is looked up.
-    fn closed(&self) -> impl Iterator<Item = &Lane> {
-        let full = self.busy.keys().filter(|lane| self.is_full(lane));
-        full.chain(self.waiting.keys().filter(|lane| !self.is_full(lane)))
+    /// Leaves lanes that are full, or have something waiting, out of a look.
+    fn looks(&mut self) {
+        let full = self.busy.iter().filter(|(_, busy)| **busy >= AT_ONCE_IN_LANE);
+        self.hidden = full.map(|(lane, _)| lane).chain(self.waiting.keys()).cloned().collect();
+    }
+
+    /// Whether a lane that was left out has room and nothing waiting.
+    fn want_more(&self) -> bool {
+        let wants = |lane| self.busy(lane) < AT_ONCE_IN_LANE && !self.waiting.contains_key(lane);
+        self.hidden.iter().any(wants)
     }
 
     fn wait(&mut self, due: Vec<Waiting>) {
         for it in due {
-            if !self.under_way.contains(&it.id()) {
-                self.waiting.entry(it.lane()).or_default().push_back(it);
+            if self.under_way.contains(&it.id()) {
+                continue;
+            }
+            let waiting = self.waiting.entry(it.lane()).or_default();
+            if waiting.len() < WAITING_MAX {
+                waiting.push_back(it);
+            } else {
+                self.hidden.insert(it.lane());
             }
         }
     }
 
     /// The next effect that has room, as its lane has: of the lane with the fewest under way.
     fn begin(&mut self) -> Option<Waiting> {
-        if !self.have_room() {
-            return None;
-        }
-        let busy = |lane: &Lane| self.busy.get(lane).copied().unwrap_or_default();
-        let lane = self.waiting.keys().min_by_key(|lane| busy(lane))?.clone();
-        if self.is_full(&lane) {
+        let lane = self.waiting.keys().min_by_key(|lane| self.busy(lane))?.clone();
+        let free = AT_ONCE - self.under_way.len();
+        let has_room = match self.busy(&lane) {
+            0 => free > 0,
+            busy => busy < AT_ONCE_IN_LANE && free > KEPT,
+        };
+        if !has_room {
             return None;
         }
         let waiting = self.waiting.get_mut(&lane)?;
@@ -162,8 +189,7 @@ impl Lanes {
         Some(it)
     }
 
-    /// Whether more of this lane has to be looked up.
-    fn end(&mut self, lane: &Lane, id: &Id) -> bool {
+    fn end(&mut self, lane: &Lane, id: &Id) {
         self.under_way.remove(id);
         if let Some(busy) = self.busy.get_mut(lane) {
             *busy -= 1;
@@ -171,6 +197,64 @@ impl Lanes {
                 self.busy.remove(lane);
             }
         }
-        !self.waiting.contains_key(lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_protocol::id::Ulid;
+
+    use super::*;
+
+    fn due(org: u128, number: usize) -> Waiting {
+        Waiting {
+            kind: "shout".to_owned(),
+            key: format!("{org}:{number}"),
+            payload: String::new(),
+            org: OrgId(Ulid(org)),
+            intent: String::new(),
+            failures: 0,
+            cut_off: 0,
+        }
+    }
+
+    fn begin(lanes: &mut Lanes) -> Vec<Waiting> {
+        std::iter::from_fn(|| lanes.begin()).collect()
+    }
+
+    #[test]
+    fn a_busy_lane_is_looked_up_when_nothing_of_it_waits_and_not_after_each_effect() {
+        let mut table: VecDeque<_> = (0..1_000).map(|number| due(1, number)).collect();
+        let (mut lanes, mut running, mut looks) = (Lanes::default(), VecDeque::new(), 0);
+        while !table.is_empty() {
+            if looks == 0 || lanes.want_more() {
+                looks += 1;
+                lanes.looks();
+                lanes.wait(table.iter().take(DUE_MAX).cloned().collect());
+            }
+            running.extend(begin(&mut lanes));
+            assert_eq!(running.len(), AT_ONCE_IN_LANE.min(table.len()), "it is never idle");
+            let ended: Waiting = running.pop_front().unwrap();
+            lanes.end(&ended.lane(), &ended.id());
+            table.retain(|it| it.key != ended.key);
+        }
+        assert!(looks <= 1_000 / WAITING_MAX + 1, "{looks}");
+    }
+
+    #[test]
+    fn lanes_that_have_nothing_under_way_have_room_beside_all_that_are_busy() {
+        let mut lanes = Lanes::default();
+        for org in 1..=20 {
+            lanes.wait((0..20).map(|number| due(org, number)).collect());
+        }
+        assert_eq!(begin(&mut lanes).len(), AT_ONCE - KEPT);
+        lanes.wait((21..=60).map(|org| due(org, 0)).collect());
+        let begun = begin(&mut lanes);
+        assert_eq!(begun.len(), KEPT);
+        assert!(begun.iter().all(|it| it.org.0.0 > 20));
+        assert!(lanes.begin().is_none() && lanes.can_wait());
+        // As soon as one ends another one has its place, whoever it was of.
+        lanes.end(&due(1, 0).lane(), &due(1, 0).id());
+        assert_eq!(lanes.begin().unwrap().org, OrgId(Ulid(37)));
     }
 }

@@ -36,6 +36,7 @@ pub struct World {
 pub enum Fault {
     Refuse,
     Busy,
+    Raced,
     Panic,
     Hang,
 }
@@ -58,6 +59,7 @@ impl World {
             None => Ok(()),
             Some(Fault::Refuse) => Err(Error::new(ErrorCode::Conflict, format!("not {text}"))),
             Some(Fault::Busy) => Err(Error::new(ErrorCode::Busy, "try again later")),
+            Some(Fault::Raced) => Err(Error::raced()),
             Some(Fault::Panic) => panic!("over {text}"),
             Some(Fault::Hang) => std::future::pending().await,
         }

@@ -129,6 +129,20 @@ async fn a_timer_that_fails_or_panics_harms_no_other_and_is_put_aside() {
 }
 
 #[tokio::test]
+async fn a_call_that_loses_every_race_is_made_when_it_wins_one() {
+    let (kit, world) = ledger().await;
+    world.breaks("slow", Fault::Raced);
+    call(&kit, plan("slow", now(&kit), "slow")).await.unwrap();
+    for _ in 0..20 {
+        pass(&kit, 60_000).await;
+    }
+    assert_eq!(count(&kit, "plugin_dead").await, 0);
+    world.mends();
+    pass(&kit, 1_000).await;
+    assert_eq!(rows(&kit, "fired").await, ["slow"], "it is tried each second");
+}
+
+#[tokio::test]
 async fn a_timer_that_hangs_is_cut_off_and_holds_up_no_other() {
     let (kit, world) = ledger().await;
     world.breaks("hangs", Fault::Hang);
