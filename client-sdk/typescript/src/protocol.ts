@@ -1754,7 +1754,17 @@ export interface DingDeputyFound {
   /** Who stands in for this person; absent, nobody. */
   deputy?: DingDeputy
   /** For whom this person stands in now or will, at most 100. */
-  stands_in_for: UserId[]
+  stands_in_for: DingAbsence[]
+}
+
+/** Somebody for whom another stands in, and when. */
+export interface DingAbsence {
+  /** From when on, in milliseconds since the epoch; absent, at once. */
+  from?: number
+  /** Until when, in milliseconds since the epoch; absent, until somebody says otherwise. */
+  until?: number
+  /** For whom. */
+  user: UserId
 }
 
 /** Who stands in for somebody, and when. */

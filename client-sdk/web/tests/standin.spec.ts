@@ -18,6 +18,7 @@ test('who stands in for somebody is named with the days, and can be taken back',
   await section.getByLabel('First day').fill(first)
   await section.getByLabel('Last day').fill(last)
   await section.getByRole('button', { name: 'Save who stands in' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Saved' })).toBeVisible()
   // What is saved is what a page shows that is opened anew.
   await expect(section.getByLabel('Last day')).toHaveValue(last)
   await page.reload()
@@ -33,6 +34,30 @@ test('who stands in for somebody is named with the days, and can be taken back',
   await picked.getByRole('button').click()
   await section.getByRole('button', { name: 'Save who stands in' }).click()
   await expect(section.getByRole('button', { name: 'Save who stands in' })).toHaveCount(0)
+})
+
+test('nobody stands in for themselves, and an end that is too far is told at its field', async ({
+  open,
+}) => {
+  const page = await open('erin', { ...PHONE, path: '/settings' })
+  const heading = page.getByRole('heading', { name: 'Who stands in for me' })
+  const section = page.locator('section').filter({ has: heading })
+  const choose = async (letters: string) => {
+    await section.getByRole('combobox', { name: 'Stands in' }).fill(letters)
+    await section.getByRole('option').first().click()
+  }
+  const save = section.getByRole('button', { name: 'Save who stands in' })
+  await choose('erin')
+  await save.click()
+  await expect(section.getByRole('alert')).toHaveText(/Nobody stands in for themselves/)
+  await section.getByRole('group', { name: 'Stands in' }).getByRole('button').click()
+  await choose('gigi')
+  await expect(section.getByRole('alert')).toHaveCount(0)
+  await section.getByLabel('Last day').fill(days(400))
+  await save.click()
+  await expect(section.getByRole('alert')).toHaveText(/within a year/)
+  await expect(section.getByLabel('Last day')).toBeFocused()
+  await page.screenshot({ path: join(PICTURES, 'standin-wrong-390.png') })
 })
 
 test('who administers names who stands in for somebody, who sees it', async ({ open, company }) => {
@@ -54,7 +79,7 @@ test('who administers names who stands in for somebody, who sees it', async ({ o
   const seen = bob.locator('section').filter({ has: own })
   await expect(seen.getByRole('group', { name: 'Stands in' })).toContainText('Gigi Ng')
   await page.goto(`/admin/people/${await company.user('gigi')}`)
-  await expect(page.getByText(/^Stands in for .*Bob Wong/)).toBeVisible()
+  await expect(page.getByText(/^Stands in for .*Bob Wong.*Until \d/)).toBeVisible()
   await company.as('frank', 'ding.deputy.set', { user })
 })
 

@@ -186,7 +186,20 @@ pub struct DeputyFound {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deputy: Option<Deputy>,
     /// For whom this person stands in now or will, at most 100.
-    pub stands_in_for: Vec<UserId>,
+    pub stands_in_for: Vec<Absence>,
+}
+
+/// Somebody for whom another stands in, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Absence {
+    /// For whom.
+    pub user: UserId,
+    /// From when on, in milliseconds since the epoch; absent, at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// Until when, in milliseconds since the epoch; absent, until somebody says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
 }
 
 /// `ding.deputy.set`.

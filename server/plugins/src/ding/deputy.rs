@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use carillon_plugin::{Audited, Ctx, Error, Result, Row, Value};
 use carillon_protocol::{
     OrgId, UserId,
-    ding::{Deputy, DeputyFound, Done, GetDeputy, SetDeputy},
+    ding::{Absence, Deputy, DeputyFound, Done, GetDeputy, SetDeputy},
     operation::ADMIN,
 };
 
@@ -68,12 +68,14 @@ pub(super) async fn get(ctx: Ctx, args: GetDeputy) -> Result<DeputyFound> {
     let (user, org) = subject(&ctx, args.user).await?;
     let deputy = load(&ctx, org, &BTreeSet::from([user])).await?.remove(&user);
     let sql = format!(
-        "SELECT user_id FROM ding_deputy
+        "SELECT user_id, from_at, until_at FROM ding_deputy
          WHERE deputy = $1 AND org = $2 AND (until_at IS NULL OR until_at > $3)
          ORDER BY user_id LIMIT {SHOWN}"
     );
     let rows = ctx.query(&sql, [user.into(), org.into(), ctx.now().into()]).await?;
-    let stands_in_for = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let absence =
+        |row: &Row| Ok(Absence { user: row.get(0)?, from: row.get(1)?, until: row.get(2)? });
+    let stands_in_for = rows.iter().map(absence).collect::<Result<_>>()?;
     let is_over = |it: &Deputy| it.until.is_some_and(|until| until <= ctx.now());
     Ok(DeputyFound { deputy: deputy.filter(|it| !is_over(it)), stands_in_for })
 }

@@ -8,8 +8,8 @@ use carillon_plugin::{
         Channel::{App, Push, Sms},
         DingId, ErrorCode, UserId,
         ding::{
-            Confirm, CreateDuty, Deputy, GetDeputy, Outcome, Recall, Rota, SetDeputy, Simulate,
-            State, Turn, Which,
+            Absence, Confirm, CreateDuty, Deputy, GetDeputy, Outcome, Recall, Rota, SetDeputy,
+            Simulate, State, Turn, Which,
             Whom::{self, Manager, ManagerAbove, OnDuty, Recipient},
         },
         import, notify, org,
@@ -254,7 +254,8 @@ async fn who_stands_in_is_called_while_they_do_and_else_the_manager() {
     let deputy = Deputy { until, ..stands_in(world.dan.user) };
     world.call(world.bob, SetDeputy { user: None, deputy: Some(deputy) }).await.unwrap();
     let found = world.call(world.dan, GetDeputy::default()).await.unwrap();
-    assert_eq!((found.deputy, found.stands_in_for), (None, vec![world.bob.user]));
+    let absence = Absence { user: world.bob.user, from: None, until };
+    assert_eq!((found.deputy, found.stands_in_for), (None, vec![absence]));
     let send = || {
         let mut send = alert_to([world.bob.user].into_iter());
         send.policy = Some(policy);
