@@ -45,6 +45,23 @@ impl Rules {
     }
 }
 
+/// What is settled anew of the rules of a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RulesChange {
+    /// Who writes messages that mention everybody; absent, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mention_all: Option<Callers>,
+    /// Who sends alerts to everybody, or to everybody who has not read a message; absent, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ding_all: Option<Callers>,
+}
+
+impl From<Rules> for RulesChange {
+    fn from(rules: Rules) -> RulesChange {
+        RulesChange { mention_all: Some(rules.mention_all), ding_all: Some(rules.ding_all) }
+    }
+}
+
 /// `conv.rules.set`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SetRules {
@@ -52,7 +69,7 @@ pub struct SetRules {
     pub conv: ConvId,
     /// What holds from now on, as far as the organisation allows it.
     #[serde(deserialize_with = "field::named")]
-    pub rules: Rules,
+    pub rules: RulesChange,
 }
 
 /// `conv.limits.get`.

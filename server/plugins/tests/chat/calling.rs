@@ -3,8 +3,8 @@
 use carillon_protocol::{
     ConvId, ErrorCode, UserId,
     conv::{
-        Audience, Callers, GetLimits, History, List, Open, Rules, RulesChangedData, SetLimits,
-        SetRules, kind,
+        Audience, Callers, GetLimits, History, List, Open, Rules, RulesChange, RulesChangedData,
+        SetLimits, SetRules, kind,
     },
     limits::MENTIONS_MAX,
     msg::{Body, Send, SentData, kind as message},
@@ -98,7 +98,7 @@ async fn where_only_the_owner_calls_everybody_a_member_is_told_so_and_nothing_is
     assert_eq!(alerted(&world, world.bob, conv, None).await.unwrap(), 3);
     assert_eq!(alerted(&world, world.bob, conv, Some(seq)).await.unwrap(), 2);
 
-    let set = SetRules { conv, rules: OWNERS };
+    let set = SetRules { conv, rules: OWNERS.into() };
     let done = world.call(world.amy, set.clone()).await.unwrap().seq;
     assert_eq!(world.call(world.amy, set).await.unwrap().seq, done, "nothing new");
     let world = {
@@ -126,7 +126,7 @@ async fn where_only_the_owner_calls_everybody_a_member_is_told_so_and_nothing_is
     world.call(world.amy, to_all(conv)).await.unwrap();
     assert_eq!(alerted(&world, world.amy, conv, None).await.unwrap(), 3);
 
-    let open = SetRules { conv, rules: OPEN };
+    let open = SetRules { conv, rules: OPEN.into() };
     world.call(world.amy, open).await.unwrap();
     world.call(world.bob, to_all(conv)).await.unwrap();
     assert_eq!(alerted(&world, world.bob, conv, Some(seq)).await.unwrap(), 2);
@@ -137,11 +137,11 @@ async fn each_right_is_settled_by_itself() {
     let world = World::new().await;
     let conv = world.group(&[world.bob], History::All).await;
     let rules = Rules { mention_all: Callers::Owners, ..OPEN };
-    world.call(world.amy, SetRules { conv, rules }).await.unwrap();
+    world.call(world.amy, SetRules { conv, rules: rules.into() }).await.unwrap();
     assert_eq!(code(world.call(world.bob, to_all(conv)).await), ErrorCode::Forbidden);
     assert_eq!(alerted(&world, world.bob, conv, None).await.unwrap(), 2);
     let rules = Rules { ding_all: Callers::Owners, ..OPEN };
-    world.call(world.amy, SetRules { conv, rules }).await.unwrap();
+    world.call(world.amy, SetRules { conv, rules: rules.into() }).await.unwrap();
     world.call(world.bob, to_all(conv)).await.unwrap();
     assert_eq!(code(alerted(&world, world.bob, conv, None).await), ErrorCode::Forbidden);
 }
@@ -150,7 +150,7 @@ async fn each_right_is_settled_by_itself() {
 async fn only_the_owner_settles_it_and_only_of_a_group() {
     let world = World::new().await;
     let conv = world.group(&[world.bob], History::All).await;
-    let set = async |who, conv| world.call(who, SetRules { conv, rules: OWNERS }).await;
+    let set = async |who, conv| world.call(who, SetRules { conv, rules: OWNERS.into() }).await;
     assert_eq!(code(set(world.bob, conv).await), ErrorCode::Forbidden);
     assert_eq!(code(set(world.zoe, conv).await), ErrorCode::NotFound);
     let direct = world.call(world.amy, Open { user: world.bob.user }).await.unwrap().conv;
@@ -178,6 +178,16 @@ async fn what_the_organisation_forbids_no_group_allows_until_it_is_lifted() {
     world.call(world.amy, to_all(conv)).await.unwrap();
     let direct = world.call(world.amy, Open { user: world.bob.user }).await.unwrap().conv;
     world.call(world.bob, to_all(direct)).await.unwrap();
+
+    // What an owner settles meanwhile is what the owner changes, and not what is limited.
+    let ding_all = Some(Callers::Owners);
+    let rules = RulesChange { ding_all, ..<_>::default() };
+    world.call(world.amy, SetRules { conv, rules }).await.unwrap();
+    limit(boss, OPEN).await.unwrap();
+    let own = Rules { ding_all: Callers::Owners, ..OPEN };
+    assert_eq!(world.summary(world.bob, conv).await.rules, own);
+    world.call(world.amy, SetRules { conv, rules: OPEN.into() }).await.unwrap();
+    limit(boss, OWNERS).await.unwrap();
 
     // Another organisation has its own.
     assert_eq!(world.call(world.zoe, GetLimits {}).await.unwrap(), OPEN);
