@@ -33,7 +33,8 @@ pub enum State {
     Expired,
     /// The sender took it back.
     Recalled,
-    /// The recipient left the organisation before answering.
+    /// The recipient left the organisation before answering, or was out of the sender's reach when
+    /// a planned alert began.
     Withdrawn,
 }
 

@@ -105,7 +105,7 @@ pub struct Tally {
     pub expired: u32,
     /// Taken back.
     pub recalled: u32,
-    /// Left the organisation.
+    /// Left the organisation, or was out of the sender's reach when a planned alert began.
     pub withdrawn: u32,
 }
 

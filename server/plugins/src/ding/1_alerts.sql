@@ -27,7 +27,9 @@ CREATE TABLE ding_alert (
     -- What it has cost, in hundredths.
     cost BIGINT NOT NULL,
     -- The position, in the order of commits, at which it was sent.
-    pos BIGINT NOT NULL
+    pos BIGINT NOT NULL,
+    -- The conversations of which it is for everybody, or for who has not read something: JSON.
+    convs TEXT NOT NULL
 );
 CREATE INDEX ding_alert_user ON ding_alert (user_id, id);
 CREATE INDEX ding_alert_begins ON ding_alert (org, begins_at);

@@ -5,12 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_plugin::{Caller, Ctx, Error, Result, Tx, Value};
+use carillon_plugin::{Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
     DingId, ErrorCode, Topic, UserId,
     ding::{
-        Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, Policy, ReachedData, State,
-        Whom, kind,
+        Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, ReachedData, Whom, kind,
     },
 };
 
@@ -19,21 +18,15 @@ use super::{
     expire, gather, instead,
     ladder::{Climb, Rung, Waiting},
     plan::{Place, Plan, Spent, Try},
-    recall,
+    planned,
     revision::json,
-    rights,
-    rows::{self, Alert, RECIPIENT, Recipient, place, topic, word},
-    settings,
+    rows::{self, Alert, RECIPIENT, Recipient, topic, word},
     simulate::LAST,
 };
 
 /// Recipients of one transaction: few enough that nobody else's commit waits for long, many enough
 /// that 5,000 are shown an alert within seconds.
 pub(super) const PAGE: usize = 200;
-/// How far ahead an alert is planned whose sender is looked at again.
-const PLANNED_MS: i64 = 60_000;
-/// An alert's id says in its first bits when it was sent.
-const ULID_RANDOM_BITS: u32 = 80;
 /// Pages of one call, so that other alerts have their turn.
 const PAGES_MAX: usize = 4;
 
@@ -77,8 +70,7 @@ async fn page(ctx: &Ctx, ding: DingId) -> Result<bool> {
         return Ok(false);
     }
     let now = ctx.now();
-    if let Some(why) = refused(ctx, &alert).await? {
-        recall::refuse(ctx, &alert, &why).await?;
+    if !planned::may_begin(ctx, &alert).await? {
         return Ok(false);
     }
     if alert.confirm_by.is_some_and(|by| by <= now) {
@@ -98,28 +90,6 @@ async fn page(ctx: &Ctx, ding: DingId) -> Result<bool> {
     step.set_timer(is_full).await?;
     ctx.commit(step.tx).await?;
     Ok(is_full)
-}
-
-/// Why an alert that was planned may not begin: its sender has left since, or may not send it any
-/// more.
-async fn refused(ctx: &Ctx, alert: &Alert) -> Result<Option<Error>> {
-    let sent_at = (alert.ding.0.0 >> ULID_RANDOM_BITS) as i64;
-    if alert.turn > 0 || alert.begins_at - sent_at < PLANNED_MS {
-        return Ok(None);
-    }
-    // Who left meanwhile is out of everybody's reach, and no reason to keep it from the others.
-    let sql = "SELECT user_id FROM ding_recipient WHERE ding = $1 AND state < $2";
-    let rows = ctx.query(sql, [alert.ding.into(), place(State::Confirmed)]).await?;
-    let to: Vec<UserId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-    let by = Caller::on_behalf_of(alert.by, alert.org);
-    let settings = settings::load(ctx, alert.org).await?;
-    let (policy, builtin, rules) = (alert.policy, None, alert.rules.clone());
-    let policy = Policy { policy, builtin, rules };
-    match rights::check(ctx, by, &settings, &policy, alert.urgent, &to).await {
-        Ok(()) => Ok(None),
-        Err(error) if error.code() == ErrorCode::Forbidden => Ok(Some(error)),
-        Err(error) => Err(error),
-    }
 }
 
 /// Whose ladder is to go on by now, the first of them.

@@ -49,23 +49,25 @@ fn read(row: &Row) -> Result<Deputy> {
     Ok(Deputy { deputy: row.get(1)?, from: row.get(2)?, until: row.get(3)? })
 }
 
-/// Whom a call is about, and their organisation. About others it is made by who administers.
-async fn subject(ctx: &Ctx, user: Option<UserId>) -> Result<(UserId, OrgId)> {
+/// Whom a call is about. About others it is made by who administers, under the rules as they are.
+async fn subject(ctx: &Ctx, user: Option<UserId>) -> Result<(UserId, Option<Rules>)> {
     let caller = ctx.caller();
     let user = user.unwrap_or(caller.user);
+    let mut rules = None;
     if user != caller.user {
         if !caller.may(ADMIN) {
             return Err(Error::denied("whoever says it for others needs the scope `admin`"));
         }
-        Rules::permitted(ctx).await?;
+        rules = Some(Rules::permitted(ctx).await?);
     }
     audience::all_are_here(ctx, caller.org, &[user], |_| "user".to_owned()).await?;
-    Ok((user, caller.org))
+    Ok((user, rules))
 }
 
 /// `ding.deputy.get`.
 pub(super) async fn get(ctx: Ctx, args: GetDeputy) -> Result<DeputyFound> {
-    let (user, org) = subject(&ctx, args.user).await?;
+    let org = ctx.caller().org;
+    let (user, _) = subject(&ctx, args.user).await?;
     let deputy = load(&ctx, org, &BTreeSet::from([user])).await?.remove(&user);
     let sql = format!(
         "SELECT user_id, from_at, until_at FROM ding_deputy
@@ -82,7 +84,8 @@ pub(super) async fn get(ctx: Ctx, args: GetDeputy) -> Result<DeputyFound> {
 
 /// `ding.deputy.set`: alerts that are under way go by it from their next step on.
 pub(super) async fn set(ctx: Ctx, args: SetDeputy) -> Result<Done> {
-    let (user, org) = subject(&ctx, args.user).await?;
+    let org = ctx.caller().org;
+    let (user, rules) = subject(&ctx, args.user).await?;
     if let Some(deputy) = &args.deputy {
         check(&ctx, user, deputy)?;
         let place = |_| "deputy.deputy".to_owned();
@@ -93,6 +96,9 @@ pub(super) async fn set(ctx: Ctx, args: SetDeputy) -> Result<Done> {
         return Ok(Done {});
     }
     let mut tx = ctx.tx();
+    if let Some(rules) = rules {
+        rules.hold(&mut tx);
+    }
     match args.deputy {
         Some(Deputy { deputy, from, until }) => tx.run(
             "INSERT INTO ding_deputy (user_id, org, deputy, from_at, until_at)

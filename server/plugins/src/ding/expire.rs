@@ -73,13 +73,19 @@ pub(super) async fn ended(
     Ok(())
 }
 
-/// Takes out recipients who are not in the organisation any more.
+/// Takes out recipients who are not in the organisation any more, and says so.
 pub(super) async fn withdraw(
     ctx: &Ctx,
     tx: &mut Tx,
     alert: &Alert,
     users: &[UserId],
 ) -> Result<()> {
+    take_out(ctx, tx, alert, users);
+    ended(ctx, tx, alert, users, State::Withdrawn).await
+}
+
+/// Takes out recipients.
+pub(super) fn take_out(ctx: &Ctx, tx: &mut Tx, alert: &Alert, users: &[UserId]) {
     tx.run_rows(
         format!(
             "UPDATE ding_recipient SET state = {}, at = {}, next_at = NULL, waiting = NULL,
@@ -91,5 +97,4 @@ pub(super) async fn withdraw(
         ),
         users.iter().map(|&user| vec![alert.ding.into(), user.into()]).collect(),
     );
-    ended(ctx, tx, alert, users, State::Withdrawn).await
 }

@@ -71,15 +71,16 @@ pub(super) async fn plan(
     }
     let strangers = others.into_iter().filter(|user| !people.contains_key(user)).collect();
     people.extend(audience::people(ctx, org, &strangers).await?);
+    let quiet = match (urgent, rules.quiet.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, true) => settings.quiet.iter().cloned().collect(),
+        (false, false) => rules.quiet.clone(),
+    };
     let mut plan = Plan {
         sender: by,
         starts_at: begins_at,
         ladder: Ladder::new(&rules.steps),
-        quiet: match (urgent, rules.quiet.is_empty()) {
-            (true, _) => Vec::new(),
-            (false, true) => settings.quiet.iter().cloned().collect(),
-            (false, false) => rules.quiet.clone(),
-        },
+        quiet: quiet.into(),
         people,
         rotas,
         deputies,

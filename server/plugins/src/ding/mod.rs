@@ -30,6 +30,7 @@ mod list;
 mod listen;
 mod outcome;
 mod plan;
+mod planned;
 mod policy;
 mod quiet;
 mod recall;

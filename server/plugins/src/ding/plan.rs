@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_protocol::{
     UserId,
-    ding::{Channel, Deputy, Planned, Quiet, Skip, Whom},
+    ding::{Channel, Deputy, Planned, Skip, Whom},
     notify::{Reachable, Reached},
 };
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ use super::{
     deputy,
     duty::Rotas,
     ladder::{Climb, Due, Ladder, day, is_noisy},
-    quiet::Hours,
+    quiet::{Calm, Hours},
 };
 
 /// Where somebody is left in peace of whom nothing is known: they are not reached anyway.
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     pub starts_at: i64,
     pub ladder: Ladder,
     /// The quiet hours; none if they are passed over.
-    pub quiet: Vec<Quiet>,
+    pub quiet: Calm,
     /// Recipients, and who may be called instead of them.
     pub people: BTreeMap<UserId, Person>,
     pub rotas: Rotas,
@@ -139,7 +139,7 @@ impl Plan {
 
     fn hours(&self, user: UserId) -> Hours<'_> {
         let tz = self.people.get(&user).map_or(NOWHERE, |person| &person.tz);
-        Hours { quiet: &self.quiet, tz }
+        Hours { calm: &self.quiet, tz }
     }
 
     /// Until when something waits by itself. Whoever is on duty is not left in peace.

@@ -128,7 +128,7 @@ pub(super) async fn create(ctx: Ctx, args: CreatePolicy) -> Result<Decision<Poli
         let msg = format!("there are at most {DING_POLICIES_MAX} policies; remove one first");
         return Err(Error::conflict(msg));
     }
-    let ladder = checked(&ctx, &others, args.rules).await?;
+    let ladder = checked(&ctx, (&others, None), args.rules).await?;
     let policy = PolicyId(ctx.new_id());
     let mut tx = rules.tx(&ctx, changed(policy));
     tx.run(
@@ -151,7 +151,7 @@ pub(super) async fn update(ctx: Ctx, args: UpdatePolicy) -> Result<Done> {
     let rules = Rules::permitted(&ctx).await?;
     let mut others = own(&ctx, rules.org).await?;
     let before = take(&mut others, args.policy)?;
-    let ladder = checked(&ctx, &others, args.rules).await?;
+    let ladder = checked(&ctx, (&others, Some(&before.rules)), args.rules).await?;
     if ladder == before.rules {
         return Ok(Done {});
     }
@@ -193,8 +193,13 @@ fn take(own: &mut Vec<Policy>, policy: PolicyId) -> Result<Policy> {
     Ok(own.swap_remove(at))
 }
 
-/// What a policy may say, as it is kept.
-async fn checked(ctx: &Ctx, others: &[Policy], mut ladder: Ladder) -> Result<Ladder> {
+/// What a policy may say, as it is kept, beside the others of the organisation and after what it
+/// said before.
+async fn checked(
+    ctx: &Ctx,
+    (others, before): (&[Policy], Option<&Ladder>),
+    mut ladder: Ladder,
+) -> Result<Ladder> {
     ladder.name = name("rules.name", &ladder.name)?;
     if others.iter().any(|it| it.rules.name == ladder.name) {
         let msg = "there is a policy of this name; choose another one";
@@ -226,7 +231,9 @@ async fn checked(ctx: &Ctx, others: &[Policy], mut ladder: Ladder) -> Result<Lad
         }
     }
     check_quiet(&ladder)?;
-    settings::check_roles(ctx, &[("rules.overriders", &ladder.overriders)]).await?;
+    let overriders = before.map_or(&[][..], |before| &before.overriders);
+    let named = (overriders, &*ladder.overriders);
+    settings::check_roles(ctx, "rules.overriders", named).await?;
     all_are_there(ctx, &ladder.steps).await?;
     Ok(ladder)
 }

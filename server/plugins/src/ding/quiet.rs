@@ -1,5 +1,10 @@
 //! Quiet hours: when people are left in peace, by the clock on their wall.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use carillon_plugin::{Error, Result};
 use carillon_protocol::ding::Quiet;
 use jiff::{
@@ -14,11 +19,32 @@ const WEEK_MIN: usize = 7 * DAY_MIN as usize;
 /// Hours that follow each other without a pause: those of a policy, on each day of a week.
 const CHAIN_MAX: usize = 49;
 
+/// A moment's day by the clock of UTC, which finds what is remembered without a conversion.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The quiet hours that a plan keeps. When they begin and end somewhere is found out once a day and
+/// zone: thousands of people are in few zones, and each of their tries asks.
+#[derive(Debug, Default)]
+pub(super) struct Calm {
+    hours: Vec<Quiet>,
+    /// By zone and day; as many as a plan goes through.
+    known: Mutex<HashMap<String, HashMap<i64, Spans>>>,
+}
+
+/// The beginnings and ends of quiet hours that touch a day, each end with all that follow.
+type Spans = Vec<(i64, i64)>;
+
+impl From<Vec<Quiet>> for Calm {
+    fn from(hours: Vec<Quiet>) -> Calm {
+        Calm { hours, known: <_>::default() }
+    }
+}
+
 /// When somebody is left in peace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hours<'a> {
-    /// None, never.
-    pub quiet: &'a [Quiet],
+    /// The quiet hours.
+    pub calm: &'a Calm,
     /// Where they are.
     pub tz: &'a TimeZone,
 }
@@ -27,9 +53,37 @@ impl Hours<'_> {
     /// The end of the quiet hours that this moment is in, if it is in any; where others begin by
     /// then, theirs.
     pub(super) fn until(&self, at: i64) -> Option<i64> {
+        if self.calm.hours.is_empty() {
+            return None;
+        }
+        let Some(zone) = self.tz.iana_name() else { return self.chain(at) };
+        let day = at.div_euclid(DAY_MS);
+        let mut known = self.calm.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let days = match known.get_mut(zone) {
+            Some(days) => days,
+            None => known.entry(zone.to_owned()).or_default(),
+        };
+        let spans = days.entry(day).or_insert_with(|| self.spans(day));
+        spans.iter().find(|(begin, end)| (*begin..*end).contains(&at)).map(|(_, end)| *end)
+    }
+
+    /// The quiet hours that touch a day of UTC.
+    fn spans(&self, day: i64) -> Spans {
+        let (from, to) = (day * DAY_MS, (day + 1) * DAY_MS);
+        let date = |at| Some(self.tz.to_datetime(Timestamp::from_millisecond(at).ok()?).date());
+        let (Some(first), Some(last)) = (date(from), date(to)) else { return Vec::new() };
+        let dates = (first - 1.days()).series(1.days()).take_while(|date| *date <= last + 1.days());
+        let each = dates.flat_map(|date| self.calm.hours.iter().map(move |it| (date, it)));
+        let spans = each.filter_map(|(date, quiet)| self.span(quiet, date));
+        let spans = spans.filter(|(begin, end)| *begin < to && from < *end);
+        spans.map(|(begin, end)| (begin, self.chain(end).unwrap_or(end))).collect()
+    }
+
+    /// The end of the hours that a moment is in and of all that follow them.
+    fn chain(&self, at: i64) -> Option<i64> {
         let mut end = at;
         for _ in 0..CHAIN_MAX {
-            let ends = self.quiet.iter().filter_map(|quiet| self.end_of(quiet, end));
+            let ends = self.calm.hours.iter().filter_map(|quiet| self.end_of(quiet, end));
             let Some(later) = ends.max() else { break };
             end = later;
         }
@@ -42,16 +96,20 @@ impl Hours<'_> {
         let today = self.tz.to_datetime(Timestamp::from_millisecond(at).ok()?).date();
         (-1i64..=1).find_map(|days| {
             let first = today.checked_add(days.days()).ok()?;
-            let weekday = first.weekday().to_monday_one_offset().unsigned_abs();
-            if !quiet.days.is_empty() && !quiet.days.contains(&weekday) {
-                return None;
-            }
-            let nights = i64::from(quiet.until_min <= quiet.from_min);
-            let last = first.checked_add(nights.days()).ok()?;
-            let (begin, end) =
-                (self.moment(first, quiet.from_min)?, self.moment(last, quiet.until_min)?);
+            let (begin, end) = self.span(quiet, first)?;
             (begin..end).contains(&at).then_some(end)
         })
+    }
+
+    /// When they begin and end that begin on this day, if any do.
+    fn span(&self, quiet: &Quiet, first: Date) -> Option<(i64, i64)> {
+        let weekday = first.weekday().to_monday_one_offset().unsigned_abs();
+        if !quiet.days.is_empty() && !quiet.days.contains(&weekday) {
+            return None;
+        }
+        let nights = i64::from(quiet.until_min <= quiet.from_min);
+        let last = first.checked_add(nights.days()).ok()?;
+        Some((self.moment(first, quiet.from_min)?, self.moment(last, quiet.until_min)?))
     }
 
     /// When the clock shows this: for the first time, or where it never does, when it is put
@@ -103,6 +161,8 @@ pub(super) fn leave_time(quiet: &[Quiet]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     fn at(moment: &str) -> i64 {
@@ -112,7 +172,8 @@ mod tests {
     /// When somebody somewhere is left in peace until, as the clock there and its offset say.
     fn until(zone: &str, quiet: &[Quiet], moment: &str) -> Option<String> {
         let tz = TimeZone::get(zone).unwrap();
-        let end = Hours { quiet, tz: &tz }.until(at(moment))?;
+        let calm = Calm::from(quiet.to_vec());
+        let end = Hours { calm: &calm, tz: &tz }.until(at(moment))?;
         let end = Timestamp::from_millisecond(end).unwrap().to_zoned(tz);
         Some(end.strftime("%a %H:%M%:z").to_string())
     }
@@ -187,6 +248,46 @@ mod tests {
         let friday = [hours(22 * 60, 7 * 60, &[5])];
         assert_eq!(until(zone, &friday, "2026-11-27T20:00Z").as_deref(), Some("Sat 07:00+08:00"));
         assert_eq!(until(zone, &friday, "2026-11-26T20:00Z"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_of_a_day_is_what_its_moments_come_to(
+            quiet in vec((0..DAY_MIN, 0..DAY_MIN, vec(1u8..=7, 0..3)), 1..5),
+            zone in select(vec![
+                "Asia/Hong_Kong",
+                "Europe/London",
+                "America/New_York",
+                "America/Havana",
+                "Australia/Lord_Howe",
+                "Pacific/Apia",
+            ]),
+            // The year in which each of these puts its clock forward and back.
+            moments in vec(0..525_600i64, 1..30),
+        ) {
+            let hours = quiet.into_iter().map(|(from, until, days)| hours(from, until, &days));
+            let (tz, calm) = (TimeZone::get(zone).unwrap(), Calm::from(hours.collect::<Vec<_>>()));
+            let hours = Hours { calm: &calm, tz: &tz };
+            for minute in moments {
+                let at = at("2026-01-01T00:00Z") + minute * 60_000;
+                prop_assert_eq!(hours.until(at), hours.chain(at), "{}", minute);
+            }
+        }
+    }
+
+    #[test]
+    fn each_day_of_a_zone_is_looked_at_once_however_often_it_is_asked_for() {
+        let calm = Calm::from(vec![hours(22 * 60, 7 * 60, &[])]);
+        let start = at("2026-11-23T00:00Z");
+        for zone in ["Asia/Hong_Kong", "Europe/London"] {
+            let tz = TimeZone::get(zone).unwrap();
+            for minute in 0..3 * i64::from(DAY_MIN) {
+                Hours { calm: &calm, tz: &tz }.until(start + minute * 60_000);
+            }
+        }
+        let known = calm.known.lock().unwrap();
+        let days: Vec<usize> = known.values().map(HashMap::len).collect();
+        assert_eq!(days, [3, 3]);
     }
 
     #[test]

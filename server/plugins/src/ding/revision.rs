@@ -34,13 +34,18 @@ impl Rules {
     /// what it changes.
     pub(super) fn tx(&self, ctx: &Ctx, changed: RulesChangedData) -> Tx {
         let mut tx = ctx.tx();
+        self.hold(&mut tx);
+        tx.emit(Topic::Org(self.org), kind::RULES_CHANGED, &changed);
+        tx
+    }
+
+    /// Undoes a transaction if anybody else changed something since.
+    pub(super) fn hold(&self, tx: &mut Tx) {
         tx.run_one(
             "INSERT INTO ding_rules (org, rev) VALUES ($1, $2 + 1)
              ON CONFLICT (org) DO UPDATE SET rev = $2 + 1 WHERE ding_rules.rev = $2",
             [self.org.into(), self.rev.into()],
         );
-        tx.emit(Topic::Org(self.org), kind::RULES_CHANGED, &changed);
-        tx
     }
 }
 

@@ -12,15 +12,25 @@ use jiff::Timestamp;
 
 use super::audience;
 
-/// Refuses an alert that its sender may not send.
+/// How many of the recipients the sender must be allowed to alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// All of them: somebody chooses them now.
+    All,
+    /// Any: they were chosen earlier, and who is out of reach since is left out.
+    Any,
+}
+
+/// Those of the recipients whom the sender may alert. Refused, if these are too few, or if the
+/// sender may not send such an alert to anybody.
 pub(super) async fn check(
     ctx: &Ctx,
     by: Caller,
     settings: &Settings,
     policy: &Policy,
     urgent: bool,
-    to: &[UserId],
-) -> Result<()> {
+    (to, need): (&[UserId], Need),
+) -> Result<Vec<UserId>> {
     let sender = member(ctx, by).await?;
     let overrides =
         [&settings.overriders, &policy.rules.overriders].iter().any(|it| has_any(&sender, it));
@@ -33,23 +43,23 @@ pub(super) async fn check(
         return Err(Error::denied(msg).field("policy"));
     }
     if settings.reach == Reach::Everybody || has_any(&sender, &settings.senders) {
-        return Ok(());
+        return Ok(to.to_vec());
     }
-    let outside = within_reach(ctx, by, settings.reach, &sender, to).await?;
-    match outside {
-        0 => Ok(()),
-        some => {
-            let whom = match settings.reach {
-                Reach::Department => {
-                    "people of your departments, whom you manage or who manage you"
-                }
-                Reach::Managed => "people whom you manage",
-                Reach::Nobody | Reach::Everybody => "nobody",
-            };
-            let msg = format!("you may alert {whom}; {some} of these are others");
-            Err(Error::denied(msg).field("to"))
-        }
+    let within = within_reach(ctx, by, settings.reach, &sender, to).await?;
+    let too_few = match need {
+        Need::All => within.len() < to.len(),
+        Need::Any => within.is_empty() && !to.is_empty(),
+    };
+    if !too_few {
+        return Ok(within);
     }
+    let whom = match settings.reach {
+        Reach::Department => "people of your departments, whom you manage or who manage you",
+        Reach::Managed => "people whom you manage",
+        Reach::Nobody | Reach::Everybody => "nobody",
+    };
+    let msg = format!("you may alert {whom}; {} of these are others", to.len() - within.len());
+    Err(Error::denied(msg).field("to"))
 }
 
 /// The sender, who is still there.
@@ -65,16 +75,16 @@ fn has_any(sender: &Member, roles: &[RoleId]) -> bool {
     sender.admin || sender.roles.iter().any(|role| roles.contains(role))
 }
 
-/// How many of these people the sender may not alert.
+/// Those of these people whom the sender may alert.
 async fn within_reach(
     ctx: &Ctx,
     by: Caller,
     reach: Reach,
     sender: &Member,
     to: &[UserId],
-) -> Result<usize> {
+) -> Result<Vec<UserId>> {
     if reach == Reach::Nobody {
-        return Ok(to.len());
+        return Ok(Vec::new());
     }
     let mut near = BTreeSet::new();
     if reach == Reach::Department {
@@ -82,13 +92,12 @@ async fn within_reach(
         near.extend(own.values().flat_map(|it| [it.manager, it.manager_above]).flatten());
         near.extend(colleagues(ctx, by, sender).await?);
     }
-    let to: BTreeSet<UserId> = to.iter().copied().collect();
-    let people = audience::people(ctx, by.org, &to).await?;
+    let people = audience::people(ctx, by.org, &to.iter().copied().collect()).await?;
     let manages = |user: &UserId| {
         let person = people.get(user);
         person.is_some_and(|it| [it.manager, it.manager_above].contains(&Some(by.user)))
     };
-    Ok(to.iter().filter(|user| !near.contains(user) && !manages(user)).count())
+    Ok(to.iter().copied().filter(|user| near.contains(user) || manages(user)).collect())
 }
 
 /// Who is in a department of the sender's, or in one below.

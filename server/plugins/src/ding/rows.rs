@@ -34,15 +34,17 @@ pub(super) struct Alert {
     pub reminded_by: Vec<Channel>,
     pub turn: u64,
     pub cost: u64,
+    /// The conversations of which it is for everybody, or for who has not read something.
+    pub groups: Vec<ConvId>,
 }
 
 /// The columns that [`Alert::of`] reads, of a table that is called `a`.
 pub(super) const COLUMNS: &str = "a.id, a.org, a.user_id, a.body, a.about_conv, a.about_seq, \
     a.attachment, a.policy, a.rules, a.urgent, a.begins_at, a.confirm_by, a.reply_required, \
     a.series, a.recalled_at, a.reminders, a.reminded_at, a.reminded_by, a.turn, \
-    a.cost";
+    a.cost, a.convs";
 /// How many these are.
-pub(super) const WIDTH: usize = 20;
+pub(super) const WIDTH: usize = 21;
 
 impl Alert {
     pub(super) fn of(row: &Row) -> Result<Alert> {
@@ -68,6 +70,7 @@ impl Alert {
             reminded_by: read(&row.get::<String>(17)?)?,
             turn: row.get(18)?,
             cost: row.get(19)?,
+            groups: read(&row.get::<String>(20)?)?,
         })
     }
 }

@@ -2,12 +2,18 @@
 
 use carillon_plugin::{Audited, Caller, Committed, Ctx, Decision, Error, Result, Tx, Value};
 use carillon_protocol::{
-    DingId, SeriesId, Topic, UserId,
+    ConvId, DingId, SeriesId, Topic, UserId,
     ding::{Advance, MsgRef, Policy, Send, Sent, SentData, kind},
     limits::DING_TEXT_LEN_MAX,
 };
 
-use super::{attachment, audience, policy, revision::json, rights, rows::topic, series, settings};
+use super::{
+    attachment, audience, policy,
+    revision::json,
+    rights::{self, Need},
+    rows::topic,
+    series, settings,
+};
 
 /// The farthest that an alert is planned ahead, and the latest deadline: 366 days.
 const AHEAD_MS: i64 = 366 * 24 * 60 * 60 * 1000;
@@ -38,7 +44,7 @@ pub(super) async fn send(ctx: Ctx, args: Send) -> Result<Decision<Sent>> {
     let Caller { user, org, .. } = ctx.caller();
     let by = Caller::on_behalf_of(user, org);
     let at = first_at(&ctx, by, &args).await?;
-    let draft = prepare(&ctx, by, &args, at).await?;
+    let draft = prepare(&ctx, by, &args, at, Need::All).await?;
     let settings = settings::load(&ctx, org).await?;
     let mut tx = ctx.tx();
     rights::count(&ctx, by, &settings, &mut tx).await?;
@@ -73,7 +79,13 @@ pub(super) async fn first_at(ctx: &Ctx, by: Caller, send: &Send) -> Result<i64> 
 }
 
 /// Checks an alert that somebody wants to send, and finds out whom it is for.
-pub(super) async fn prepare(ctx: &Ctx, by: Caller, send: &Send, at: i64) -> Result<Draft> {
+pub(super) async fn prepare(
+    ctx: &Ctx,
+    by: Caller,
+    send: &Send,
+    at: i64,
+    need: Need,
+) -> Result<Draft> {
     let send = Send { text: text(&send.text)?, ..send.clone() };
     if send.within_ms.is_some_and(|ms| !(MINUTE_MS..=AHEAD_MS).contains(&ms)) {
         return Err(Error::bad_arg("within_ms", "give people a minute to 366 days"));
@@ -87,7 +99,7 @@ pub(super) async fn prepare(ctx: &Ctx, by: Caller, send: &Send, at: i64) -> Resu
     let policy = policy::load(ctx, by.org, send.policy).await?;
     let to = audience::resolve(ctx, by, &send.to).await?;
     let settings = settings::load(ctx, by.org).await?;
-    rights::check(ctx, by, &settings, &policy, send.urgent, &to).await?;
+    let to = rights::check(ctx, by, &settings, &policy, send.urgent, (&to, need)).await?;
     let urgent = send.urgent || policy.rules.overrides_quiet;
     let confirm_by = send.within_ms.map(|ms| at + ms);
     Ok(Draft { by, send, at, confirm_by, to, policy, urgent })
@@ -129,12 +141,14 @@ pub(super) fn write(
 ) -> Result<DingId> {
     let ding = DingId(ctx.new_id());
     let Draft { by, send, at, .. } = draft;
+    let groups = send.to.convs.iter().copied().chain(send.to.unread_of.map(|it| it.conv));
+    let groups: Vec<ConvId> = groups.collect();
     tx.run(
         "INSERT INTO ding_alert (id, org, user_id, body, about_conv, about_seq, attachment, policy,
              rules, urgent, begins_at, confirm_by, reply_required, series, recipients, recalled_at,
-             reminders, reminded_at, reminded_by, turn, cost, pos)
+             reminders, reminded_at, reminded_by, turn, cost, pos, convs)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL,
-             0, NULL, '[]', 0, 0, $16)",
+             0, NULL, '[]', 0, 0, $16, $17)",
         [
             ding.into(),
             by.org.into(),
@@ -152,6 +166,7 @@ pub(super) fn write(
             series.into(),
             draft.to.len().into(),
             Value::Pos,
+            json(&groups)?.into(),
         ],
     );
     if let Some(attachment) = send.attachment {

@@ -15,7 +15,7 @@ use super::{
     audience, recall,
     recurrence::Recurrence,
     revision::{json, read},
-    rights,
+    rights::{self, Need},
     send::{self, Draft},
     settings,
 };
@@ -121,7 +121,7 @@ impl Running {
     async fn draft(&self, ctx: &Ctx, at: i64, tx: &mut Tx) -> Result<Draft> {
         let settings = settings::load(ctx, self.by.org).await?;
         rights::count(ctx, self.by, &settings, tx).await?;
-        send::prepare(ctx, self.by, &self.send, at).await
+        send::prepare(ctx, self.by, &self.send, at, Need::Any).await
     }
 }
 

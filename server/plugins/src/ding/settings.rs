@@ -51,11 +51,11 @@ pub(super) async fn get(ctx: Ctx, _: GetSettings) -> Result<Settings> {
 pub(super) async fn set(ctx: Ctx, args: Settings) -> Result<Done> {
     let rules = Rules::permitted(&ctx).await?;
     check(&args)?;
-    let named = [("senders", &*args.senders), ("overriders", &*args.overriders)];
-    check_roles(&ctx, &named).await?;
+    let before = load(&ctx, rules.org).await?;
+    check_roles(&ctx, "senders", (&before.senders, &args.senders)).await?;
+    check_roles(&ctx, "overriders", (&before.overriders, &args.overriders)).await?;
     let first = policy::load(&ctx, rules.org, Some(args.first)).await;
     first.map_err(|error| error.field("first"))?;
-    let before = load(&ctx, rules.org).await?;
     if before == args {
         return Ok(Done {});
     }
@@ -97,21 +97,25 @@ fn check(args: &Settings) -> Result<()> {
 }
 
 /// Refuses more roles than may be named, and those that are not there, by the field that has them.
-pub(super) async fn check_roles(ctx: &Ctx, named: &[(&str, &[RoleId])]) -> Result<()> {
-    if named.iter().all(|(_, named)| named.is_empty()) {
+/// Which was named before may have been removed since: nobody has it, and it stays until it is taken
+/// out.
+pub(super) async fn check_roles(
+    ctx: &Ctx,
+    field: &str,
+    (before, named): (&[RoleId], &[RoleId]),
+) -> Result<()> {
+    if named.len() > DING_SOURCES_MAX {
+        return Err(Error::too_large(field, format!("name at most {DING_SOURCES_MAX} roles")));
+    }
+    if named.iter().all(|role| before.contains(role)) {
         return Ok(());
     }
     let Caller { user, org, .. } = ctx.caller();
     let listed = ctx.call_as(Caller::on_behalf_of(user, org), None, &role::List {}).await?;
     let roles: BTreeSet<RoleId> = listed.roles.into_iter().map(|role| role.role).collect();
-    for (field, named) in named {
-        if named.len() > DING_SOURCES_MAX {
-            let msg = format!("name at most {DING_SOURCES_MAX} roles");
-            return Err(Error::too_large(field, msg));
-        }
-        if let Some(at) = named.iter().position(|role| !roles.contains(role)) {
-            return Err(Error::not_found("role").field(&format!("{field}[{at}]")));
-        }
+    let is_there = |role: &RoleId| roles.contains(role) || before.contains(role);
+    match named.iter().position(|role| !is_there(role)) {
+        Some(at) => Err(Error::not_found("role").field(&format!("{field}[{at}]"))),
+        None => Ok(()),
     }
-    Ok(())
 }

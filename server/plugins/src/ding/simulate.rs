@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use carillon_plugin::{Caller, Ctx, Result};
+use carillon_plugin::{Caller, Ctx, Error, Result};
 use carillon_protocol::{
     UserId,
     ding::{Channel, PersonPlan, Simulate, Simulated, Skip, StepPlan},
     id::Ulid,
 };
+use tokio::task::spawn_blocking;
 
 use super::{
     gather::{self, Outline},
     ladder::Climb,
-    plan::{Plan, Try},
+    plan::{Plan, Spent, Try},
+    rights::Need,
     send, series, settings,
 };
 
@@ -20,6 +22,8 @@ use super::{
 const PEOPLE_SHOWN: usize = 20;
 /// How many times of a recurring alert are shown.
 const TIMES_SHOWN: usize = 5;
+/// A plan for more people is made beside the runtime's threads, on which others wait for answers.
+const HERE_MAX: usize = 500;
 /// The place after everything.
 pub(super) const LAST: UserId = UserId(Ulid(u128::MAX));
 
@@ -33,27 +37,30 @@ pub(super) async fn simulate(ctx: Ctx, args: Simulate) -> Result<Simulated> {
         // What it will say is written last.
         "…".clone_into(&mut would.text);
     }
-    let draft = send::prepare(&ctx, by, &would, at).await?;
+    let draft = send::prepare(&ctx, by, &would, at, Need::All).await?;
     let outline =
         Outline { org, by: user, begins_at: at, rules: &draft.policy.rules, urgent: draft.urgent };
+    let recipients = draft.to.len();
     let plan = gather::plan(&ctx, outline, &draft.to.iter().copied().collect()).await?;
-    let mut spent = gather::spent(&ctx, &plan, 0).await?;
-    let mut climbs: BTreeMap<UserId, Climb> =
-        draft.to.iter().map(|&user| (user, Climb::default())).collect();
+    let spent = gather::spent(&ctx, &plan, 0).await?;
     let end = draft.confirm_by.map_or(i64::MAX, |by| by - 1);
-    let mut sums = Sums::new(&draft.to);
-    plan.run(&mut climbs, &mut spent, ((end, LAST), None), |it| sums.add(&it));
+    let to = draft.to;
+    let run = move || Sums::of(plan, spent, to, end);
+    let mut sums = match recipients > HERE_MAX {
+        true => spawn_blocking(run).await.map_err(Error::internal)?,
+        false => run(),
+    };
     let next = match &would.repeat {
         Some(repeat) => series::times(&ctx, org, repeat, at, TIMES_SHOWN).await?,
         None => Vec::new(),
     };
     Ok(Simulated {
-        recipients: draft.to.len() as u32,
+        recipients: recipients as u32,
         begins_at: at,
         steps: sums.steps(),
         people: sums.people,
-        app_only: draft.to.iter().filter(|user| only_app(&plan, **user)).count() as u32,
-        cost: spent.cost,
+        app_only: sums.app_only,
+        cost: sums.cost,
         currency: settings::load(&ctx, org).await?.currency,
         next,
     })
@@ -72,13 +79,24 @@ struct Sums {
     /// By step and try.
     steps: BTreeMap<(u32, u32), (StepPlan, Skipped)>,
     people: Vec<PersonPlan>,
+    /// How many people can be reached in the app only.
+    app_only: u32,
+    /// What everything costs.
+    cost: u64,
 }
 
 impl Sums {
-    fn new(to: &[UserId]) -> Sums {
+    /// What comes of a plan for these people until a moment, if nobody answers.
+    fn of(plan: Plan, mut spent: Spent, to: Vec<UserId>, end: i64) -> Sums {
         let shown = to.iter().take(PEOPLE_SHOWN);
         let people = shown.map(|&user| PersonPlan { user, tries: Vec::new() }).collect();
-        Sums { steps: BTreeMap::new(), people }
+        let app_only = to.iter().filter(|user| only_app(&plan, **user)).count() as u32;
+        let mut climbs: BTreeMap<UserId, Climb> =
+            to.into_iter().map(|user| (user, Climb::default())).collect();
+        let mut sums = Sums { steps: BTreeMap::new(), people, app_only, cost: 0 };
+        plan.run(&mut climbs, &mut spent, ((end, LAST), None), |it| sums.add(&it));
+        sums.cost = spent.cost;
+        sums
     }
 
     fn add(&mut self, it: &Try) {

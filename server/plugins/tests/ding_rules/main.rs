@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "of those who carry alerts only that they are there is needed")]
 mod carrier;
 mod choosing;
+mod planned;
 mod recurring;
 mod settling;
 #[path = "../ding/world.rs"]

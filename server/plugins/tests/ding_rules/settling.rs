@@ -1,14 +1,15 @@
 //! What an organisation settles: policies, rights and rotas.
 
 use carillon_plugin::{
-    Error,
+    Error, Storage as _,
     protocol::{
         Channel::{App, Call, Push},
         DutyId, ErrorCode, PolicyId, RoleId, Topic, UserId,
+        conv::{self, Callers, SetLimits},
         ding::{
-            CreateDuty, CreatePolicy, GetSettings, ListDuties, ListPolicies, Quiet, Reach,
-            RemoveDuty, RemovePolicy, Rota, Rules, Settings, Simulate, Step, Turn, UpdateDuty,
-            UpdatePolicy, Whom, kind,
+            CreateDuty, CreatePolicy, Deputy, GetSettings, ListDuties, ListPolicies, Quiet, Reach,
+            RemoveDuty, RemovePolicy, Rota, Rules, SetDeputy, Settings, Simulate, Step, Turn,
+            UpdateDuty, UpdatePolicy, Whom, kind,
         },
         id::Ulid,
         org, role,
@@ -308,4 +309,70 @@ async fn whoever_left_is_put_on_no_rota() {
         CreateDuty { rota: rota("Desk", &[(world.bob.user, 0, 60), (world.dan.user, 60, 0)]) };
     let left = world.call(world.amy, create).await;
     assert_eq!(refused(left), (ErrorCode::Conflict, "rota.turns[1].user".into()));
+}
+
+#[tokio::test]
+async fn a_role_that_was_removed_since_keeps_nobody_from_changing_something_else() {
+    let world = World::new().await;
+    let guards = role(&world, "Guards", world.bob.user).await;
+    settle(&world, |settings| settings.senders = vec![guards]).await;
+    settle(&world, |settings| settings.overriders = vec![guards]).await;
+    let guarded = Rules { overriders: vec![guards], ..rules("Night", vec![first()]) };
+    let create = CreatePolicy { rules: guarded.clone() };
+    let policy = world.call(world.amy, create).await.unwrap().policy;
+    world.call(world.amy, role::Remove { role: guards }).await.unwrap();
+
+    settle(&world, |settings| settings.sent_a_day = 3).await;
+    let renamed = Rules { name: "Nights".into(), ..guarded.clone() };
+    let update = |rules| UpdatePolicy { policy, rules };
+    world.call(world.amy, update(renamed.clone())).await.unwrap();
+    // What names it anew is told which one is gone.
+    let other = RoleId(Ulid(9));
+    let two = Rules { overriders: vec![guards, other], ..renamed.clone() };
+    let gone = (ErrorCode::NotFound, "rules.overriders[1]".to_owned());
+    assert_eq!(refused(world.call(world.amy, update(two)).await), gone);
+    let copied = CreatePolicy { rules: guarded };
+    let gone = (ErrorCode::NotFound, "rules.overriders[0]".to_owned());
+    assert_eq!(refused(world.call(world.amy, copied).await), gone);
+
+    let cleared = Rules { overriders: Vec::new(), ..renamed };
+    world.call(world.amy, update(cleared)).await.unwrap();
+    settle(&world, |settings| settings.senders.clear()).await;
+    let mut again = settings(&world).await;
+    again.senders = vec![guards];
+    let gone = (ErrorCode::NotFound, "senders[0]".to_owned());
+    assert_eq!(refused(world.call(world.amy, again).await), gone);
+}
+
+/// What two changes at once came to, as the audit log has them: each what was before and after.
+async fn changes(world: &World, op: &str) -> Vec<[Option<String>; 2]> {
+    let sql = "SELECT before, after FROM audit_row WHERE op = $1 ORDER BY n";
+    let rows = world.kit.store().query(sql, vec![op.into()]).await.unwrap();
+    rows.iter().map(|row| [row.get(0).unwrap(), row.get(1).unwrap()]).collect()
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_the_second_is_made_to_what_the_first_has_left() {
+    let world = World::new().await;
+    let user = Some(world.bob.user);
+    let stands_in = |deputy| Deputy { deputy, from: None, until: None };
+    let deputy = |of: UserId| SetDeputy { user, deputy: Some(stands_in(of)) };
+    let (one, other) = tokio::join!(
+        world.call(world.amy, deputy(world.dan.user)),
+        world.call(world.amy, deputy(world.amy.user)),
+    );
+    one.and(other).unwrap();
+    let (members, owners) = (Callers::Members, Callers::Owners);
+    let limit = |mention_all, ding_all| SetLimits { rules: conv::Rules { mention_all, ding_all } };
+    let (one, other) = tokio::join!(
+        world.call(world.amy, limit(owners, members)),
+        world.call(world.amy, limit(members, owners)),
+    );
+    one.and(other).unwrap();
+    world.kit.settle().await;
+    for op in ["ding.deputy.set", "conv.limits.set"] {
+        let changes = changes(&world, op).await;
+        assert_eq!(changes.len(), 2, "{op}");
+        assert_eq!(changes[0][1], changes[1][0], "{op}");
+    }
 }
