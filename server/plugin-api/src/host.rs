@@ -29,7 +29,7 @@ use crate::{
 const TABLES: [Migration; 4] = [
     Migration { plugin: "plugin", number: 1, sql: include_str!("tables/1_background.sql") },
     Migration { plugin: "plugin", number: 2, sql: include_str!("tables/2_retries.sql") },
-    Migration { plugin: "plugin", number: 3, sql: include_str!("tables/3_cut_off.sql") },
+    Migration { plugin: "outbox", number: 1, sql: include_str!("tables/outbox_1.sql") },
     Migration { plugin: "listener", number: 1, sql: include_str!("tables/listener_1.sql") },
 ];
 
