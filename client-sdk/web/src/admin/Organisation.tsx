@@ -58,7 +58,7 @@ function Limits({ limit }: { limit: ConvRules }) {
   }
   return (
     <Form task={form} onSubmit={save}>
-      <RulesFields rules={rules} onChange={setRules} />
+      <RulesFields rules={rules} onChange={change => setRules({ ...rules, ...change })} />
       <div className="form-actions">
         <Button look="primary" type="submit" busy={form.busy} disabled={same}>
           {t('save')}

@@ -2,7 +2,7 @@ import type { Reply } from '@carillon/client'
 import { useState } from 'react'
 import { useRoles } from '../admin/roles.ts'
 import { Fetched } from '../app/Fetched.tsx'
-import { Form, useForm } from '../app/form.tsx'
+import { Form, type Meaning, useForm } from '../app/form.tsx'
 import { useLoad } from '../app/load.ts'
 import { Page, Section } from '../app/Page.tsx'
 import { useClient } from '../app/workspace.ts'
@@ -53,6 +53,9 @@ export function DingRules() {
   )
 }
 
+const meaning: Meaning = ({ field }) =>
+  /^(senders|overriders)\[/.test(field ?? '') ? { key: 'roles.gone' } : undefined
+
 /** A whole number of a field. */
 function count(written: string, field: string, min: number, max: number): number {
   const number = Number(written)
@@ -65,7 +68,7 @@ function count(written: string, field: string, min: number, max: number): number
 function Rules({ settings, policies }: { settings: Settings; policies: Policies }) {
   const t = useText()
   const client = useClient()
-  const form = useForm(['sent', 'paid', 'day', 'month'])
+  const form = useForm(['sent', 'paid', 'day', 'month'], meaning)
   const [values, setValues] = useState(settings)
   const [sent, setSent] = useState(`${settings.sent_a_day}`)
   const [paid, setPaid] = useState(`${settings.paid_a_day}`)
@@ -188,20 +191,23 @@ function Currency(props: { values: Settings; onChange: (part: Partial<Settings>)
 function WithRoles(props: { values: Settings; onChange: (part: Partial<Settings>) => void }) {
   const { values, onChange } = props
   const t = useText()
-  const roles = useRoles().filter(({ administrator }) => !administrator)
-  if (roles.length === 0) return <p className="soft">{t('dingRules.noRoles')}</p>
+  const roles = useRoles()
+  const { senders = [], overriders = [] } = values
+  const isChosen = senders.length + overriders.length > 0
+  if (!isChosen && roles.every(({ administrator }) => administrator))
+    return <p className="soft">{t('dingRules.noRoles')}</p>
   return (
     <>
       <RoleChecks
         label={t('dingRules.senders')}
         roles={roles}
-        chosen={values.senders ?? []}
+        chosen={senders}
         onChange={senders => onChange({ senders })}
       />
       <RoleChecks
         label={t('dingRules.overriders')}
         roles={roles}
-        chosen={values.overriders ?? []}
+        chosen={overriders}
         onChange={overriders => onChange({ overriders })}
       />
     </>

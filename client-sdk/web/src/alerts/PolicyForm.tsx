@@ -25,6 +25,7 @@ const meaning: Meaning = ({ code, field }) => {
   if (field?.endsWith('name')) {
     return { field: 'name', key: code === 'E_CONFLICT' ? 'wrong.name.taken' : 'wrong.name' }
   }
+  if (field?.startsWith('rules.overriders')) return { key: 'roles.gone' }
   if (field === 'rules.quiet') return { key: 'policies.quiet.never' }
   return undefined
 }
@@ -151,10 +152,8 @@ function Overriders(props: {
   roles: readonly Role[]
   onChange: (part: Partial<Rules>) => void
 }) {
-  const { rules, onChange } = props
+  const { rules, roles, onChange } = props
   const t = useText()
-  const roles = props.roles.filter(({ administrator }) => !administrator)
-  if (roles.length === 0) return null
   return (
     <RoleChecks
       label={t('policies.overriders')}

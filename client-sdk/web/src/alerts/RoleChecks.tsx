@@ -3,7 +3,10 @@ import { roleName } from '../admin/roles.ts'
 import { useText } from '../texts/language.tsx'
 import { Check } from '../ui/Field.tsx'
 
-/** With which roles one may do something; administrators may it anyway. */
+/**
+ * With which roles one may do something; administrators may it anyway. A role that was removed since
+ * stays until it is unticked.
+ */
 export function RoleChecks(props: {
   label: string
   roles: readonly Role[]
@@ -12,11 +15,15 @@ export function RoleChecks(props: {
 }) {
   const { label, roles, chosen, onChange } = props
   const t = useText()
+  const others = roles.filter(({ administrator }) => !administrator)
+  // Administrators are always there, so without roles it is not known yet which are.
+  const removed = chosen.filter(id => roles.length > 0 && !roles.some(({ role }) => role === id))
+  if (others.length + removed.length === 0) return null
   return (
     <fieldset className="choice">
       <legend>{label}</legend>
       <p className="field-hint">{t('dingRules.admins')}</p>
-      {roles.map(role => (
+      {others.map(role => (
         <Check
           key={role.role}
           label={roleName(t, role)}
@@ -28,6 +35,14 @@ export function RoleChecks(props: {
                 : chosen.filter(other => other !== role.role),
             )
           }
+        />
+      ))}
+      {removed.map(id => (
+        <Check
+          key={id}
+          label={t('roles.removed')}
+          checked
+          onChange={() => onChange(chosen.filter(other => other !== id))}
         />
       ))}
     </fieldset>

@@ -1,3 +1,4 @@
+import type { ConvRulesChange } from '@carillon/client'
 import { useState } from 'react'
 import { Fetched } from '../app/Fetched.tsx'
 import { FormDialog } from '../app/FormDialog.tsx'
@@ -14,7 +15,8 @@ export default function GroupRules({ conv, onClose }: { conv: Conversation; onCl
   const client = useClient()
   const task = useForm([])
   const limit = useLoad(() => client.call('conv.limits.get', {}), 'limits')
-  const [rules, setRules] = useState(conv.rules ?? {})
+  // Only what is changed here is sent: what the organisation limits stays as the group had it.
+  const [rules, setRules] = useState<ConvRulesChange>({})
   const save = async () => {
     await client.call('conv.rules.set', { conv: conv.id, rules })
     onClose()
@@ -28,7 +30,13 @@ export default function GroupRules({ conv, onClose }: { conv: Conversation; onCl
       onClose={onClose}
     >
       <Fetched loaded={limit}>
-        {limit => <RulesFields rules={rules} limit={limit} onChange={setRules} />}
+        {limit => (
+          <RulesFields
+            rules={{ ...conv.rules, ...rules }}
+            limit={limit}
+            onChange={change => setRules({ ...rules, ...change })}
+          />
+        )}
       </Fetched>
     </FormDialog>
   )

@@ -90,8 +90,9 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
   )
 })
 
-function bubble(message: Message, me: string): string {
-  return message.mentions.includes(me) && message.by !== me ? 'bubble bubble-for-me' : 'bubble'
+function bubble({ mentions, everybody, by }: Message, me: string): string {
+  const isForMe = by !== me && (everybody || mentions.includes(me))
+  return isForMe ? 'bubble bubble-for-me' : 'bubble'
 }
 
 function Face({ user }: { user: string }) {

@@ -1,4 +1,4 @@
-import type { ConvRules } from '@carillon/client'
+import type { ConvRules, ConvRulesChange } from '@carillon/client'
 import { type Key, useText } from '../texts/language.tsx'
 import { Select } from '../ui/Field.tsx'
 
@@ -17,7 +17,8 @@ export function RulesFields({
 }: {
   rules: ConvRules
   limit?: ConvRules
-  onChange: (rules: ConvRules) => void
+  /** The right that is changed. */
+  onChange: (change: ConvRulesChange) => void
 }) {
   const t = useText()
   return RIGHTS.map(({ right, label }) => {
@@ -30,7 +31,7 @@ export function RulesFields({
         disabled={isLimited}
         value={isLimited ? 'owners' : (rules[right] ?? 'members')}
         onChange={event =>
-          onChange({ ...rules, [right]: event.target.value === 'owners' ? 'owners' : 'members' })
+          onChange({ [right]: event.target.value === 'owners' ? 'owners' : 'members' })
         }
       >
         <option value="members">{t('chat.rules.members')}</option>

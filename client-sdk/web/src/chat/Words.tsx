@@ -4,6 +4,7 @@ import { usePeople } from '../model/hooks.ts'
 import type { Message } from '../model/message.ts'
 import { type Part, partsOf } from '../model/words.ts'
 import { useText } from '../texts/language.tsx'
+import { everybodyIn } from './everybody.ts'
 import { instead } from './useLine.ts'
 
 /** A message's text: what can be clicked is, who is mentioned stands out, nothing else is done. */
@@ -12,7 +13,7 @@ export const Words = memo(function Words({ message, me }: { message: Message; me
   const { text, mentions, everybody } = message
   const named = usePeople(mentions)
   const people = useMemo(
-    () => (everybody ? [...named, { user: me, name: t('chat.everybody') }] : named),
+    () => (everybody ? [...named, ...everybodyIn(t).map(name => ({ user: me, name }))] : named),
     [named, everybody, me, t],
   )
   const parts = useMemo(() => partsOf(text ?? '', people), [text, people])

@@ -1,10 +1,11 @@
-import type { OrgMember } from '@carillon/client'
+import type { ConvId, OrgMember } from '@carillon/client'
 import { Building2, MessagesSquare, ShieldCheck, UserRound, X } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
 import { useDebounced } from '../app/debounced.ts'
 import { useLoad } from '../app/load.ts'
 import { useClient, useMe } from '../app/workspace.ts'
-import { useChatsState } from '../model/hooks.ts'
+import type { Chats } from '../model/chats.ts'
+import { useChats, useChatsState } from '../model/hooks.ts'
 import { useMembers } from '../people/members.ts'
 import { useDepartments } from '../people/useDepartments.ts'
 import { useText } from '../texts/language.tsx'
@@ -76,6 +77,7 @@ function Offers({ to, onToggle }: { to: Draft['to']; onToggle: (target: Target) 
   const t = useText()
   const [query, setQuery] = useState('')
   const offers = useOffers(useDebounced(query).trim())
+  const kept = useKept(offers)
   return (
     <div className="ding-offers">
       <Search label={t('ding.to.search')} value={query} onChange={setQuery} />
@@ -85,12 +87,14 @@ function Offers({ to, onToggle }: { to: Draft['to']; onToggle: (target: Target) 
       >
         {offers.map(target => {
           const isChosen = to.some(it => isSame(it, target))
+          const isKept = kept.has(target.id)
           return (
             <li key={`${target.kind} ${target.id}`}>
               <button
                 type="button"
                 className="ding-offer"
                 aria-pressed={isChosen}
+                disabled={isKept && !isChosen}
                 onClick={() => onToggle(target)}
               >
                 {target.kind === 'user' ? (
@@ -100,7 +104,7 @@ function Offers({ to, onToggle }: { to: Draft['to']; onToggle: (target: Target) 
                 )}
                 <span className="ding-offer-words">
                   <bdi>{target.name}</bdi>
-                  <span className="soft">{t(KINDS[target.kind])}</span>
+                  <span className="soft">{t(isKept ? 'ding.to.owner' : KINDS[target.kind])}</span>
                 </span>
               </button>
             </li>
@@ -148,6 +152,30 @@ function useGroups(query: string): Target[] {
     return conv?.kind === 'group' && conv.title ? [{ kind: 'conv', id, name: conv.title }] : []
   })
   return matching(groups, query, query ? OFFERED_MAX : 3)
+}
+
+/** Those of the groups that only their owners alert, and not this person. */
+function useKept(offers: readonly Target[]): ReadonlySet<string> {
+  const chats = useChats()
+  const { byId } = useChatsState(({ byId }) => ({ byId }))
+  const limited = offers.flatMap(({ kind, id }) =>
+    kind === 'conv' && byId.get(id)?.rules?.ding_all === 'owners' ? [id] : [],
+  )
+  const key = limited.join(' ')
+  const owned = useLoad(async () => {
+    const groups = key === '' ? [] : key.split(' ')
+    const owns = await Promise.all(groups.map(id => isOwner(chats, id)))
+    return groups.filter((_, index) => owns[index])
+  }, key)
+  const own = owned.state === 'there' ? owned.value : []
+  return new Set(limited.filter(id => !own.includes(id)))
+}
+
+async function isOwner(chats: Chats, id: ConvId): Promise<boolean> {
+  const { members } = chats.talk(id)
+  await members.load()
+  const me = members.list.getState().members.find(({ user }) => user === chats.me)
+  return me?.role === 'owner'
 }
 
 /** Departments, one's own first. */

@@ -52,6 +52,16 @@ async function live(server: PlayedServer, random: (below: number) => number) {
 }
 
 describe('the conversations', () => {
+  test('have the rules that hold, whatever a group settles that its organisation limits', async () => {
+    const server = new PlayedServer()
+    const { conv } = await opened(server)
+    server.rules = { mention_all: 'owners', ding_all: 'owners' }
+    const rules = { mention_all: 'members', ding_all: 'owners' }
+    server.tell(server.hear(server.append('conv.rules_changed', { rules })))
+    await settled()
+    expect(conv()?.rules).toEqual(server.rules)
+  })
+
   test('of a window that heard everything are those of one that was just opened', async () => {
     for (let seed = 1; seed <= 60; seed++) {
       const server = new PlayedServer()

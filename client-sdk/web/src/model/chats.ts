@@ -160,6 +160,8 @@ export class Chats {
     const before = this.state.getState().byId.get(id)
     this.#put(id, conv => conv && heard(conv, event, this.me))
     if (before) this.#talks.get(id)?.heard(event, before)
+    // What holds is what the group and its organisation allow together.
+    if (is(event, 'conv.rules_changed')) this.#meet(id)
     if (isUntold(event) && before?.last?.seq === event.data.of) this.#meet(id)
   }
 

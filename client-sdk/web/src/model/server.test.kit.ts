@@ -98,6 +98,9 @@ export class PlayedServer {
     return { kind: 'ephemeral', ephemeral: { k: 'read', topic: `c:${CONV}`, data } }
   }
 
+  /** Who may call everybody, as the group and its organisation allow it. */
+  rules: ConvSummary['rules']
+
   summary(): ConvSummary {
     const last = this.log.findLast(event => event.k === 'msg.sent')
     return {
@@ -109,6 +112,7 @@ export class PlayedServer {
       read_seq: this.readSeq,
       unread: this.unread,
       members: 2,
+      ...(this.rules ? { rules: this.rules } : {}),
       ...(last ? { last } : {}),
     }
   }
