@@ -77,9 +77,18 @@ pub fn print(verdicts: &[Verdict]) {
 /// # Panics
 /// If there is none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The one that this share of all of them lies below: 0.5 is the median.
+///
+/// # Panics
+/// If there is none.
+pub fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let rank = (values.len() as f64 * share) as usize;
+    values[rank.min(values.len() - 1)]
 }
 
 #[cfg(test)]
@@ -116,6 +125,11 @@ mod tests {
     fn the_median_is_in_the_middle_and_what_never_came_is_late() {
         let median = |values: &[f64]| median(values.iter().copied());
         assert_eq!([median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 3.0, 2.0])], [2.0, 3.0]);
+        let hundred = || (1..=100).map(f64::from);
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|share| quantile(hundred(), share)),
+            [1.0, 51.0, 100.0, 100.0]
+        );
         assert!(median(&[1.0, f64::INFINITY, f64::INFINITY]).is_infinite());
         assert!(median(&[1.0, f64::NAN, f64::NAN]).is_nan());
     }

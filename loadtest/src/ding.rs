@@ -7,13 +7,14 @@ mod many;
 mod open_board;
 mod vendor;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use crate::{
     bars::{self, Verdict},
     fleet::Failed,
+    out::Out,
     place,
 };
 
@@ -56,11 +57,20 @@ pub struct DingArgs {
     /// crash: what decides when; another one each time if absent.
     #[arg(long)]
     seed: Option<u64>,
+    /// Where the servers' logs go; kept only if the run fails otherwise.
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 /// Measures; fails if a bar is not reached.
 pub fn run(args: &DingArgs) -> Result<(), Failed> {
-    let verdicts = measure(args)?;
+    let out = Out::new(args.out.as_ref())?;
+    let ended = judge(args, out.path());
+    out.end("the servers' logs", ended)
+}
+
+fn judge(args: &DingArgs, out: &Path) -> Result<(), Failed> {
+    let verdicts = measure(args, out)?;
     bars::print(&verdicts);
     match verdicts.iter().filter(|verdict| !verdict.is_reached()).count() {
         0 => Ok(()),
@@ -68,14 +78,14 @@ pub fn run(args: &DingArgs) -> Result<(), Failed> {
     }
 }
 
-fn measure(args: &DingArgs) -> Result<Vec<Verdict>, Failed> {
+fn measure(args: &DingArgs, out: &Path) -> Result<Vec<Verdict>, Failed> {
     let program = place::program(args.server.as_ref())?;
     let all = Matter::value_variants();
     let mut verdicts = Vec::new();
     for &matter in if args.only.is_empty() { all } else { &args.only } {
         verdicts.extend(match matter {
-            Matter::Many => many::many(&program, args.people as usize, args.repetitions)?,
-            Matter::Crash => crash::crash(&program, args)?,
+            Matter::Many => many::many((&program, out), args.people as usize, args.repetitions)?,
+            Matter::Crash => crash::crash((&program, out), args)?,
         });
         println!();
     }

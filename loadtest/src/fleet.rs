@@ -3,6 +3,8 @@
 //! It looks for stamps and short texts in the byte stream, so it measures any protocol at the same
 //! small cost. It knows what it waits for, counts it on every connection, and gives up in time.
 
+mod refusals;
+
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -17,6 +19,7 @@ use crate::{
     os::{Epoll, Ready, open_files_max},
     wire,
 };
+pub use refusals::Refusals;
 
 /// What may stand at the end of one read and belong to the next: less than any text or stamp.
 const CARRY_MAX: usize = wire::STAMP_LEN - 1;
@@ -24,10 +27,14 @@ const READ_LEN: usize = 64 * 1024;
 const READY_MAX: usize = 1024;
 /// How many connections begin at once: fewer than a listener's backlog, so none waits for a second.
 const JOINING_MAX: usize = 64;
-/// The first connections may be those that call, and so be answered by errors.
+/// So many of the first connections may write.
 pub const AUTHORS_MAX: usize = 16;
 /// How long everything that is waited for may take.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Once one is refused, the others have so long to be refused as well: then the run is over.
+const REFUSED_WAIT_MAX: Duration = Duration::from_secs(5);
+/// So many of those that are late are named.
+const LATE_NAMED_MAX: usize = 10;
 /// Descriptors that are not connections.
 const OTHER_FILES_MAX: u64 = 64;
 /// Delays up to a minute, to three digits.
@@ -55,6 +62,9 @@ pub enum Failed {
         /// What was read.
         answer: String,
     },
+    /// Connections of many were refused or broke.
+    #[error("{0}")]
+    Refusals(Refusals),
     /// Something was seen more often than it was sent.
     #[error("connection {number} saw {seen} of {expected}")]
     TooMany {
@@ -134,6 +144,8 @@ struct Connection {
     carry: [u8; CARRY_MAX],
     carry_len: u8,
     seen: u32,
+    /// What it was told when it was refused: nothing as long as it is not.
+    refused: Vec<u8>,
 }
 
 impl Fleet {
@@ -174,7 +186,7 @@ impl Fleet {
                 if let Some(payload) = hello(number) {
                     let mut frame = Vec::new();
                     wire::append_masked(&mut frame, &payload);
-                    self.write(number, &frame)?;
+                    self.write(number, &frame);
                     said += 1;
                 }
             }
@@ -192,13 +204,15 @@ impl Fleet {
         stream.write_all(wire::upgrade(&host, &self.target.path).as_bytes())?;
         stream.set_nonblocking(true)?;
         self.epoll.add(&stream, number as u64)?;
-        self.connections.push(Connection { stream, carry: [0; CARRY_MAX], carry_len: 0, seen: 0 });
+        let (carry, refused) = ([0; CARRY_MAX], Vec::new());
+        self.connections.push(Connection { stream, carry, carry_len: 0, seen: 0, refused });
         Ok(())
     }
 
-    /// Writes bytes that a socket takes at once: whoever writes has read everything before.
-    pub fn write(&mut self, number: usize, bytes: &[u8]) -> Result<(), Failed> {
-        Ok(self.connections[number].stream.write_all(bytes)?)
+    /// Writes bytes that a socket takes at once: whoever writes has read everything before. One
+    /// that does not take them counts as refused when it is waited for.
+    pub fn write(&mut self, number: usize, bytes: &[u8]) {
+        self.connections[number].write(bytes);
     }
 
     /// Second handles of the first connections: somebody else writes while this one reads.
@@ -228,45 +242,54 @@ impl Fleet {
         mut on_seen: impl FnMut(usize, u32) -> Vec<u8>,
     ) -> Result<(), Failed> {
         self.connections.iter_mut().for_each(|connection| connection.seen = 0);
-        let mut missing = numbers.len();
-        let deadline = Deadline::after(WAIT_MAX);
-        while missing > 0 {
-            if deadline.is_over() {
-                return Err(Failed::Late { missing, what: format!("{times} of {awaited:?}") });
-            }
+        let due = |connection: &&Connection| connection.is_due(times);
+        let mut missing = self.connections[numbers.clone()].iter().filter(due).count();
+        let late = Deadline::after(WAIT_MAX);
+        let is_refused = self.connections.iter().any(|it| !it.refused.is_empty());
+        let mut refused = is_refused.then(|| Deadline::after(REFUSED_WAIT_MAX));
+        while missing > 0 && !refused.unwrap_or(late).is_over() {
             let ready = self.epoll.wait(&mut self.ready, 100)?;
             for number in ready.map(|number| number as usize) {
                 let connection = &mut self.connections[number];
-                let bytes = match connection.read(&mut self.buffer) {
-                    Ok(bytes) => bytes,
+                let (was_due, is_awaited) = (connection.is_due(times), numbers.contains(&number));
+                let seen = match connection.read(&mut self.buffer) {
+                    Ok(bytes) => {
+                        self.bytes_read += bytes.fresh as u64;
+                        awaited.count(&bytes, is_awaited.then_some(&mut self.delays))
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    Err(error) => return Err(error.into()),
+                    Err(error) => {
+                        connection.broke(&error);
+                        self.epoll.remove(&connection.stream)?;
+                        0
+                    }
                 };
-                if bytes.fresh == 0 {
-                    return Err(Failed::Closed { number, last: readable(bytes.all) });
-                }
-                self.bytes_read += bytes.fresh as u64;
-                let delays = numbers.contains(&number).then_some(&mut self.delays);
-                let seen = awaited.count(&bytes, delays);
-                let refused = || wire::occurrences(bytes.all, b"\"t\":\"err\"") > 0;
-                if number < AUTHORS_MAX && refused() {
-                    return Err(Failed::Refused { number, answer: readable(bytes.all) });
-                }
-                let before = connection.seen;
                 connection.seen += seen;
-                if before < times && connection.seen >= times && numbers.contains(&number) {
-                    missing -= 1;
-                }
                 if connection.seen > times {
                     let (seen, expected) = (connection.seen, times);
                     return Err(Failed::TooMany { number, seen, expected });
                 }
                 if seen > 0 {
-                    connection.stream.write_all(&on_seen(number, seen))?;
+                    connection.write(&on_seen(number, seen));
                 }
+                if !connection.refused.is_empty() {
+                    refused.get_or_insert_with(|| Deadline::after(REFUSED_WAIT_MAX));
+                }
+                missing -= usize::from(is_awaited && was_due && !connection.is_due(times));
             }
         }
-        Ok(())
+        let told = self.connections.iter().map(|connection| connection.refused.as_slice());
+        match Refusals::of(told) {
+            refusals if !refusals.is_empty() => Err(Failed::Refusals(refusals)),
+            _ if missing > 0 => {
+                let late = (numbers.start..).zip(&self.connections[numbers.clone()]);
+                let late = late.filter(|(_, connection)| connection.is_due(times));
+                let first: Vec<_> = late.map(|(number, _)| number).take(LATE_NAMED_MAX).collect();
+                let what = format!("{times} of {awaited:?} (the first: {first:?})");
+                Err(Failed::Late { missing, what })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -302,15 +325,46 @@ struct Bytes<'a> {
 }
 
 impl Connection {
+    /// Whether it has not seen everything yet, and may still.
+    fn is_due(&self, times: u32) -> bool {
+        self.seen < times && self.refused.is_empty()
+    }
+
+    /// Notes whether it is refused, too.
     fn read<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Bytes<'a>> {
         let fresh = self.stream.read(&mut buffer[CARRY_MAX..])?;
         let start = CARRY_MAX - usize::from(self.carry_len);
         buffer[start..CARRY_MAX].copy_from_slice(&self.carry[..usize::from(self.carry_len)]);
         let all = &buffer[start..CARRY_MAX + fresh];
+        if fresh == 0 {
+            let last = format!("closed without a close frame; before: {}", readable(all));
+            return Err(io::Error::other(last));
+        }
+        let said = match self.refused.is_empty() {
+            true => refusals::begins(all).map_or(&[][..], |at| &all[at..]),
+            false => &all[all.len() - fresh..],
+        };
+        let room = refusals::SAID_LEN_MAX.saturating_sub(self.refused.len());
+        self.refused.extend_from_slice(&said[..said.len().min(room)]);
         let tail = &all[all.len() - all.len().min(CARRY_MAX)..];
         self.carry[..tail.len()].copy_from_slice(tail);
         self.carry_len = tail.len() as u8;
         Ok(Bytes { all, fresh })
+    }
+
+    /// A socket takes nothing once the server has ended it: whoever reads next learns why.
+    fn write(&mut self, bytes: &[u8]) {
+        match self.stream.write_all(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.broke(&error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// It is over, and was not refused in words before.
+    fn broke(&mut self, error: &io::Error) {
+        if self.refused.is_empty() {
+            self.refused = error.to_string().into_bytes();
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod link;
 mod meeting;
 mod nodes;
 mod os;
+mod out;
 mod place;
 mod process;
 mod raw;

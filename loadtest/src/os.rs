@@ -47,6 +47,11 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, socket, libc::EPOLLIN, number)
     }
 
+    /// A socket that is over is not ready any more.
+    pub fn remove(&self, socket: &impl AsRawFd) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, socket, 0, 0)
+    }
+
     fn control(
         &self,
         what: libc::c_int,

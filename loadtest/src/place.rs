@@ -120,8 +120,12 @@ impl Place {
         self.start_saying(Stdio::null())
     }
 
-    /// A fresh process that says there what it does.
-    pub fn start_saying(&self, log: Stdio) -> Result<Running, Failed> {
+    /// A fresh process that says what it does at the end of this file.
+    pub fn start_logged(&self, log: &Path) -> Result<Running, Failed> {
+        self.start_saying(fs::OpenOptions::new().create(true).append(true).open(log)?.into())
+    }
+
+    fn start_saying(&self, log: Stdio) -> Result<Running, Failed> {
         let mut child = self
             .command(&["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())

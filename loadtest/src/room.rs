@@ -125,7 +125,7 @@ impl Room {
             wire::append_masked(&mut writes[message % authors], &frame);
         }
         for (author, bytes) in writes.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
-            self.fleet.write(author, bytes)?;
+            self.fleet.write(author, bytes);
         }
         self.fleet.wait(0..self.fleet.len(), Awaited::StampsSince(since), load.window)
     }
@@ -146,7 +146,7 @@ pub fn heartbeat(fleet: &mut Fleet) -> Result<(), Failed> {
     let mut ping = Vec::new();
     wire::append_masked(&mut ping, &client::ping(Codec::Json));
     for number in 0..fleet.len() {
-        fleet.write(number, &ping)?;
+        fleet.write(number, &ping);
     }
     fleet.wait(0..fleet.len(), Awaited::Text("\"t\":\"pong\""), 1)
 }

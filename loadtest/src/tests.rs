@@ -2,8 +2,8 @@
 //! as the client needs.
 
 use std::{
-    io::Write,
-    net::{TcpListener, TcpStream},
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
     os::unix::net::UnixStream,
     sync::{Arc, Mutex},
     thread,
@@ -144,9 +144,51 @@ fn a_refused_hello_ends_the_run_with_the_servers_words() {
         vec![server::err(Codec::Json, None, &ErrorBody::new(ErrorCode::Unauth, "sign in again"))]
     };
     match Room::carillon(stand_in(refuse), own(), CONV, &tokens("bad")) {
-        Err(Failed::Refused { number: 0.., answer }) => assert!(answer.contains("sign in again")),
+        Err(Failed::Refusals(refusals)) => {
+            assert_eq!(refusals.counts, [("E_UNAUTH".to_owned(), MEMBERS as u32)].into());
+            assert!(refusals.to_string().contains("sign in again"), "{refusals}");
+        }
         other => panic!("{:?}", other.err()),
     }
+}
+
+#[test]
+fn whoever_is_refused_among_many_is_named_with_what_was_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let upgraded = listener.incoming().take(MEMBERS).map(|stream| {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 1_024]).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").unwrap();
+            stream
+        });
+        let mut streams: Vec<TcpStream> = upgraded.collect();
+        for (number, stream) in streams.iter_mut().enumerate() {
+            assert!(stream.read(&mut [0; 1_024]).unwrap() > 0, "everybody says something");
+            match number {
+                17 => {
+                    let busy = ErrorBody::new(ErrorCode::Busy, "later");
+                    write(stream, &server::err(Codec::Json, Some(1), &busy));
+                }
+                18 => stream.write_all(b"\x88\x06\x0f\xa8slow").unwrap(),
+                19 => stream.shutdown(Shutdown::Both).unwrap(),
+                _ => write(stream, &server::pong(Codec::Json, 1)),
+            }
+        }
+        streams
+    });
+    let mut fleet = Fleet::new(Target { address, path: "/".into() }).unwrap();
+    fleet.grow(MEMBERS, |_| None).unwrap();
+    let Err(Failed::Refusals(refusals)) = room::heartbeat(&mut fleet) else {
+        panic!("they were refused");
+    };
+    let counts = ["E_BUSY", "close 4008", "closed without a close frame"];
+    assert_eq!(refusals.counts, counts.map(|code| (code.to_owned(), 1)).into());
+    let said: Vec<_> = refusals.first.iter().map(|(number, said)| (*number, &said[..])).collect();
+    let [(17, busy), (18, "close 4008 slow"), (19, _)] = said[..] else { panic!("{said:?}") };
+    assert!(busy.contains("later"), "{busy}");
+    drop(server.join().unwrap());
 }
 
 #[test]

@@ -13,7 +13,6 @@ pub mod site;
 mod tests;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -21,7 +20,6 @@ use std::{
 };
 
 use clap::Args;
-use tempfile::TempDir;
 
 use self::{
     company::{Cast, DEVICES_EACH, Org},
@@ -36,6 +34,7 @@ use crate::{
     dice::Dice,
     dump,
     fleet::Failed,
+    out::Out,
     place,
 };
 
@@ -95,53 +94,27 @@ impl ClusterArgs {
     }
 }
 
-/// Where the files of a run are.
-struct Out {
-    path: PathBuf,
-    /// Goes away with this value, unless it is kept.
-    temporary: Option<TempDir>,
-}
-
-impl Out {
-    fn new(out: Option<&PathBuf>) -> Result<Out, Failed> {
-        match out {
-            Some(path) => {
-                fs::create_dir_all(path)?;
-                Ok(Out { path: path.clone(), temporary: None })
-            }
-            None => {
-                let folder = tempfile::tempdir()?;
-                Ok(Out { path: folder.path().to_owned(), temporary: Some(folder) })
-            }
-        }
-    }
-
-    fn keep(self) {
-        self.temporary.map(TempDir::keep);
-        println!("histories, log and report: {}", self.path.display());
-    }
-}
-
 /// Runs everything, prints the figures and the verdict.
 pub fn run(args: &ClusterArgs) -> Result<(), Failed> {
     let out = Out::new(args.out.as_ref())?;
+    let ended = play_and_judge(args, out.path());
+    out.end("histories, log and report", ended)
+}
+
+fn play_and_judge(args: &ClusterArgs, out: &Path) -> Result<(), Failed> {
     let mut dice = Dice::new(args.seed);
-    let (figures, wrong) = play(args, &out.path, &mut dice)?;
-    let histories = (0..figures.devices).map(|number| out.path.join(history(number)));
+    let (figures, wrong) = play(args, out, &mut dice)?;
+    let histories = (0..figures.devices).map(|number| out.join(history(number)));
     let histories: Vec<PathBuf> = histories.collect();
-    let verdict = check::files(&histories, &out.path.join("log.jsonl"))?;
+    let verdict = check::files(&histories, &out.join("log.jsonl"))?;
     figures.print(&verdict);
     // In less there is no time for what the bars are about.
     let is_long = !args.short && args.seconds >= JUDGED_S_MIN;
     let missed = if is_long { figures.missed(&verdict) } else { 0 };
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     println!("\n{verdict}");
-    figures.report(args.what(), &verdict, &wrong).write(&out.path)?;
-    let broken = verdict.faults.len() + wrong.len();
-    if broken + missed > 0 || args.out.is_some() {
-        out.keep();
-    }
-    match (broken, missed) {
+    figures.report(args.what(), &verdict, &wrong).write(out)?;
+    match (verdict.faults.len() + wrong.len(), missed) {
         (0, 0) => Ok(()),
         (0, missed) => Err(Failed::Missed(missed)),
         (broken, _) => Err(Failed::Broken(broken)),

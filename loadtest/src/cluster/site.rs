@@ -1,11 +1,10 @@
 //! The servers of a run: nodes, their database and Redis, and a proxy before each.
 
 use std::{
-    fs::{File, OpenOptions},
     io,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use carillon_rig::{Postgres, Redis};
@@ -137,8 +136,7 @@ impl Site {
     pub fn start(&mut self, number: usize, logs: &Path) -> Result<(), Failed> {
         let node = &mut self.nodes[number];
         let path = logs.join(format!("node-{number}.log"));
-        let log: File = OpenOptions::new().create(true).append(true).open(path)?;
-        let running = node.place.start_saying(Stdio::from(log))?;
+        let running = node.place.start_logged(&path)?;
         node.clients.lead_to(running.target()?.address);
         node.running = Some(running);
         Ok(())

@@ -1,7 +1,11 @@
 //! Ladders whose server is killed at random moments: every step is made once, in time, and none
 //! after a confirmation.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use carillon_protocol::{
     Cid, Codec, Command, DingId, Effect, ErrorCode, PolicyId, Retry, UserId,
@@ -67,14 +71,14 @@ struct Run {
     /// Of each person.
     confirmed: Vec<Option<Confirmation>>,
     kills: u32,
-    logs: tempfile::TempDir,
+    out: PathBuf,
     dice: Dice,
 }
 
 /// One run; what was wrong is printed.
-pub fn crash(program: &Path, args: &DingArgs) -> Result<Vec<Verdict>, Failed> {
+pub fn crash((program, out): (&Path, &Path), args: &DingArgs) -> Result<Vec<Verdict>, Failed> {
     let seed = args.seed.unwrap_or_else(now_ns);
-    let mut run = Run::start(program, args, seed)?;
+    let mut run = Run::start((program, out), args, seed)?;
     let acts = run.plan(args.time_s * 1_000, args.away_s * 1_000);
     run.go(&acts)?;
     let found = run.judge();
@@ -101,7 +105,7 @@ fn now_ms() -> i64 {
 }
 
 impl Run {
-    fn start(program: &Path, args: &DingArgs, seed: u64) -> Result<Run, Failed> {
+    fn start((program, out): (&Path, &Path), args: &DingArgs, seed: u64) -> Result<Run, Failed> {
         let nodes = usize::from(args.nodes);
         let database = if nodes > 1 { Database::Postgres } else { Database::Sqlite };
         let vendor = Vendor::start(seed)?;
@@ -111,9 +115,8 @@ impl Run {
             vendor.port()
         ))?;
         let admin = caller(&site.organisation("Load", "load")?);
-        let logs = tempfile::tempdir()?;
         for number in 0..nodes {
-            site.start(number, logs.path())?;
+            site.start(number, out)?;
         }
         let mut link = Link::open(&site.targets()[0], &admin)?;
         crowd::unlimited(&mut link)?;
@@ -130,7 +133,7 @@ impl Run {
             policy,
             sent: vec![None; alerts],
             kills: 0,
-            logs,
+            out: out.to_owned(),
             dice: Dice::new(seed),
         })
     }
@@ -175,7 +178,7 @@ impl Run {
                     self.site.kill(*node);
                     self.kills += 1;
                 }
-                Act::Start(node) => self.site.start(*node, self.logs.path())?,
+                Act::Start(node) => self.site.start(*node, &self.out)?,
             }
         }
         // Whatever is due by then may be so late, and not later.

@@ -2,6 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -25,6 +26,27 @@ const PAGE: u32 = 50;
 const SHOWN_MAX: Duration = Duration::from_secs(30);
 /// How long one look at the socket takes, if nothing comes.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Between two looks at the first page.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the first page takes, in milliseconds, time after time until `is_over(looks so far)`.
+pub fn first_pages(
+    link: &mut Link,
+    ding: DingId,
+    is_over: impl Fn(usize) -> bool,
+) -> Result<Vec<f64>, Failed> {
+    let mut pages_ms = Vec::new();
+    loop {
+        let since = now_ns();
+        link.calls(vec![ding::Status { ding, states: Vec::new(), after: None, limit: None }])?;
+        pages_ms.push((now_ns() - since) as f64 / 1e6);
+        if is_over(pages_ms.len()) {
+            return Ok(pages_ms);
+        }
+        thread::sleep(PAUSE);
+    }
+}
 
 /// What a board took.
 #[derive(Debug, Default)]
