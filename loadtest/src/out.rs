@@ -35,9 +35,10 @@ impl Out {
         &self.path
     }
 
-    /// After a run: says where the files are if they stay.
+    /// After a run: says where the files are if they stay. A run that never began leaves none.
     pub fn end<T>(self, what: &str, ended: Result<T, Failed>) -> Result<T, Failed> {
-        if ended.is_err() || self.temporary.is_none() {
+        let has_files = fs::read_dir(&self.path).is_ok_and(|mut files| files.next().is_some());
+        if has_files && (ended.is_err() || self.temporary.is_none()) {
             self.temporary.map(TempDir::keep);
             println!("{what}: {}", self.path.display());
         }
@@ -53,16 +54,23 @@ mod tests {
     fn files_stay_if_the_run_failed_or_somebody_asked_for_them() {
         let parent = tempfile::tempdir().unwrap();
         let asked = parent.path().join("asked");
-        for (asked, is_good, stays) in
-            [(None, true, false), (None, false, true), (Some(&asked), true, true)]
-        {
+        for (asked, has_files, is_good, stays) in [
+            (None, true, true, false),
+            (None, true, false, true),
+            (None, false, false, false),
+            (Some(&asked), true, true, true),
+        ] {
             let out = Out::new(asked).unwrap();
-            let path = out.path().to_owned();
+            let log = out.path().join("server.log");
+            if has_files {
+                fs::write(&log, "started").unwrap();
+            }
             let ended = if is_good { Ok(()) } else { Err(Failed::Missed(1)) };
             assert_eq!(out.end("logs", ended).is_ok(), is_good);
-            assert_eq!(path.exists(), stays);
+            assert_eq!(log.exists(), stays);
+            assert_eq!(log.parent().unwrap().exists(), stays);
             if stays {
-                fs::remove_dir(path).unwrap();
+                fs::remove_dir_all(log.parent().unwrap()).unwrap();
             }
         }
     }
