@@ -1,8 +1,8 @@
 //! Codes that prove that an address is somebody's own: six digits, a quarter of an hour, five
-//! guesses. How many are sent is bounded by person, by address and by organisation, which sends them
-//! through a provider of its own: nobody is pestered by them, and nobody runs up a bill. What other
-//! organisations send is not counted: it would tell of them, and let them shut out whose address it
-//! is.
+//! guesses. How many are sent is bounded by person, by address and by organisation, which sends
+//! them through a provider of its own: nobody is pestered by them, and nobody runs up a bill. What
+//! other organisations send is not counted: it would tell of them, and let them shut out whose
+//! address it is.
 
 use carillon_plugin::{
     Ctx, Error, Result, Tx,
