@@ -27,8 +27,8 @@ operations! {
     "bot.schedule.get": Get => Schedule, Read, READ;
     /// The schedules of a robot, by name; the owner of its group may look.
     "bot.schedule.list": List => Listed, Read, READ;
-    /// Pauses a schedule, or has it go on as it was put, in the name of whoever put it. The owner of
-    /// the robot's group may, whoever owns the others that it posts to.
+    /// Pauses a schedule, or has it go on as it was put, in the name of whoever put it. The owner
+    /// of the robot's group may, whoever owns the others that it posts to.
     "bot.schedule.pause": Pause => Schedule, State, WRITE;
     /// Takes a schedule away; what it posted stays. The owner of the robot's group may.
     "bot.schedule.remove": Remove => Removed, State, WRITE;

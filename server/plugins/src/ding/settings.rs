@@ -97,8 +97,8 @@ fn check(args: &Settings) -> Result<()> {
 }
 
 /// Refuses more roles than may be named, and those that are not there, by the field that has them.
-/// Which was named before may have been removed since: nobody has it, and it stays until it is taken
-/// out.
+/// Which was named before may have been removed since: nobody has it, and it stays until it is
+/// taken out.
 pub(super) async fn check_roles(
     ctx: &Ctx,
     field: &str,
