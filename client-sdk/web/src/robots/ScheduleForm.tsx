@@ -86,7 +86,7 @@ export function ScheduleForm(props: {
         onChange={event => setTitle(event.target.value)}
       />
       <SaysFields robot={robot.robot} says={says} error={form.at('says')} onChange={setSays} />
-      {says.kind === 'template' && (
+      {says.kind === 'template' && !faultOf(says) && (
         <section aria-label={t('schedules.preview')}>
           <h3 className="preview-head">{t('schedules.preview')}</h3>
           <PreviewOf robot={robot} title={shownTitle} says={says} />
