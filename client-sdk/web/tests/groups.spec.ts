@@ -155,6 +155,12 @@ test('the owner keeps @everyone and alerts to all for herself, and others are to
   await enter(carol, title)
   const said = message(carol, 'the lift is out of order')
   await expect(said.getByText('@Everyone')).toHaveClass(/mention-me/)
+  await expect(carol.locator('.bubble-for-me', { hasText: 'out of order' })).toBeVisible()
+  // Whoever writes in another language means everybody, too.
+  const body = { kind: 'text', text: '@所有人 行樓梯' } as const
+  await company.as('bob', 'msg.send', { conv, body, everybody: true })
+  const marked = message(carol, '行樓梯').getByText('@所有人', { exact: true })
+  await expect(marked).toHaveClass(/mention-me/)
 
   await enter(amy, title)
   await (await details(amy)).getByRole('button', { name: 'Calling everyone' }).click()
@@ -173,8 +179,24 @@ test('the owner keeps @everyone and alerts to all for herself, and others are to
   await look(bob, 'member')
   const refused = company.as('bob', 'ding.send', { text: 'Now', to: { convs: [conv] } })
   await expect(refused).rejects.toThrow('only the owner alerts everybody')
+  // The form offers what may be chosen, and says why something may not.
+  const offer = (page: Page) => page.getByRole('button', { name: /^Announcements/ })
+  await bob.goto('/ding/new')
+  await bob.getByLabel('Find people or groups').fill('Announce')
+  await expect(offer(bob)).toContainText('Only the owner may DING everyone here')
+  await expect(offer(bob)).toBeDisabled()
+  await look(bob, 'kept')
+  await bob.goto(`/c/${conv}`)
+  await bob.getByRole('button', { name: 'DING the people here' }).click()
+  const why = 'Only the owner can DING everyone in this group'
+  await expect(bob.getByText(why).first()).toBeVisible()
+  await look(bob, 'kept-why')
+
   await box(amy).pressSequentially('@Every')
   await expect(
     amy.getByRole('listbox', { name: 'Mention somebody' }).getByRole('option'),
   ).toHaveText(/Everyone/)
+  await amy.goto('/ding/new')
+  await amy.getByLabel('Find people or groups').fill('Announce')
+  await expect(offer(amy)).toBeEnabled()
 })
