@@ -131,6 +131,46 @@ test('a plan keeps quiet hours of its own, and says who may pass over them', asy
   await company.as('frank', 'org.role.remove', { role })
 })
 
+test('a role that was removed since is shown as removed, and can be unticked', async ({
+  open,
+  company,
+}) => {
+  const named = { name: 'Fire wardens', permissions: [] }
+  const { role } = await company.as('frank', 'org.role.create', named)
+  const settings = await company.as('frank', 'ding.settings.get', {})
+  await company.as('frank', 'ding.settings.set', { ...settings, senders: [role] })
+  const steps = [{ after_s: 0, channel: 'app' as const }]
+  const rules = { name: 'Fire', steps, cost_max: 0, overriders: [role] }
+  const { policy } = await company.as('frank', 'ding.policy.create', { rules })
+  await company.as('frank', 'org.role.remove', { role })
+  const page = await open('frank', { ...PHONE, path: '/admin/policies' })
+  await card(page, 'Fire').getByRole('button', { name: 'Change Fire' }).click()
+  const form = page.getByRole('dialog', { name: 'Change the plan' })
+  await form.getByRole('textbox', { name: 'Name' }).fill('Fire drill')
+  const removed = form.getByLabel('A role that was removed')
+  await expect(removed).toBeChecked()
+  expect(await faultsOf(page)).toEqual([])
+  await removed.scrollIntoViewIfNeeded()
+  await page.screenshot({ path: join(PICTURES, 'policy-removed-role-390.png') })
+  await form.getByRole('button', { name: 'Save' }).click()
+  await card(page, 'Fire drill').getByRole('button', { name: 'Change Fire drill' }).click()
+  await removed.click()
+  await expect(removed).toHaveCount(0)
+  await form.getByRole('button', { name: 'Save' }).click()
+  await expect(form).toHaveCount(0)
+  const { policies } = await company.as('frank', 'ding.policy.list', {})
+  const kept = policies.find(it => it.policy === policy)
+  expect(kept?.rules.overriders ?? []).toEqual([])
+
+  await page.goto('/admin/dings')
+  await page.getByLabel('A role that was removed').click()
+  await page.getByRole('button', { name: 'Save', exact: true }).first().click()
+  await expect(page.getByText('Saved')).toBeVisible()
+  const after = await company.as('frank', 'ding.settings.get', {})
+  expect(after.senders ?? []).toEqual([])
+  await company.as('frank', 'ding.policy.remove', { policy })
+})
+
 test('who may alert whom, and who is on duty, is decided in plain words', async ({ open }) => {
   const page = await open('frank', { path: '/admin/dings' })
   await page.getByLabel('Whom everybody may DING').selectOption({ label: 'Only those they manage' })
