@@ -30,7 +30,7 @@ test.each<[Partial<AuditRecordedData>, string]>([
   [{ op: 'org.department.move', object: 'department:D' }, 'Amy moved the department Deck'],
   [{ op: 'conv.member.add', object: 'conv:C' }, 'Amy added people to a group'],
   [{ op: 'room.end', object: 'room:R' }, 'Amy ended a meeting for everybody'],
-  [{ op: 'ding.recall', object: 'ding:G' }, 'Amy took an alert back'],
+  [{ op: 'ding.recall', object: 'ding:G' }, 'Amy took a DING back'],
   [{ op: 'ding.policy.update', object: 'policy:P' }, 'Amy changed a DING plan'],
   [
     { op: 'notify.contact.set', object: `member:${BOB}` },
