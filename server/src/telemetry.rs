@@ -93,6 +93,8 @@ pub struct Metrics {
     pub bus_seconds: Gauge<f64, AtomicU64>,
     /// What could not be handed to Redis, or came and found no room.
     pub bus_dropped: Counter,
+    /// How much this machine's clock is ahead of the database's, in milliseconds.
+    pub clock_ahead_ms: Gauge,
     backlog: Backlog,
     rooms: Rooms,
 }
@@ -121,6 +123,7 @@ impl Default for Metrics {
             late_answers: Counter::default(),
             bus_seconds: Gauge::default(),
             bus_dropped: Counter::default(),
+            clock_ahead_ms: Gauge::default(),
             backlog: Backlog::default(),
             rooms: Rooms::default(),
             registry: Registry::default(),
@@ -142,11 +145,8 @@ impl Default for Metrics {
         registry.register("linked_processes", help, linked);
         registry.register("deliveries", "Writes of events to sockets", metrics.deliveries.clone());
         registry.register("slow_readers", "Connections cut off as too slow", metrics.slow.clone());
-        registry.register(
-            "inbox_full",
-            "Times the writer waited for a shard",
-            metrics.inbox_full.clone(),
-        );
+        let full = metrics.inbox_full.clone();
+        registry.register("inbox_full", "Times the writer waited for a shard", full);
         registry.register("connections", "Sockets open now", metrics.connections.clone());
         registry.register(
             "forged_reports",
@@ -197,6 +197,9 @@ impl Metrics {
         registry.register("bus_seconds", "A probe through Redis and back; -1 if lost", seconds);
         let dropped = self.bus_dropped.clone();
         registry.register("bus_dropped", "Hints that found no room or no Redis", dropped);
+        let ahead = self.clock_ahead_ms.clone();
+        let help = "How much this machine's clock is ahead of the shared database's";
+        registry.register("clock_ahead_ms", help, ahead);
     }
 
     /// Takes over what the store and the bus have counted.

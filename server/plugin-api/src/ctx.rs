@@ -100,6 +100,15 @@ impl Ctx {
         self.0.owner.state.clone().downcast().expect("the plugin registered a state of this type")
     }
 
+    /// The time that all nodes agree on, whatever their own clocks say: the database's, in
+    /// milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// `E_UNAVAILABLE` if the database cannot answer.
+    pub async fn shared_now(&self) -> Result<i64> {
+        Ok(self.0.host.storage().clock().await?.unwrap_or_else(|| self.now()))
+    }
+
     /// Runs a reading statement on the plugin's tables.
     ///
     /// # Errors

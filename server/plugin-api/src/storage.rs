@@ -150,6 +150,12 @@ pub trait Storage: Send + Sync + 'static {
     /// The event that a `cid` of this person stands on, with the hash of its command.
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>>;
 
+    /// The time by the clock of a database that several nodes share, in milliseconds since the
+    /// epoch; none of one that is this machine's alone.
+    fn clock(&self) -> BoxFuture<'_, Result<Option<i64>>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// The newest position in commit order up to which everything that follows the log here has
     /// seen every event, and the log's epoch. What is read may be newer.
     fn position(&self) -> (u64, u64);

@@ -1,7 +1,7 @@
 //! The nodes that share the database: who runs, how they are, and what one does at a time.
 //!
-//! Leases are good by the clocks of the machines, which must not differ by more than a lease
-//! lasts; whoever holds one renews it at a third of its time, and stops when that fails.
+//! Leases are good by the clock of the database, whatever those of the machines say; whoever holds
+//! one renews it at a third of its time, and stops when that fails.
 
 use carillon_plugin::{Ctx, Error, Plugin, Result};
 use carillon_protocol::node::{Beat, Beaten, End, Ended, Lease, Leased, List, Listed, Node};
@@ -39,7 +39,8 @@ async fn beat(ctx: Ctx, args: Beat) -> Result<Beaten> {
     );
     let old = ctx.now() - FORGOTTEN_AFTER_MS;
     tx.run("DELETE FROM node_run WHERE seen_at < $1", vec![old.into()]);
-    tx.run("DELETE FROM node_lease WHERE until < $1", vec![old.into()]);
+    let long_over = ctx.shared_now().await? - FORGOTTEN_AFTER_MS;
+    tx.run("DELETE FROM node_lease WHERE until < $1", vec![long_over.into()]);
     ctx.commit(tx).await?;
     Ok(Beaten {})
 }
@@ -54,7 +55,7 @@ async fn end(ctx: Ctx, args: End) -> Result<Ended> {
 async fn list(ctx: Ctx, _: List) -> Result<Listed> {
     let sql = "SELECT name, run FROM node_lease WHERE until > $1 ORDER BY name";
     let mut leases: Vec<(String, String)> = Vec::new();
-    for row in ctx.query(sql, vec![ctx.now().into()]).await? {
+    for row in ctx.query(sql, vec![ctx.shared_now().await?.into()]).await? {
         leases.push((row.get(0)?, row.get(1)?));
     }
     let mut nodes = Vec::new();
@@ -76,7 +77,7 @@ async fn lease(ctx: Ctx, args: Lease) -> Result<Leased> {
     if !(0..=LEASE_MAX_MS).contains(&args.ttl_ms) {
         return Err(Error::bad_arg("ttl_ms", format!("0 to {LEASE_MAX_MS}")));
     }
-    let (run, now) = (args.run.to_string(), ctx.now());
+    let (run, now) = (args.run.to_string(), ctx.shared_now().await?);
     let mut tx = ctx.tx();
     // Who has it goes on having it; anybody else gets it when it is over. Of two at once the
     // second finds the row changed.

@@ -86,6 +86,25 @@ async fn a_lease_has_one_holder_until_it_ends_or_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_lease_lasts_as_long_as_it_says_whatever_the_clocks_of_nodes_say() {
+    let kit = kit().await;
+    let takes = async |ahead_ms, run| {
+        let host = kit.host_ahead(vec![node::plugin()], ahead_ms);
+        let args = Lease { name: "plugin:ding".into(), run, ttl_ms: 15_000 };
+        let leased = host.call_typed(Caller::SYSTEM, None, &args).await.unwrap();
+        let listed = host.call_typed(Caller::SYSTEM, None, &List {}).await;
+        assert!(listed.is_ok());
+        leased.mine
+    };
+    assert!(takes(-60_000, EAST).await);
+    assert!(!takes(60_000, WEST).await, "it is taken, also by a clock that is far ahead");
+    kit.clock().advance(14_999);
+    assert!(!takes(0, WEST).await);
+    kit.clock().advance(1);
+    assert!(takes(-60_000, WEST).await, "it is over, also by a clock that is far behind");
+}
+
+#[tokio::test]
 async fn a_node_that_is_here_again_holds_nothing_from_before() {
     let kit = kit().await;
     let says = async |run, name| {

@@ -10,7 +10,11 @@ use carillon_store::{Database, Store};
 use rustix::fs::Access;
 
 use super::{Failure, Outcome, say};
-use crate::{clock::SystemClock, config::Config, node, registry, tls};
+use crate::{
+    clock::{self, SystemClock},
+    config::Config,
+    node, registry, tls,
+};
 
 /// File handles that are no connections: the database, its readers, the shards and the rest.
 const FILES_OTHER: u64 = 64;
@@ -79,8 +83,11 @@ async fn database(config: &Config) -> Finding {
     let migrations = Host::migrations(&registry::unused());
     if let Some(url) = &config.database {
         let database = Database::Postgres(url.as_str().to_owned());
+        let before = SystemClock::default().now();
         let checked = Store::check(&database, &migrations).await;
-        return checked.map(|()| format!("{url} answers")).map_err(|error| error.to_string());
+        let theirs = checked.map_err(|error| error.to_string())?.unwrap_or(before);
+        let ahead = clock::ahead(before, theirs, SystemClock::default().now());
+        return clock::apart(ahead).map_or_else(|| Ok(format!("{url} answers")), Err);
     }
     let path = node::database_path(&config.data);
     if node::is_in_use(&config.data).map_err(|error| error.to_string())? {
@@ -90,7 +97,7 @@ async fn database(config: &Config) -> Finding {
         return Ok("will be made at the first start".into());
     }
     let checked = Store::check(&path.into(), &migrations).await;
-    checked.map(|()| "opens and reads".into()).map_err(|error| error.to_string())
+    checked.map(|_| "opens and reads".into()).map_err(|error| error.to_string())
 }
 
 /// Joins the others for a moment, under a name that no node has.

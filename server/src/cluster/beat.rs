@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use carillon_plugin::{Caller, Host, Result};
+use carillon_plugin::{Caller, Host, Result, Storage as _};
 use carillon_plugins::presence::Presence;
 use carillon_protocol::{
     RunId,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::Cluster;
-use crate::{gateway::Hub, media::Carrier};
+use crate::{clock, gateway::Hub, media::Carrier};
 
 /// How often it says so: an operator sees within seconds which node is gone.
 const EVERY: Duration = Duration::from_secs(5);
@@ -65,7 +65,22 @@ impl Beats {
 
     async fn beat(&self, host: &Host, seen: &mut Seen, at: Instant) -> Result<()> {
         host.call_typed(Caller::SYSTEM, None, &self.now()).await?;
+        self.compare_clocks(host).await?;
         self.look(host, seen, at).await
+    }
+
+    /// Says it once when the machine's clock is not the database's, by which nodes hold leases.
+    async fn compare_clocks(&self, host: &Host) -> Result<()> {
+        let before = host.now();
+        let Some(theirs) = self.store.clock().await? else { return Ok(()) };
+        let ahead_ms = clock::ahead(before, theirs, host.now());
+        let known = self.hub.metrics.clock_ahead_ms.set(ahead_ms);
+        match (clock::apart(known), clock::apart(ahead_ms)) {
+            (None, Some(why)) => tracing::warn!("{why}"),
+            (Some(_), None) => tracing::info!("this machine's clock is the database's again"),
+            _ => {}
+        }
+        Ok(())
     }
 
     async fn look(&self, host: &Host, seen: &mut Seen, at: Instant) -> Result<()> {

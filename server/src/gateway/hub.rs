@@ -58,7 +58,8 @@ pub struct Hub {
     pub(super) losses: Losses,
     /// How many catch up at once.
     pub(super) admission: Admission,
-    pub(super) metrics: Arc<Metrics>,
+    /// What the node counts.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Hub {

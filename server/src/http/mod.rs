@@ -48,6 +48,7 @@ use ready::Readiness;
 
 use crate::{
     apart::Places,
+    clock,
     cluster::Cluster,
     gateway::{Hub, handshake},
     media::Carrier,
@@ -207,7 +208,9 @@ async fn ready(State(door): State<Door>) -> (StatusCode, String) {
         // Whoever looks learns it; but if every node were taken away for what each of them can do
         // without, a second of delay would become an outage.
         let slow = door.0.cluster.as_ref().is_some_and(|cluster| !cluster.health().ready);
-        let but = if slow { "Redis does not answer: other nodes hear late\n" } else { "" };
+        let slow = slow.then(|| "Redis does not answer: other nodes hear late".to_owned());
+        let apart = clock::apart(door.0.metrics.clock_ahead_ms.get());
+        let but: String = [slow, apart].into_iter().flatten().map(|it| it + "\n").collect();
         (StatusCode::OK, format!("ready\n{but}"))
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n") + "\n")

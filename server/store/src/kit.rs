@@ -99,6 +99,8 @@ impl Live for Recorder {
 /// The store, before whose next commit something else may happen.
 struct Interrupted {
     store: Store,
+    /// What the database takes for the time.
+    clock: Arc<FakeClock>,
     /// After how many commits more, and what.
     next: Mutex<Option<(u32, BoxFuture<'static, ()>)>>,
 }
@@ -165,6 +167,11 @@ impl Storage for Interrupted {
 
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         self.store.find(by, cid)
+    }
+
+    fn clock(&self) -> BoxFuture<'_, Result<Option<i64>>> {
+        let now = self.clock.now();
+        Box::pin(async move { Ok(Some(now)) })
     }
 
     fn position(&self) -> (u64, u64) {
@@ -251,7 +258,8 @@ impl Kit {
     async fn wired(plugins: Vec<Plugin>, store: Store, clock: Arc<FakeClock>, place: Place) -> Kit {
         let live = Arc::new(Recorder::default());
         store.on_commit(Host::after_commit(&plugins, live.clone()));
-        let storage = Arc::new(Interrupted { store: store.clone(), next: Mutex::default() });
+        let (next, db_clock) = (Mutex::default(), Arc::clone(&clock));
+        let storage = Arc::new(Interrupted { store: store.clone(), clock: db_clock, next });
         let host = Host::new(plugins, storage.clone(), clock.clone(), live.clone());
         host.place_readers().await.expect("the database is there");
         Kit { host, store, storage, clock, live, place }
@@ -261,6 +269,13 @@ impl Kit {
     /// nothing in memory with the first one's, and hear of no commits.
     pub fn another_host(&self, plugins: Vec<Plugin>) -> Host {
         Host::new(plugins, self.storage.clone(), self.clock.clone(), self.live.clone())
+    }
+
+    /// The same with a clock that is so much ahead, and stands.
+    pub fn host_ahead(&self, plugins: Vec<Plugin>, ms: i64) -> Host {
+        let clock = FakeClock::new(1);
+        clock.advance(self.clock.now() - START_MS + ms);
+        Host::new(plugins, self.storage.clone(), Arc::new(clock), self.live.clone())
     }
 
     /// Lets plugins do whatever is to be done by now: they read what was committed, call what is

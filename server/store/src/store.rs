@@ -65,14 +65,18 @@ impl Store {
         }
     }
 
-    /// Whether [`Store::open`] would take the database; changes nothing.
+    /// Whether [`Store::open`] would take the database; changes nothing. Answers the time by the
+    /// clock of one that several nodes can share, in milliseconds since the epoch.
     ///
     /// # Errors
     /// [`OpenError`], which says what to do.
-    pub async fn check(database: &Database, migrations: &[Migration]) -> Result<(), OpenError> {
+    pub async fn check(
+        database: &Database,
+        migrations: &[Migration],
+    ) -> Result<Option<i64>, OpenError> {
         match database {
-            Database::Sqlite(path) => sqlite::check(path, migrations).await,
-            Database::Postgres(url) => postgres::check(url, migrations).await,
+            Database::Sqlite(path) => sqlite::check(path, migrations).await.map(|()| None),
+            Database::Postgres(url) => postgres::check(url, migrations).await.map(Some),
         }
     }
 
@@ -205,6 +209,16 @@ impl Storage for Store {
 
     fn find(&self, by: UserId, cid: Cid) -> BoxFuture<'_, Result<Option<(Event, i64)>>> {
         Box::pin(self.readers.find(by, cid))
+    }
+
+    fn clock(&self) -> BoxFuture<'_, Result<Option<i64>>> {
+        Box::pin(async move {
+            if self.follower.is_none() {
+                return Ok(None);
+            }
+            let rows = self.readers.query(postgres::CLOCK, Vec::new()).await?;
+            rows.first().map(|row| row.get(0)).transpose()
+        })
     }
 
     fn position(&self) -> (u64, u64) {

@@ -25,6 +25,10 @@ pub(crate) const RELATIONS: &str = "SELECT CAST(c.relname AS TEXT) FROM pg_class
      WHERE pg_table_is_visible(c.oid)
          AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
 
+/// The time, in milliseconds since the epoch.
+pub(crate) const CLOCK: &str =
+    "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
 /// How long a connection is tried for before those who need it are refused: a server that starts
 /// again is often back by then.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);

@@ -98,14 +98,16 @@ pub(crate) async fn open(
 }
 
 /// Whether the database could be opened, without changing anything.
-pub(crate) async fn check(url: &str, migrations: &[Migration]) -> Result<(), OpenError> {
+pub(crate) async fn check(url: &str, migrations: &[Migration]) -> Result<i64, OpenError> {
     let name = Database::Postgres(url.to_owned()).to_string();
     let failed = |source| refusal(&name, source);
     let settings = settings(url).map_err(failed)?.options(OF_READERS);
     let mut conn = connected(&settings, &name).await?;
     let looked = migrate::look(&mut conn, &name, migrations).await;
     looked.map_err(|stop| stopped(&name, stop))?;
-    conn.close().await.map_err(failed)
+    let now = sqlx::query_scalar(super::CLOCK).fetch_one(&mut conn).await.map_err(failed)?;
+    conn.close().await.map_err(failed)?;
+    Ok(now)
 }
 
 /// The settings of every connection.

@@ -286,3 +286,21 @@ async fn own_commits_are_published_with_their_positions_before_they_are_answered
     // What was there already is published by nobody.
     assert!(b.commit(message(1, &conv(1))).await.unwrap().dup);
 }
+
+#[tokio::test]
+async fn nodes_are_told_the_time_by_the_clock_of_the_database_that_they_share() {
+    let file = Sqlite::make();
+    assert_eq!(file.open().await.clock().await.unwrap(), None, "this machine's own counts");
+    let bed = Postgres::make();
+    let (one, other) = (bed.open().await, bed.open().await);
+    let ask = async |store: &Store| store.clock().await.unwrap().unwrap();
+    let times = [
+        ask(&one).await,
+        ask(&other).await,
+        Store::check(&bed.0, TABLES).await.unwrap().unwrap(),
+        ask(&one).await,
+    ];
+    assert!(times.is_sorted(), "{times:?}");
+    let hour = 3_600_000;
+    assert!(times[3] - times[0] < hour && times[0] / hour > 400_000, "these are milliseconds");
+}
