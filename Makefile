@@ -86,7 +86,7 @@ lint: system $(MODULES) $(DENY) ## formatting, clippy, types, and what may be de
 	@echo "== licences, bans and sources of dependencies"
 	$(DENY) --log-level error check --hide-inclusion-graph licenses bans sources
 
-interop: system browser ## unmodified programs of others post, and meet a browser in rooms
+interop: system browser $(WEB) ## unmodified programs of others post, and meet a browser in rooms
 	@missing=; \
 	for tool in prometheus-alertmanager firefox-esr; do \
 		command -v $$tool >/dev/null || missing+=" $$tool"; \
@@ -105,6 +105,8 @@ interop: system browser ## unmodified programs of others post, and meet a browse
 		$(SLACK_WEBHOOK) $(ROOM_CLIENTS)
 	@echo "== what they post is seen"
 	cargo test $(LOCKED) -p carillon --test it -- --ignored robots::clients
+	@echo "== Firefox decrypts and shows a push message"
+	cargo test $(LOCKED) -p carillon --test it -- --ignored pushed::
 	@echo "== they and Chromium see and hear each other, two at a time"
 	cargo test $(LOCKED) -p carillon --test it -- --ignored --nocapture --test-threads=1 \
 		rooms::clients

@@ -39,6 +39,7 @@ mod panics;
 mod presence;
 mod process;
 mod programs;
+mod pushed;
 mod receipts;
 mod reports;
 mod resume;
