@@ -127,21 +127,22 @@ mod tests {
         assert_eq!(backoff.admit("b", SERVICE, 59_999).await.err(), Some(60_000), "a minute");
         let probe = backoff.admit("a", SERVICE, 60_000).await.unwrap();
         assert!(probe.is_some());
-        let wait = async |now| {
+        let next_at = |now| {
             let backoff = Arc::clone(&backoff);
-            let next = tokio::spawn(async move { backoff.admit("b", SERVICE, now).await });
-            tokio::task::yield_now().await;
-            assert!(!next.is_finished(), "the one before is under way");
-            next
+            tokio::spawn(async move { backoff.admit("b", SERVICE, now).await })
         };
         // It is not: nobody else asks.
-        let next = wait(60_000).await;
+        let next = next_at(60_000);
+        tokio::task::yield_now().await;
+        assert!(!next.is_finished(), "the one before is under way");
         away(60_000, 5_000);
         drop(probe);
         assert_eq!(next.await.unwrap().err(), Some(65_000));
         // It is.
         let probe = backoff.admit("a", SERVICE, 65_000).await.unwrap();
-        let next = wait(65_000).await;
+        let next = next_at(65_000);
+        tokio::task::yield_now().await;
+        assert!(!next.is_finished(), "the one before is under way");
         backoff.heard("a", SERVICE, &Outcome::Accepted, 65_000);
         drop(probe);
         assert!(next.await.unwrap().unwrap().is_none(), "everybody asks");
