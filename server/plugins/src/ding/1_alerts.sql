@@ -90,6 +90,8 @@ CREATE TABLE ding_attempt (
     sound BIGINT NOT NULL,
     outcome TEXT NOT NULL,
     why TEXT,
+    -- When it was first not taken by who is to carry it; NULL, never.
+    refused_at BIGINT,
     skip TEXT,
     cost BIGINT NOT NULL
 );

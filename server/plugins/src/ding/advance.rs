@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_plugin::{Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
-    DingId, ErrorCode, Topic, UserId,
+    DingId, Topic, UserId,
     ding::{
         Advance, CalledData, Channel, Deliver, Done, Outcome, Planned, ReachedData, Whom, kind,
     },
@@ -41,9 +41,7 @@ pub(super) async fn advance(ctx: Ctx, args: Advance) -> Result<Done> {
         match page(&ctx, args.ding).await {
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) if error.is_raced() || error.code() == ErrorCode::NotFound => {
-                return Err(error);
-            }
+            Err(error) if error.is_raced() => return Err(error),
             Err(error) => return put_off(&ctx, args.ding, &error).await,
         }
     }
@@ -51,6 +49,8 @@ pub(super) async fn advance(ctx: Ctx, args: Advance) -> Result<Done> {
 }
 
 async fn put_off(ctx: &Ctx, ding: DingId, error: &Error) -> Result<Done> {
+    // Whatever else was not found: only an alert that is not there has no ladder.
+    rows::alert(ctx, ding).await?;
     tracing::error!(%ding, %error, "the ladder of an alert cannot go on; it is tried again");
     let sql = "SELECT MIN(next_at) FROM ding_recipient WHERE ding = $1";
     let row = ctx.query_one(sql, [ding.into()]).await?;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_plugin::{Caller, Ctx, Error, Result};
+use carillon_plugin::{Caller, Ctx, Error, Result, Value};
 use carillon_protocol::{
     Channel, ErrorCode, UserId,
     ding::{Deliver, Done, State},
@@ -24,7 +24,7 @@ use super::{
 const WORTH_S: i64 = 24 * 60 * 60;
 /// The shortest time that is worth it, in seconds.
 const WORTH_MIN_S: i64 = 60;
-/// For how long something is handed over that is not taken; then the board says so.
+/// For how long something is handed over after it was first not taken; then the board says so.
 const PATIENCE_MS: i64 = 10 * 60 * 1000;
 
 /// `ding.deliver`.
@@ -33,16 +33,15 @@ pub(super) async fn deliver(ctx: Ctx, args: Deliver) -> Result<Done> {
     if alert.recalled_at.is_some() {
         return Ok(Done {});
     }
-    let sql = "SELECT a.key, a.user_id, a.channel, a.at FROM ding_attempt a
+    let sql = "SELECT a.key, a.user_id, a.channel FROM ding_attempt a
                JOIN ding_recipient r ON r.ding = a.ding AND r.user_id = a.user_id
                WHERE a.ding = $1 AND a.turn = $2 AND a.outcome = 'trying' AND r.state < $3
                    AND a.reached = a.user_id
                ORDER BY a.key";
     let asked = [args.ding.into(), args.turn.into(), place(State::Confirmed)];
-    let (mut tries, mut at) = (Vec::new(), ctx.now());
+    let mut tries = Vec::new();
     for row in ctx.query(sql, asked).await? {
         tries.push((choice(row.get(2)?)?, To { key: row.get(0)?, user: row.get(1)? }));
-        at = at.min(row.get(3)?);
     }
     let users: BTreeSet<UserId> =
         tries.iter().map(|(_, to): &(Channel, To)| to.user).chain([alert.by]).collect();
@@ -60,7 +59,7 @@ pub(super) async fn deliver(ctx: Ctx, args: Deliver) -> Result<Done> {
         for to in all.chunks(ATTEMPTS_PER_CALL_MAX) {
             let (tag, link) = (alert.ding.to_string(), format!("/ding/{}", alert.ding));
             let told = Told { channel, by, first: None, words: Words::of(lang), tag, link };
-            let to = (subject(alert.ding), to.to_vec(), at);
+            let to = (subject(alert.ding), to.to_vec());
             taken = taken.and(hand_over(&ctx, &alert, told, to).await);
         }
     }
@@ -97,13 +96,14 @@ pub(super) struct Told<'a> {
     pub link: String,
 }
 
-/// Hands over tries that were made at a time. What is not taken is handed over again, and after a
-/// while the board says that it failed.
+/// Hands over tries. What is not taken is handed over again, and after a while the board says that
+/// it failed. The while begins with the first refusal: however late the first time was, it is not
+/// the only one.
 pub(super) async fn hand_over(
     ctx: &Ctx,
     alert: &Alert,
     told: Told<'_>,
-    (subject, to, at): (Subject, Vec<To>, i64),
+    (subject, to): (Subject, Vec<To>),
 ) -> Result<()> {
     let keys: Vec<String> = to.iter().map(|to| to.key.clone()).collect();
     let (channel, told) = (told.channel, written(ctx, alert, told)?);
@@ -112,18 +112,38 @@ pub(super) async fn hand_over(
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    if ctx.now() - at < PATIENCE_MS {
-        // That it was not taken is no fault of the call: it is not put aside.
-        return Err(Error::new(ErrorCode::Busy, error.body().msg.clone()));
-    }
-    tracing::error!(ding = %alert.ding, %error, "what an alert tells was not taken");
+    let first = refused_at(ctx, &keys).await?;
+    let rows = keys.into_iter().map(|key| vec![key.into()]).collect();
     let mut tx = ctx.tx();
-    tx.run_rows(
-        "UPDATE ding_attempt SET outcome = 'failed', why = 'it was not taken'
-         WHERE outcome = 'trying' AND sent IN (VALUES {rows})",
-        keys.into_iter().map(|key| vec![key.into()]).collect(),
-    );
-    ctx.commit(tx).await.map(drop)
+    if first.is_some_and(|first| ctx.now() - first >= PATIENCE_MS) {
+        tracing::error!(ding = %alert.ding, %error, "what an alert tells was not taken");
+        tx.run_rows(
+            "UPDATE ding_attempt SET outcome = 'failed', why = 'it was not taken'
+             WHERE outcome = 'trying' AND sent IN (VALUES {rows})",
+            rows,
+        );
+        return ctx.commit(tx).await.map(drop);
+    }
+    if first.is_none() {
+        let now = ctx.now();
+        tx.run_rows(
+            format!("UPDATE ding_attempt SET refused_at = {now} WHERE key IN (VALUES {{rows}})"),
+            rows,
+        );
+        ctx.commit(tx).await?;
+    }
+    // That it was not taken is no fault of the call: it is not put aside.
+    Err(Error::new(ErrorCode::Busy, error.body().msg.clone()))
+}
+
+/// When the first of these was first not taken.
+async fn refused_at(ctx: &Ctx, keys: &[String]) -> Result<Option<i64>> {
+    let places: Vec<String> = (1..=keys.len()).map(|place| format!("${place}")).collect();
+    let places = places.join(", ");
+    let sql = format!("SELECT MIN(refused_at) FROM ding_attempt WHERE key IN ({places})");
+    let keys: Vec<Value> = keys.iter().map(|key| key.as_str().into()).collect();
+    let row = ctx.query_one(&sql, keys).await?;
+    row.map_or(Ok(None), |row| row.get(0))
 }
 
 fn written(ctx: &Ctx, alert: &Alert, told: Told<'_>) -> Result<notify::Alert> {

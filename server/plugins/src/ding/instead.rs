@@ -4,7 +4,7 @@
 //! one text and one alert on the screen, which says who they are when it is made; it is taken back
 //! when the last of them has answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_plugin::{Caller, Ctx, Result, Tx};
 use carillon_protocol::{
@@ -111,18 +111,18 @@ pub(super) async fn instead(ctx: Ctx, args: Instead) -> Result<Done> {
 /// What is owed to somebody.
 #[derive(Default)]
 struct Owed {
-    /// Alerts on the screen: how many, and whether any is to be heard.
-    shown: u32,
+    /// The tries that are alerts on the screen, and whether any is to be heard.
+    shown: Vec<String>,
     sound: bool,
-    /// What is handed over, and since when it is.
-    tries: BTreeMap<(Channel, String), i64>,
+    /// What is handed over.
+    tries: BTreeSet<(Channel, String)>,
     /// What is known already, of those who came when it was made: the try, and what came of it.
     known: Vec<(String, String)>,
 }
 
 impl Owed {
     async fn of(ctx: &Ctx, ding: DingId, user: UserId) -> Result<Owed> {
-        let sql = "SELECT a.key, a.sent, a.channel, a.sound, a.at, b.outcome FROM ding_attempt a
+        let sql = "SELECT a.key, a.sent, a.channel, a.sound, b.outcome FROM ding_attempt a
                    JOIN ding_attempt b ON b.key = a.sent
                    JOIN ding_recipient r ON r.ding = a.ding AND r.user_id = a.user_id
                    WHERE a.ding = $1 AND a.reached = $2 AND a.reached <> a.user_id
@@ -131,15 +131,15 @@ impl Owed {
         let mut owed = Owed::default();
         let which = [ding.into(), user.into(), place(State::Confirmed)];
         for row in ctx.query(sql, which).await? {
-            let (channel, first): (Channel, String) = (choice(row.get(2)?)?, row.get(5)?);
+            let (channel, first): (Channel, String) = (choice(row.get(2)?)?, row.get(4)?);
             let is_known = !["trying", "cancelled"].contains(&&*first);
             if channel == Channel::App {
-                owed.shown += 1;
+                owed.shown.push(row.get(0)?);
                 owed.sound |= row.get::<bool>(3)? && !is_known;
             } else if is_known {
                 owed.known.push((row.get(0)?, first));
             } else {
-                owed.tries.entry((channel, row.get(1)?)).or_insert(row.get(4)?);
+                owed.tries.insert((channel, row.get(1)?));
             }
         }
         Ok(owed)
@@ -148,28 +148,36 @@ impl Owed {
 
 async fn tell(ctx: &Ctx, alert: &Alert, user: UserId, waiting: &Waiting) -> Result<()> {
     let owed = Owed::of(ctx, alert.ding, user).await?;
-    if owed.shown > 0 || !owed.known.is_empty() {
-        show(ctx, alert, user, (waiting, &owed)).await?;
-    }
-    if owed.tries.is_empty() {
-        return Ok(());
-    }
     let named = waiting.first.iter().map(|it| it.0);
     let found = audience::people(ctx, alert.org, &named.chain([user, alert.by]).collect()).await?;
-    let Some(person) = found.get(&user) else { return Ok(()) };
+    let Some(person) = found.get(&user) else { return left(ctx, alert.ding, user).await };
+    if !owed.shown.is_empty() || !owed.known.is_empty() {
+        show(ctx, alert, user, (waiting, &owed)).await?;
+    }
     let words = Words::of(&person.locale);
     let name = |user: &UserId| found.get(user).map_or("?", |person: &Person| &person.name);
     let names: Vec<&str> = waiting.first.iter().map(|it| name(&it.0)).collect();
     let first = words.instead(&names, waiting.people);
     let mut taken = Ok(());
-    for ((channel, key), at) in owed.tries {
+    for (channel, key) in owed.tries {
         let (by, first) = (name(&alert.by), Some(&*first));
         let (tag, link) = (format!("{}:instead", alert.ding), link(alert, waiting));
         let told = Told { channel, by, first, words, tag, link };
         let (subject, to) = (subject_instead(alert.ding, user), vec![To { key, user }]);
-        taken = taken.and(deliver::hand_over(ctx, alert, told, (subject, to, at)).await);
+        taken = taken.and(deliver::hand_over(ctx, alert, told, (subject, to)).await);
     }
     taken
+}
+
+/// Says on the board that they left since it was decided to call them.
+async fn left(ctx: &Ctx, ding: DingId, user: UserId) -> Result<()> {
+    let mut tx = ctx.tx();
+    tx.run(
+        "UPDATE ding_attempt SET outcome = 'failed', why = 'this person has left'
+         WHERE ding = $1 AND reached = $2 AND reached <> user_id AND outcome = 'trying'",
+        [ding.into(), user.into()],
+    );
+    ctx.commit(tx).await.map(drop)
 }
 
 /// Whoever confirms from there does so for those of whom they were told.
@@ -194,19 +202,19 @@ async fn show(
             [outcome.as_str().into(), key.as_str().into()],
         );
     }
-    if owed.shown > 0 {
+    if !owed.shown.is_empty() {
         let views = Views::of(ctx, std::iter::once(alert)).await?;
         let mut view = views.seen_by(ctx, alert, user).await?;
         view.mine = waiting.mine();
-        tx.run(
+        // What a page has written down since is shown after this.
+        tx.run_rows(
             "UPDATE ding_attempt SET outcome = 'accepted'
-             WHERE ding = $1 AND reached = $2 AND reached <> user_id AND channel = 'app'
-                 AND outcome = 'trying'",
-            [ding.into(), user.into()],
+             WHERE outcome = 'trying' AND key IN (VALUES {rows})",
+            owed.shown.iter().map(|key| vec![key.as_str().into()]).collect(),
         );
         let called = CalledData { ding: view, sound: owed.sound };
         tx.emit(Topic::User(user), kind::CALLED, &called);
-        let reached = ReachedData { ding, channel, outcome, people: owed.shown };
+        let reached = ReachedData { ding, channel, outcome, people: owed.shown.len() as u32 };
         tx.emit(topic(ding), kind::REACHED, &reached);
     }
     ctx.commit(tx).await.map(drop)

@@ -9,7 +9,7 @@ use std::{
 use carillon_plugin::{
     Ctx, Error, Plugin, Result,
     protocol::{
-        Access, Channel, Command, Effect, Topic, UserId,
+        Access, Channel, Command, Effect, ErrorCode, Topic, UserId,
         ding::Done as Told,
         notify::{
             AnsweredData, AttemptedData, Cancel, Done, Reach, Reachable, Reached, Send, To, Way,
@@ -40,8 +40,8 @@ struct Book {
     cancelled: Vec<(i64, Cancel)>,
     /// How many calls of `notify.send` are refused from now on.
     refuses: u32,
-    /// Whether it cannot say who has which addresses.
-    is_broken: bool,
+    /// Why it cannot say who has which addresses.
+    broken: Option<ErrorCode>,
 }
 
 /// What the tests set and see.
@@ -94,8 +94,8 @@ impl Carrier {
     }
 
     /// It cannot say who has which addresses, or it can again.
-    pub fn is_broken(&self, is_broken: bool) {
-        self.book(|book| book.is_broken = is_broken);
+    pub fn broken(&self, why: Option<ErrorCode>) {
+        self.book(|book| book.broken = why);
     }
 
     /// What was handed over since the last look.
@@ -119,8 +119,8 @@ impl Carrier {
 }
 
 async fn reach(ctx: Ctx, args: Reach) -> Result<Reached> {
-    if ctx.state::<Carrier>().book(|book| book.is_broken) {
-        return Err(Error::internal(std::io::Error::other("the addresses cannot be read")));
+    if let Some(code) = ctx.state::<Carrier>().book(|book| book.broken) {
+        return Err(Error::new(code, "the addresses cannot be read"));
     }
     Ok(ctx.state::<Carrier>().book(|book| Reached {
         people: args.users.iter().filter_map(|user| book.people.get(user).cloned()).collect(),

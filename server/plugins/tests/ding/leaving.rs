@@ -3,17 +3,20 @@
 use carillon_plugin::{
     Storage as _,
     protocol::{
-        Channel::{App, Sms},
+        Channel::{App, Call, Sms},
         ErrorCode,
         ding::{
             CreateDuty, Outcome, Reach, Rota, State, Turn, Which,
-            Whom::{OnDuty, Recipient},
+            Whom::{Manager, OnDuty, Recipient},
         },
         notify, org,
     },
 };
 
-use super::{carrier::Say, world::World};
+use super::{
+    carrier::Say,
+    world::{World, alert_to},
+};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -81,21 +84,84 @@ async fn the_ladder_of_who_leaves_ends_and_nobody_is_called_for_them() {
 
 #[tokio::test]
 async fn a_ladder_that_cannot_go_on_for_an_hour_goes_on_afterwards() {
-    let world = World::new().await;
-    world.reach_all(&[world.bob]);
-    let policy = world.policy(&[(0, App, Recipient), (60, Sms, Recipient)]).await;
-    world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
-    // Who can be reached is not known, time after time.
-    world.carrier.is_broken(true);
-    for _ in 0..60 {
-        world.pass(MINUTE).await;
+    for why in [ErrorCode::Unavailable, ErrorCode::NotFound] {
+        let world = World::new().await;
+        world.reach_all(&[world.bob]);
+        let policy = world.policy(&[(0, App, Recipient), (60, Sms, Recipient)]).await;
+        world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+        // Who can be reached is not known, time after time.
+        world.carrier.broken(Some(why));
+        for _ in 0..60 {
+            world.pass(MINUTE).await;
+        }
+        let sql = "SELECT COUNT(*) FROM plugin_dead";
+        let dead = world.kit.store().query(sql, Vec::new()).await.unwrap();
+        assert_eq!(dead[0].get::<u64>(0).unwrap(), 0);
+        world.carrier.broken(None);
+        world.minutes(2).await;
+        assert_eq!(world.carrier.carried().len(), 1, "{why:?}");
     }
-    let sql = "SELECT COUNT(*) FROM plugin_dead";
-    let dead = world.kit.store().query(sql, Vec::new()).await.unwrap();
-    assert_eq!(dead[0].get::<u64>(0).unwrap(), 0);
-    world.carrier.is_broken(false);
+}
+
+#[tokio::test]
+async fn what_is_refused_once_after_a_standstill_is_handed_over_all_the_same() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob, world.carol]);
+    let steps = [(0, App, Recipient), (60, Sms, Recipient), (60, Call, Manager)];
+    let policy = world.policy(&steps).await;
+    let ding = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    world.kit.clock().advance(MINUTE);
+    // The page is written down, and the server ends.
+    world.kit.host().timer_step("ding").await.unwrap();
+    assert_eq!(world.on_board(ding, world.bob).await.tries.len(), 3);
+    world.kit.clock().advance(11 * MINUTE);
+    world.carrier.refuses(2);
+    world.kit.settle().await;
+    assert!(world.carried(0).is_empty());
     world.minutes(2).await;
-    assert_eq!(world.carrier.carried().len(), 1);
+    let mut told: Vec<_> = world.carried(0).iter().map(|it| (it.1, it.2)).collect();
+    told.sort();
+    assert_eq!(told, [(Sms, world.bob.user), (Call, world.carol.user)]);
+}
+
+#[tokio::test]
+async fn a_call_to_who_left_meanwhile_stands_on_the_board_as_failed() {
+    let world = World::new().await;
+    world.reach_all(&[world.bob, world.carol]);
+    let steps = [(0, App, Recipient), (60, App, Manager), (60, Sms, Manager)];
+    let policy = world.policy(&steps).await;
+    let ding = world.alert(&[world.bob], |send| send.policy = Some(policy)).await;
+    world.kit.clock().advance(MINUTE);
+    world.kit.host().timer_step("ding").await.unwrap();
+    world.call(world.amy, org::RemoveMember { user: world.carol.user }).await.unwrap();
+    world.kit.settle().await;
+    assert!(world.carried(0).is_empty());
+    let tries = world.on_board(ding, world.bob).await.tries;
+    for it in tries.iter().filter(|it| it.what.step > 0) {
+        assert_eq!(it.outcome, Outcome::Failed, "{it:?}");
+        assert_eq!(it.why.as_deref(), Some("this person has left"));
+    }
+    assert_eq!(tries.len(), 3);
+}
+
+#[tokio::test]
+async fn whoever_leaves_with_hundreds_of_open_alerts_leaves_none_of_them_open() {
+    let world = World::new().await;
+    world.settle_on(|settings| settings.sent_a_day = 500).await;
+    let policy = world.policy(&[(0, App, Recipient)]).await;
+    for _ in 0..203 {
+        let mut send = alert_to([world.bob.user].into_iter());
+        send.policy = Some(policy);
+        world.call(world.amy, send).await.unwrap();
+    }
+    world.kit.settle().await;
+    world.call(world.amy, org::RemoveMember { user: world.bob.user }).await.unwrap();
+    world.kit.settle().await;
+    let sql = "SELECT state, COUNT(*) FROM ding_recipient GROUP BY state";
+    let rows = world.kit.store().query(sql, Vec::new()).await.unwrap();
+    let states: Vec<(u64, u64)> =
+        rows.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).collect();
+    assert_eq!(states, [(State::Withdrawn as u64, 203)]);
 }
 
 #[tokio::test]
