@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carillon_plugin::{Ctx, Error, Result, Row};
+use carillon_plugin::{Ctx, Error, Result, Row, Value};
 use carillon_protocol::{
     DingId,
     ding::{Ding, Get, List, Listed, Mine, State, Tally, Which},
@@ -12,7 +12,7 @@ use carillon_protocol::{
 use super::{
     alert::Views,
     instead::Waiting,
-    rows::{self, Alert, COLUMNS, RECIPIENT, Recipient, WIDTH, unknown},
+    rows::{self, Alert, COLUMNS, RECIPIENT, Recipient, WIDTH, place, unknown},
 };
 
 /// How many a page has if the caller does not say.
@@ -119,9 +119,11 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
     let views = Views::of(&ctx, found.iter().map(|(alert, _)| alert)).await?;
     let user = ctx.caller().user;
     let mut dings = Vec::new();
+    let waiting = waiting(&ctx, &found).await?;
     for (alert, mut mine) in found {
-        if mine.as_ref().is_some_and(|mine| mine.instead_of.is_some()) {
-            mine = Waiting::of(&ctx, alert.ding, user).await?.mine().or(mine);
+        // Of those for whom the caller was called it is the first one who waits, if anybody does.
+        if let Some(mine) = mine.as_mut().filter(|mine| mine.instead_of.is_some()) {
+            mine.others = waiting.get(&alert.ding).map_or(0, |people| people.saturating_sub(1));
         }
         let mut ding = views.seen_by(&ctx, &alert, user).await?;
         if mine.is_none() {
@@ -133,6 +135,26 @@ pub(super) async fn list(ctx: Ctx, args: List) -> Result<Listed> {
 }
 
 type Found = Vec<(Alert, Option<Mine>)>;
+
+/// How many wait in each of these alerts for whom the caller was called.
+async fn waiting(ctx: &Ctx, found: &Found) -> Result<BTreeMap<DingId, u32>> {
+    let instead = |mine: &Option<Mine>| mine.as_ref().is_some_and(|it| it.instead_of.is_some());
+    let dings = found.iter().filter(|(_, mine)| instead(mine)).map(|(alert, _)| alert.ding.into());
+    let which: Vec<Value> =
+        [ctx.caller().user.into(), place(State::Confirmed)].into_iter().chain(dings).collect();
+    if which.len() == 2 {
+        return Ok(BTreeMap::new());
+    }
+    let places: Vec<String> = (3..=which.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT s.ding, COUNT(*) FROM ding_stand_in s
+         JOIN ding_recipient r ON r.ding = s.ding AND r.user_id = s.instead_of
+         WHERE s.user_id = $1 AND r.state < $2 AND s.ding IN ({}) GROUP BY s.ding",
+        places.join(", ")
+    );
+    let rows = ctx.query(&sql, which).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get::<u64>(1)? as u32))).collect()
+}
 
 async fn sent(ctx: &Ctx, before: &str, limit: u32) -> Result<Found> {
     let sql = format!(
