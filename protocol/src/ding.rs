@@ -75,6 +75,8 @@ operations! {
     /// Calls somebody instead of recipients who have not answered, once for all of them; or tells
     /// them that all have.
     "ding.instead": Instead => Done, State, Access::System;
+    /// Confirms for those of whom somebody was told by the text or the call that they answered.
+    "ding.take": Take => Done, State, Access::System;
     /// Tells the next of many recipients that an alert was taken back.
     "ding.spread": Spread => Done, State, Access::System;
     /// Takes in a file or a voice note that an alert is to carry: `POST /v1/ding/attachments`.

@@ -311,6 +311,20 @@ pub struct Instead {
     pub user: UserId,
 }
 
+/// `ding.take`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Take {
+    /// Of which.
+    pub ding: DingId,
+    /// Who answers.
+    pub user: UserId,
+    /// The key of what they answer.
+    pub sent: String,
+    /// What they wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+}
+
 /// `ding.again`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Again {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use carillon_plugin::{Ctx, Error, Result, Tx};
+use carillon_plugin::{Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
     DingId, Topic, UserId,
-    ding::{ChangedData, Confirm, Decline, Done, EndedData, Received, Seen, State, kind},
+    ding::{ChangedData, Confirm, Decline, Done, EndedData, Received, Seen, State, Take, kind},
     limits::DING_REASON_LEN_MAX,
 };
 
@@ -15,7 +15,7 @@ use super::{
     stop::Stop,
 };
 
-/// For how many people somebody confirms in one transaction.
+/// For how many people somebody confirms in one transaction, if none of them answers meanwhile.
 const PAGE: usize = 100;
 /// Alerts that a device says at a time that it has.
 const RECEIVED_MAX: usize = 100;
@@ -73,7 +73,7 @@ pub(super) async fn confirm(ctx: Ctx, args: Confirm) -> Result<Done> {
     let alert = list::known(&ctx, args.ding).await?;
     let reply = args.reply.as_deref().map(|reply| words("reply", reply)).transpose()?;
     if args.others {
-        return others(&ctx, &alert, reply).await;
+        return others(&ctx, &alert, (caller, None), reply).await;
     }
     let user = args.instead_of.unwrap_or(caller);
     let recipient = recipient(&ctx, args.ding, user).await?.ok_or_else(unknown)?;
@@ -93,42 +93,74 @@ pub(super) async fn confirm(ctx: Ctx, args: Confirm) -> Result<Done> {
     Ok(Done {})
 }
 
-/// Confirms for everybody for whom the caller was called, some in each transaction.
-async fn others(ctx: &Ctx, alert: &Alert, reply: Option<String>) -> Result<Done> {
+/// `ding.take`.
+pub(super) async fn take(ctx: Ctx, args: Take) -> Result<Done> {
+    let alert = rows::alert(&ctx, args.ding).await?;
+    others(&ctx, &alert, (args.user, Some(&args.sent)), args.reply).await
+}
+
+/// Confirms for everybody for whom somebody was called, or was by what they answer; some in each
+/// transaction. Where one of these answers meanwhile it is fewer, so that those who answer hold up
+/// nobody but themselves.
+async fn others(
+    ctx: &Ctx,
+    alert: &Alert,
+    (by, sent): (UserId, Option<&str>),
+    reply: Option<String>,
+) -> Result<Done> {
     if alert.reply_required && reply.is_none() {
         return Err(Error::bad_arg("reply", "this alert needs a reply: write one"));
     }
-    let (ding, caller) = (alert.ding, ctx.caller().user);
-    if !list::was_called(ctx, ding).await? {
+    if !list::was_called(ctx, alert.ding, by).await? {
         return Err(unknown());
     }
     if alert.recalled_at.is_some() {
         return Err(Error::conflict("this alert was taken back"));
     }
+    let mut page = PAGE;
     loop {
-        let sql = format!(
-            "SELECT {RECIPIENT} FROM ding_stand_in s
-             JOIN ding_recipient r ON r.ding = s.ding AND r.user_id = s.instead_of
-             WHERE s.ding = $1 AND s.user_id = $2 AND (r.state < $3 OR r.state = $4)
-             ORDER BY r.user_id LIMIT {PAGE}"
-        );
-        let (open, expired) = (place(State::Confirmed), place(State::Expired));
-        let rows = ctx.query(&sql, [ding.into(), caller.into(), open, expired]).await?;
-        let mut tx = ctx.tx();
-        for row in &rows {
-            let recipient = Recipient::of(row, 0)?;
-            let stand_ins = rows::stand_ins(ctx, ding, recipient.user).await?;
-            let by = Some(caller);
-            let answer = Answer { state: State::Confirmed, by, reply: reply.clone() };
-            answer.put(ctx, &mut tx, alert, (&recipient, &stand_ins)).await?;
-        }
-        if !rows.is_empty() {
-            ctx.commit(tx).await?;
-        }
-        if rows.len() < PAGE {
+        let rows = waiting(ctx, alert.ding, (by, sent), page).await?;
+        if rows.is_empty() {
             return Ok(Done {});
         }
+        let mut tx = ctx.tx();
+        for recipient in &rows {
+            let stand_ins = rows::stand_ins(ctx, alert.ding, recipient.user).await?;
+            let answer = Answer { state: State::Confirmed, by: Some(by), reply: reply.clone() };
+            answer.put(ctx, &mut tx, alert, (recipient, &stand_ins)).await?;
+        }
+        match ctx.commit(tx).await {
+            Err(error) if error.is_raced() && page > 1 => page /= 2,
+            Err(error) => return Err(error),
+            Ok(_) if rows.len() < page => return Ok(Done {}),
+            Ok(_) => page = PAGE.min(page * 2),
+        }
     }
+}
+
+/// The next of those for whom somebody was called and who have not answered.
+async fn waiting(
+    ctx: &Ctx,
+    ding: DingId,
+    (by, sent): (UserId, Option<&str>),
+    page: usize,
+) -> Result<Vec<Recipient>> {
+    let mut args: Vec<Value> =
+        vec![ding.into(), by.into(), place(State::Confirmed), place(State::Expired)];
+    let told = if let Some(sent) = sent {
+        args.push(sent.into());
+        "AND EXISTS (SELECT 1 FROM ding_attempt a WHERE a.ding = r.ding
+             AND a.user_id = r.user_id AND a.reached = $2 AND a.sent = $5)"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "SELECT {RECIPIENT} FROM ding_stand_in s
+         JOIN ding_recipient r ON r.ding = s.ding AND r.user_id = s.instead_of
+         WHERE s.ding = $1 AND s.user_id = $2 AND (r.state < $3 OR r.state = $4) {told}
+         ORDER BY r.user_id LIMIT {page}"
+    );
+    ctx.query(&sql, args).await?.iter().map(|row| Recipient::of(row, 0)).collect()
 }
 
 /// `ding.decline`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_plugin::{Ctx, Error, Result, Row, Value};
 use carillon_protocol::{
-    DingId,
+    DingId, UserId,
     ding::{Ding, Get, List, Listed, Mine, State, Tally, Which},
     limits::PEOPLE_PER_PAGE_MAX,
 };
@@ -62,9 +62,9 @@ async fn mine(ctx: &Ctx, ding: DingId) -> Result<Option<Mine>> {
 }
 
 /// Whether the caller was called instead of anybody.
-pub(super) async fn was_called(ctx: &Ctx, ding: DingId) -> Result<bool> {
+pub(super) async fn was_called(ctx: &Ctx, ding: DingId, user: UserId) -> Result<bool> {
     let sql = "SELECT 1 FROM ding_stand_in WHERE ding = $1 AND user_id = $2 LIMIT 1";
-    Ok(ctx.query_one(sql, [ding.into(), ctx.caller().user.into()]).await?.is_some())
+    Ok(ctx.query_one(sql, [ding.into(), user.into()]).await?.is_some())
 }
 
 /// The same for whoever was called instead.

@@ -67,6 +67,7 @@ pub fn plugin() -> Plugin {
             .command(advance::advance)
             .command(deliver::deliver)
             .command(instead::instead)
+            .command(answer::take)
             .command(answer::received)
             .command(answer::seen)
             .command(answer::confirm)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use carillon_plugin::{Ctx, Error, Result, Tx, Value};
 use carillon_protocol::{
     Channel, DingId, ErrorCode, Event, UserId,
-    ding::{Confirm, Outcome, ReachedData, State, kind},
+    ding::{Outcome, ReachedData, State, Take, kind},
     notify::{self, AnsweredData, AttemptedData, Subject},
 };
 
@@ -123,10 +123,9 @@ pub(super) async fn answered(ctx: Ctx, event: Event) -> Result<Tx> {
         if alert.recalled_at.is_some() {
             return Ok(tx);
         }
-        // Whoever is called for many takes care of all of them.
-        let mut tx = tx.on_behalf_of(by, alert.org);
-        let confirm = Confirm { ding, reply, instead_of: None, others: true };
-        tx.after(0, &format!("others:{ding}:{by}"), &confirm);
+        // Whoever is called for many takes care of all of whom they were told.
+        let take = Take { ding, user: by, sent: data.key, reply };
+        tx.after(0, &format!("take:{ding}:{by}"), &take);
         return Ok(tx);
     }
     let answer = Answer { state, by: None, reply };

@@ -66,6 +66,7 @@ const NOT_IN_IT: [(&str, &[&str]); 11] = [
             "ding.advance",
             "ding.deliver",
             "ding.instead",
+            "ding.take",
             "ding.spread",
             "ding.again",
         ],

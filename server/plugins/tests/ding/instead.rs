@@ -1,6 +1,6 @@
 //! Who is called instead of recipients: once for all of them, and until the last has answered.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, future::pending};
 
 use carillon_plugin::{
     Caller,
@@ -8,13 +8,14 @@ use carillon_plugin::{
         Channel::{App, Push, Sms},
         DingId, ErrorCode, UserId,
         ding::{
-            Absence, Confirm, CreateDuty, Deputy, GetDeputy, Outcome, Recall, Rota, SetDeputy,
-            Simulate, State, Turn, Which,
+            Confirm, CreateDuty, Outcome, Recall, Rota, Simulate, State, Turn, Which,
             Whom::{self, Manager, ManagerAbove, OnDuty, Recipient},
         },
         import, notify, org,
     },
 };
+
+use tokio::sync::oneshot;
 
 use super::{
     carrier::Say,
@@ -22,7 +23,6 @@ use super::{
 };
 
 const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
 
 fn confirm(ding: DingId) -> Confirm {
     Confirm { ding, reply: None, instead_of: None, others: false }
@@ -115,6 +115,37 @@ async fn whoever_answers_for_others_after_the_deadline_is_late_and_not_unheard()
 }
 
 #[tokio::test]
+async fn who_answers_for_many_is_not_refused_because_they_answer_meanwhile() {
+    let world = World::new().await;
+    let team = team(&world, 12).await;
+    world.reach_all(&[world.carol]);
+    let policy = world.policy(&[(0, App, Recipient), (60, App, Manager)]).await;
+    let ding = world.alert(&team, |send| send.policy = Some(policy)).await;
+    world.pass(MINUTE).await;
+    let (carol, quick) = (world.carol, &team[..9]);
+    let they_answer = async {
+        for &caller in quick {
+            let (host, (says, said)) = (world.kit.host().clone(), oneshot::channel());
+            world.kit.before_next_commit(async move {
+                host.call_typed(caller, None, &confirm(ding)).await.unwrap();
+                says.send(()).unwrap();
+            });
+            said.await.unwrap();
+        }
+        pending::<()>().await;
+    };
+    tokio::select! {
+        taken = world.call(carol, Confirm { others: true, ..confirm(ding) }) => taken.unwrap(),
+        () = they_answer => unreachable!("it goes on for ever"),
+    };
+    for (at, member) in team.iter().enumerate() {
+        let found = world.on_board(ding, *member).await;
+        let by = (at >= quick.len()).then_some(carol.user);
+        assert_eq!((found.state, found.handled_by), (State::Confirmed, by), "{at}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_over_is_none_for_whoever_comes_next() {
     let world = World::new().await;
     world.reach_all(&[world.carol]);
@@ -148,18 +179,44 @@ async fn one_answer_by_text_is_for_all_whom_somebody_was_told_of() {
     let outcome = notify::Outcome::Delivered;
     let result = notify::Attempted { key: key.clone(), user, outcome, why: None };
     let results = vec![result];
-    let told = notify::AttemptedData { subject: subject.clone(), channel: Sms, results };
+    let told = notify::AttemptedData { subject, channel: Sms, results };
     let system = Caller::for_plugin(world.amy.user, world.org);
     world.call(system, Say::Attempted(told)).await.unwrap();
     world.kit.settle().await;
     assert_eq!(world.on_board(ding, team[2]).await.tries[0].outcome, Outcome::Delivered);
     assert_eq!(world.on_board(ding, team[2]).await.state, State::Queued, "she has it, not they");
-    let answer = Some(notify::Answer::Confirm);
-    let answered = notify::AnsweredData { subject, key, user, answer, text: Some("1".into()) };
-    world.call(system, Say::Answered(answered)).await.unwrap();
-    world.kit.settle().await;
+    texts_one(&world, ding, key).await;
     let by: Vec<_> = world.board(ding).await.recipients.iter().map(|it| it.handled_by).collect();
     assert_eq!(by, [None, Some(user), Some(user)]);
+}
+
+/// Carol answers a text by `1`.
+async fn texts_one(world: &World, ding: DingId, key: String) {
+    let user = world.carol.user;
+    let subject = notify::Subject { plugin: "ding".into(), id: format!("{ding}:{user}") };
+    let answer = Some(notify::Answer::Confirm);
+    let answered = notify::AnsweredData { subject, key, user, answer, text: Some("1".into()) };
+    let system = Caller::for_plugin(world.amy.user, world.org);
+    world.call(system, Say::Answered(answered)).await.unwrap();
+    world.kit.settle().await;
+}
+
+#[tokio::test]
+async fn an_answer_by_text_is_for_none_of_whom_the_text_did_not_tell() {
+    let world = World::new().await;
+    world.reach_all(&[world.carol]);
+    // Carol manages bob, and nobody manages dan: for him she is called later, in the app.
+    let whom = Whom::User { user: world.carol.user };
+    let policy = world.policy(&[(0, App, Recipient), (60, Sms, Manager), (600, App, whom)]).await;
+    let ding = world.alert(&[world.bob, world.dan], |send| send.policy = Some(policy)).await;
+    world.pass(MINUTE).await;
+    world.pass(10 * MINUTE).await;
+    let key = world.carrier.carried()[0].key.clone();
+    texts_one(&world, ding, key).await;
+    let (bob, dan) = (world.on_board(ding, world.bob).await, world.on_board(ding, world.dan).await);
+    assert_eq!((bob.state, bob.handled_by), (State::Confirmed, Some(world.carol.user)));
+    assert_eq!(dan.state, State::Queued, "she is still asked for him");
+    assert_eq!(world.list(world.carol, Which::Open).await.len(), 1);
 }
 
 #[tokio::test]
@@ -238,99 +295,6 @@ async fn nobody_is_called_for_themselves_nor_the_sender_for_anybody() {
     let get = carillon_plugin::protocol::ding::Get { ding };
     let mine = world.call(world.carol, get).await.unwrap().mine.unwrap();
     assert_eq!((mine.instead_of, mine.state), (Some(world.bob.user), State::Queued));
-}
-
-fn stands_in(deputy: UserId) -> Deputy {
-    Deputy { deputy, from: None, until: None }
-}
-
-#[tokio::test]
-async fn who_stands_in_is_called_while_they_do_and_else_the_manager() {
-    let world = World::new().await;
-    world.reach_all(&[world.bob, world.carol, world.dan]);
-    let steps = [(0, App, Recipient), (60, Sms, Whom::Deputy)];
-    let policy = world.policy(&steps).await;
-    let until = Some(world.now() + DAY);
-    let deputy = Deputy { until, ..stands_in(world.dan.user) };
-    world.call(world.bob, SetDeputy { user: None, deputy: Some(deputy) }).await.unwrap();
-    let found = world.call(world.dan, GetDeputy::default()).await.unwrap();
-    let absence = Absence { user: world.bob.user, from: None, until };
-    assert_eq!((found.deputy, found.stands_in_for), (None, vec![absence]));
-    let send = || {
-        let mut send = alert_to([world.bob.user].into_iter());
-        send.policy = Some(policy);
-        send
-    };
-    let reached = async || {
-        let said = world.call(world.amy, Simulate { ding: send() }).await.unwrap();
-        world.call(world.amy, send()).await.unwrap();
-        world.kit.settle().await;
-        world.pass(MINUTE).await;
-        let carried: Vec<UserId> = world.carried(0).into_iter().map(|it| it.2).collect();
-        let said = said.people[0].tries[1].user;
-        assert_eq!(carried, said.into_iter().collect::<Vec<_>>());
-        said
-    };
-    assert_eq!(reached().await, Some(world.dan.user));
-    // The sender stands in for nobody.
-    let amy = Some(stands_in(world.amy.user));
-    world.call(world.amy, SetDeputy { user: Some(world.bob.user), deputy: amy }).await.unwrap();
-    assert_eq!(reached().await, Some(world.carol.user));
-    world.call(world.bob, SetDeputy { user: None, deputy: Some(deputy) }).await.unwrap();
-    world.pass(DAY).await;
-    assert_eq!(world.call(world.bob, GetDeputy::default()).await.unwrap().deputy, None);
-    assert_eq!(reached().await, Some(world.carol.user));
-    // Who leaves stands in for nobody.
-    let deputy = Some(stands_in(world.dan.user));
-    world.call(world.bob, SetDeputy { user: None, deputy }).await.unwrap();
-    world.call(world.amy, org::RemoveMember { user: world.dan.user }).await.unwrap();
-    world.kit.settle().await;
-    assert_eq!(world.call(world.bob, GetDeputy::default()).await.unwrap().deputy, None);
-    assert_eq!(reached().await, Some(world.carol.user));
-}
-
-#[tokio::test]
-async fn who_stands_in_is_said_for_oneself_or_by_who_administers() {
-    let world = World::new().await;
-    let set = |user, deputy| SetDeputy { user, deputy: Some(deputy) };
-    let (bob, dan, now) = (world.bob, world.dan.user, world.now());
-    let cases = [
-        (bob, set(Some(dan), stands_in(bob.user)), ErrorCode::Forbidden, None),
-        (bob, set(None, stands_in(bob.user)), ErrorCode::BadArg, Some("deputy.deputy")),
-        (bob, set(None, stands_in(world.zoe.user)), ErrorCode::NotFound, Some("deputy.deputy")),
-        (world.zoe, set(Some(dan), stands_in(world.zoe.user)), ErrorCode::NotFound, Some("user")),
-        (
-            bob,
-            set(None, Deputy { until: Some(now), ..stands_in(dan) }),
-            ErrorCode::BadArg,
-            Some("deputy.until"),
-        ),
-        (
-            bob,
-            set(None, Deputy { until: Some(now + 367 * DAY), ..stands_in(dan) }),
-            ErrorCode::BadArg,
-            Some("deputy.until"),
-        ),
-        (
-            bob,
-            set(None, Deputy { from: Some(now + 367 * DAY), ..stands_in(dan) }),
-            ErrorCode::BadArg,
-            Some("deputy.from"),
-        ),
-    ];
-    for (by, args, code, field) in cases {
-        let error = world.call(by, args).await.unwrap_err();
-        assert_eq!((error.code(), error.body().field.as_deref()), (code, field), "{args:?}");
-    }
-    let others = GetDeputy { user: Some(dan) };
-    assert_eq!(world.call(bob, others).await.unwrap_err().code(), ErrorCode::Forbidden);
-    let set = set(Some(dan), stands_in(bob.user));
-    world.call(world.amy, set).await.unwrap();
-    world.call(world.amy, set).await.unwrap();
-    let found = world.call(world.amy, others).await.unwrap().deputy;
-    assert_eq!(found.map(|it| it.deputy), Some(bob.user));
-    world.call(world.dan, SetDeputy { user: None, deputy: None }).await.unwrap();
-    assert_eq!(world.call(world.amy, others).await.unwrap().deputy, None);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod answering;
 mod budget;
 mod carrier;
 mod climbing;
+mod deputies;
 mod instead;
 mod leaving;
 mod many;
