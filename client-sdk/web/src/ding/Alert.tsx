@@ -6,7 +6,7 @@ import { Answer } from './Answer.tsx'
 import type { Call } from './alerts.ts'
 import { Content } from './Content.tsx'
 import { useAlerts } from './hooks.ts'
-import { useRinging } from './useRinging.ts'
+import type { Ringing } from './useRinging.ts'
 
 /**
  * So long nothing of a new alert can be pressed: whoever presses something, or twice, meant what
@@ -19,12 +19,12 @@ const EARLY_MS = 700
  * inside, and a later one lies over an earlier one. Escape does not answer it; it can only be put
  * aside, also by going back.
  */
-export function Alert({ call, of }: { call: Call; of: number }) {
+export function Alert({ call, of, ringing }: { call: Call; of: number; ringing: Ringing }) {
   const t = useText()
   const alerts = useAlerts()
   const dialog = useRef<HTMLDialogElement>(null)
   const [heading, words] = [useId(), useId()]
-  const { rung, hush } = useRinging(call)
+  const { rung, hush } = ringing
   const early = useEarly()
   const later = () => alerts.later(call.key)
   useShown(dialog, later)
@@ -37,10 +37,6 @@ export function Alert({ call, of }: { call: Call; of: number }) {
       aria-modal="true"
       aria-labelledby={heading}
       aria-describedby={words}
-      onKeyDown={event => {
-        // Pressed twice, a browser closes a dialog whatever the page says.
-        if (event.key === 'Escape') event.preventDefault()
-      }}
     >
       <header className="ding-alert-head">
         <BellRing aria-hidden="true" className={rung === 'rings' ? 'ding-rings' : undefined} />
@@ -61,17 +57,7 @@ export function Alert({ call, of }: { call: Call; of: number }) {
         <Content ding={call.ding} id={words} onLeave={later} />
       </div>
       <footer className="ding-alert-foot">
-        <Answer
-          ding={call.ding}
-          answering={call.answering}
-          early={early}
-          onConfirm={reply => {
-            hush()
-            return alerts.confirm(call, reply)
-          }}
-          onDecline={reason => alerts.decline(call, reason)}
-          onWrite={hush}
-        />
+        <Answer ding={call.ding} early={early} onBegin={hush} />
       </footer>
     </dialog>
   )
@@ -110,7 +96,12 @@ function useShown(dialog: React.RefObject<HTMLDialogElement | null>, later: () =
     // Nobody confirms by the key that they are pressing for something else.
     shown?.querySelector<HTMLElement>('[data-words]')?.focus()
     // A phone's way back closes a dialog in some browsers, and leads to another page in others.
-    shown?.addEventListener('close', () => latest.current(), { signal })
+    shown?.addEventListener('close', () => shown.open || latest.current(), { signal })
+    // Pressed twice, a browser closes a dialog whatever the page says, wherever the focus is.
+    const press = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') event.preventDefault()
+    }
+    document.addEventListener('keydown', press, { capture: true, signal })
     const back = (event: Event) => {
       if ((event as NavigateEvent).navigationType !== 'traverse' || !event.cancelable) return
       event.preventDefault()

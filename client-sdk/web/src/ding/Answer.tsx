@@ -9,45 +9,56 @@ import { Button } from '../ui/Button.tsx'
 import { TextArea } from '../ui/Field.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import './answer.css'
-import { type Answering, keyOf } from './alerts.ts'
-import { useAlerts } from './hooks.ts'
+import { keyOf } from './alerts.ts'
+import { useAlerts, useAlertsState } from './hooks.ts'
 
 /** As many characters as a reply or a reason may have. */
 const WORDS_MAX = 500
 
 export interface AnswerProps {
   ding: Ding
-  answering: Answering | undefined
   /** Whether it is too early to press anything. */
   early?: boolean
-  onConfirm: (reply?: string) => Promise<unknown>
-  onDecline: (reason: string) => Promise<unknown>
-  /** Somebody begins to write. */
-  onWrite?: () => void
+  /** Somebody begins to answer. */
+  onBegin?: () => void
+  /** The server has it. */
+  onAnswered?: () => void
 }
 
 /** Confirm, decline with a reason, or confirm with a reply; and whether the server has it. */
 export function Answer(props: AnswerProps) {
-  const { ding, answering, early = false, onConfirm, onDecline, onWrite } = props
+  const { ding, early = false, onBegin, onAnswered } = props
   const t = useText()
   const offline = useIsOffline(useClient())
-  const { answers } = useAlerts()
+  const alerts = useAlerts()
   const key = keyOf(ding)
+  const answering = useAlertsState(({ answering }) => answering[key])
   const [writing, setWriting] = useState<'reply' | 'reason' | undefined>(() => {
-    const written = answers.get(key)
+    const written = alerts.answers.get(key)
     // A reason waits behind its button: nobody declines where they mean to confirm.
     return written?.words && written.what === 'reply' ? written.what : undefined
   })
   const busy = answering?.state === 'sending'
-  const write = (what: 'reply' | 'reason') => {
+  const write = (what: 'reply' | 'reason' | undefined) => {
+    alerts.takeBack(key)
     setWriting(what)
-    onWrite?.()
+    if (what) onBegin?.()
   }
+  const say = async (given: Promise<boolean>) => {
+    onBegin?.()
+    if (await given) onAnswered?.()
+  }
+  const decline = (reason: string) => say(alerts.decline(ding, reason))
+  const confirm = (reply?: string) => say(alerts.confirm(ding, reply))
   return (
     <div className="ding-answer">
       {busy && offline && <Banner tone="attention">{t('ding.waits')}</Banner>}
       {answering?.state === 'failed' && (
-        <Banner tone="danger">{t('ding.failed', { why: failure(t, answering.error) })}</Banner>
+        <Banner tone={answering.again ? 'attention' : 'danger'}>
+          {t(answering.again ? 'ding.again' : 'ding.failed', {
+            why: failure(t, answering.error),
+          })}
+        </Banner>
       )}
       {writing ? (
         <Words
@@ -56,8 +67,8 @@ export function Answer(props: AnswerProps) {
           what={writing}
           busy={busy}
           early={early}
-          onSay={words => (writing === 'reply' ? onConfirm(words) : onDecline(words))}
-          onBack={() => setWriting(undefined)}
+          onSay={words => void (writing === 'reply' ? confirm(words) : decline(words))}
+          onBack={() => write(undefined)}
         />
       ) : (
         <div className="ding-answer-buttons">
@@ -78,7 +89,7 @@ export function Answer(props: AnswerProps) {
               icon={<Check />}
               busy={busy}
               disabled={early}
-              onClick={() => void onConfirm()}
+              onClick={() => void confirm()}
             >
               {ding.mine?.instead_of ? t('ding.take') : t('ding.confirm')}
             </Button>

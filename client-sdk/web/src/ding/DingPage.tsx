@@ -1,5 +1,4 @@
 import type { Ding, DingId } from '@carillon/client'
-import { useState } from 'react'
 import { Fetched } from '../app/Fetched.tsx'
 import { useLoad } from '../app/load.ts'
 import { Page, Section } from '../app/Page.tsx'
@@ -7,10 +6,8 @@ import { useClient, useMe } from '../app/workspace.ts'
 import { useText } from '../texts/language.tsx'
 import { Banner } from '../ui/Notice.tsx'
 import { Answer } from './Answer.tsx'
-import { type Answering, keyOf } from './alerts.ts'
 import { Board } from './Board.tsx'
 import { Content } from './Content.tsx'
-import { useAlerts } from './hooks.ts'
 import { stateOf } from './Lists.tsx'
 import { mayAnswer } from './tally.ts'
 import { useDingChanges } from './useDingChanges.ts'
@@ -42,37 +39,13 @@ export function DingPage({ id }: { id: DingId }) {
 /** What the person has answered, or may still. */
 function Mine({ ding, changed }: { ding: Ding; changed: () => void }) {
   const t = useText()
-  const client = useClient()
-  const { answers } = useAlerts()
-  const [answering, setAnswering] = useState<Answering>()
   const { mine } = ding
-  const answer = async (work: () => Promise<unknown>) => {
-    setAnswering({ state: 'sending' })
-    try {
-      await work()
-      answers.forget(keyOf(ding))
-      setAnswering(undefined)
-      changed()
-    } catch (error) {
-      setAnswering({ state: 'failed', error })
-    }
-  }
-  const whose = mine?.others ? { others: true } : { instead_of: mine?.instead_of }
   return (
     <Section title={t('ding.mine')}>
       <Banner tone={mine?.state === 'confirmed' ? 'good' : 'plain'}>{stateOf(t, ding)}</Banner>
       {mine?.reply && <p>{t('ding.said', { words: mine.reply })}</p>}
       {mine && ding.recalled_at === undefined && mayAnswer(mine.state) && (
-        <Answer
-          ding={ding}
-          answering={answering}
-          onConfirm={reply =>
-            answer(() => client.call('ding.confirm', { ding: ding.ding, reply, ...whose }))
-          }
-          onDecline={reason =>
-            answer(() => client.call('ding.decline', { ding: ding.ding, reason }))
-          }
-        />
+        <Answer ding={ding} onAnswered={changed} />
       )}
     </Section>
   )

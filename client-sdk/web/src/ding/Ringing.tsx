@@ -4,14 +4,16 @@ import { Button } from '../ui/Button.tsx'
 import { Alert } from './Alert.tsx'
 import './alert.css'
 import { useAlerts, useAlertsState } from './hooks.ts'
+import { useRinging } from './useRinging.ts'
 
 /** The alert that comes first, before everything; those that were put aside, in a line. */
 export default function Ringing() {
   const calls = useAlertsState(state => state.calls)
   const shown = calls.filter(({ later }) => !later)
+  const ringing = useRinging(shown)
   const [first] = shown
-  // Each is a dialog of its own: focus and sound begin anew with it.
-  if (first) return <Alert key={first.key} call={first} of={shown.length} />
+  // Each is a dialog of its own: the focus begins anew with it.
+  if (first) return <Alert key={first.key} call={first} of={shown.length} ringing={ringing} />
   return <Aside count={calls.length} text={calls[0]?.ding.text ?? ''} />
 }
 

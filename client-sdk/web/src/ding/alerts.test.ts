@@ -1,7 +1,7 @@
 import { CarillonError, type Ding, type Update } from '@carillon/client'
 import { expect, test, vi } from 'vitest'
 import { storage } from '../model/storage.test.kit.ts'
-import { Alerts } from './alerts.ts'
+import { AGAIN_MS, Alerts } from './alerts.ts'
 import { ANSWERS_MAX, Answers } from './answers.ts'
 
 const ME = '01ARZ3NDEKTSV4RRFFQ69G5FA0'
@@ -141,42 +141,69 @@ test('an answer that the server refuses leaves the alert, and says so', async ()
   server.instead['ding.confirm'] = () => {
     throw new CarillonError({ code: 'E_UNAVAILABLE', msg: 'later', retry: 'after' })
   }
-  const [call] = server.alerts.state.getState().calls
-  if (!call) throw new Error('there is one')
-  expect(await server.alerts.confirm(call)).toBe(false)
-  expect(server.alerts.state.getState().calls).toMatchObject([{ answering: { state: 'failed' } }])
+  const { ding: open } = only(server)
+  expect(await server.alerts.confirm(open)).toBe(false)
+  expect(server.alerts.state.getState().answering).toMatchObject({ A: { state: 'failed' } })
   delete server.instead['ding.confirm']
-  expect(await server.alerts.confirm(call, 'On my way')).toBe(true)
+  expect(await server.alerts.confirm(open, 'On my way')).toBe(true)
   expect(server.texts).toEqual([])
   expect(server.asked('ding.confirm').at(-1)).toMatchObject({ ding: 'A', reply: 'On my way' })
 })
 
-test('who is called for two colleagues answers for each of them', async () => {
+/** An alert by which somebody is called instead of one, and of so many others. */
+function instead(instead_of: string, others?: number): Ding {
+  return ding('A', { mine: { state: 'queued', at: 1, instead_of, ...(others && { others }) } })
+}
+
+test('who is called for several colleagues is asked once, and answers for all of them', async () => {
   const server = await there()
-  const of = (instead_of: string) => ding('A', { mine: { state: 'queued', at: 1, instead_of } })
-  server.called(of('BOB'))
-  server.called(of('CAROL'))
-  const [bob] = server.alerts.state.getState().calls
-  if (!bob) throw new Error('there are two')
-  await server.alerts.confirm(bob)
-  expect(server.asked('ding.confirm')).toMatchObject([{ ding: 'A', instead_of: 'BOB' }])
-  expect(server.alerts.state.getState().calls).toHaveLength(1)
-  server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of: 'CAROL' })
-  expect(server.alerts.state.getState().calls).toHaveLength(0)
+  server.called(instead('BOB'))
+  server.called(instead('BOB', 1))
+  await server.alerts.confirm(only(server).ding)
+  expect(server.asked('ding.confirm')).toEqual([{ ding: 'A', others: true }])
+  expect(server.texts).toEqual([])
 })
 
-test('of several colleagues the list names one, and the next once that is answered', async () => {
-  const of = (instead_of: string) => ding('A', { mine: { state: 'queued', at: 1, instead_of } })
-  const server = await there([of('BOB')])
-  server.called(of('CAROL'))
+test('while others wait, a call for several goes on as it is when the first of them answers', async () => {
+  const server = await there([instead('BOB', 29)])
+  server.called(instead('BOB', 29))
+  const { key, times } = only(server)
+  server.alerts.answers.keep(key, { what: 'reply', words: 'Half a', given: false })
+  const answers = (whom: string, open: Ding[]) => {
+    server.open = open
+    server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of: whom })
+  }
+  answers('BOB', [instead('CAROL', 28)])
+  await vi.waitFor(() => expect(only(server).ding.mine?.instead_of).toBe('CAROL'))
+  expect(only(server)).toMatchObject({ key, sound: true, times, later: false })
+  server.alerts.later(key)
+  answers('CAROL', [instead('DAN', 27)])
+  await vi.waitFor(() => expect(only(server).ding.mine?.instead_of).toBe('DAN'))
+  expect(only(server)).toMatchObject({ key, times, later: true })
+  expect(server.alerts.answers.get(key)?.words).toBe('Half a')
+  answers('DAN', [])
+  await vi.waitFor(() => expect(server.texts).toEqual([]))
+})
+
+test('that another colleague waits silently neither stops what rings nor begins it anew', async () => {
+  const server = await there()
+  server.called(instead('BOB'))
+  const { times } = only(server)
+  server.called(instead('BOB', 1), false)
+  expect(only(server)).toMatchObject({ sound: true, times })
+})
+
+test('an alert of the person stands beside the one by which they are called for others', async () => {
+  const server = await there([ding('A')])
+  server.called(instead('BOB', 1))
   server.synced()
   await vi.waitFor(() => expect(server.asked('ding.list').length).toBeGreaterThanOrEqual(3))
   expect(server.texts).toEqual(['A', 'A'])
-  server.open = [of('DAN')]
-  server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of: 'BOB' })
-  await vi.waitFor(() => expect(server.texts).toEqual(['A', 'A']))
-  const whose = server.alerts.state.getState().calls.map(({ ding }) => ding.mine?.instead_of)
-  expect(whose.sort()).toEqual(['CAROL', 'DAN'])
+  for (const instead_of of ['BOB', 'CAROL']) {
+    server.tell('ding.ended', { ding: 'A', state: 'confirmed', instead_of })
+  }
+  expect(server.texts).toEqual(['A'])
+  expect(only(server).key).toBe('A')
 })
 
 test('it is seen once it was looked at, and not again by the next look', async () => {
@@ -203,8 +230,8 @@ test('an answer that was on its way when the page was closed is given by the nex
   before.instead['ding.decline'] = lost
   const [a, b] = before.alerts.state.getState().calls
   if (!a || !b) throw new Error('there are two')
-  void before.alerts.confirm(a, 'On my way')
-  void before.alerts.decline(b, 'I am ill')
+  void before.alerts.confirm(a.ding, 'On my way')
+  void before.alerts.decline(b.ding, 'I am ill')
   expect(before.texts).toEqual(['A', 'B'])
   const after = await there([ding('A'), ding('B')], kept)
   await vi.waitFor(() => expect(after.texts).toEqual([]))
@@ -221,11 +248,76 @@ test('an answer that the server refuses is kept for the person, and not given ag
   server.instead['ding.confirm'] = () => {
     throw new CarillonError({ code: 'E_BAD_ARG', msg: 'write less', retry: 'no' })
   }
-  await server.alerts.confirm(only(server), 'Too long')
+  await server.alerts.confirm(only(server).ding, 'Too long')
   server.synced()
   await vi.waitFor(() => expect(server.asked('ding.list').length).toBeGreaterThanOrEqual(3))
   expect(server.asked('ding.confirm')).toHaveLength(1)
-  expect(server.alerts.answers.get('A')).toEqual({ what: 'reply', words: 'Too long', given: false })
+  const refused = { what: 'reply', words: 'Too long', given: false }
+  expect(server.alerts.answers.get('A')).toEqual(refused)
+})
+
+/** What is said where the server cannot be reached. */
+function unreachable(): never {
+  throw new CarillonError({ code: 'E_UNAVAILABLE', msg: 'later', retry: 'after' })
+}
+
+test('an answer that did not reach the server is given again, though its alert is over', async () => {
+  const kept = storage()
+  const before = await there([ding('A'), instead('BOB', 2)], kept)
+  before.instead['ding.confirm'] = lost
+  void before.alerts.confirm(ding('A'), 'On my way')
+  void before.alerts.confirm(instead('BOB', 2))
+  before.tell('ding.ended', { ding: 'A', state: 'expired' })
+  const after = await there([], kept)
+  await vi.waitFor(() => expect(after.asked('ding.confirm')).toHaveLength(2))
+  expect(after.asked('ding.confirm')).toEqual([
+    { ding: 'A', reply: 'On my way' },
+    { ding: 'A', others: true },
+  ])
+  await vi.waitFor(() => expect(after.alerts.answers.given()).toEqual([]))
+})
+
+test('what the server refuses of an alert that is over is not given again', async () => {
+  const kept = storage()
+  new Answers(kept, ME).keep('A', { what: 'reply', words: '', given: true })
+  const server = new Played([], kept)
+  server.instead['ding.confirm'] = () => {
+    throw new CarillonError({ code: 'E_CONFLICT', msg: 'taken back', retry: 'no' })
+  }
+  server.synced()
+  await vi.waitFor(() => expect(server.alerts.answers.get('A')).toBeUndefined())
+  expect(server.asked('ding.confirm')).toHaveLength(1)
+})
+
+test('an answer is given again by itself, unless the person takes it back', async () => {
+  const server = await there([ding('A')])
+  server.instead['ding.confirm'] = unreachable
+  vi.useFakeTimers()
+  try {
+    await server.alerts.confirm(only(server).ding)
+    expect(server.alerts.state.getState().answering).toMatchObject({ A: { again: true } })
+    await vi.advanceTimersByTimeAsync(AGAIN_MS)
+    expect(server.asked('ding.confirm')).toHaveLength(2)
+    server.alerts.takeBack('A')
+    expect(server.alerts.state.getState().answering).toEqual({})
+    await vi.advanceTimersByTimeAsync(AGAIN_MS)
+    expect(server.asked('ding.confirm')).toHaveLength(2)
+    await server.alerts.confirm(only(server).ding)
+    delete server.instead['ding.confirm']
+    await vi.advanceTimersByTimeAsync(AGAIN_MS)
+    expect(server.texts).toEqual([])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('an answer that an older version kept by its person is given for that person', async () => {
+  const kept = storage()
+  const old = [['A BOB', { what: 'reply', words: '', given: true }]]
+  kept.setItem(`carillon-answers-${ME}`, JSON.stringify(old))
+  const server = await there([], kept)
+  await vi.waitFor(() => expect(server.asked('ding.confirm')).toHaveLength(1))
+  expect(server.asked('ding.confirm')).toEqual([{ ding: 'A', instead_of: 'BOB' }])
 })
 
 test('what somebody wrote about an alert that is over is forgotten', async () => {

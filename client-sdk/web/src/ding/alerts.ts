@@ -16,7 +16,7 @@ import { createStore } from 'zustand/vanilla'
 import type { Door } from '../model/door.ts'
 import { is } from '../model/event.ts'
 import { Soon } from '../model/soon.ts'
-import type { Answers, Written } from './answers.ts'
+import { type Answers, keyed, type Written } from './answers.ts'
 
 /** Several that come at once are acknowledged together. */
 const TOGETHER_MS = 50
@@ -26,22 +26,26 @@ const OPEN_MAX = 200
 export const RINGS_MS = 60_000
 /** So many can be acknowledged by one call. */
 const RECEIVED_MAX = 100
+/** So long after an answer did not reach the server it is given again. */
+export const AGAIN_MS = 15_000
 
-/** What the person did, until the server has it. */
-export type Answering = { state: 'sending' } | { state: 'failed'; error: unknown }
+/** What the person did, until the server has it; `again` says that it is still given. */
+export type Answering = { state: 'sending' } | { state: 'failed'; error: unknown; again: boolean }
+
+/** What the person says, before it is given. */
+type Said = Omit<Written, 'given'>
 
 /** An alert that waits for an answer. */
 export interface Call {
-  /** Tells it apart: somebody may be called for several people by the same alert. */
+  /** Tells it apart: somebody may be called by the same alert themselves and instead of others. */
   readonly key: string
   readonly ding: Ding
   /** Whether it makes a noise. */
   readonly sound: boolean
-  /** How often it came: each time it is to be noticed anew. */
+  /** How often it came to be noticed: each time it is to be noticed anew. */
   readonly times: number
   /** Whether the person has put it aside; the next try brings it back. */
   readonly later: boolean
-  readonly answering: Answering | undefined
 }
 
 interface Keyed {
@@ -54,19 +58,22 @@ export interface AlertsState {
   readonly calls: readonly Call[]
   /** Whether the server has said which there are. */
   readonly known: boolean
+  /** What is being answered, also of alerts that are no longer open, by what they are kept by. */
+  readonly answering: Readonly<Record<string, Answering>>
 }
 
 export function keyOf({ ding, mine }: Keyed): string {
-  return mine?.instead_of === undefined ? ding : `${ding} ${mine.instead_of}`
+  return keyed(ding, mine?.instead_of !== undefined)
 }
 
 /** With an alert that has come, or has come again. */
 export function called(calls: readonly Call[], ding: Ding, sound: boolean): readonly Call[] {
   const key = keyOf(ding)
   const before = calls.find(call => call.key === key)
-  const times = (before?.times ?? 0) + 1
-  const call = { key, ding, sound, times, later: false, answering: before?.answering }
-  if (!before) return [...calls, call]
+  if (!before) return [...calls, { key, ding, sound, times: 1, later: false }]
+  // That somebody else waits too, silently, neither stops what rings nor begins it anew.
+  const times = before.times + (sound ? 1 : 0)
+  const call = { key, ding, sound: sound || before.sound, times, later: false }
   return calls.map(other => (other.key === key ? call : other))
 }
 
@@ -88,24 +95,21 @@ export function listed(
     .map((ding): Call => {
       const key = keyOf(ding)
       const before = there.get(key)
-      const first = { key, sound: loud.has(key), times: 1, later: false, answering: undefined }
+      const first = { key, sound: loud.has(key), times: 1, later: false }
       if (!before) return { ...first, ding }
       return { ...before, ding, sound: before.sound || loud.has(key) }
     })
   const shown = new Set(fresh.map(({ key }) => key))
-  const open = new Set(listed.map(({ ding }) => ding))
-  // Of those whom the person was called for the list names one: the others are known by the calls.
-  const kept = calls.filter(({ key, ding }) => {
-    const isOther = ding.mine?.instead_of !== undefined && open.has(ding.ding)
-    return heard.has(ding.ding) || (isOther && !shown.has(key))
-  })
+  // Of an alert that waits for the person as well the list names that one only.
+  const isOther = ({ key, ding }: Call) => shown.has(ding.ding) && !shown.has(key)
+  const kept = calls.filter(call => heard.has(call.ding.ding) || isOther(call))
   return [...fresh, ...kept].sort((one, other) => one.ding.at - other.ding.at)
 }
 
 type Hearing = Pick<Door, 'call' | 'listen'>
 
 export class Alerts {
-  readonly state = createStore<AlertsState>(() => ({ calls: [], known: false }))
+  readonly state = createStore<AlertsState>(() => ({ calls: [], known: false, answering: {} }))
   /** What is being answered, also after the page was loaded again. */
   readonly answers: Answers
   readonly #door: Hearing
@@ -116,6 +120,7 @@ export class Alerts {
   readonly #waiting = new Set<DingId>()
   readonly #soon = new Soon(() => this.#receive())
   readonly #again = new Soon(() => void this.#load())
+  readonly #answerAgain = new Soon(() => this.#giveAgain())
   /** What rang while the app was being opened: whoever opens it because of that is to hear it. */
   readonly #loud = new Set<string>()
   /** What comes before the catch-up has ended may be over: the list says what is not. */
@@ -142,12 +147,23 @@ export class Alerts {
     this.state.setState({ calls: [...back, ...rest] })
   }
 
-  confirm(call: Call, reply = ''): Promise<boolean> {
-    return this.#answer(call, { what: 'reply', words: reply })
+  confirm(ding: Ding, reply = ''): Promise<boolean> {
+    const { mine } = ding
+    // Whoever was called for several people takes care of all of them.
+    const instead = mine?.others ? { others: true } : { instead_of: mine?.instead_of }
+    const whose = mine?.instead_of === undefined ? undefined : instead
+    return this.#answer(keyOf(ding), { what: 'reply', words: reply, whose })
   }
 
-  decline(call: Call, reason: string): Promise<boolean> {
-    return this.#answer(call, { what: 'reason', words: reason })
+  decline({ ding }: Ding, reason: string): Promise<boolean> {
+    return this.#answer(keyed(ding, false), { what: 'reason', words: reason })
+  }
+
+  /** The person thinks again: what has not reached the server is not given any more. */
+  takeBack(key: string): void {
+    const written = this.answers.get(key)
+    if (written?.given) this.answers.keep(key, { ...written, given: false })
+    this.#answering(key, undefined)
   }
 
   /** It stands on a screen that somebody looks at. */
@@ -161,35 +177,40 @@ export class Alerts {
    * While there is no connection the call waits, and the alert stays and says so. The server takes
    * the same answer any number of times, so what may be lost is given again.
    */
-  async #answer({ key, ding }: Call, said: Omit<Written, 'given'>): Promise<boolean> {
+  async #answer(key: string, said: Said): Promise<boolean> {
     this.answers.keep(key, { ...said, given: true })
-    this.#change(key, { answering: { state: 'sending' } })
+    this.#answering(key, { state: 'sending' })
     try {
-      await this.#give(ding, said)
-      this.answers.forget(key)
-      this.#set(calls => calls.filter(call => call.key !== key))
+      await this.#give(key, said)
+      this.#heard?.add(dingOf(key))
+      this.#over(key)
       return true
     } catch (error) {
-      // What was refused is the person's to change.
-      if (isRefused(error)) this.answers.keep(key, { ...said, given: false })
-      this.#change(key, { answering: { state: 'failed', error }, later: false })
+      const again = !isRefused(error)
+      // What was refused is the person's to change, as long as they are asked.
+      if (!again && this.#isOpen(key)) this.answers.keep(key, { ...said, given: false })
+      else if (!again) this.answers.forget(key)
+      else if (!hasEnded(error)) this.#answerAgain.in(AGAIN_MS)
+      this.#answering(key, { state: 'failed', error, again })
+      this.#change(key, { later: false })
       return false
     }
   }
 
-  #give({ ding, mine }: Ding, { what, words }: Omit<Written, 'given'>): Promise<unknown> {
+  #give(key: string, { what, words, whose }: Said): Promise<unknown> {
+    const ding = dingOf(key)
     if (what === 'reason') return this.#door.call('ding.decline', { ding, reason: words })
-    const reply = words || undefined
-    // Whoever was called for several people takes care of all of them.
-    const whose = mine?.others ? { others: true } : { instead_of: mine?.instead_of }
-    return this.#door.call('ding.confirm', { ding, reply, ...whose })
+    return this.#door.call('ding.confirm', { ding, reply: words || undefined, ...whose })
   }
 
-  /** Gives what was answered before the page was loaded again, or did not reach the server. */
+  /**
+   * Gives what was answered before the page was loaded again, or did not reach the server: also
+   * where the alert is over by now, as the server takes what is late.
+   */
   #giveAgain(): void {
-    for (const call of this.state.getState().calls) {
-      const written = this.answers.get(call.key)
-      if (written?.given && call.answering?.state !== 'sending') void this.#answer(call, written)
+    const { answering } = this.state.getState()
+    for (const [key, written] of this.answers.given()) {
+      if (answering[key]?.state !== 'sending') void this.#answer(key, written)
     }
   }
 
@@ -218,15 +239,26 @@ export class Alerts {
     if (Date.now() - event.at < RINGS_MS) this.#loud.add(keyOf(event.data.ding))
   }
 
-  /** It is over for the person, or for the one whom they were called for. */
+  /** It is over for the person, or for one of those whom they were called for. */
   #ended({ ding, instead_of }: DingEndedData): void {
-    const key = keyOf({ ding, mine: { instead_of } })
     // The person may have been called for others too, whom the list names only after their own.
     this.#again.in(TOGETHER_MS)
+    if (instead_of !== undefined) {
+      this.#oneLess(keyed(ding, true))
+      return
+    }
     this.#heard?.add(ding)
-    this.#loud.delete(key)
-    this.answers.forget(key)
-    this.#set(calls => calls.filter(call => call.key !== key))
+    // What was given is given, even if its time is over.
+    if (this.answers.get(ding)?.given) this.#remove(ding)
+    else this.#over(ding)
+  }
+
+  /** One of those whom the person was called for waits no more; who still does the list says. */
+  #oneLess(key: string): void {
+    const call = this.state.getState().calls.find(call => call.key === key)
+    const mine = call?.ding.mine
+    if (!call || !mine?.others) this.#remove(key)
+    else this.#change(key, { ding: { ...call.ding, mine: { ...mine, others: mine.others - 1 } } })
   }
 
   async #load(): Promise<void> {
@@ -262,6 +294,30 @@ export class Alerts {
     if (this.#waiting.size > 0) this.#soon.in(TOGETHER_MS)
   }
 
+  #isOpen(key: string): boolean {
+    return this.state.getState().calls.some(call => call.key === key)
+  }
+
+  /** Nothing is left to be said about it. */
+  #over(key: string): void {
+    this.answers.forget(key)
+    this.#answering(key, undefined)
+    this.#remove(key)
+  }
+
+  #remove(key: string): void {
+    this.#loud.delete(key)
+    this.#set(calls => calls.filter(call => call.key !== key))
+  }
+
+  #answering(key: string, how: Answering | undefined): void {
+    this.state.setState(({ answering }) => {
+      const { [key]: before, ...others } = answering
+      if (how) return { answering: { ...others, [key]: how } }
+      return before ? { answering: others } : {}
+    })
+  }
+
   #change(key: string, change: Partial<Call>): void {
     this.#set(calls => calls.map(call => (call.key === key ? { ...call, ...change } : call)))
   }
@@ -271,7 +327,17 @@ export class Alerts {
   }
 }
 
+/** The alert of an answer. */
+function dingOf(key: string): DingId {
+  return key.split(' ')[0] ?? key
+}
+
 /** Whether the server does not take it, rather than nobody knowing whether it did. */
 function isRefused(error: unknown): boolean {
-  return error instanceof CarillonError && error.retry === 'no' && error.code !== 'E_STOPPED'
+  return error instanceof CarillonError && error.retry === 'no' && !hasEnded(error)
+}
+
+/** Whether the page has nobody to give it to any more. */
+function hasEnded(error: unknown): boolean {
+  return error instanceof CarillonError && error.code === 'E_STOPPED'
 }

@@ -1,6 +1,6 @@
 /** What a person answers to alerts, kept on this device until the server has it. */
 
-import type { UserId } from '@carillon/client'
+import type { DingId, UserId } from '@carillon/client'
 
 export interface Written {
   /** Confirmed, with words or without any; or declined, with the reason. */
@@ -8,7 +8,22 @@ export interface Written {
   readonly words: string
   /** Whether it was given: then it is sent until the server has it. */
   readonly given: boolean
+  /** For whom, where somebody is called instead of others. */
+  readonly whose?: Whose | undefined
 }
+
+/** One of those whom somebody is called for, or all of them. */
+export interface Whose {
+  readonly instead_of?: UserId | undefined
+  readonly others?: boolean | undefined
+}
+
+/** What a person's own alert is kept by, or the one by which they are called instead of others. */
+export function keyed(ding: DingId, isInstead: boolean): string {
+  return isInstead ? `${ding} ${INSTEAD}` : ding
+}
+
+const INSTEAD = 'instead'
 
 /** Where the alert that a person is writing is kept, beside their answers. */
 export function draftName(me: UserId): string {
@@ -32,6 +47,11 @@ export class Answers {
     return this.#read().find(([other]) => other === key)?.[1]
   }
 
+  /** What was given and the server may not have, with what it is kept by. */
+  given(): readonly Entry[] {
+    return this.#read().filter(([, { given }]) => given)
+  }
+
   keep(key: string, written: Written): void {
     this.#write([...this.#others(key), [key, written]])
   }
@@ -52,7 +72,7 @@ export class Answers {
   #read(): Entry[] {
     try {
       const kept: unknown = JSON.parse(this.#storage.getItem(this.#name) ?? '[]')
-      return Array.isArray(kept) ? kept.filter(isEntry) : []
+      return Array.isArray(kept) ? kept.filter(isEntry).map(renamed) : []
     } catch {
       // Not written by this version.
       return []
@@ -68,11 +88,20 @@ export class Answers {
   }
 }
 
-type Entry = readonly [key: string, written: Written]
+export type Entry = readonly [key: string, written: Written]
+
+/** As it is kept now: until November 2026 the person stood in the place of `instead`. */
+function renamed(entry: Entry): Entry {
+  const [key, written] = entry
+  const [ding = key, whom] = key.split(' ')
+  if (whom === undefined || whom === INSTEAD) return entry
+  return [keyed(ding, true), { ...written, whose: { instead_of: whom } }]
+}
 
 function isEntry(entry: unknown): entry is Entry {
   if (!Array.isArray(entry) || typeof entry[0] !== 'string') return false
-  const { what, words, given } = (entry[1] ?? {}) as Partial<Written>
+  const { what, words, given, whose } = (entry[1] ?? {}) as Partial<Written>
   const isKind = what === 'reply' || what === 'reason'
-  return isKind && typeof words === 'string' && typeof given === 'boolean'
+  const isOf = whose === undefined || (typeof whose === 'object' && whose !== null)
+  return isKind && isOf && typeof words === 'string' && typeof given === 'boolean'
 }

@@ -1,11 +1,28 @@
 /** What alerts are heard through. */
 
 let made: AudioContext | undefined
+/** How many ring by it. */
+let ringing = 0
 
 /** One for the page: a browser that let it be heard once lets it be heard again. */
 export function bell(): AudioContext {
   made ??= new AudioContext()
   return made
+}
+
+/** The bell, for whoever rings until this ends. Nobody else's end silences it. */
+export function bellUntil(over: AbortSignal): AudioContext {
+  ringing += 1
+  over.addEventListener('abort', () => {
+    ringing -= 1
+    rest()
+  })
+  return bell()
+}
+
+/** It need not run while nobody rings. */
+function rest(): void {
+  if (ringing === 0) void made?.suspend().catch(() => {})
 }
 
 /**
@@ -21,12 +38,9 @@ export function readyAtFirstTouch(): () => void {
     over.abort()
     // What rings by now asks for itself.
     if (made) return
-    const context = bell()
-    // It need not run until it rings.
-    void context.resume().then(
-      () => context.suspend(),
-      () => {},
-    )
+    void bell()
+      .resume()
+      .then(rest, () => {})
   }
   document.addEventListener('pointerup', touched, { capture: true, signal: over.signal })
   return () => over.abort()

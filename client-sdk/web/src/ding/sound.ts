@@ -1,7 +1,7 @@
 /** What makes somebody look up: a sound without a file, and the vibration of a phone. */
 
 import { RINGS_MS } from './alerts.ts'
-import { bell } from './bell.ts'
+import { bellUntil } from './bell.ts'
 
 /** One call of the bell, and the pause after it. */
 const CALL_MS = 2_400
@@ -57,7 +57,7 @@ const TAP_MS = 350
 const TOUCHES = ['pointerup', 'keydown', 'click'] as const
 
 async function play(over: AbortSignal, tell: (rung: Rung) => void): Promise<void> {
-  const context = bell()
+  const context = bellUntil(over)
   const call = () => {
     vibrate()
     if (context.state !== 'running') return
@@ -70,7 +70,6 @@ async function play(over: AbortSignal, tell: (rung: Rung) => void): Promise<void
   over.addEventListener('abort', () => {
     clearInterval(timer)
     if (hasTouched()) navigator.vibrate?.(0)
-    void context.suspend().catch(() => {})
   })
   const soon = new Promise(done => setTimeout(done, CALL_MS / 8))
   await Promise.race([running, soon])

@@ -2,12 +2,19 @@ import { useEffect, useState } from 'react'
 import type { Call } from './alerts.ts'
 import { type Rung, ring } from './sound.ts'
 
-/** Rings for an alert each time it comes; tells whether it is heard, and how to stop it. */
-export function useRinging({ sound, times }: Call): { rung: Rung | 'silent'; hush: () => void } {
+export interface Ringing {
+  /** Whether it is heard. */
+  rung: Rung | 'silent'
+  /** Stops it, until one of them comes again or another one does. */
+  hush: () => void
+}
+
+/** Rings for all that are to be heard, in sight or behind another one, each time one comes. */
+export function useRinging(calls: readonly Call[]): Ringing {
   const [rung, setRung] = useState<Rung | 'silent'>('silent')
-  const [hushed, setHushed] = useState(0)
-  const rings = sound && hushed < times
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it rings anew each time it comes
+  const [hushed, setHushed] = useState<ReadonlySet<string>>(new Set())
+  const loud = calls.filter(({ sound }) => sound).map(({ key, times }) => `${key} ${times}`)
+  const rings = loud.filter(one => !hushed.has(one)).join()
   useEffect(() => {
     if (!rings) return
     const stop = ring(setRung)
@@ -15,6 +22,6 @@ export function useRinging({ sound, times }: Call): { rung: Rung | 'silent'; hus
       stop()
       setRung('silent')
     }
-  }, [rings, times])
-  return { rung, hush: () => setHushed(times) }
+  }, [rings])
+  return { rung, hush: () => setHushed(new Set(loud)) }
 }

@@ -43,6 +43,7 @@ interface SubscriptionChange extends ExtendableEvent {
   readonly newSubscription?: PushSubscription | null
 }
 
+const NAME = 'Carillon'
 const ICON = '/icon-192.png'
 const CONFIRM = 'confirm'
 /** In milliseconds: on, off, on. */
@@ -57,7 +58,8 @@ worker.addEventListener('install', () => void worker.skipWaiting())
 worker.addEventListener('activate', event => event.waitUntil(worker.clients.claim()))
 worker.addEventListener('push', event => {
   const payload = read(event.data)
-  if (payload) event.waitUntil(payload.kind === 'withdrawn' ? withdraw(payload) : show(payload))
+  if (payload?.kind === 'withdrawn') event.waitUntil(withdraw(payload))
+  else event.waitUntil(payload ? show(payload) : tellSomething())
 })
 worker.addEventListener('notificationclick', event => {
   const { action, notification } = event
@@ -72,7 +74,17 @@ function words(key: string): string {
   return known?.[key] ?? key
 }
 
-/** A message of the server; only it can encrypt one, so what is not read is another version's. */
+/**
+ * What a message says is not known: only the server can encrypt one, so it is another version's.
+ * Browsers take the right to show anything away where nothing is shown for it.
+ */
+async function tellSomething() {
+  const data = { kind: 'alert', title: NAME, tag: NAME, link: '/' } satisfies Remembered
+  const body = words('worker.open')
+  await worker.registration.showNotification(NAME, { tag: NAME, body, data, icon: ICON })
+}
+
+/** A message of the server; nothing if it is none that this version knows. */
 function read(data: PushMessageData | null): Payload | undefined {
   try {
     const payload = data?.json() as Partial<Payload> | undefined
@@ -114,7 +126,8 @@ function verb(link: string): string {
 async function withdraw(payload: Payload) {
   const { title, tag } = payload
   const shown = await worker.registration.getNotifications({ tag })
-  if (shown.length === 0 && (await windows()).length > 0) return
+  const isSeen = (await windows()).some(window => window.visibilityState === 'visible')
+  if (shown.length === 0 && isSeen) return
   const data = { ...payload, link: '/' } satisfies Remembered
   const body = words('worker.over')
   await worker.registration.showNotification(title, { tag, body, data, icon: ICON, silent: true })
@@ -132,10 +145,10 @@ async function confirm(notification: Notification) {
   else notification.close()
 }
 
-/** Goes from a notification to its place in the app. */
+/** Goes from a notification to its place in the app; it stays where that does not open. */
 async function leave(notification: Notification) {
-  notification.close()
   await open((notification.data as Remembered).link)
+  notification.close()
 }
 
 /** Which alert a link leads to, as it is confirmed; nothing if it leads elsewhere. */
@@ -153,7 +166,8 @@ async function open(link: string) {
   const [window] = await windows()
   if (window === undefined) return void (await worker.clients.openWindow(link))
   window.postMessage({ kind: 'open', link })
-  await window.focus()
+  // It shows the place, also where the browser does not bring it to the front.
+  await window.focus().catch(() => window)
 }
 
 function windows(): Promise<readonly WindowClient[]> {
