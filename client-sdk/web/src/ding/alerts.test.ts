@@ -296,8 +296,10 @@ test('an answer is given again by itself, unless the person takes it back', asyn
   try {
     await server.alerts.confirm(only(server).ding)
     expect(server.alerts.state.getState().answering).toMatchObject({ A: { again: true } })
+    server.alerts.later('A')
     await vi.advanceTimersByTimeAsync(AGAIN_MS)
     expect(server.asked('ding.confirm')).toHaveLength(2)
+    expect(only(server).later).toBe(true)
     server.alerts.takeBack('A')
     expect(server.alerts.state.getState().answering).toEqual({})
     await vi.advanceTimersByTimeAsync(AGAIN_MS)

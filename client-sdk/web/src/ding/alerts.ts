@@ -192,7 +192,8 @@ export class Alerts {
       else if (!again) this.answers.forget(key)
       else if (!hasEnded(error)) this.#answerAgain.in(AGAIN_MS)
       this.#answering(key, { state: 'failed', error, again })
-      this.#change(key, { later: false })
+      // What the person has to change stands before them again; what is tried again stays aside.
+      if (!again) this.#change(key, { later: false })
       return false
     }
   }
