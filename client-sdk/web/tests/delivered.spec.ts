@@ -20,6 +20,9 @@ test('people see what was sent to them outside of the app, and what became of it
   })
   await send(company, of)
   await expect(alert(page)).toBeVisible()
+  // Whoever confirms before it is under way has nothing sent.
+  const sent = async () => (await company.as(login, 'notify.log.mine', {})).attempts.length
+  await expect.poll(sent).toBe(1)
   await alert(page).getByRole('button', { name: 'Confirm' }).click()
   await expect(alert(page)).toBeHidden()
   await page.reload()

@@ -184,6 +184,19 @@ test('whoever has only a keyboard answers an alert, and the focus stays in it', 
   await expect(alert(page)).toBeHidden()
 })
 
+test('an alert behind another one whose sound was stopped is heard', async ({ open, company }) => {
+  const of = await shop(company, 1)
+  const page = await open(of.staff[0], PHONE)
+  await send(company, of, { text: 'First' })
+  const hush = alert(page).getByRole('button', { name: 'Stop the sound' })
+  await hush.tap()
+  await expect(hush).toHaveCount(0)
+  await send(company, of, { text: 'Second' })
+  await expect(alert(page)).toContainText('1 of 2')
+  await expect(alert(page)).toContainText('First')
+  await expect(hush).toBeVisible()
+})
+
 test('an answer that is given without a connection waits, says so, and is sent', async ({
   open,
   company,

@@ -28,16 +28,6 @@ const SUBSCRIBES = `
   PushManager.prototype.getSubscription = async () => made.subscription
 `
 
-/** What a message of the server holds. */
-interface Payload {
-  kind: 'alert' | 'withdrawn'
-  title: string
-  body?: string
-  link?: string
-  tag: string
-  confirm?: boolean
-}
-
 let hired = 0
 
 /** Somebody whom no other test tells anything. */
@@ -58,7 +48,7 @@ async function turnOn(page: Page): Promise<void> {
 }
 
 /** Brings messages to the service worker, as the browser does once it has decrypted them. */
-async function delivering(page: Page): Promise<(payload: Payload) => Promise<void>> {
+async function delivering(page: Page): Promise<(payload: object) => Promise<void>> {
   const devtools = await page.context().newCDPSession(page)
   const registered = new Promise<string>(resolve =>
     devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
@@ -323,6 +313,28 @@ test('an alert that needs a reply, or is over, opens the app where it was to be 
   await expect.poll(() => offered(page)).toEqual(['Confirm'])
   await press(page, 'confirm')
   await expect(page).toHaveURL(/\/ding\/01J/)
+  await expect.poll(() => shown(page)).toEqual([])
+  const { ding } = await send(company, of, { reply_required: true })
+  await expect(alert(page)).toBeVisible()
+  await deliver({ ...ALERT, link: `/ding/${ding}`, tag: ding })
+  await expect.poll(() => offered(page)).toEqual(['Confirm'])
+  await press(page, 'confirm')
+  await expect(page).toHaveURL(new RegExp(`/ding/${ding}`))
+  const { sent } = await company.as(of.manager, 'ding.get', { ding })
+  expect(sent?.confirmed).toBe(0)
+})
+
+test('a message that this version does not know shows something all the same', async ({
+  open,
+  company,
+}) => {
+  const page = await open(await somebody(company), PHONE)
+  await turnOn(page)
+  const deliver = await delivering(page)
+  await deliver({ kind: 'of a later version' })
+  await expect
+    .poll(async () => (await shown(page)).map(({ body, link }) => [body, link]))
+    .toEqual([['There is something new: open Carillon', '/']])
 })
 
 test('who blocked notifications, or has to install the app first, is told what to do', async ({
@@ -375,8 +387,8 @@ test('who signs out is reached no more on this device, and leaves nothing on its
     .click()
   await expect(page.getByRole('heading', { name: 'Sign in', exact: true })).toBeVisible()
   await expect.poll(devices).toBe(0)
-  expect(await subscribed(page)).toBe(false)
-  expect(await shown(page)).toEqual([])
+  await expect.poll(() => subscribed(page)).toBe(false)
+  await expect.poll(() => shown(page)).toEqual([])
 })
 
 test('of a session that was ended elsewhere nothing is left on the screen, nor for the next person', async ({
